@@ -1,0 +1,45 @@
+# make demo   train on the embedded corpus and write some text
+# make test   every test
+# make check  format, lint, types, tests and docs: what has to be green at every commit
+# The first call of any of them sets up an environment in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+READY := $(VENV)/ready
+
+.PHONY: demo test check format lint types docs demo-model clean
+
+demo: $(READY)
+	checkpoint=$$($(BIN)/charrnn train --hidden-size 128 --dropout 0.1 --learning-rate 0.01 --epochs 12) && \
+	$(BIN)/charrnn sample "$$checkpoint" --temp 0.7 --length 600
+
+test: $(READY)
+	$(BIN)/python -m pytest -q -n 2
+
+check: format lint types test
+
+format: $(READY)
+	$(BIN)/ruff format --check .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+# The small model that lies in checkpoints/ of a clone: the kept weights, without training state.
+demo-model: $(READY)
+	$(BIN)/python checkpoints/make_demo.py
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -c "open('$(READY)', 'w').close()"
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

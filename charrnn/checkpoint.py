@@ -1,0 +1,283 @@
+"""Checkpoints: one self-contained ``.npz`` file with the model, its story, and how to go on.
+
+Named arrays (``model/layer0/W`` …) that ``numpy.load(file, allow_pickle=False)`` opens, and one array
+``meta`` that holds a JSON text as bytes: configuration, vocabulary, history, versions. Reading checks
+all of it; see :mod:`charrnn.npz` for how the arrays are guarded.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from charrnn.config import ModelConfig, TrainingConfig, from_dict
+from charrnn.errors import CheckpointError, InputError
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.npz import NONSENSE, ArrayFile, one_line, write_arrays
+from charrnn.optim import slot_names
+from charrnn.text import Vocabulary
+from charrnn.version import __version__
+
+SUFFIX = ".npz"
+FORMAT = 1
+"""Version of the format that this code writes, and the newest that it reads."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One line of a run's history. Losses are in nats for each character.
+
+    ``train_loss`` is the mean over the steps since the evaluation before; ``validation_loss`` is
+    None where nothing was kept for validation. ``seconds`` is the time trained so far.
+    """
+
+    step: int
+    epoch: float
+    train_loss: float
+    validation_loss: float | None
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class CorpusInfo:
+    """What a model learnt from."""
+
+    sources: tuple[str, ...]
+    characters: int
+    train_characters: int
+    sha256: str
+
+
+@dataclass
+class Progress:
+    """Where a run stands: with the corpus and the configuration, all that the next step depends on.
+
+    Arrays: ``weights`` and each of ``slots`` are flat parameter vectors, ``state`` is the recurrent
+    state ``(L, states, H, B)``. ``generators`` are the states of the shards' random generators.
+    ``loss_sum`` nats over ``loss_count`` characters have been seen since the last evaluation.
+    """
+
+    weights: Array
+    slots: dict[str, Array]
+    state: Array
+    generators: list[dict[str, Any]]
+    step: int = 0
+    evaluated_at: int = 0
+    best_loss: float | None = None
+    stale_evaluations: int = 0
+    rate_scale: float = 1.0
+    recoveries: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    seconds: float = 0.0
+
+    def copy(self) -> Progress:
+        """A snapshot that later steps do not change."""
+        values = dict(vars(self))
+        values["weights"] = self.weights.copy()
+        values["slots"] = {name: slot.copy() for name, slot in self.slots.items()}
+        values["state"] = self.state.copy()
+        values["generators"] = json.loads(json.dumps(self.generators))
+        return Progress(**values)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model as it was kept, and the run that made it.
+
+    Attributes:
+        model: The kept weights: those of the best evaluation.
+        training: The run's configuration.
+        corpus: What it was trained on.
+        history: Its evaluations.
+        validation_loss: That of the kept weights, nats for each character.
+        progress: What it takes to go on with the run; None if it was not saved or not read.
+        resumable: Whether the file has what it takes to go on.
+    """
+
+    model: CharacterModel
+    training: TrainingConfig
+    corpus: CorpusInfo
+    history: tuple[Evaluation, ...] = ()
+    validation_loss: float | None = None
+    progress: Progress | None = field(default=None, repr=False)
+    resumable: bool = False
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
+    """Write a checkpoint, so that at every moment the old file or the new one is there, whole.
+
+    Raises:
+        CheckpointError: The disk is full, or the folder cannot be written.
+    """
+    meta: dict[str, Any] = {
+        "format": FORMAT,
+        "versions": {"charrnn": __version__, "numpy": np.__version__},
+        "model": asdict(checkpoint.model.config),
+        "training": asdict(checkpoint.training),
+        "vocabulary": checkpoint.model.vocabulary.characters,
+        "corpus": asdict(checkpoint.corpus),
+        "history": [asdict(evaluation) for evaluation in checkpoint.history],
+        "validation_loss": checkpoint.validation_loss,
+        "progress": None,
+    }
+    arrays = {f"model/{name}": array for name, array in checkpoint.model.parameters.items()}
+    if checkpoint.progress is not None:
+        progress = dict(vars(checkpoint.progress))
+        arrays["progress/weights"] = progress.pop("weights")
+        arrays["progress/state"] = progress.pop("state")
+        for name, slot in progress.pop("slots").items():
+            arrays[f"progress/slots/{name}"] = slot
+        meta["progress"] = progress
+    text = json.dumps(meta, allow_nan=False)
+    write_arrays(path, {"meta": np.frombuffer(text.encode(), np.uint8), **arrays})
+
+
+def load_checkpoint(path: str | Path, *, with_progress: bool = False) -> Checkpoint:
+    """Read a checkpoint.
+
+    Args:
+        with_progress: Also read what resuming needs, three times as much as the model itself.
+
+    Raises:
+        InputError: There is no such file.
+        CheckpointError: The file is not a checkpoint, damaged, or of a newer charrnn.
+    """
+    try:
+        with ArrayFile(path) as file:
+            return _checkpoint(file, with_progress)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
+    if "meta" not in file:
+        raise CheckpointError("not a charrnn checkpoint (it has no entry 'meta')")
+    try:
+        meta = json.loads(file.read("meta", None, np.uint8).tobytes(), parse_constant=_refuse)
+        if type(meta["format"]) is int and meta["format"] > FORMAT:
+            raise CheckpointError(
+                f"written by a newer charrnn (format {meta['format']}; this one, {__version__}, "
+                f"reads up to {FORMAT}); upgrade it: pip install -U charrnn"
+            )
+        vocabulary = Vocabulary(_typed(meta["vocabulary"], str))
+        training = from_dict(TrainingConfig, meta["training"])
+        network = LanguageModel(from_dict(ModelConfig, meta["model"]), len(vocabulary))
+        params = _parameters(file, network)
+        progress = None
+        if with_progress and meta["progress"] is not None:
+            progress = _progress(file, meta["progress"], network, training)
+        return Checkpoint(
+            CharacterModel(network, params, vocabulary),
+            training,
+            _corpus_info(meta["corpus"]),
+            tuple(_evaluation(entry) for entry in meta["history"]),
+            _optional_number(meta["validation_loss"]),
+            progress,
+            resumable=meta["progress"] is not None,
+        )
+    except (InputError, *NONSENSE) as error:
+        raise CheckpointError(f"damaged: {one_line(error)}") from None
+
+
+def _parameters(file: ArrayFile, network: LanguageModel) -> Parameters:
+    shapes = network.parameter_shapes()
+    arrays = [file.read(f"model/{name}", shape) for name, shape in shapes.items()]
+    params = Parameters(shapes, np.concatenate([array.ravel() for array in arrays]))
+    _check_finite(params.flat)
+    return params
+
+
+def _progress(
+    file: ArrayFile,
+    values: Mapping[str, Any],
+    network: LanguageModel,
+    training: TrainingConfig,
+) -> Progress:
+    generators = [dict(state) for state in _typed(values["generators"], list)]
+    if len(generators) != training.shards:
+        raise ValueError("there must be a random generator for each shard")
+    for state in generators:
+        np.random.PCG64().state = cast(Any, state)  # raises if it is not one
+    size = (sum(math.prod(shape) for shape in network.parameter_shapes().values()),)
+    state_shape = network.stack.state_shape(training.batch_size)
+    progress = Progress(
+        weights=file.read("progress/weights", size),
+        slots={
+            name: file.read(f"progress/slots/{name}", size)
+            for name in slot_names(training.optimizer)
+        },
+        state=file.read("progress/state", state_shape),
+        generators=generators,
+        step=_count(values["step"]),
+        evaluated_at=_count(values["evaluated_at"]),
+        best_loss=_optional_number(values["best_loss"]),
+        stale_evaluations=_count(values["stale_evaluations"]),
+        rate_scale=_number(values["rate_scale"]),
+        recoveries=_count(values["recoveries"]),
+        loss_sum=_number(values["loss_sum"]),
+        loss_count=_count(values["loss_count"]),
+        seconds=_number(values["seconds"]),
+    )
+    _check_finite(progress.weights, progress.state, *progress.slots.values())
+    return progress
+
+
+def _check_finite(*arrays: Array) -> None:
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("not all of its numbers are finite")
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"{constant} is not a number")
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"a {kind.__name__} was expected")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise TypeError("a number was expected")
+    return float(value)
+
+
+def _optional_number(value: Any) -> float | None:
+    return None if value is None else _number(value)
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 60:
+        raise TypeError("a count was expected")
+    return value
+
+
+def _corpus_info(values: Mapping[str, Any]) -> CorpusInfo:
+    return CorpusInfo(
+        tuple(_typed(source, str) for source in _typed(values["sources"], list)),
+        _count(values["characters"]),
+        _count(values["train_characters"]),
+        _typed(values["sha256"], str),
+    )
+
+
+def _evaluation(values: Mapping[str, Any]) -> Evaluation:
+    return Evaluation(
+        _count(values["step"]),
+        _number(values["epoch"]),
+        _number(values["train_loss"]),
+        _optional_number(values["validation_loss"]),
+        _number(values["rate"]),
+        _number(values["seconds"]),
+    )

@@ -1,0 +1,76 @@
+"""The command line. One file for each command, and ``display`` for all that is drawn.
+
+Commands import what they need when they run: ``charrnn --help`` has no use for NumPy.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from charrnn.cli import inspect, sample, train
+from charrnn.cli.terminal import speak_utf8
+from charrnn.errors import CharrnnError
+from charrnn.version import __version__
+
+app = typer.Typer(
+    name="charrnn",
+    help="Teach a recurrent network to write like a text you love.",
+    epilog="Start with: charrnn train corpus.txt, then: charrnn sample --temp 0.8",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train", epilog=train.EPILOG)(train.train)
+app.command("sample", epilog=sample.EPILOG)(sample.sample)
+app.command("inspect", epilog=inspect.EPILOG)(inspect.inspect)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"charrnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None and not version:
+        print(context.get_help())
+
+
+def main() -> None:
+    """Run the command line; every foreseen error is one line and an exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C)."""
+    speak_utf8()
+    # Shards of a batch are charrnn's threads (see charrnn.parallel). This must be said before NumPy
+    # is loaded; Accelerate, on macOS, cannot be told later.
+    for library in ("OPENBLAS", "MKL", "VECLIB", "OMP"):
+        name = "VECLIB_MAXIMUM_THREADS" if library == "VECLIB" else f"{library}_NUM_THREADS"
+        os.environ[name] = "1"
+    try:
+        code = app(arguments, prog_name="charrnn", standalone_mode=False)
+    except (CharrnnError, typer.TyperException) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        return _fail(" ".join(message.split()), error.exit_code)
+    except MemoryError:
+        return _fail("out of memory; try a smaller --hidden-size, --batch-size or --seq-length", 1)
+    except KeyboardInterrupt:
+        return 130
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"charrnn: {message}", file=sys.stderr)
+    return code

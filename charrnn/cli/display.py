@@ -1,0 +1,293 @@
+"""A run as it is drawn: the only code beside ``tables`` that touches rich, and the only one with tqdm."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from tqdm import tqdm
+
+from charrnn.checkpoint import Evaluation
+from charrnn.cli.tables import duration
+from charrnn.evaluation import bits
+from charrnn.sampling import generate
+from charrnn.text import DEFAULT_SOURCE
+from charrnn.training import Recovery, Report, Step, Training
+
+SAMPLE_LENGTH = 160
+PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
+
+
+class Display(Protocol):
+    """What the train command needs of a display."""
+
+    def start(self) -> None: ...
+    def report(self, report: Report) -> None: ...
+    def warn(self, message: str) -> None: ...
+    def finish(self, *, interrupted: bool) -> None: ...
+    def close(self) -> None: ...
+
+
+def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:
+    """Bars and tables on a terminal, lines elsewhere, nothing but warnings when ``quiet``."""
+    if quiet:
+        return Silence()
+    if sys.stderr is not None and sys.stderr.isatty():
+        return Bars(training, path, sample_every)
+    return Lines(training, path, sample_every)
+
+
+class Silence:
+    """Nothing but warnings."""
+
+    def start(self) -> None:
+        pass
+
+    def report(self, report: Report) -> None:
+        pass
+
+    def warn(self, message: str) -> None:
+        print(f"charrnn: {message}", file=sys.stderr, flush=True)
+
+    def finish(self, *, interrupted: bool) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Lines(Silence):
+    """Plain lines, one for each evaluation, for a log or a pipe."""
+
+    def __init__(self, training: Training, path: Path, sample_every: int) -> None:
+        self.training, self.path, self.sample_every = training, path, sample_every
+        self._evaluations = 0
+        self._started = self._printed = time.monotonic()
+        self._read_before = training.characters_read
+
+    def _say(self, text: str) -> None:
+        self._printed = time.monotonic()
+        print(text, file=sys.stderr, flush=True)
+
+    def start(self) -> None:
+        for key, value in _run_facts(self.training, self.path):
+            self._say(f"{key}: {value}")
+        for notice in _notices(self.training):
+            self._say(f"notice: {notice}")
+
+    def report(self, report: Report) -> None:
+        if isinstance(report, Recovery):
+            self.warn(_recovery_words(report))
+        elif isinstance(report, Evaluation):
+            self._say(self._evaluation_line(report))
+            if text := self._sample_is_due():
+                self._say(f"sample: {json.dumps(text, ensure_ascii=False)}")
+        elif time.monotonic() - self._printed > PLAIN_SECONDS:
+            self._say(f"{self._place()}  loss {report.loss:.4f}  {self._pace()}")
+
+    def finish(self, *, interrupted: bool) -> None:
+        for line in _closing_lines(self.training, self.path, interrupted):
+            self._say(line)
+
+    def _sample_is_due(self) -> str:
+        """A sample if it is time for one."""
+        self._evaluations += 1
+        if not self.sample_every or self._evaluations % self.sample_every:
+            return ""
+        return "".join(
+            generate(
+                self.training.current_model(),
+                length=SAMPLE_LENGTH,
+                temperature=0.8,
+                rng=self.training.step,
+            )
+        )
+
+    def _place(self) -> str:
+        training = self.training
+        epoch = training.step / training.steps_per_epoch
+        return (
+            f"step {training.step}/{training.total_steps}  "
+            f"epoch {epoch:.2f}/{training.config.epochs}"
+        )
+
+    def _pace(self) -> str:
+        training = self.training
+        elapsed = time.monotonic() - self._started
+        rate = (training.characters_read - self._read_before) / max(elapsed, 1e-9)
+        left = (training.total_characters - training.characters_read) / max(rate, 1e-9)
+        return f"{rate:,.0f} chars/s  {duration(left)} left"
+
+    def _evaluation_line(self, evaluation: Evaluation) -> str:
+        return f"{self._place()}  {_losses(evaluation)}  {self._pace()}"
+
+
+class Bars(Lines):
+    """A progress bar, with tables around it and samples above it."""
+
+    def __init__(self, training: Training, path: Path, sample_every: int) -> None:
+        super().__init__(training, path, sample_every)
+        self.console = Console(stderr=True, highlight=False)
+        self._bar: tqdm[Any] | None = None
+        self._loss = 0.0
+        self._validation = ""
+
+    def start(self) -> None:
+        table = Table.grid(padding=(0, 2))
+        for key, value in _run_facts(self.training, self.path):
+            table.add_row(Text(key, style="bold"), Text(value))
+        self.console.print(table)
+        for notice in _notices(self.training):
+            self.console.print(Text(f"notice: {notice}", style="yellow"))
+        if self.training.history:
+            self._remember(self.training.history[-1])
+        self._bar = tqdm(
+            total=self.training.total_characters,
+            initial=self.training.characters_read,
+            unit="char",
+            unit_scale=True,
+            dynamic_ncols=True,
+            leave=False,
+            file=sys.stderr,
+        )
+
+    def report(self, report: Report) -> None:
+        assert self._bar is not None
+        if isinstance(report, Step):
+            # A mean over some hundred steps reads better than the jitter of each.
+            weight = 0.01 if self._loss else 1.0
+            self._loss += weight * (report.loss - self._loss)
+            self._bar.set_postfix_str(f"loss {self._loss:.3f}{self._validation}", refresh=False)
+            self._bar.update(self.training.characters_read - self._bar.n)
+            return
+        with tqdm.external_write_mode(file=sys.stderr):
+            if isinstance(report, Recovery):
+                self.console.print(Text(_recovery_words(report), style="yellow"))
+                self._bar.n = self.training.characters_read
+                return
+            self._remember(report)
+            self.console.print(
+                Text(f"epoch {report.epoch:6.2f}  ", style="bold").append(
+                    _losses(report), style="not bold"
+                )
+            )
+            if text := self._sample_is_due():
+                self.console.print(Panel(Text(text.strip("\n")), title="so far", style="dim"))
+
+    def warn(self, message: str) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            self.console.print(Text(message, style="yellow"))
+
+    def finish(self, *, interrupted: bool) -> None:
+        self.close()
+        first, *rest = _closing_lines(self.training, self.path, interrupted)
+        self.console.print(Text(first, style="bold"))
+        for line in rest:
+            self.console.print(Text(line), soft_wrap=True)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def _remember(self, evaluation: Evaluation) -> None:
+        if evaluation.validation_loss is not None:
+            self._validation = f" · val {bits(evaluation.validation_loss):.3f} bits/char"
+
+
+# ------------------------------------------------------------------------------------- in words
+
+
+def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
+    """Corpus and model, before training."""
+    config, model = training.config, training.network.config
+    corpus = training.corpus
+    tail = training.corpus_info.characters - training.corpus_info.train_characters
+    size = sum(view.size for view in training.model().parameters.values())
+    inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
+    facts = [
+        ("corpus", ", ".join(corpus.sources)),
+        (
+            "text",
+            f"{len(corpus):,} characters ({tail:,} of them for validation), "
+            f"{len(corpus.vocabulary)} different",
+        ),
+        (
+            "model",
+            f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
+            f"dropout {model.dropout:g}: {size:,} parameters",
+        ),
+        (
+            "training",
+            f"{config.epochs} epochs of {training.steps_per_epoch:,} steps, "
+            f"{config.batch_size} × {config.seq_length} characters each; {config.optimizer}, "
+            f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
+            f"{config.shards} thread{'s' if config.shards > 1 else ''}",
+        ),
+        ("checkpoint", str(path)),
+    ]
+    if training.step:
+        facts.append(("resumed at", f"step {training.step:,} of {training.total_steps:,}"))
+    return facts
+
+
+def _notices(training: Training) -> list[str]:
+    return [*training.corpus.notices, *training.notices]
+
+
+def _losses(evaluation: Evaluation) -> str:
+    words = f"train {evaluation.train_loss:.4f}"
+    loss = evaluation.validation_loss
+    return words if loss is None else f"{words}  val {loss:.4f} ({bits(loss):.3f} bits/char)"
+
+
+def _recovery_words(report: Recovery) -> str:
+    return (
+        f"the loss was not finite at step {report.step}: back to step {report.resumed_at}, "
+        f"at {report.rate_scale:g} of the rate (attempt {report.attempt})"
+    )
+
+
+def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[str]:
+    """The result, and the command to try next."""
+    loss = training.validation_loss
+    done = f"step {training.step:,} of {training.total_steps:,}"
+    if interrupted:
+        first = f"interrupted at {done}; saved"
+    elif training.stopped_early:
+        first = (
+            f"stopped early at {done}: {training.config.patience} evaluations without a new best"
+        )
+    else:
+        first = f"finished: {done}"
+    lines = [f"{first} in {duration(training.seconds)} of training"]
+    if loss is not None:
+        best = min(
+            (entry for entry in training.history if entry.validation_loss is not None),
+            key=lambda entry: entry.validation_loss or 0.0,
+        )
+        lines.append(
+            f"best validation loss {loss:.4f} nats/char ({bits(loss):.3f} bits/char), "
+            f"after {best.epoch:.2f} epochs"
+        )
+    if interrupted:
+        lines.append(f"go on:  charrnn train {_corpus_words(training)}--resume {_quoted(path)}")
+    lines.append(f"write:  charrnn sample {_quoted(path)} --temp 0.8")
+    return lines
+
+
+def _corpus_words(training: Training) -> str:
+    if training.corpus.sources == (DEFAULT_SOURCE,):
+        return ""
+    return "".join(f"{_quoted(source)} " for source in training.corpus.sources)
+
+
+def _quoted(path: str | Path) -> str:
+    return shlex.quote(str(path))

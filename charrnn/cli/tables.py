@@ -1,0 +1,134 @@
+"""A checkpoint as tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def duration(seconds: float) -> str:
+    """``1:23`` or ``4:05:06``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def sparkline(values: Sequence[float], width: int = 60) -> str:
+    """A line of blocks, the lowest value the lowest block; long series are averaged in groups."""
+    if not values:
+        return ""
+    if len(values) > width:
+        edges = [index * len(values) // width for index in range(width + 1)]
+        values = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, high = min(values), max(values)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in values)
+
+
+def show_summary(summary: Mapping[str, Any]) -> None:
+    """Tables of :func:`charrnn.inspection.summarize`, on standard output."""
+    console = Console(highlight=False)
+    console.print(Text(summary["checkpoint"], style="bold"), soft_wrap=True)
+    console.print(_arrays_table(summary))
+    console.print(_facts_table("Corpus", _corpus_facts(summary)))
+    training = {
+        key.replace("_", "-"): value for key, value in summary["config"]["training"].items()
+    }
+    console.print(_facts_table("Training", training))
+    history = summary["history"]
+    if not history:
+        console.print("No evaluation yet.")
+        return
+    console.print(_facts_table("Result", _result_facts(summary)))
+    console.print(_history_table(history))
+
+
+def _arrays_table(summary: Mapping[str, Any]) -> Table:
+    model = summary["config"]["model"]
+    table = Table(
+        title=f"Model: {model['cell']}, {model['num_layers']} × {model['hidden_size']}",
+        title_justify="left",
+        caption=f"dropout {model['dropout']:g} after each layer; "
+        + (
+            f"characters embedded in {model['embedding_size']} numbers"
+            if model["embedding_size"]
+            else "one-hot characters"
+        ),
+        caption_justify="left",
+        show_footer=True,
+    )
+    table.add_column("array", "all")
+    table.add_column("shape")
+    table.add_column("parameters", f"{summary['parameters']:,}", justify="right")
+    for name, shape in summary["arrays"].items():
+        table.add_row(name, " × ".join(map(str, shape)), f"{prod(shape):,}")
+    return table
+
+
+def _facts_table(title: str, facts: Mapping[str, Any]) -> Table:
+    table = Table(title=title, title_justify="left", show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in facts.items():
+        table.add_row(key, Text(f"{value:g}" if isinstance(value, float) else str(value)))
+    return table
+
+
+def _corpus_facts(summary: Mapping[str, Any]) -> dict[str, str]:
+    corpus = summary["corpus"]
+    return {
+        "sources": ", ".join(corpus["sources"]),
+        "characters": f"{corpus['characters']:,}",
+        "to train on": f"{corpus['train_characters']:,}",
+        "SHA-256": corpus["sha256"],
+        f"vocabulary ({summary['vocabulary_size']})": json.dumps(
+            summary["vocabulary"], ensure_ascii=False
+        )[1:-1],
+    }
+
+
+def _result_facts(summary: Mapping[str, Any]) -> dict[str, str]:
+    history = summary["history"]
+    facts = {}
+    loss = summary["validation_loss"]
+    if loss is not None:
+        facts["validation loss"] = f"{loss:.4f} nats/char of the kept weights"
+        facts["bits per character"] = f"{summary['validation_bits_per_char']:.3f}"
+    facts["trained for"] = (
+        f"{history[-1]['step']:,} steps, {history[-1]['epoch']:.2f} epochs, "
+        f"{duration(history[-1]['seconds'])}"
+    )
+    for name, key in (("train", "train_loss"), ("validation", "validation_loss")):
+        values = [entry[key] for entry in history if entry[key] is not None]
+        if values:
+            facts[f"{name} curve"] = f"{sparkline(values, 40)}  {values[0]:.3f} → {values[-1]:.3f}"
+    return facts
+
+
+def _history_table(history: Sequence[Mapping[str, Any]], most: int = 12) -> Table:
+    """Evenly chosen evaluations, the first and the last among them."""
+    table = Table(title="History", title_justify="left")
+    for column in ("step", "epoch", "train", "validation", "rate", "time"):
+        table.add_column(column, justify="right")
+    count = min(most, len(history))
+    chosen = sorted({round(i * (len(history) - 1) / max(1, count - 1)) for i in range(count)})
+    for entry in (history[index] for index in chosen):
+        loss = entry["validation_loss"]
+        table.add_row(
+            f"{entry['step']:,}",
+            f"{entry['epoch']:.2f}",
+            f"{entry['train_loss']:.4f}",
+            "" if loss is None else f"{loss:.4f}",
+            f"{entry['rate']:.2g}",
+            duration(entry["seconds"]),
+        )
+    return table

@@ -1,0 +1,322 @@
+"""``charrnn train``: reports on standard error, the checkpoint's path on standard output."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from charrnn.config import CELLS, CLIP_MODES, OPTIMIZERS, SCHEDULES, ModelConfig, TrainingConfig
+from charrnn.errors import CheckpointError, DivergenceError, InputError
+
+if TYPE_CHECKING:
+    from charrnn.checkpoint import Checkpoint
+    from charrnn.cli.display import Display
+    from charrnn.training import Training
+
+EPILOG = (
+    "Standard output carries only the checkpoint's path, so that this works: "
+    "charrnn train corpus.txt | xargs charrnn sample"
+)
+SAVE_SECONDS = 60.0
+
+MODEL, TRAINING, RUN = "Model", "Training", "Run"
+
+
+def _setting(*flags: str, help: str, panel: str, default: str | None = None) -> Any:
+    """An option that sets a field of a configuration; None where it is not given."""
+    name = flags[0].removeprefix("--").replace("-", "_")
+    for config in (ModelConfig, TrainingConfig):
+        for field in fields(config):
+            if field.name == name and default is None:
+                default = str(field.default)
+    return typer.Option(*flags, help=help, rich_help_panel=panel, show_default=default or False)
+
+
+def _choices(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def train(
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="UTF-8 text files, read one after the other; - is standard input.",
+            show_default="the Python language reference",
+        ),
+    ] = None,
+    cell: Annotated[
+        str | None, _setting("--cell", panel=MODEL, help=f"{_choices(CELLS)}.".capitalize())
+    ] = None,
+    hidden_size: Annotated[
+        int | None,
+        _setting("--hidden-size", "--rnn-size", panel=MODEL, help="Units in each layer."),
+    ] = None,
+    num_layers: Annotated[
+        int | None, _setting("--num-layers", panel=MODEL, help="Layers on top of each other.")
+    ] = None,
+    embedding_size: Annotated[
+        int | None,
+        _setting(
+            "--embedding-size", panel=MODEL, help="Width of a learned embedding; 0 is one-hot."
+        ),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        _setting("--dropout", panel=MODEL, help="Share of each layer's output that is dropped."),
+    ] = None,
+    seq_length: Annotated[
+        int | None,
+        _setting("--seq-length", panel=TRAINING, help="Characters that gradients reach back over."),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        _setting("--batch-size", panel=TRAINING, help="Streams of text read side by side."),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        _setting(
+            "--epochs",
+            panel=TRAINING,
+            default="enough for 4,000 steps",
+            help="Passes over the training text.",
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        _setting("--optimizer", panel=TRAINING, help=f"{_choices(OPTIMIZERS)}.".capitalize()),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        _setting("--learning-rate", panel=TRAINING, help="Largest step size of the schedule."),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        _setting("--schedule", panel=TRAINING, help=f"{_choices(SCHEDULES)}.".capitalize()),
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        _setting("--warmup", panel=TRAINING, help="Steps over which the rate rises at first."),
+    ] = None,
+    decay: Annotated[
+        float | None,
+        _setting(
+            "--decay", panel=TRAINING, help="Factor for each epoch, with --schedule exponential."
+        ),
+    ] = None,
+    momentum: Annotated[
+        float | None, _setting("--momentum", panel=TRAINING, help="With --optimizer sgd.")
+    ] = None,
+    weight_decay: Annotated[
+        float | None,
+        _setting("--weight-decay", panel=TRAINING, help="Pull of weights towards zero."),
+    ] = None,
+    clip: Annotated[
+        float | None,
+        _setting("--clip", panel=TRAINING, help="Largest gradient; 0 does not clip."),
+    ] = None,
+    clip_mode: Annotated[
+        str | None,
+        _setting("--clip-mode", panel=TRAINING, help=f"What is clipped: {_choices(CLIP_MODES)}."),
+    ] = None,
+    val_fraction: Annotated[
+        float | None,
+        _setting("--val-fraction", panel=TRAINING, help="Tail of the text to validate on."),
+    ] = None,
+    eval_every: Annotated[
+        int | None,
+        _setting(
+            "--eval-every",
+            panel=TRAINING,
+            default="about an epoch",
+            help="Steps between evaluations.",
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None,
+        _setting(
+            "--patience",
+            panel=TRAINING,
+            help="Evaluations without a new best that end the run; 0 goes on.",
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, _setting("--seed", panel=TRAINING, help="Makes the same run again.")
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel=TRAINING,
+            help="Parts of a batch computed side by side; results depend on it in the last bits.",
+            show_default="as many as there are processors",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            rich_help_panel=RUN,
+            help="Checkpoint to write.",
+            show_default="a fresh name in checkpoints/",
+        ),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=RUN, help="Go on with this run, in the same file."),
+    ] = None,
+    init_from: Annotated[
+        Path | None,
+        typer.Option(rich_help_panel=RUN, help="Start a new run from this model's weights."),
+    ] = None,
+    extend_vocab: Annotated[
+        bool,
+        typer.Option(
+            "--extend-vocab",
+            rich_help_panel=RUN,
+            help="With --init-from: add the characters that the model lacks.",
+        ),
+    ] = False,
+    sample_every: Annotated[
+        int, typer.Option(rich_help_panel=RUN, help="Evaluations between samples; 0 shows none.")
+    ] = 1,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", rich_help_panel=RUN, help="Report nothing but errors.")
+    ] = False,
+) -> None:
+    """Train a model on text."""
+    given = {name: value for name, value in locals().items() if value is not None}
+    model_settings = _only(ModelConfig, given)
+    training_settings = _only(TrainingConfig, given)
+    if threads is not None:
+        training_settings["shards"] = threads
+    if sample_every < 0:
+        raise InputError(f"--sample-every must be at least 0, not {sample_every}")
+    if resume and (init_from or output):
+        other = "--init-from" if init_from else "--output"
+        raise InputError(f"--resume goes on in its own file; leave out {other}")
+    if extend_vocab and not init_from:
+        raise InputError("--extend-vocab goes with --init-from")
+
+    from charrnn.cli.display import make_display
+    from charrnn.cli.files import release, reserve
+
+    if resume:
+        training = _resumed(corpus or [], resume, model_settings, training_settings)
+        path = resume
+    else:
+        training = _started(
+            corpus or [], init_from, extend_vocab, model_settings, training_settings
+        )
+        path = reserve(output, training.corpus.sources)
+    display = make_display(training, path, quiet=quiet, sample_every=sample_every)
+    try:
+        _run(training, path, display)
+    finally:
+        display.close()
+        release(path)
+
+
+def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
+    return {f.name: values[f.name] for f in fields(config) if f.name in values}
+
+
+def _started(
+    corpus_paths: list[Path],
+    init_from: Path | None,
+    extend_vocab: bool,
+    model_settings: dict[str, Any],
+    training_settings: dict[str, Any],
+) -> Training:
+    """A new run, from nothing or from a model's weights."""
+    from charrnn.parallel import default_shards
+    from charrnn.text import load_corpus
+    from charrnn.training import Training
+
+    config = TrainingConfig(**training_settings)
+    if "shards" not in training_settings:
+        config = replace(config, shards=default_shards(config.batch_size))
+    if init_from is None:
+        model_config = ModelConfig(**model_settings)
+        return Training(load_corpus(corpus_paths), model_config, config)
+
+    from charrnn.cli.transfer import adapted_model
+
+    model, corpus = adapted_model(
+        init_from, corpus_paths, model_settings, extend_vocab=extend_vocab, seed=config.seed
+    )
+    return Training(corpus, model, config)
+
+
+def _resumed(
+    corpus_paths: list[Path],
+    path: Path,
+    model_settings: dict[str, Any],
+    training_settings: dict[str, Any],
+) -> Training:
+    """The run that a checkpoint holds, with what may be changed on the way."""
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.cli.transfer import refuse_changes
+    from charrnn.text import STANDARD_INPUT, load_corpus
+    from charrnn.training import Training
+
+    checkpoint = load_checkpoint(path, with_progress=True)
+    refuse_changes(checkpoint.model.config, model_settings, "--resume")
+    if not corpus_paths:
+        corpus_paths = _recorded_corpus(checkpoint)
+    corpus = load_corpus(corpus_paths, vocabulary=None)
+    if corpus.sha256 != checkpoint.corpus.sha256:
+        named = " ".join(map(str, corpus_paths)) or "the default corpus"
+        if STANDARD_INPUT in map(str, corpus_paths):
+            named = "standard input"
+        raise InputError(
+            f"{named}: not the text that {path} was trained on "
+            f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
+            f"characters); to train on another text: --init-from {path}"
+        )
+    # An epoch count of its own is asked for anew; the rest stays as it was.
+    return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
+
+
+def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
+    """The files that the run was started with."""
+    from charrnn.text import DEFAULT_SOURCE, STANDARD_INPUT
+
+    sources = checkpoint.corpus.sources
+    if STANDARD_INPUT in sources:
+        raise InputError("this run read its corpus from standard input; give it again: - or a file")
+    return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
+
+
+def _run(training: Training, path: Path, display: Display) -> None:
+    """Train to the end or to an interruption, and save on the way."""
+    from charrnn.checkpoint import Evaluation, save_checkpoint
+    from charrnn.cli.terminal import interruptible
+
+    display.start()
+    saved = time.monotonic()
+    with interruptible() as interruption:
+        try:
+            for report in training:
+                display.report(report)
+                overdue = time.monotonic() - saved > SAVE_SECONDS
+                if isinstance(report, Evaluation) or overdue:
+                    try:
+                        save_checkpoint(training.checkpoint(), path)
+                    except CheckpointError as error:
+                        display.warn(f"{error}; the run goes on and will try again")
+                    saved = time.monotonic()
+                if interruption.number:
+                    break
+        except DivergenceError as error:
+            save_checkpoint(training.checkpoint(), path)
+            raise DivergenceError(f"{error} (the last good state is in {path})") from None
+        save_checkpoint(training.checkpoint(), path)
+    stopped = bool(interruption.number) and not training.finished
+    display.finish(interrupted=stopped)
+    print(path, flush=True)
+    if stopped:
+        raise typer.Exit(interruption.exit_code)

@@ -1,0 +1,161 @@
+"""What a model is and how a run goes: two frozen dataclasses, checked when they are made.
+
+They are plain data (numbers and strings), so that a checkpoint can hold them as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from charrnn.errors import InputError
+
+CELLS = ("lstm", "gru", "rnn", "rnn-relu")
+OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
+SCHEDULES = ("cosine", "exponential", "constant")
+CLIP_MODES = ("norm", "value")
+
+# Limits that no sensible run meets; they keep a typing error from asking for the whole memory.
+MAX_HIDDEN_SIZE = 1 << 14
+MAX_LAYERS = 64
+MAX_VOCABULARY = 0x110000
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a character language model.
+
+    Args:
+        cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``.
+        hidden_size: Units in each layer, *H*.
+        num_layers: Recurrent layers stacked on each other, *L*.
+        embedding_size: Width of a learned character embedding; 0 feeds one-hot characters.
+        dropout: Chance that a layer's output is dropped, between layers and before the softmax.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    cell: str = "lstm"
+    hidden_size: int = 256
+    num_layers: int = 2
+    embedding_size: int = 0
+    dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        _one_of("cell", self.cell, CELLS)
+        _whole("hidden-size", self.hidden_size, 1, MAX_HIDDEN_SIZE)
+        _whole("num-layers", self.num_layers, 1, MAX_LAYERS)
+        _whole("embedding-size", self.embedding_size, 0, MAX_HIDDEN_SIZE)
+        _real("dropout", self.dropout, 0.0, 1.0, below_top=True)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a model is trained.
+
+    Args:
+        seq_length: Characters that truncated back-propagation sees at once, *T*.
+        batch_size: Streams of text read side by side, *B*.
+        epochs: Passes over the training text; 0 makes as many as give some 4,000 steps.
+        optimizer: ``adamw``, ``adam``, ``rmsprop``, ``adagrad`` or ``sgd``.
+        learning_rate: Peak step size.
+        schedule: ``cosine`` (to zero at the last step), ``exponential`` or ``constant``.
+        warmup: Steps over which the rate rises linearly to ``learning_rate``.
+        decay: Factor on the rate for each epoch of the ``exponential`` schedule.
+        momentum: Momentum of ``sgd``.
+        weight_decay: Pull of the weight matrices towards zero (decoupled for ``adamw``, L2 else).
+        clip: Largest gradient: its global norm, or each value; 0 switches clipping off.
+        clip_mode: ``norm`` or ``value``.
+        val_fraction: Tail of the text kept for validation.
+        eval_every: Steps between evaluations; 0 evaluates at the end of each epoch, or at a more
+            sensible interval where the text is very short or very long.
+        patience: Evaluations without a new best before the run stops; 0 never stops early.
+        seed: Seed of every random draw.
+        shards: Parts into which a batch is split, one thread each. Results depend on it.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    seq_length: int = 50
+    batch_size: int = 50
+    epochs: int = 0
+    optimizer: str = "adamw"
+    learning_rate: float = 5e-3
+    schedule: str = "cosine"
+    warmup: int = 100
+    decay: float = 0.95
+    momentum: float = 0.9
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    clip_mode: str = "norm"
+    val_fraction: float = 0.1
+    eval_every: int = 0
+    patience: int = 10
+    seed: int = 0
+    shards: int = 1
+
+    def __post_init__(self) -> None:
+        _whole("seq-length", self.seq_length, 1, 1 << 20)
+        _whole("batch-size", self.batch_size, 1, 1 << 20)
+        _whole("epochs", self.epochs, 0, 1 << 30)
+        _one_of("optimizer", self.optimizer, OPTIMIZERS)
+        _real("learning-rate", self.learning_rate, 0.0, 1e3, above_bottom=True)
+        _one_of("schedule", self.schedule, SCHEDULES)
+        _whole("warmup", self.warmup, 0, 1 << 40)
+        _real("decay", self.decay, 0.0, 1.0, above_bottom=True)
+        _real("momentum", self.momentum, 0.0, 1.0, below_top=True)
+        _real("weight-decay", self.weight_decay, 0.0, 1e3)
+        _real("clip", self.clip, 0.0, 1e9)
+        _one_of("clip-mode", self.clip_mode, CLIP_MODES)
+        _real("val-fraction", self.val_fraction, 0.0, 0.5)
+        _whole("eval-every", self.eval_every, 0, 1 << 40)
+        _whole("patience", self.patience, 0, 1 << 30)
+        _whole("seed", self.seed, 0, (1 << 64) - 1)
+        _whole("shards", self.shards, 1, 1024)
+
+
+Config = TypeVar("Config", ModelConfig, TrainingConfig)
+
+
+def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
+    """Build a configuration from parsed JSON; unknown and missing names are refused.
+
+    Raises:
+        InputError: A name is unknown or missing, or a value is of the wrong type or out of range.
+    """
+    names = {field.name for field in dataclasses.fields(kind)}
+    if set(values) != names:
+        wrong = ", ".join(sorted(map(str, names ^ set(values))))
+        raise InputError(f"configuration has unknown or missing entries: {wrong}")
+    return kind(**values)
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise InputError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+
+
+def _real(
+    name: str,
+    value: Any,
+    low: float,
+    high: float,
+    *,
+    above_bottom: bool = False,
+    below_top: bool = False,
+) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    inside = number and low <= value <= high  # which no NaN is
+    if not inside or (above_bottom and value == low) or (below_top and value == high):
+        bottom = f"above {low:g}" if above_bottom else f"at least {low:g}"
+        top = f"below {high:g}" if below_top else f"at most {high:g}"
+        raise InputError(f"{name} must be {bottom} and {top}, not {value!r}")

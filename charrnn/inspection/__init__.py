@@ -1,0 +1,5 @@
+"""What can be seen inside a checkpoint, as plain data; drawing it is somebody else's work."""
+
+from charrnn.inspection.summary import summarize
+
+__all__ = ["summarize"]

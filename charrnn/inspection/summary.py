@@ -1,0 +1,31 @@
+"""The facts of a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from charrnn.checkpoint import Checkpoint
+from charrnn.evaluation import bits
+
+
+def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Everything that a checkpoint says of itself, ready for JSON.
+
+    Losses are in nats for each character, and those of the kept weights; they are None where
+    nothing was kept for validation or no evaluation has been made.
+    """
+    model = checkpoint.model
+    loss = checkpoint.validation_loss
+    return {
+        "parameters": int(model.parameters.flat.size),
+        "arrays": {name: list(array.shape) for name, array in model.parameters.items()},
+        "vocabulary_size": len(model.vocabulary),
+        "vocabulary": model.vocabulary.characters,
+        "validation_loss": loss,
+        "validation_bits_per_char": None if loss is None else bits(loss),
+        "config": {"model": asdict(model.config), "training": asdict(checkpoint.training)},
+        "corpus": asdict(checkpoint.corpus),
+        "history": [asdict(evaluation) for evaluation in checkpoint.history],
+        "resumable": checkpoint.resumable,
+    }

@@ -1,0 +1,93 @@
+"""One recurrent layer: the input's part for the whole chunk at once, then the cell's recurrence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.nn.cell import Cell
+from charrnn.nn.functions import Ids, add_product, columns, gather_columns, sum_columns
+from charrnn.nn.gru import GRU
+from charrnn.nn.initialization import scaled_uniform
+from charrnn.nn.lstm import LSTM
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.rnn import RNN
+from charrnn.nn.workspace import Workspace
+
+
+def make_cell(kind: str, hidden_size: int) -> Cell:
+    """The cell that a configuration names: ``lstm``, ``gru``, ``rnn`` or ``rnn-relu``."""
+    if kind == "lstm":
+        return LSTM(hidden_size)
+    if kind == "gru":
+        return GRU(hidden_size)
+    return RNN(hidden_size, relu=kind == "rnn-relu")
+
+
+class Layer:
+    """``z = U x + b``, then the recurrence.
+
+    The input is either dense, ``(input_size, T, B)``, or one-hot, given as the ids ``(T, B)`` of the
+    ones: their product with U is a gather of its columns.
+
+    Args:
+        cell: The recurrence.
+        input_size: Rows of a dense input, or the number of ids.
+        name: Prefix of the layer's parameters.
+        one_hot: Whether the input comes as ids.
+    """
+
+    def __init__(self, cell: Cell, input_size: int, name: str, *, one_hot: bool) -> None:
+        self.cell = cell
+        self.input_size = input_size
+        self.name = name
+        self.one_hot = one_hot
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        rows = self.cell.gates * self.cell.hidden_size
+        shapes = {"U": (rows, self.input_size), **self.cell.parameter_shapes(), "b": (rows,)}
+        return {f"{self.name}/{key}": shape for key, shape in shapes.items()}
+
+    def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
+        fan_in = 1 if self.one_hot else self.input_size  # only one of the one-hot inputs is a one
+        scaled_uniform(params[f"{self.name}/U"], fan_in, rng)
+        params[f"{self.name}/b"][...] = 0
+        self.cell.initialize(params, self.name, rng)
+
+    def forward(
+        self, params: Parameters, x: Array | Ids, state: Array, workspace: Workspace
+    ) -> tuple[Array, Array]:
+        """Returns ``h`` ``(H, T, B)``, valid until the next call, and the new state."""
+        U, b = params[f"{self.name}/U"], params[f"{self.name}/b"][:, None]
+        z = workspace.array("z", U.shape[0], *x.shape[-2:])
+        workspace.remember(x=x)
+        if self.one_hot:
+            gather_columns(U + b, x, out=z)
+        else:
+            np.matmul(U, columns(x), out=columns(z))
+            columns(z)[...] += b
+        return self.cell.forward(params, self.name, z, state, workspace)
+
+    def backward(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        dh: Array,
+        dstate: Array,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array]:
+        """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state."""
+        x = workspace["x"]
+        U = params[f"{self.name}/U"]
+        dU, db = gradients[f"{self.name}/U"], gradients[f"{self.name}/b"]
+        dz = workspace["z"]  # z is not needed any more: its gradient takes its place
+        dstate = self.cell.backward(params, gradients, self.name, dz, dh, dstate, workspace)
+        if self.one_hot:
+            by_character = sum_columns(dz, x, self.input_size)
+            dU += by_character
+            db += by_character.sum(axis=1)
+            return None, dstate
+        add_product(dU, dz, x, workspace.child("input"))
+        db += columns(dz).sum(axis=1)
+        dx = workspace.array("dx", *x.shape)
+        np.matmul(U.T, columns(dz), out=columns(dx))
+        return dx, dstate

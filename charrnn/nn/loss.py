@@ -1,0 +1,45 @@
+"""Softmax and its negative log-likelihood, with the gradient, in one pass over the logits."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from charrnn.nn.functions import Ids
+from charrnn.nn.parameters import Array
+
+
+def softmax_(logits: Array) -> Array:
+    """Turn ``(K, N)`` logits into probabilities, in place.
+
+    Shifted by each column's largest logit, so that nothing overflows.
+
+    Returns:
+        ``(N,)``: log Σ exp of each column's shifted logits; -log of its largest probability.
+    """
+    logits -= logits.max(axis=0)
+    np.exp(logits, out=logits)
+    total = logits.sum(axis=0)
+    logits /= total
+    log_total: Array = np.log(total)
+    return log_total
+
+
+def cross_entropy_(logits: Array, targets: Ids) -> Array:
+    """Negative log-likelihood of each target; ``logits`` become its gradient, in place.
+
+    With p = softmax(o), the loss is -log p[target] = log Σ exp(o) - o[target], and its gradient by o
+    is p minus the one-hot target.
+
+    Args:
+        logits: ``(K, N)``; overwritten with the gradient of the *sum* of the losses.
+        targets: ``(N,)``.
+
+    Returns:
+        ``(N,)``, in nats.
+    """
+    positions = np.arange(targets.size)
+    below_top = logits.max(axis=0) - logits[targets, positions]
+    log_total = softmax_(logits)
+    logits[targets, positions] -= 1
+    nll: Array = log_total + below_top
+    return nll

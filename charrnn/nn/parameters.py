@@ -1,0 +1,71 @@
+"""All numbers that a model learns, in one flat vector with named views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+"""A float array: float32 in use, float64 in gradient checks."""
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+class Parameters(Mapping[str, Array]):
+    """Named arrays that are views of one flat vector.
+
+    Gradients, optimiser moments and averaged weights use the same layout, so that clipping, an
+    optimiser's step or a gradient check is one expression over ``flat``. There is no item
+    assignment: assigning would silently detach a view. Write ``p["V"][...] = value``.
+
+    Args:
+        shapes: Shape of each array, in the order in which they lie in ``flat``.
+        flat: The vector to view; a new one of zeros when not given.
+        dtype: Type of a new vector.
+
+    Raises:
+        ValueError: ``flat`` has not the size that the shapes ask for.
+    """
+
+    def __init__(
+        self, shapes: Shapes, flat: Array | None = None, dtype: DTypeLike = np.float32
+    ) -> None:
+        size = sum(prod(shape) for shape in shapes.values())
+        if flat is None:
+            flat = np.zeros(size, dtype)
+        elif flat.shape != (size,):
+            raise ValueError(f"flat has shape {flat.shape}, not ({size},)")
+        self.shapes = dict(shapes)
+        self.flat = flat
+        self._views: dict[str, Array] = {}
+        start = 0
+        for name, shape in shapes.items():
+            stop = start + prod(shape)
+            self._views[name] = flat[start:stop].reshape(shape)
+            start = stop
+
+    def __getitem__(self, name: str) -> Array:
+        return self._views[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def add(self, name: str, value: Array) -> None:
+        """``p[name] += value``, which Python would read as an item assignment."""
+        view = self._views[name]
+        view += value
+
+    def copy(self) -> Parameters:
+        """The same arrays over a vector of their own."""
+        return Parameters(self.shapes, self.flat.copy())
+
+    def zeros(self) -> Parameters:
+        """The same layout, all zero: room for gradients."""
+        return Parameters(self.shapes, np.zeros_like(self.flat))

@@ -1,0 +1,167 @@
+"""Named arrays in a ``.npz`` file, written so that nothing is lost and read so that nothing is trusted.
+
+A reader never unpickles, and checks every declared size against the file's own before it asks for
+memory. Arrays are stored plainly: uncompressed, C order, little-endian, as ``numpy.savez`` does.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from charrnn.errors import CheckpointError, InputError
+from charrnn.nn.parameters import Array
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same arrays are the same bytes
+_MAX_HEADER = 4096
+
+# What the standard library and NumPy raise on bytes and JSON that make no sense.
+NONSENSE = (
+    zipfile.BadZipFile,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    """Write a file such that at every moment the old one or the new one is there, whole.
+
+    Raises:
+        CheckpointError: The disk is full, or the folder cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            with open(temporary, "wb") as file:
+                with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                    for name, array in arrays.items():
+                        _write_array(archive, name, array)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            _sync_folder(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _write_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as stream:
+        np.lib.format.write_array(
+            stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename outlast a power cut, where the system lets a folder be opened."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+class ArrayFile:
+    """An open ``.npz`` file of plainly stored arrays; use it as a context manager.
+
+    Raises:
+        InputError: There is no such file.
+        CheckpointError: It cannot be read, or is not such a file.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        try:
+            self._file = open(path, "rb")  # noqa: SIM115 (closed by __exit__)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such checkpoint") from None
+        except IsADirectoryError:
+            raise InputError(f"{path}: is a directory; name a checkpoint (.npz) in it") from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise CheckpointError(f"{path}: cannot be read: {reason}") from None
+
+    def __enter__(self) -> ArrayFile:  # noqa: PYI034 (typing.Self is younger than Python 3.10)
+        try:
+            self._archive = zipfile.ZipFile(self._file)
+            members = self._archive.infolist()
+        except (*NONSENSE, OSError):
+            self._file.close()
+            raise CheckpointError("not a charrnn checkpoint, or cut off") from None
+        self._members = {member.filename: member for member in members}
+        plain = all(
+            member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & 1
+            for member in members
+        )
+        declared = sum(member.file_size for member in members)
+        held = os.fstat(self._file.fileno()).st_size
+        if not plain or len(self._members) < len(members) or declared > held:
+            self._file.close()
+            raise CheckpointError("not a charrnn checkpoint (its arrays are not stored plainly)")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def __contains__(self, name: str) -> bool:
+        return f"{name}.npy" in self._members
+
+    def read(
+        self, name: str, shape: tuple[int, ...] | None, dtype: type[np.generic] = np.float32
+    ) -> Array:
+        """An array of a known type, and of a known shape unless that is None.
+
+        Raises:
+            CheckpointError: It is missing, damaged, or of another type, shape or size.
+        """
+        if name not in self:
+            raise CheckpointError(f"array {name!r} is missing")
+        member = self._members[f"{name}.npy"]
+        try:
+            return self._read(member, shape, np.dtype(dtype))
+        except (*NONSENSE, OSError) as error:
+            raise CheckpointError(f"array {name!r} is damaged: {one_line(error)}") from None
+
+    def _read(
+        self, member: zipfile.ZipInfo, shape: tuple[int, ...] | None, dtype: np.dtype[Any]
+    ) -> Array:
+        with self._archive.open(member) as stream:
+            header = BytesIO(stream.read(_MAX_HEADER))
+            if np.lib.format.read_magic(header) != (1, 0):
+                raise ValueError("unknown kind of array")
+            found, fortran, kind = np.lib.format.read_array_header_1_0(header)
+            if kind != dtype or fortran or (shape is not None and found != shape):
+                raise ValueError(f"it is {kind} {found}, not {dtype} {shape}")
+            if min(found, default=0) < 0 or (
+                math.prod(found) * dtype.itemsize != member.file_size - header.tell()
+            ):
+                raise ValueError(f"its size does not fit its shape {found}")
+            data = header.read() + stream.read()  # to the end: there the checksum is compared
+        return np.frombuffer(bytearray(data), dtype).reshape(found)
+
+
+def one_line(error: Exception) -> str:
+    """An error's message on one line, of a bearable length."""
+    return " ".join(str(error).split())[:200]

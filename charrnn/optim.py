@@ -1,0 +1,151 @@
+"""From gradients to new parameters: clipping, the learning rate's schedule, and optimisers.
+
+All work on flat vectors, in blocks that stay in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from charrnn.config import TrainingConfig
+from charrnn.nn.parameters import Array, Parameters
+
+BLOCK = 1 << 14  # numbers updated at a time: a few such blocks of float32 fit into the L2 cache
+
+ADAM_BETA1, ADAM_BETA2 = (
+    0.9,
+    0.99,
+)  # 0.99 rather than 0.999: these runs have only thousands of steps
+RMSPROP_DECAY = 0.95
+EPSILON = 1e-8
+
+
+def clip_(gradient: Array, limit: float, mode: str) -> float:
+    """Clip in place; returns the norm before clipping, which is not finite if the gradient is not.
+
+    Args:
+        gradient: Flat gradient vector.
+        limit: Largest norm (Pascanu, Mikolov, Bengio, arXiv 1211.5063) or value; 0 clips nothing.
+        mode: ``norm`` or ``value``.
+    """
+    norm = math.sqrt(float(np.dot(gradient, gradient)))
+    if limit and mode == "value":
+        np.clip(gradient, -limit, limit, out=gradient)
+    elif limit and norm > limit:
+        gradient *= limit / norm
+    return norm
+
+
+def learning_rate(
+    config: TrainingConfig, step: int, total_steps: int, steps_per_epoch: int
+) -> float:
+    """The rate of the step numbered ``step``, from 0, of ``total_steps``.
+
+    Warm-up rises linearly over the first ``config.warmup`` steps, or a tenth of a shorter run. The
+    cosine then falls to zero at ``total_steps`` (Loshchilov, Hutter, arXiv 1608.03983).
+    """
+    warmup = min(config.warmup, total_steps // 10)
+    rate = config.learning_rate * min(1.0, (step + 1) / (warmup + 1))
+    if config.schedule == "cosine":
+        progress = max(0, step - warmup) / max(1, total_steps - warmup)
+        return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    if config.schedule == "exponential":
+        return rate * float(config.decay ** (step // steps_per_epoch))
+    return rate
+
+
+class Optimizer:
+    """An update rule with its running averages.
+
+    Attributes:
+        slots: The running averages by name, each a flat vector like the parameters.
+        steps: Updates made so far.
+    """
+
+    def __init__(self, config: TrainingConfig, params: Parameters) -> None:
+        self.config = config
+        slot_names, self._update = _RULES[config.optimizer]
+        self.slots = {name: np.zeros_like(params.flat) for name in slot_names}
+        self.steps = 0
+        self._scratch = np.empty((2, BLOCK), params.flat.dtype)
+
+    def step(self, params: Parameters, gradients: Parameters, rate: float) -> None:
+        """Update ``params`` in place. ``gradients`` may be changed."""
+        self.steps += 1
+        self._decay(params, gradients, rate)
+        for start in range(0, params.flat.size, BLOCK):
+            block = slice(start, start + BLOCK)
+            w, g = params.flat[block], gradients.flat[block]
+            slots = [slot[block] for slot in self.slots.values()]
+            self._update(self, w, g, rate, *slots, *self._scratch[:, : w.size])
+
+    def _decay(self, params: Parameters, gradients: Parameters, rate: float) -> None:
+        """Weight decay of the matrices: decoupled for AdamW (arXiv 1711.05101), else as L2."""
+        decay = self.config.weight_decay
+        if not decay:
+            return
+        for name, w in params.items():
+            if w.ndim < 2:
+                continue  # biases are left alone
+            if self.config.optimizer == "adamw":
+                w *= 1 - rate * decay
+            else:
+                gradients.add(name, decay * w)
+
+    def _adam(
+        self, w: Array, g: Array, rate: float, m: Array, v: Array, s: Array, d: Array
+    ) -> None:
+        """Kingma, Ba, arXiv 1412.6980, algorithm 1, with both bias corrections in the step size."""
+        m += np.multiply(np.subtract(g, m, out=s), 1 - ADAM_BETA1, out=s)
+        v *= ADAM_BETA2
+        v += np.multiply(np.multiply(g, g, out=s), 1 - ADAM_BETA2, out=s)
+        correction1 = 1 - ADAM_BETA1**self.steps
+        correction2 = 1 - ADAM_BETA2**self.steps
+        np.sqrt(v, out=d)
+        d *= correction2**-0.5
+        d += EPSILON
+        np.divide(m, d, out=s)
+        s *= rate / correction1
+        w -= s
+
+    def _rmsprop(self, w: Array, g: Array, rate: float, v: Array, s: Array, d: Array) -> None:
+        """Tieleman, Hinton, Coursera lecture 6.5, 2012."""
+        v *= RMSPROP_DECAY
+        v += np.multiply(np.multiply(g, g, out=s), 1 - RMSPROP_DECAY, out=s)
+        self._scaled_step(w, g, rate, v, s, d)
+
+    def _adagrad(self, w: Array, g: Array, rate: float, v: Array, s: Array, d: Array) -> None:
+        """Duchi, Hazan, Singer, JMLR 2011."""
+        v += np.multiply(g, g, out=s)
+        self._scaled_step(w, g, rate, v, s, d)
+
+    @staticmethod
+    def _scaled_step(w: Array, g: Array, rate: float, v: Array, s: Array, d: Array) -> None:
+        np.sqrt(v, out=d)
+        d += EPSILON
+        np.divide(g, d, out=s)
+        s *= rate
+        w -= s
+
+    def _sgd(self, w: Array, g: Array, rate: float, m: Array, s: Array, _d: Array) -> None:
+        """Gradient descent with momentum (Polyak 1964): the velocity adds up past gradients."""
+        m *= self.config.momentum
+        m += g
+        w -= np.multiply(m, rate, out=s)
+
+
+_RULES: dict[str, tuple[tuple[str, ...], Callable[..., None]]] = {
+    "adamw": (("m", "v"), Optimizer._adam),
+    "adam": (("m", "v"), Optimizer._adam),
+    "rmsprop": (("v",), Optimizer._rmsprop),
+    "adagrad": (("v",), Optimizer._adagrad),
+    "sgd": (("m",), Optimizer._sgd),
+}
+
+
+def slot_names(optimizer: str) -> tuple[str, ...]:
+    """Names of the running averages that an optimiser keeps."""
+    return _RULES[optimizer][0]

@@ -1,0 +1,76 @@
+"""Shards: a batch split over Python threads, each with a workspace of its own.
+
+NumPy lets go of Python's lock inside its loops and products, so shards really run side by side. The
+BLAS library is held to one thread meanwhile: its own threads would compete with them, and the split
+of the work, and with it the last bits of a result, would depend on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import TypeVar
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from charrnn.nn.workspace import Workspace
+
+Result = TypeVar("Result")
+
+MIN_STREAMS = 16
+"""Streams for each shard at least: products with fewer columns leave a core half idle."""
+
+
+def available_processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def default_shards(batch_size: int) -> int:
+    """As many shards as there are processors, unless the batch is too small for that."""
+    return max(1, min(available_processors(), batch_size // MIN_STREAMS))
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()  # finding the loaded libraries takes a while: once is enough
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Hold matrix products to one thread each."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+class Shards:
+    """Runs a function for each part of a batch.
+
+    Args:
+        count: Number of parts. It decides how sums are split, so results depend on it in their last
+            bits; they do not depend on how many of the threads run at once.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.workspaces = [Workspace() for _ in range(count)]
+        self._threads = ThreadPoolExecutor(count, "shard") if count > 1 else None
+
+    def map(self, work: Callable[[int, slice, Workspace], Result], batch: int) -> list[Result]:
+        """``work(index, columns, workspace)`` for each part of ``batch`` columns, in order."""
+
+        def guarded(index: int) -> Result:
+            columns = slice(batch * index // self.count, batch * (index + 1) // self.count)
+            # Overflow shows as a loss that is not finite, which the trainer looks for.
+            with np.errstate(all="ignore"):
+                return work(index, columns, self.workspaces[index])
+
+        if self._threads is None:
+            return [guarded(0)]
+        return list(self._threads.map(guarded, range(self.count)))

@@ -1,0 +1,397 @@
+"""Training: a generator of reports. It computes; who calls it prints, saves, or stops.
+
+    training = Training(corpus, ModelConfig(), TrainingConfig(epochs=5))
+    for report in training:
+        ...
+    save_checkpoint(training.checkpoint(), "run.npz")
+
+Leaving the loop at any report and saving loses nothing: all that the next step depends on is in
+:class:`charrnn.checkpoint.Progress`, so that a resumed run takes the very same steps.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from charrnn.batches import (
+    Segments,
+    Streams,
+    default_epochs,
+    default_eval_every,
+    fit_sizes,
+)
+from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import DivergenceError, InputError
+from charrnn.evaluation import evaluate
+from charrnn.models.character_model import CharacterModel
+from charrnn.nn.parameters import Parameters
+from charrnn.nn.workspace import Workspace
+from charrnn.optim import Optimizer, clip_, learning_rate
+from charrnn.parallel import Shards, single_threaded_blas
+from charrnn.text import Corpus
+
+FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "shards")
+"""What a run is made of, and cannot change when it is resumed."""
+
+MAX_RECOVERIES = 3
+SNAPSHOT_STEPS = 100  # a loss that is not finite takes a run back by at most so many steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """One update. ``loss`` is in nats for each character, ``gradient_norm`` before clipping."""
+
+    step: int
+    loss: float
+    rate: float
+    gradient_norm: float
+    characters: int
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The loss or its gradient was not finite: the run goes on from an earlier step, more slowly."""
+
+    step: int
+    resumed_at: int
+    rate_scale: float
+    attempt: int
+
+
+Report = Step | Evaluation | Recovery
+
+
+class Training:
+    """A run: iterate over it for its reports, as often as it takes.
+
+    Args:
+        corpus: The text.
+        model: What to train: a configuration, or a model to start from, whose vocabulary must be
+            the corpus'.
+        config: How. Sizes that the text cannot fill are made smaller, see ``notices``.
+
+    Attributes:
+        config: The configuration in use.
+        notices: What was changed to fit the text, in words.
+        total_steps: Steps of the whole run.
+        history: The evaluations so far.
+        stopped_early: Whether ``patience`` ended the run.
+
+    Raises:
+        InputError: The model's vocabulary is not the corpus'.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        model: ModelConfig | CharacterModel | None = None,
+        config: TrainingConfig | None = None,
+    ) -> None:
+        config = config or TrainingConfig()
+        model_rng, *shard_rngs = np.random.default_rng(config.seed).spawn(1 + config.shards)
+        if not isinstance(model, CharacterModel):
+            model = CharacterModel.fresh(model or ModelConfig(), corpus.vocabulary, model_rng)
+        elif model.vocabulary != corpus.vocabulary:
+            raise InputError("the model's vocabulary is not that of the corpus")
+        self._set_up(corpus, model, config)
+        self._rngs = shard_rngs[: self.config.shards]
+        self.history: list[Evaluation] = []
+        self._best: Parameters | None = None
+        optimizer = Optimizer(self.config, model.parameters)
+        self._progress = Progress(
+            weights=model.parameters.flat.copy(),
+            slots=optimizer.slots,
+            state=self.network.zero_state(self.config.batch_size),
+            generators=[],
+        )
+        self._connect(optimizer)
+
+    @classmethod
+    def resume(
+        cls, corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig | None = None
+    ) -> Training:
+        """Go on with a saved run.
+
+        Args:
+            corpus: The same text as the run's.
+            config: A changed configuration, say with more epochs; the run's own by default.
+
+        Raises:
+            InputError: The checkpoint has no training state, or the corpus is another one.
+        """
+        if checkpoint.progress is None:
+            raise InputError("this checkpoint holds a finished model only, without training state")
+        if corpus.sha256 != checkpoint.corpus.sha256:
+            raise InputError("the corpus is not the one that this run was trained on")
+        config = config or checkpoint.training
+        for name in FIXED:
+            if (old := getattr(checkpoint.training, name)) != getattr(config, name):
+                raise InputError(
+                    f"{name.replace('_', '-')} is {old} in this run and cannot change when it is "
+                    "resumed; start a new run from its weights with --init-from"
+                )
+        training = cls.__new__(cls)
+        training._set_up(corpus, checkpoint.model, config)
+        training.history = list(checkpoint.history)
+        training._best = checkpoint.model.parameters.copy()
+        training._progress = checkpoint.progress.copy()
+        training._rngs = []
+        for state in training._progress.generators:
+            rng = np.random.Generator(np.random.PCG64())
+            rng.bit_generator.state = state
+            training._rngs.append(rng)
+        optimizer = Optimizer(training.config, checkpoint.model.parameters)
+        optimizer.steps = training._progress.step
+        training._connect(optimizer)
+        return training
+
+    def _set_up(self, corpus: Corpus, model: CharacterModel, config: TrainingConfig) -> None:
+        """All that follows from the corpus and the configuration."""
+        train, validation = corpus.split(config.val_fraction)
+        batch_size, seq_length = fit_sizes(len(train), config.batch_size, config.seq_length)
+        self.notices = [
+            f"{name} {asked} does not fit {len(train):,} characters of training text; using {used}"
+            for name, asked, used in (
+                ("batch size", config.batch_size, batch_size),
+                ("sequence length", config.seq_length, seq_length),
+            )
+            if used != asked
+        ]
+        if config.val_fraction and not len(validation):
+            self.notices.append("the text is too short to keep a part of it for validation")
+        self._streams = Streams(train, batch_size, seq_length)
+        self._segments = Segments.of(validation) if len(validation) else None
+        self.steps_per_epoch = len(self._streams)
+        # Reading forwards only takes a third of the arithmetic.
+        eval_cost = len(validation) / 3 / (batch_size * seq_length)
+        self.config = replace(
+            config,
+            batch_size=batch_size,
+            seq_length=seq_length,
+            epochs=config.epochs or default_epochs(self.steps_per_epoch),
+            eval_every=config.eval_every or default_eval_every(self.steps_per_epoch, eval_cost),
+            shards=min(config.shards, batch_size),
+        )
+        self.total_steps = self.steps_per_epoch * self.config.epochs
+        self.network = model.network
+        self.corpus = corpus
+        self.corpus_info = CorpusInfo(corpus.sources, len(corpus), len(train), corpus.sha256)
+        self._shards = Shards(self.config.shards)
+
+    def _connect(self, optimizer: Optimizer) -> None:
+        """Let parameters and optimiser work on the arrays of ``self._progress``."""
+        self._params = Parameters(self.network.parameter_shapes(), self._progress.weights)
+        self._optimizer = optimizer
+        optimizer.slots = self._progress.slots
+        self._gradients = [self._params.zeros() for _ in range(self.config.shards)]
+        self._good = self._snapshot()
+
+    # ------------------------------------------------------------------------------------ reports
+
+    def __iter__(self) -> Iterator[Report]:
+        """Train from where the run stands to its end.
+
+        Raises:
+            DivergenceError: The loss was not finite again after ``MAX_RECOVERIES`` restarts.
+        """
+        while True:
+            if self._evaluation_is_due():
+                yield self._evaluate()
+            if self.finished:
+                return
+            yield self._step()
+
+    @property
+    def step(self) -> int:
+        """Updates made so far."""
+        return self._progress.step
+
+    @property
+    def total_characters(self) -> int:
+        """Characters read in the whole run."""
+        return self._streams.characters * self.config.epochs
+
+    @property
+    def characters_read(self) -> int:
+        """Characters read so far; a stream's chunks differ in length by one at most."""
+        return round(self._streams.characters * self.step / self.steps_per_epoch)
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether ``patience`` evaluations brought nothing better."""
+        patience = self.config.patience
+        return bool(patience) and self._progress.stale_evaluations >= patience
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.step >= self.total_steps or self.stopped_early
+
+    def _evaluation_is_due(self) -> bool:
+        at_mark = self.step % self.config.eval_every == 0 or self.step >= self.total_steps
+        return at_mark and self.step > self._progress.evaluated_at
+
+    def _evaluate(self) -> Evaluation | Recovery:
+        progress = self._progress
+        loss = None
+        if self._segments is not None:
+            with single_threaded_blas():
+                loss = evaluate(self.network, self._params, self._segments, self._shards)
+        if not (self._weights_are_finite() and math.isfinite(loss or 0)):
+            return self._recover()
+        evaluation = Evaluation(
+            step=self.step,
+            epoch=self.step / self.steps_per_epoch,
+            train_loss=progress.loss_sum / max(1, progress.loss_count),
+            validation_loss=loss,
+            rate=self._rate(self.step - 1),
+            seconds=progress.seconds,
+        )
+        self.history.append(evaluation)
+        progress.evaluated_at = self.step
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        if loss is None or progress.best_loss is None or loss < progress.best_loss:
+            self._best = self._params.copy()
+            progress.best_loss = loss
+            progress.stale_evaluations = 0
+        else:
+            progress.stale_evaluations += 1
+        self._good = self._snapshot()  # a restart never goes back past an evaluation
+        return evaluation
+
+    # --------------------------------------------------------------------------------------- steps
+
+    def _step(self) -> Step | Recovery:
+        started = time.perf_counter()
+        before = self._snapshot() if self.step % SNAPSHOT_STEPS == 0 else None
+        inputs, targets = self._streams.chunk(self.step % self.steps_per_epoch)
+        if self.step % self.steps_per_epoch == 0:
+            self._progress.state[...] = 0  # a new epoch reads the text from its beginning
+
+        with single_threaded_blas():
+            loss = self._forward_backward(inputs, targets)
+            gradient = self._gradients[0]
+            norm = clip_(gradient.flat, self.config.clip, self.config.clip_mode)
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                return self._recover()
+            self._good = before or self._good
+            rate = self._rate(self.step)
+            self._optimizer.step(self._params, gradient, rate)
+
+        progress = self._progress
+        progress.step += 1
+        progress.loss_sum += loss
+        progress.loss_count += targets.size
+        progress.seconds += time.perf_counter() - started
+        return Step(progress.step, loss / targets.size, rate, norm, targets.size)
+
+    def _forward_backward(self, inputs: Any, targets: Any) -> float:
+        """Summed loss of a chunk; leaves the gradient of its mean in ``self._gradients[0]``."""
+        state = self._progress.state
+
+        def work(index: int, columns: slice, workspace: Workspace) -> float:
+            gradients = self._gradients[index]
+            gradients.flat.fill(0)
+            loss, state[..., columns] = self.network.loss_and_gradients(
+                self._params,
+                gradients,
+                inputs[:, columns],
+                targets[:, columns],
+                state[..., columns],
+                workspace,
+                scale=1 / targets.size,
+                rng=self._rngs[index],
+            )
+            return loss
+
+        loss = sum(self._shards.map(work, targets.shape[1]))
+        for other in self._gradients[1:]:
+            self._gradients[0].flat += other.flat
+        return loss
+
+    def _rate(self, step: int) -> float:
+        rate = learning_rate(self.config, step, self.total_steps, self.steps_per_epoch)
+        return rate * self._progress.rate_scale
+
+    # ----------------------------------------------------------------------------- going back
+
+    def _snapshot(self) -> Progress:
+        self._progress.generators = [dict(rng.bit_generator.state) for rng in self._rngs]
+        return self._progress.copy()
+
+    def _weights_are_finite(self) -> bool:
+        return bool(np.isfinite(self._params.flat).all())
+
+    def _recover(self) -> Recovery:
+        """Go back to the last good state, with half the rate."""
+        failed, recoveries = self._progress, self._progress.recoveries + 1
+        if recoveries > MAX_RECOVERIES:
+            raise DivergenceError(
+                f"the loss is not finite at step {failed.step + 1}, also after "
+                f"{MAX_RECOVERIES} restarts at half the rate; try --learning-rate "
+                f"{self.config.learning_rate / 10:.1g}, a smaller --clip, or another --cell"
+            )
+        # Into the same arrays, which the parameters and the optimiser view.
+        good = self._good.copy()
+        failed.weights[...] = good.weights
+        failed.state[...] = good.state
+        for name, slot in failed.slots.items():
+            slot[...] = good.slots[name]
+        good.weights, good.state, good.slots = failed.weights, failed.state, failed.slots
+        good.recoveries, good.rate_scale = recoveries, failed.rate_scale / 2
+        for rng, state in zip(self._rngs, good.generators, strict=True):
+            rng.bit_generator.state = state
+        self._progress = good
+        self._optimizer.steps = good.step
+        return Recovery(failed.step + 1, good.step, good.rate_scale, recoveries)
+
+    # -------------------------------------------------------------------------------------- results
+
+    @property
+    def seconds(self) -> float:
+        """Time spent on steps so far."""
+        return self._progress.seconds
+
+    @property
+    def validation_loss(self) -> float | None:
+        """That of the kept weights, in nats for each character."""
+        return self._progress.best_loss
+
+    def model(self) -> CharacterModel:
+        """The kept weights, those of the best evaluation; before the first one, those in training."""
+        if self._best is None:
+            return self.current_model()
+        return CharacterModel(self.network, self._best.copy(), self.corpus.vocabulary)
+
+    def current_model(self) -> CharacterModel:
+        """The weights in training, as they are now."""
+        weights = self._sound_progress().weights
+        params = Parameters(self._params.shapes, weights)
+        return CharacterModel(self.network, params, self.corpus.vocabulary)
+
+    def checkpoint(self, *, with_progress: bool = True) -> Checkpoint:
+        """A snapshot of the run, to be saved.
+
+        Args:
+            with_progress: Include what resuming needs; without it the file is a quarter as large.
+        """
+        return Checkpoint(
+            self.model(),
+            self.config,
+            self.corpus_info,
+            tuple(self.history),
+            self.validation_loss,
+            self._sound_progress() if with_progress else None,
+            resumable=with_progress,
+        )
+
+    def _sound_progress(self) -> Progress:
+        """A snapshot of where the run stands, or the last good one if the weights just blew up."""
+        return self._snapshot() if self._weights_are_finite() else self._good.copy()

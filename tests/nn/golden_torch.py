@@ -1,0 +1,131 @@
+"""Make ``golden_torch.npz``: what PyTorch computes, forward and back, in float64.
+
+Run by hand, where PyTorch is installed: ``python tests/nn/golden_torch.py``. Neither the package
+nor its tests need PyTorch; ``test_golden.py`` reads the numbers. They are kept in PyTorch's own
+names and layouts, so that the whole translation is in the test.
+"""
+
+# mypy: disable-error-code="import-not-found"
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+PATH = Path(__file__).with_name("golden_torch.npz")
+
+T, B, L = 6, 3, 2
+INPUT_SIZE, HIDDEN_SIZE, EMBEDDING_SIZE, VOCABULARY_SIZE = 5, 4, 3, 7
+
+MODULES = {
+    "lstm": lambda size: nn.LSTM(size, HIDDEN_SIZE, L),
+    "gru": lambda size: nn.GRU(size, HIDDEN_SIZE, L),
+    "rnn": lambda size: nn.RNN(size, HIDDEN_SIZE, L, nonlinearity="tanh"),
+    "rnn-relu": lambda size: nn.RNN(size, HIDDEN_SIZE, L, nonlinearity="relu"),
+}
+
+
+def random_weights(module: nn.Module) -> None:
+    """Larger than PyTorch's own start, so that the gates are well away from one half."""
+    for weight in module.parameters():
+        nn.init.normal_(weight, std=0.6)
+
+
+def random_state(cell: str) -> tuple[Tensor, ...]:
+    """(h, c) of an LSTM, (h,) of the others; each ``(L, B, H)``."""
+    count = 2 if cell == "lstm" else 1
+    return tuple(torch.randn(L, B, HIDDEN_SIZE, requires_grad=True) for _ in range(count))
+
+
+def run(cell: str, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The outputs ``(T, B, H)``, then the parts of the final state."""
+    out, final = module(x, state if cell == "lstm" else state[0])
+    return (out, *final) if cell == "lstm" else (out, final)
+
+
+def gradients(module: nn.Module) -> dict[str, Tensor]:
+    return {f"grad/{name}": weight.grad for name, weight in module.named_parameters()}
+
+
+def recurrent(cell: str) -> dict[str, Tensor]:
+    """A loss of random weight on each output and on each number of the final state."""
+    module = MODULES[cell](INPUT_SIZE)
+    random_weights(module)
+    x = torch.randn(T, B, INPUT_SIZE, requires_grad=True)
+    state = random_state(cell)
+
+    outputs = run(cell, module, x, state)
+    weights = tuple(torch.randn(part.shape) for part in outputs)
+    sum((part * weight).sum() for part, weight in zip(outputs, weights, strict=True)).backward()
+
+    return {
+        **dict(module.named_parameters()),
+        "x": x,
+        "state": torch.stack(state),
+        "out": outputs[0],
+        "final": torch.stack(outputs[1:]),
+        "dout": weights[0],
+        "dfinal": torch.stack(weights[1:]),
+        **gradients(module),
+        "grad/x": x.grad,
+        "grad/state": torch.stack([part.grad for part in state]),
+    }
+
+
+def language_model(cell: str, *, embedded: bool) -> dict[str, Tensor]:
+    """Embedding or one-hot, recurrent layers, linear layer, summed cross-entropy."""
+    size = EMBEDDING_SIZE if embedded else VOCABULARY_SIZE
+    model = nn.ModuleDict(
+        {"recurrent": MODULES[cell](size), "linear": nn.Linear(HIDDEN_SIZE, VOCABULARY_SIZE)}
+    )
+    if embedded:
+        model["embedding"] = nn.Embedding(VOCABULARY_SIZE, EMBEDDING_SIZE)
+    random_weights(model)
+    ids, targets = torch.randint(VOCABULARY_SIZE, (2, T, B))
+    state = random_state(cell)
+
+    x = (
+        model["embedding"](ids)
+        if embedded
+        else nn.functional.one_hot(ids, VOCABULARY_SIZE).to(torch.float64)
+    )
+    out, *final = run(cell, model["recurrent"], x, state)
+    logits = model["linear"](out)
+    nll = nn.functional.cross_entropy(
+        logits.reshape(T * B, -1), targets.reshape(-1), reduction="none"
+    )
+    nll.sum().backward()
+
+    return {
+        **dict(model.named_parameters()),
+        "ids": ids.to(torch.uint8),
+        "targets": targets.to(torch.uint8),
+        "state": torch.stack(state),
+        "final": torch.stack(final),
+        "logits": logits,
+        "nll": nll.reshape(T, B),
+        **gradients(model),
+    }
+
+
+def main() -> None:
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(10)
+    cases = {cell: recurrent(cell) for cell in MODULES}
+    cases["model-one-hot"] = language_model("lstm", embedded=False)
+    cases["model-embedded"] = language_model("gru", embedded=True)
+    np.savez(
+        PATH,
+        **{
+            f"{case}/{name}": tensor.detach().numpy()
+            for case, tensors in cases.items()
+            for name, tensor in tensors.items()
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""A recurrent stack with everything about it random, and a loss that sees all that it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from charrnn.nn.functions import Ids
+from charrnn.nn.parameters import Array, Parameters, Shapes
+from charrnn.nn.stack import Stack
+from charrnn.nn.workspace import Workspace
+
+
+class Result(NamedTuple):
+    """What a stack returns, and the gradients of the loss by what it was given."""
+
+    h: Array
+    final: Array
+    gradients: Parameters
+    dx: Array | None
+    dstate: Array
+
+
+@dataclass(frozen=True)
+class StackProblem:
+    """The loss is Σ ``dh`` ∘ h + Σ ``dstate`` ∘ final state, so these are its gradients at the top.
+
+    Args:
+        x: ``(input_size, T, B)``, or ids ``(T, B)``.
+        state: The incoming state ``(L, states, H, B)``; not zero, or it would hide its own terms.
+        dh: ``(H, T, B)``.
+        dstate: ``(L, states, H, B)``.
+        rate: Dropout.
+        seed: Of the dropout masks: each forward pass draws the same ones.
+    """
+
+    stack: Stack
+    params: Parameters
+    x: Array | Ids
+    state: Array
+    dh: Array
+    dstate: Array
+    rate: float = 0.0
+    seed: int = 0
+
+    def workspace(self) -> Workspace:
+        return Workspace(self.params.flat.dtype)
+
+    def forward(self, workspace: Workspace) -> tuple[Array, Array]:
+        rng = np.random.default_rng(self.seed) if self.rate else None
+        return self.stack.forward(
+            self.params, self.x, self.state, workspace, rate=self.rate, rng=rng
+        )
+
+    def backward(self, workspace: Workspace, gradients: Parameters) -> tuple[Array | None, Array]:
+        return self.stack.backward(
+            self.params, gradients, self.dh.copy(), self.dstate.copy(), workspace
+        )
+
+    def loss(self, workspace: Workspace) -> float:
+        h, final = self.forward(workspace)
+        return float(np.sum(self.dh * h) + np.sum(self.dstate * final))
+
+    def run(self, workspace: Workspace | None = None) -> Result:
+        """Forward and back; the arrays of the result are copies."""
+        workspace = workspace or self.workspace()
+        h, final = self.forward(workspace)
+        h, gradients = h.copy(), self.params.zeros()
+        dx, dstate = self.backward(workspace, gradients)
+        return Result(h, final, gradients, None if dx is None else dx.copy(), dstate)
+
+
+def random_parameters(
+    shapes: Shapes, rng: np.random.Generator, dtype: DTypeLike = np.float64
+) -> Parameters:
+    """Every number drawn, the biases too: zeros would hide what they multiply."""
+    params = Parameters(shapes, dtype=dtype)
+    params.flat[...] = 0.5 * rng.standard_normal(params.flat.shape)
+    return params
+
+
+def random_problem(
+    cell: str,
+    *,
+    input_size: int = 3,
+    hidden_size: int = 4,
+    num_layers: int = 2,
+    length: int = 5,
+    batch: int = 3,
+    one_hot: bool = False,
+    rate: float = 0.0,
+    seed: int = 0,
+) -> StackProblem:
+    """A problem in float64."""
+    rng = np.random.default_rng(seed)
+    stack = Stack(cell, input_size, hidden_size, num_layers, one_hot=one_hot)
+    state_shape = stack.state_shape(batch)
+    return StackProblem(
+        stack,
+        params=random_parameters(stack.parameter_shapes(), rng),
+        x=(
+            rng.integers(input_size, size=(length, batch))
+            if one_hot
+            else rng.standard_normal((input_size, length, batch))
+        ),
+        state=rng.standard_normal(state_shape),
+        dh=rng.standard_normal((hidden_size, length, batch)),
+        dstate=rng.standard_normal(state_shape),
+        rate=rate,
+        seed=seed,
+    )
+
+
+def assert_same(
+    actual: Result, expected: Result, check: Callable[..., Any] = np.testing.assert_allclose
+) -> None:
+    """Compare two results in every part, to rounding."""
+    assert (actual.dx is None) == (expected.dx is None)
+    for name in ("h", "final", "dx", "dstate"):
+        left, right = getattr(actual, name), getattr(expected, name)
+        if right is not None:
+            check(left, right, rtol=1e-10, atol=1e-12, err_msg=name)
+    for name, gradient in expected.gradients.items():
+        check(actual.gradients[name], gradient, rtol=1e-10, atol=1e-12, err_msg=f"d{name}")

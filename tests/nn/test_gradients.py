@@ -1,0 +1,257 @@
+"""The gradients against central differences, in float64, from a random state and a random loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from stack_problem import random_parameters, random_problem
+
+from charrnn.config import CELLS, ModelConfig
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.functions import Ids, add_product, gather_columns, sum_columns
+from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.workspace import Workspace
+
+STEP = 1e-5
+TOLERANCE = 1e-7
+
+K, T, B = 5, 4, 3
+
+
+def central_differences(loss: Callable[[], float], array: Array) -> Array:
+    """Gradient of ``loss`` by each number of ``array``, moved to both sides and put back."""
+    gradient = np.empty_like(array)
+    for index in np.ndindex(array.shape):
+        value = array[index]
+        array[index] = value + STEP
+        above = loss()
+        array[index] = value - STEP
+        below = loss()
+        array[index] = value
+        gradient[index] = (above - below) / (2 * STEP)
+    return gradient
+
+
+def assert_gradient(gradient: Array, loss: Callable[[], float], array: Array, name: str) -> None:
+    """``gradient`` is that of ``loss`` by ``array``, relative to its largest number."""
+    expected = central_differences(loss, array)
+    largest = np.abs(expected).max()
+    assert largest > 1e-3, f"{name}: too small a gradient to check anything"
+    error = np.abs(gradient - expected).max() / largest
+    assert error < TOLERANCE, f"{name}: relative error {error:.1e}"
+
+
+def assert_parameter_gradients(
+    gradients: Parameters, loss: Callable[[], float], params: Parameters
+) -> None:
+    for name, array in params.items():
+        assert_gradient(gradients[name], loss, array, name)
+
+
+def noise_like(params: Parameters, rng: np.random.Generator) -> Parameters:
+    """A place for gradients where something lies already."""
+    return Parameters(params.shapes, rng.standard_normal(params.flat.shape))
+
+
+# The recurrent stack.
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+@pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
+    """Every cell, input and depth: gradients by parameters, by a dense input and by the state."""
+    problem = random_problem(
+        cell,
+        hidden_size=3,
+        num_layers=num_layers,
+        length=T,
+        batch=2,
+        one_hot=one_hot,
+        rate=rate,
+        seed=CELLS.index(cell),
+    )
+    workspace = problem.workspace()
+    before = noise_like(problem.params, np.random.default_rng(1))
+    gradients = before.copy()
+
+    problem.forward(workspace)
+    masks = [workspace.child(layer.name) for layer in problem.stack.layers]
+    assert all(("mask" in mask) == (rate > 0) for mask in masks)
+    dx, dstate = problem.backward(workspace, gradients)
+    gradients.flat -= before.flat
+
+    def loss() -> float:
+        return problem.loss(scratch)
+
+    scratch = problem.workspace()
+    assert_parameter_gradients(gradients, loss, problem.params)
+    assert_gradient(dstate, loss, problem.state, "initial state")
+    assert (dx is None) == one_hot
+    if dx is not None:
+        assert_gradient(dx, loss, problem.x, "input")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_stack_backward_adds(cell: str) -> None:
+    """Two backward passes of one forward pass leave twice the gradient: nothing is assigned."""
+    problem = random_problem(cell, rate=0.25)
+    workspace = problem.workspace()
+    once = problem.run().gradients
+
+    twice = problem.params.zeros()
+    problem.forward(workspace)
+    problem.backward(workspace, twice)
+    problem.backward(workspace, twice)
+
+    assert all(np.any(gradient) for gradient in once.values())
+    np.testing.assert_allclose(twice.flat, 2 * once.flat, rtol=1e-12)
+
+
+# The language model.
+
+
+def random_model(
+    cell: str, embedding_size: int = 0, dropout: float = 0.0
+) -> tuple[LanguageModel, Parameters, Ids, Ids, Array]:
+    """A model of two layers with its parameters, ids, targets and state."""
+    rng = np.random.default_rng(len(cell))
+    config = ModelConfig(cell, 3, 2, embedding_size, dropout)
+    model = LanguageModel(config, K)
+    params = random_parameters(model.parameter_shapes(), rng)
+    ids, targets = rng.integers(K, size=(2, T, B))
+    ids.flat[:K] = np.arange(K)  # each character is there: none of its columns lies idle
+    state = rng.standard_normal(model.zero_state(B).shape)
+    return model, params, ids, targets, state
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_language_model(cell: str, embedding_size: int, dropout: float) -> None:
+    """From the logits and the final state back to every parameter and the initial state."""
+    model, params, ids, _, state = random_model(cell, embedding_size, dropout)
+    rng = np.random.default_rng(2)
+    dlogits = rng.standard_normal((K, T, B))
+    dfinal = rng.standard_normal(state.shape)
+    before = noise_like(params, rng)
+    gradients = before.copy()
+    workspace = Workspace(np.float64)
+
+    def loss() -> float:
+        logits, final = model.logits(params, ids, state, workspace, np.random.default_rng(3))
+        return float(np.sum(dlogits * logits) + np.sum(dfinal * final))
+
+    loss()
+    dstate = model.backward(params, gradients, dlogits, dfinal, workspace)
+    gradients.flat -= before.flat
+
+    assert_parameter_gradients(gradients, loss, params)
+    assert_gradient(dstate, loss, state, "initial state")
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_loss_and_gradients(cell: str, embedding_size: int, dropout: float) -> None:
+    """The gradient is that of ``scale`` times the summed loss, added; the loss is not scaled."""
+    model, params, ids, targets, state = random_model(cell, embedding_size, dropout)
+    scale = 0.37
+    before = noise_like(params, np.random.default_rng(2))
+    gradients = before.copy()
+    workspace = Workspace(np.float64)
+
+    def loss_and_gradients(target: Parameters) -> float:
+        total, _ = model.loss_and_gradients(
+            params,
+            target,
+            ids,
+            targets,
+            state,
+            workspace,
+            scale=scale,
+            rng=np.random.default_rng(3),
+        )
+        return total
+
+    total = loss_and_gradients(gradients)
+    gradients.flat -= before.flat
+    if not dropout:
+        nll, _ = model.loss(params, ids, targets, state, workspace)
+        assert total == pytest.approx(nll.sum(), rel=1e-13)
+    scratch = params.zeros()
+    assert_parameter_gradients(gradients, lambda: scale * loss_and_gradients(scratch), params)
+
+
+@pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
+def test_language_model_backward_adds(embedding_size: int) -> None:
+    """Two backward passes leave twice the gradient, by E, V and c too."""
+    model, params, ids, _, state = random_model("gru", embedding_size, 0.4)
+    workspace = Workspace(np.float64)
+    logits, final = model.logits(params, ids, state, workspace, np.random.default_rng(3))
+    dlogits = logits.copy()
+
+    once, twice = params.zeros(), params.zeros()
+    model.backward(params, once, dlogits, final, workspace)
+    model.backward(params, twice, dlogits, final, workspace)
+    model.backward(params, twice, dlogits, final, workspace)
+
+    assert all(np.any(gradient) for gradient in once.values())
+    np.testing.assert_allclose(twice.flat, 2 * once.flat, rtol=1e-12)
+
+
+# The parts.
+
+
+def test_cross_entropy() -> None:
+    """Softmax minus one-hot is the gradient of the summed loss by the logits."""
+    rng = np.random.default_rng(4)
+    logits = 3 * rng.standard_normal((K, 7))
+    targets = rng.integers(K, size=7)
+    gradient = logits.copy()
+    cross_entropy_(gradient, targets)
+    assert_gradient(
+        gradient, lambda: float(cross_entropy_(logits.copy(), targets).sum()), logits, "logits"
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
+def test_sum_columns(dtype: type[np.integer]) -> None:
+    """The sorted sum equals a plain loop: for ids that repeat, and for ids that are absent."""
+    rng = np.random.default_rng(5)
+    ids = rng.choice(np.array([1, 2, 200, 255], dtype), size=(6, 4))
+    d = rng.standard_normal((3, 6, 4))
+    expected = np.zeros((3, 256))
+    for t, b in np.ndindex(ids.shape):
+        expected[:, ids[t, b]] += d[:, t, b]
+    np.testing.assert_allclose(sum_columns(d, ids, 256), expected, rtol=1e-13, atol=1e-14)
+
+
+def test_sum_columns_is_the_transpose_of_gather_columns() -> None:
+    """⟨d, gather(table)⟩ = ⟨sum(d), table⟩: what a gradient of a linear map is."""
+    rng = np.random.default_rng(6)
+    table, ids, d = rng.standard_normal((3, K)), rng.integers(K, size=(T, B)), np.empty((3, T, B))
+    gathered = np.empty_like(d)
+    gather_columns(table, ids, out=gathered)
+    d[...] = rng.standard_normal(d.shape)
+    assert np.sum(d * gathered) == pytest.approx(np.sum(sum_columns(d, ids, K) * table), rel=1e-12)
+
+
+def test_add_product() -> None:
+    """The single product equals the sum over steps and streams, added to what was there.
+
+    ``x`` is a slice of a longer buffer, as the cells' h is.
+    """
+    rng = np.random.default_rng(7)
+    dz = rng.standard_normal((4, T, B))
+    x = rng.standard_normal((3, T + 1, B))[:, :T]
+    gradient = rng.standard_normal((4, 3))
+    expected = gradient.copy()
+    for t, b in np.ndindex(T, B):
+        expected += np.outer(dz[:, t, b], x[:, t, b])
+    add_product(gradient, dz, x, Workspace(np.float64))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-12)

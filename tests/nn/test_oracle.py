@@ -1,0 +1,104 @@
+"""The fused cells against the slow ones of ``oracle.py``, down to one unit, stream and step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import oracle
+import pytest
+from stack_problem import Result, StackProblem, assert_same, random_problem
+
+from charrnn.config import CELLS
+from charrnn.nn.parameters import Array, Parameters
+
+
+def oracle_result(cell: str, problem: StackProblem) -> Result:
+    """What :meth:`StackProblem.run` returns, from the oracle."""
+    one_hot = problem.stack.layers[0].one_hot
+    dense = np.eye(problem.stack.layers[0].input_size)[:, problem.x] if one_hot else problem.x
+    x, state = dense.astype(complex), problem.state.astype(complex)
+    params = Parameters(problem.params.shapes, problem.params.flat.astype(complex))
+    weights = [
+        {
+            name.removeprefix(f"{layer.name}/"): array
+            for name, array in params.items()
+            if name.startswith(f"{layer.name}/")
+        }
+        for layer in problem.stack.layers
+    ]
+
+    def forward() -> tuple[Array, Array]:
+        hs, final = oracle.stack(cell, weights, list(x.transpose(1, 0, 2)), state)
+        return np.stack(hs, axis=1), final
+
+    def loss() -> Any:
+        h, final = forward()
+        return np.sum(problem.dh * h) + np.sum(problem.dstate * final)
+
+    h, final = forward()
+    return Result(
+        h.real,
+        final.real,
+        Parameters(params.shapes, oracle.derivatives(loss, params.flat)),
+        None if one_hot else oracle.derivatives(loss, x),
+        oracle.derivatives(loss, state),
+    )
+
+
+@pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
+@pytest.mark.parametrize(
+    ("hidden_size", "batch", "length", "input_size", "num_layers"),
+    [
+        (1, 1, 1, 1, 1),
+        (1, 1, 4, 2, 2),
+        (1, 3, 2, 2, 1),
+        (3, 1, 1, 2, 2),
+        (3, 2, 1, 1, 1),
+        (4, 1, 5, 3, 1),
+        (2, 5, 3, 4, 3),
+        (5, 3, 6, 2, 2),
+    ],
+)
+@pytest.mark.parametrize("cell", CELLS)
+def test_fused_equals_textbook(
+    cell: str,
+    hidden_size: int,
+    batch: int,
+    length: int,
+    input_size: int,
+    num_layers: int,
+    one_hot: bool,
+) -> None:
+    """Outputs, final state and all gradients."""
+    problem = random_problem(
+        cell,
+        input_size=input_size,
+        hidden_size=hidden_size,
+        num_layers=num_layers,
+        length=length,
+        batch=batch,
+        one_hot=one_hot,
+        seed=8,
+    )
+    assert_same(problem.run(), oracle_result(cell, problem))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_ids_equal_one_hot_columns(cell: str) -> None:
+    """A gather of columns is the product with one-hot vectors, which the dense input takes."""
+    ids = random_problem(cell, one_hot=True, input_size=6, length=7)
+    assert np.unique(ids.x).size > 1
+    columns = random_problem(cell, one_hot=False, input_size=6, length=7)
+    dense = StackProblem(
+        columns.stack, ids.params, np.eye(6)[:, ids.x], ids.state, ids.dh, ids.dstate
+    )
+    assert_same(ids.run(), dense.run()._replace(dx=None))
+
+
+def test_derivatives() -> None:
+    """The oracle's gradient of a function with a known derivative is that derivative."""
+    x = np.array([0.3, -1.2, 2.0], complex)
+    gradient = oracle.derivatives(lambda: np.sum(oracle.sigmoid(x) * x), x)
+    p = 1 / (1 + np.exp(-x.real))
+    np.testing.assert_allclose(gradient, p + x.real * p * (1 - p), rtol=1e-14)
