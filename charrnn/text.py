@@ -36,6 +36,7 @@ class Vocabulary:
         if not characters or len(set(characters)) != len(characters):
             raise InputError("a vocabulary needs at least one character, and each just once")
         self.characters = characters
+        self._known = frozenset(characters)
         self._codes = _code_points(characters)
         self._order = np.argsort(self._codes)
         self._sorted = self._codes[self._order]
@@ -49,7 +50,7 @@ class Vocabulary:
         return len(self.characters)
 
     def __contains__(self, character: str) -> bool:
-        return character in self.characters
+        return character in self._known
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.characters == other.characters
@@ -59,7 +60,7 @@ class Vocabulary:
 
     def unknown_in(self, text: str) -> str:
         """The characters of ``text`` that are not known, each once, in order of appearance."""
-        return "".join(c for c in dict.fromkeys(text) if c not in set(self.characters))
+        return "".join(c for c in dict.fromkeys(text) if c not in self)
 
     def extended_by(self, text: str) -> Vocabulary:
         """This vocabulary, with the unknown characters of ``text`` added at its end."""

@@ -56,9 +56,8 @@ def run(arguments: list[str]) -> int:
     speak_utf8()
     # Shards of a batch are charrnn's threads (see charrnn.parallel). This must be said before NumPy
     # is loaded; Accelerate, on macOS, cannot be told later.
-    for library in ("OPENBLAS", "MKL", "VECLIB", "OMP"):
-        name = "VECLIB_MAXIMUM_THREADS" if library == "VECLIB" else f"{library}_NUM_THREADS"
-        os.environ[name] = "1"
+    for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
+        os.environ[f"{library}_THREADS"] = "1"
     try:
         code = app(arguments, prog_name="charrnn", standalone_mode=False)
     except (CharrnnError, typer.TyperException) as error:

@@ -37,7 +37,7 @@ def _setting(*flags: str, help: str, panel: str, default: str | None = None) -> 
 
 
 def _choices(names: tuple[str, ...]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+    return f"one of {', '.join(names)}."
 
 
 def train(
@@ -49,7 +49,7 @@ def train(
         ),
     ] = None,
     cell: Annotated[
-        str | None, _setting("--cell", panel=MODEL, help=f"{_choices(CELLS)}.".capitalize())
+        str | None, _setting("--cell", panel=MODEL, help=f"Recurrent cell, {_choices(CELLS)}")
     ] = None,
     hidden_size: Annotated[
         int | None,
@@ -87,7 +87,7 @@ def train(
     ] = None,
     optimizer: Annotated[
         str | None,
-        _setting("--optimizer", panel=TRAINING, help=f"{_choices(OPTIMIZERS)}.".capitalize()),
+        _setting("--optimizer", panel=TRAINING, help=f"Update rule, {_choices(OPTIMIZERS)}"),
     ] = None,
     learning_rate: Annotated[
         float | None,
@@ -95,7 +95,7 @@ def train(
     ] = None,
     schedule: Annotated[
         str | None,
-        _setting("--schedule", panel=TRAINING, help=f"{_choices(SCHEDULES)}.".capitalize()),
+        _setting("--schedule", panel=TRAINING, help=f"Course of the rate, {_choices(SCHEDULES)}"),
     ] = None,
     warmup: Annotated[
         int | None,
@@ -120,7 +120,7 @@ def train(
     ] = None,
     clip_mode: Annotated[
         str | None,
-        _setting("--clip-mode", panel=TRAINING, help=f"What is clipped: {_choices(CLIP_MODES)}."),
+        _setting("--clip-mode", panel=TRAINING, help=f"What --clip limits, {_choices(CLIP_MODES)}"),
     ] = None,
     val_fraction: Annotated[
         float | None,
@@ -277,7 +277,6 @@ def _resumed(
             f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
             f"characters); to train on another text: --init-from {path}"
         )
-    # An epoch count of its own is asked for anew; the rest stays as it was.
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
 
 

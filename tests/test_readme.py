@@ -1,0 +1,83 @@
+"""The README's commands are run, and what it shows of their output is what they print.
+
+Blocks marked ``console`` are shell sessions; ``…`` at a line's end stands for the rest of the output.
+The block marked ``python`` is run as it is. Options, defaults and commands are compared too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from charrnn.config import ModelConfig, TrainingConfig
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder as the README's reader has it: a corpus and the demo model."""
+    (tmp_path / "checkpoints").mkdir()
+    shutil.copy(ROOT / "checkpoints" / "demo.npz", tmp_path / "checkpoints")
+    lines = (f"The {n}th line of a corpus is much like the line before it.\n" for n in range(300))
+    (tmp_path / "corpus.txt").write_text("".join(lines), encoding="utf-8")
+    return tmp_path
+
+
+def _run(command: list[str], folder: Path) -> str:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the sessions are for a POSIX shell")
+@pytest.mark.parametrize(("command", "shown"), SESSIONS, ids=[c for c, _ in SESSIONS])
+def test_session(command: str, shown: str, folder: Path) -> None:
+    """A shell session prints what the README shows."""
+    assert _run(["bash", "-c", command], folder).rstrip("\n") == shown.rstrip("\n")
+
+
+def test_sessions_are_found() -> None:
+    """The pattern above still finds what it is meant to find."""
+    assert len(SESSIONS) == README.count("```console") >= 4
+
+
+def test_python_example(folder: Path) -> None:
+    """The notebook example runs, reports its epochs, and writes from its prime's continuation."""
+    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    printed = _run([sys.executable, "-c", example], folder)
+    assert re.match(r"epoch \d+: \d\.\d{3} nats/char\n", printed)
+    assert (folder / "model.npz").exists()
+
+
+def test_table_of_defaults() -> None:
+    """The table of options names each setting, with its default."""
+    rows = dict(re.findall(r"^\| `(--[a-z-]+)`[^|]*\| `?([^|`]*)`? \|", README, re.MULTILINE))
+    for field in (*fields(ModelConfig), *fields(TrainingConfig)):
+        if field.name == "shards":
+            assert "--threads" in rows
+            continue
+        told = rows[f"--{field.name.replace('_', '-')}"].strip()
+        if field.name in ("epochs", "eval_every"):
+            assert field.default == 0 and told  # 0 means the rule that the table states
+        elif isinstance(field.default, str):
+            assert told == field.default
+        else:
+            assert float(told) == field.default
