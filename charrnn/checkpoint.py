@@ -164,7 +164,7 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
         raise CheckpointError("not a charrnn checkpoint (it has no entry 'meta')")
     try:
         meta = json.loads(file.read("meta", None, np.uint8).tobytes(), parse_constant=_refuse)
-        if type(meta["format"]) is int and meta["format"] > FORMAT:
+        if _count(meta["format"]) > FORMAT:
             raise CheckpointError(
                 f"written by a newer charrnn (format {meta['format']}; this one, {__version__}, "
                 f"reads up to {FORMAT}); upgrade it: pip install -U charrnn"
@@ -204,8 +204,8 @@ def _progress(
     training: TrainingConfig,
 ) -> Progress:
     generators = [dict(state) for state in _typed(values["generators"], list)]
-    if len(generators) != training.shards:
-        raise ValueError("there must be a random generator for each shard")
+    if len(generators) != training.threads:
+        raise ValueError("there must be a random generator for each thread")
     for state in generators:
         np.random.PCG64().state = cast(Any, state)  # raises if it is not one
     size = (sum(math.prod(shape) for shape in network.parameter_shapes().values()),)

@@ -74,7 +74,8 @@ class TrainingConfig:
             sensible interval where the text is very short or very long.
         patience: Evaluations without a new best before the run stops; 0 never stops early.
         seed: Seed of every random draw.
-        shards: Parts into which a batch is split, one thread each. Results depend on it.
+        threads: Parts into which a batch is split, one thread each; 0 takes one for each processor,
+            as long as each part stays wide enough. The last bits of a result depend on it.
 
     Raises:
         InputError: A value is out of its range.
@@ -96,7 +97,7 @@ class TrainingConfig:
     eval_every: int = 0
     patience: int = 10
     seed: int = 0
-    shards: int = 1
+    threads: int = 0
 
     def __post_init__(self) -> None:
         _whole("seq-length", self.seq_length, 1, 1 << 20)
@@ -115,7 +116,7 @@ class TrainingConfig:
         _whole("eval-every", self.eval_every, 0, 1 << 40)
         _whole("patience", self.patience, 0, 1 << 30)
         _whole("seed", self.seed, 0, (1 << 64) - 1)
-        _whole("shards", self.shards, 1, 1024)
+        _whole("threads", self.threads, 0, 1024)
 
 
 Config = TypeVar("Config", ModelConfig, TrainingConfig)

@@ -67,7 +67,7 @@ class Shards:
 
         def guarded(index: int) -> Result:
             columns = slice(batch * index // self.count, batch * (index + 1) // self.count)
-            # Overflow shows as a loss that is not finite, which the trainer looks for.
+            # A thread has error settings of its own; the caller looks for numbers that are not finite.
             with np.errstate(all="ignore"):
                 return work(index, columns, self.workspaces[index])
 

@@ -34,10 +34,10 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.optim import Optimizer, clip_, learning_rate
-from charrnn.parallel import Shards, single_threaded_blas
+from charrnn.parallel import Shards, default_shards, single_threaded_blas
 from charrnn.text import Corpus
 
-FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "shards")
+FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""
 
 MAX_RECOVERIES = 3
@@ -95,13 +95,14 @@ class Training:
         config: TrainingConfig | None = None,
     ) -> None:
         config = config or TrainingConfig()
-        model_rng, *shard_rngs = np.random.default_rng(config.seed).spawn(1 + config.shards)
+        root = np.random.default_rng(config.seed)
+        (model_rng,) = root.spawn(1)
         if not isinstance(model, CharacterModel):
             model = CharacterModel.fresh(model or ModelConfig(), corpus.vocabulary, model_rng)
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
         self._set_up(corpus, model, config)
-        self._rngs = shard_rngs[: self.config.shards]
+        self._rngs = root.spawn(self.config.threads)
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None
         optimizer = Optimizer(self.config, model.parameters)
@@ -177,20 +178,20 @@ class Training:
             seq_length=seq_length,
             epochs=config.epochs or default_epochs(self.steps_per_epoch),
             eval_every=config.eval_every or default_eval_every(self.steps_per_epoch, eval_cost),
-            shards=min(config.shards, batch_size),
+            threads=min(config.threads or default_shards(batch_size), batch_size),
         )
         self.total_steps = self.steps_per_epoch * self.config.epochs
         self.network = model.network
         self.corpus = corpus
         self.corpus_info = CorpusInfo(corpus.sources, len(corpus), len(train), corpus.sha256)
-        self._shards = Shards(self.config.shards)
+        self._shards = Shards(self.config.threads)
 
     def _connect(self, optimizer: Optimizer) -> None:
         """Let parameters and optimiser work on the arrays of ``self._progress``."""
         self._params = Parameters(self.network.parameter_shapes(), self._progress.weights)
         self._optimizer = optimizer
         optimizer.slots = self._progress.slots
-        self._gradients = [self._params.zeros() for _ in range(self.config.shards)]
+        self._gradients = [self._params.zeros() for _ in range(self.config.threads)]
         self._good = self._snapshot()
 
     # ------------------------------------------------------------------------------------ reports
@@ -275,7 +276,8 @@ class Training:
         if self.step % self.steps_per_epoch == 0:
             self._progress.state[...] = 0  # a new epoch reads the text from its beginning
 
-        with single_threaded_blas():
+        # What overflows shows as a loss or a gradient that is not finite, just below.
+        with single_threaded_blas(), np.errstate(all="ignore"):
             loss = self._forward_backward(inputs, targets)
             gradient = self._gradients[0]
             norm = clip_(gradient.flat, self.config.clip, self.config.clip_mode)

@@ -16,7 +16,7 @@ def main() -> None:
     training = charrnn.Training(
         charrnn.load_corpus(),
         charrnn.ModelConfig(hidden_size=128, dropout=0.1),
-        charrnn.TrainingConfig(learning_rate=0.01, epochs=24, patience=0, shards=2),
+        charrnn.TrainingConfig(learning_rate=0.01, epochs=24, patience=0, threads=2),
     )
     for report in training:
         if isinstance(report, charrnn.Evaluation):

@@ -148,10 +148,11 @@ def train(
     ] = None,
     threads: Annotated[
         int | None,
-        typer.Option(
-            rich_help_panel=TRAINING,
+        _setting(
+            "--threads",
+            panel=TRAINING,
+            default="as many as there are processors",
             help="Parts of a batch computed side by side; results depend on it in the last bits.",
-            show_default="as many as there are processors",
         ),
     ] = None,
     output: Annotated[
@@ -191,8 +192,6 @@ def train(
     given = {name: value for name, value in locals().items() if value is not None}
     model_settings = _only(ModelConfig, given)
     training_settings = _only(TrainingConfig, given)
-    if threads is not None:
-        training_settings["shards"] = threads
     if sample_every < 0:
         raise InputError(f"--sample-every must be at least 0, not {sample_every}")
     if resume and (init_from or output):
@@ -232,13 +231,10 @@ def _started(
     training_settings: dict[str, Any],
 ) -> Training:
     """A new run, from nothing or from a model's weights."""
-    from charrnn.parallel import default_shards
     from charrnn.text import load_corpus
     from charrnn.training import Training
 
     config = TrainingConfig(**training_settings)
-    if "shards" not in training_settings:
-        config = replace(config, shards=default_shards(config.batch_size))
     if init_from is None:
         model_config = ModelConfig(**model_settings)
         return Training(load_corpus(corpus_paths), model_config, config)

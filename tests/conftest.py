@@ -1,0 +1,51 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+LINES = (
+    "It was the best of lines, it was the worst of lines.\n",
+    "Nobody expects the 3rd sentence to differ much, but it does!\n",
+    "Ångström wrote naïve code; so did we.\n",
+)
+
+
+def make_text(repeats: int) -> str:
+    """A text with some structure and a few characters beyond ASCII."""
+    return "".join(LINES[(n * n) % 3] + f"Line {n}.\n" for n in range(repeats))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in an empty folder that holds ``corpus.txt``."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # so that what a command sets is undone
+    (tmp_path / "corpus.txt").write_text(make_text(60), encoding="utf-8")
+
+    def run_command(*arguments: object) -> Outcome:
+        from charrnn.cli import run as run_cli
+
+        capsys.readouterr()
+        code = run_cli([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run_command

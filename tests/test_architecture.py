@@ -1,0 +1,95 @@
+"""The floors of docs/architecture.md: imports go down or sideways, never in a circle."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "charrnn"
+FLOORS = (
+    {"errors", "config", "version"},
+    {"nn", "optim", "parallel"},
+    {"text", "batches"},
+    {"models"},
+    {"npz", "checkpoint", "evaluation", "training", "sampling", "inspection"},
+    {"cli", "__init__", "__main__"},
+)
+FILES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def _floor(module: str) -> int:
+    part = [*module.split("."), "__init__"][1]
+    (floor,) = [number for number, names in enumerate(FLOORS) if part in names]
+    return floor
+
+
+def _imports(module: str, *, inside_functions: bool = True) -> set[str]:
+    """Every module that a file imports."""
+    tree = ast.parse(FILES[module].read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if inside_functions else iter(tree.body)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                found.add(whole if whole in FILES else str(node.module))
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    return found
+
+
+def _own(imports: set[str]) -> set[str]:
+    return {name for name in imports if name.split(".")[0] == "charrnn"}
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_imports_go_down(module: str) -> None:
+    """No file imports from a higher floor."""
+    for imported in _own(_imports(module)):
+        assert _floor(imported) <= _floor(module), f"{module} imports {imported}"
+
+
+def test_no_circles() -> None:
+    """Loading any module never leads back to itself."""
+    graph = {
+        module: {
+            name if name in FILES else f"{name}.__init__"
+            for name in _own(_imports(module, inside_functions=False))
+        }
+        for module in FILES
+    }
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        if module not in done:
+            for name in graph[module]:
+                visit(name, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+    assert done == set(FILES)
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_who_draws(module: str) -> None:
+    """Only the command line prints; only two of its files know rich, and one of them tqdm."""
+    roots = {name.split(".")[0] for name in _imports(module)}
+    if module not in ("charrnn.cli.display", "charrnn.cli.tables"):
+        assert "rich" not in roots
+    if module != "charrnn.cli.display":
+        assert "tqdm" not in roots
+    if not module.startswith("charrnn.cli"):
+        assert "typer" not in roots
+        calls = (
+            n for n in ast.walk(ast.parse(FILES[module].read_text())) if isinstance(n, ast.Call)
+        )
+        assert not any(isinstance(c.func, ast.Name) and c.func.id == "print" for c in calls)
+    assert not roots & {"torch", "scipy", "pickle"}
