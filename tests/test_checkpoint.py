@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from samples import make_text
 
 import charrnn
 from charrnn.errors import CheckpointError, InputError
 from charrnn.npz import write_arrays
 from charrnn.training import Training
-from tests.conftest import make_text
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from samples import make_text
 
 import charrnn
 import charrnn.config
@@ -19,7 +20,6 @@ from charrnn.errors import DivergenceError, InputError
 from charrnn.evaluation import evaluate
 from charrnn.parallel import Shards
 from charrnn.training import MAX_RECOVERIES, Recovery, Step, Training
-from tests.conftest import make_text
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)

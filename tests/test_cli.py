@@ -1,0 +1,407 @@
+"""The command line: what it prints where, its exit codes, and real processes in real pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+
+import charrnn
+from charrnn.cli.files import newest_checkpoint
+
+TINY = ("--hidden-size", 8, "--epochs", 1, "--sample-every", 0)
+CHARRNN = [sys.executable, "-m", "charrnn"]
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell or signals")
+
+
+@pytest.fixture
+def model(run: Run) -> Path:
+    """A checkpoint in the working folder's ``checkpoints``."""
+    assert run("train", "corpus.txt", *TINY, "--quiet").code == 0
+    return Path("checkpoints/corpus.npz")
+
+
+def _meta(run: Run, path: object) -> dict[str, Any]:
+    outcome = run("inspect", path, "--json")
+    assert outcome.code == 0
+    values: dict[str, Any] = json.loads(outcome.out)
+    return values
+
+
+# ---------------------------------------------------------------------------------------- train
+
+
+def test_train_prints_the_path_alone(run: Run) -> None:
+    """Standard output carries the path; reports are plain lines on standard error."""
+    outcome = run("train", "corpus.txt", *TINY[:-1], 1)
+    assert outcome.out == f"{Path('checkpoints/corpus.npz')}\n"
+    lines = outcome.err.splitlines()
+    assert any(line.startswith("text: ") and "for validation" in line for line in lines)
+    assert any("bits/char" in line and "chars/s" in line and " left" in line for line in lines)
+    (sample,) = [line for line in lines if line.startswith("sample: ")]
+    assert len(json.loads(sample.removeprefix("sample: "))) == 160
+    assert lines[-1].startswith("write:  charrnn sample ")
+
+
+def test_fresh_names(run: Run) -> None:
+    """A further run never touches an earlier one's file."""
+    paths = [run("train", "corpus.txt", *TINY, "--quiet").out.strip() for _ in range(3)]
+    assert [Path(path).name for path in paths] == ["corpus.npz", "corpus-2.npz", "corpus-3.npz"]
+
+
+def test_quiet(run: Run) -> None:
+    """Not a word on standard error."""
+    assert run("train", "corpus.txt", *TINY, "--quiet").err == ""
+
+
+def test_settings_reach_the_checkpoint(run: Run) -> None:
+    """Each option sets the field of its name."""
+    options = {
+        "cell": "gru",
+        "num_layers": 1,
+        "embedding_size": 5,
+        "dropout": 0.1,
+        "seq_length": 20,
+        "batch_size": 4,
+        "optimizer": "rmsprop",
+        "learning_rate": 0.003,
+        "schedule": "exponential",
+        "warmup": 7,
+        "decay": 0.9,
+        "momentum": 0.8,
+        "weight_decay": 0.02,
+        "clip": 3.0,
+        "clip_mode": "value",
+        "val_fraction": 0.2,
+        "eval_every": 9,
+        "patience": 4,
+        "seed": 5,
+        "threads": 2,
+        "epochs": 2,
+    }
+    flags = [x for name, value in options.items() for x in (f"--{name.replace('_', '-')}", value)]
+    outcome = run("train", "corpus.txt", "--rnn-size", 6, *flags, "-q", "-o", "deep/er/a.npz")
+    assert outcome.code == 0, outcome.err
+    config = _meta(run, "deep/er/a.npz")["config"]
+    assert {**config["model"], **config["training"]} == {"hidden_size": 6, **options}
+
+
+def test_several_files_and_standard_input(run: Run) -> None:
+    """Files in turn are one text, the same as their concatenation in a pipe."""
+    Path("b.txt").write_text("Another file, read after the first one.\n" * 9, encoding="utf-8")
+    run("train", "corpus.txt", "b.txt", *TINY, "-q", "-o", "two.npz")
+    both = Path("corpus.txt").read_bytes() + Path("b.txt").read_bytes()
+    piped = subprocess.run(
+        [*CHARRNN, "train", "-", *map(str, TINY), "-q"], input=both, capture_output=True, check=True
+    )
+    assert piped.stdout.decode().strip() == str(Path("checkpoints/stdin.npz"))
+    one, other = _meta(run, "two.npz"), _meta(run, "checkpoints/stdin.npz")
+    assert one["corpus"]["sha256"] == other["corpus"]["sha256"]
+    assert one["validation_loss"] == other["validation_loss"]
+
+
+@posix
+def test_interrupted_and_resumed_equals_uninterrupted(run: Run) -> None:
+    """Ctrl-C saves and tells how to go on; doing so gives the same file, bit for bit."""
+    options = ["--hidden-size", "16", "--epochs", "150", "--batch-size", "4", "--seed", "3"]
+    command = [*CHARRNN, "train", "corpus.txt", *options, "--sample-every", "0"]
+    subprocess.run([*command, "-o", "whole.npz", "-q"], check=True, capture_output=True)
+    process = subprocess.Popen(
+        [*command, "-o", "cut.npz"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not Path("cut.npz").exists() or not Path("cut.npz").stat().st_size:
+        assert process.poll() is None
+        time.sleep(0.01)  # until the first evaluation has been saved
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == "cut.npz\n"
+    assert "go on:  charrnn train corpus.txt --resume cut.npz" in err
+    at = charrnn.load_checkpoint("cut.npz", with_progress=True).progress
+    assert at is not None
+    assert at.step > 0
+    resumed = run("train", "corpus.txt", "--resume", "cut.npz", "-q")
+    assert (resumed.code, resumed.out) == (0, "cut.npz\n")
+    with np.load("whole.npz") as whole, np.load("cut.npz") as cut:
+        assert whole.files == cut.files
+        for name in set(whole.files) - {"meta"}:
+            np.testing.assert_array_equal(whole[name], cut[name])
+
+
+def test_resume_finds_its_corpus_and_extends(run: Run, model: Path) -> None:
+    """Without a corpus the recorded file is read; more epochs go on with a finished run."""
+    before = _meta(run, model)["history"]
+    assert run("train", "--resume", model, "--epochs", 2, "-q").code == 0
+    after = _meta(run, model)["history"]
+    assert after[: len(before)] == before
+    assert after[-1]["step"] == 2 * before[-1]["step"]
+
+
+def test_resume_refuses(run: Run, model: Path) -> None:
+    """Another text, another shape, or a second start are told apart from going on."""
+    Path("other.txt").write_text("Quite another text. " * 20, encoding="utf-8")
+    for arguments, said in (
+        (("other.txt", "--resume", model), f"--init-from {model}"),
+        (("corpus.txt", "--resume", model, "--hidden-size", 9), "--hidden-size is 8"),
+        (("corpus.txt", "--resume", model, "--batch-size", 1), "batch-size is"),
+        (("corpus.txt", "--resume", model, "--init-from", model), "leave out --init-from"),
+        (("corpus.txt", "--resume", model, "-o", "x.npz"), "leave out --output"),
+    ):
+        outcome = run("train", *arguments)
+        assert outcome.code == 2
+        assert said in outcome.err
+
+
+def test_init_from(run: Run, model: Path) -> None:
+    """A new text is learnt on top of a model; what it lacks is named, or added."""
+    Path("new.txt").write_text("It was ☃ and more ☃ than before.\n" * 20, encoding="utf-8")
+    refused = run("train", "new.txt", "--init-from", model, *TINY[2:])
+    assert refused.code == 2
+    assert "'☃' (U+2603)" in refused.err
+    assert "--extend-vocab" in refused.err
+    extended = run("train", "new.txt", "--init-from", model, "--extend-vocab", *TINY[2:], "-q")
+    assert extended.code == 0
+    old, new = _meta(run, model), _meta(run, extended.out.strip())
+    assert new["vocabulary"] == old["vocabulary"] + "☃"
+    assert new["config"]["model"] == old["config"]["model"]
+    assert run("train", "corpus.txt", "--init-from", model, "--dropout", 0.4, "-q").code == 0
+
+
+def test_divergence(run: Run) -> None:
+    """A hopeless rate ends in advice, exit code 1, and a file that can be read."""
+    outcome = run(
+        "train", "corpus.txt", "--epochs", 30, "--cell", "rnn-relu", "--optimizer", "sgd",
+        "--learning-rate", 1000, "--clip", 0, "-o", "d.npz", "-q",
+    )  # fmt: skip
+    assert outcome.code == 1
+    (line,) = outcome.err.splitlines()
+    assert "--learning-rate" in line
+    assert "d.npz" in line
+    assert np.isfinite(charrnn.load_checkpoint("d.npz").model.parameters.flat).all()
+
+
+# ---------------------------------------------------------------------------------------- sample
+
+
+def test_sample(run: Run, model: Path) -> None:
+    """Just the text on standard output, of the length asked for; the seed repeats it."""
+    first = run("sample", "--length", 70, "--prime", "It was ")
+    assert len(first.out) == 77
+    assert first.out.startswith("It was ")
+    seed = first.err.split()[-1]
+    assert first.err == f"{model}: seed {seed}\n"
+    again = run("sample", model, "-n", 70, "-p", "It was ", "--seed", seed, "--no-echo", "-q")
+    assert again.out == first.out[7:]
+    assert again.err == ""
+
+
+def test_greedy(run: Run, model: Path) -> None:
+    """Temperature 0 leaves nothing to chance."""
+    texts = {run("sample", model, "-t", 0, "--seed", seed).out for seed in (1, 2)}
+    assert len(texts) == 1
+
+
+def test_num_samples(run: Run, model: Path) -> None:
+    """Several texts differ and are separated; the first is what a single one would be."""
+    one = run("sample", model, "--seed", 1, "-n", 30).out
+    three = run("sample", model, "--seed", 1, "-n", 30, "--num-samples", 3).out.split("\n---\n")
+    assert three[0] == one
+    assert len(set(three)) == 3
+    zero = run("sample", model, "--num-samples", 2, "--separator", r"\0", "-n", 5).out
+    assert zero[5] == "\0"
+
+
+def test_unknown_characters(run: Run, model: Path) -> None:
+    """A prime's unknown character is named, skipped, or replaced by a similar one."""
+    refused = run("sample", model, "--prime", "Was é ☃")
+    assert refused.code == 2
+    assert refused.out == ""
+    assert "'é' (U+00E9)" in refused.err
+    assert "'☃' (U+2603)" in refused.err
+    skipped = run("sample", model, "--prime", "a☃b", "--unknown", "skip", "-n", 0)
+    assert skipped.out == "ab"
+    replaced = run("sample", model, "--prime", "é", "--unknown", "replace", "-n", 0)
+    assert replaced.out == "e"
+
+
+@posix
+def test_utf8_in_any_locale(run: Run, model: Path) -> None:
+    """Bytes in and out are UTF-8 under the C locale too."""
+    assert run("inspect", model).code == 0
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [*CHARRNN, "sample", "--prime", "Ångström", "-n", "0"],
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode() == "Ångström"
+
+
+@posix
+def test_closed_pipe(run: Run, model: Path) -> None:
+    """The sampler stops quietly when nobody reads on."""
+    assert run("inspect", model).code == 0
+    command = " ".join(CHARRNN)
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"{command} sample -q --length 1000000 | head -c 50; echo ${{PIPESTATUS[0]}}",
+        ],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout[50:] == b"0\n"
+    assert done.stderr == b""
+
+
+@posix
+def test_pipeline(run: Run) -> None:
+    """The whole road in one pipe."""
+    assert run("--version").out == f"charrnn {charrnn.__version__}\n"
+    command = " ".join(CHARRNN)
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"set -o pipefail; cat corpus.txt corpus.txt | {command} train - --quiet --epochs 1 "
+            f"--hidden-size 8 | xargs {command} sample --length 200 --temp 0.8 | head -c 100",
+        ],
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert len(done.stdout) == 100
+
+
+# --------------------------------------------------------------------------------------- inspect
+
+
+def test_inspect(run: Run, model: Path) -> None:
+    """Tables and JSON tell the checkpoint's own numbers."""
+    checkpoint = charrnn.load_checkpoint(model)
+    values = _meta(run, model)
+    assert values["parameters"] == checkpoint.model.parameters.flat.size
+    assert values["vocabulary_size"] == len(checkpoint.model.vocabulary)
+    assert values["validation_loss"] == checkpoint.validation_loss
+    assert values["validation_bits_per_char"] == pytest.approx(
+        values["validation_loss"] / np.log(2)
+    )
+    assert len(values["history"]) == len(checkpoint.history) == 1
+    tables = run("inspect", model).out
+    for expected in (f"{values['parameters']:,}", "layer1/W", "adamw", "corpus.txt", "▁"):
+        assert expected in tables
+
+
+def test_newest_checkpoint(run: Run, model: Path) -> None:
+    """The model written last is the default; a name that is only reserved does not count."""
+    os.utime(model, (1, 1))
+    run("train", "corpus.txt", *TINY, "--quiet")
+    Path("checkpoints/reserved.npz").touch()
+    assert newest_checkpoint().name == "corpus-2.npz"
+
+
+# ------------------------------------------------------------------------------------- bad input
+
+
+@pytest.fixture
+def bad_files(run: Run) -> Run:
+    """A folder with files that cannot be used."""
+    Path("empty.txt").touch()
+    Path("short.txt").write_text("five!")
+    Path("latin1.txt").write_bytes(b"first line\nsecond l\xefne\n" * 9)
+    Path("utf16.txt").write_bytes("some text".encode("utf-16"))
+    Path("folder").mkdir()
+    Path("taken.npz").write_text("something")
+    return run
+
+
+BAD: list[tuple[int, str, tuple[object, ...]]] = [
+    (2, "no such file", ("train", "missing.txt")),
+    (2, "is a directory", ("train", "folder")),
+    (2, "no text", ("train", "empty.txt")),
+    (2, "only 5 characters", ("train", "short.txt")),
+    (2, "byte 19 (line 2): 0xef", ("train", "latin1.txt")),
+    (2, "UTF-16", ("train", "utf16.txt")),
+    (2, "hidden-size must be a whole number from 1", ("train", "corpus.txt", "--hidden-size", 0)),
+    (2, "--num-layers", ("train", "corpus.txt", "--num-layers", "two")),
+    (2, "dropout must be at least 0 and below 1", ("train", "corpus.txt", "--dropout", 1)),
+    (2, "cell must be one of", ("train", "corpus.txt", "--cell", "transformer")),
+    (2, "learning-rate must be above 0", ("train", "corpus.txt", "--learning-rate", 0)),
+    (2, "learning-rate must be", ("train", "corpus.txt", "--learning-rate", "nan")),
+    (2, "seed must be", ("train", "corpus.txt", "--seed", -1)),
+    (2, "--sample-every", ("train", "corpus.txt", "--sample-every", -1)),
+    (2, "exists already", ("train", "corpus.txt", "-o", "taken.npz")),
+    (1, "not a folder", ("train", "corpus.txt", "-o", "taken.npz/x.npz")),
+    (2, "--init-from", ("train", "corpus.txt", "--extend-vocab")),
+    (2, "no such checkpoint", ("train", "corpus.txt", "--resume", "missing.npz")),
+    (2, "No such option", ("train", "--nonsense")),
+    (2, "No such command", ("nonsense",)),
+    (2, "no checkpoint in checkpoints", ("sample",)),
+    (2, "no such checkpoint", ("sample", "missing.npz")),
+    (2, "is a directory", ("inspect", "folder")),
+    (1, "not a charrnn checkpoint", ("sample", "taken.npz")),
+    (1, "not a charrnn checkpoint", ("inspect", "corpus.txt")),
+    (2, "--temp must be at least 0", ("sample", "--temp", -1)),
+    (2, "--temp must be at least 0", ("sample", "--temp", "nan")),
+    (2, "--length must be at least 0", ("sample", "--length", -1)),
+    (2, "--num-samples must be at least 1", ("sample", "--num-samples", 0)),
+    (2, "--seed must be at least 0", ("sample", "--seed", -3)),
+    (2, "--unknown must be", ("sample", "--unknown", "guess")),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "arguments"), BAD, ids=[" ".join(map(str, case[2])) for case in BAD]
+)
+def test_bad_input(bad_files: Run, code: int, said: str, arguments: tuple[object, ...]) -> None:
+    """One line that says what is wrong, the right exit code, and nothing left behind."""
+    outcome = bad_files(*arguments)
+    assert outcome.code == code
+    (line,) = outcome.err.splitlines()
+    assert line.startswith("charrnn: ")
+    assert said in line
+    assert outcome.out == ""
+    assert not list(Path().glob("checkpoints/*"))
+
+
+# ------------------------------------------------------------------------------------------ help
+
+
+@pytest.mark.parametrize("command", [(), ("train",), ("sample",), ("inspect",)])
+def test_help(run: Run, command: tuple[str, ...]) -> None:
+    """Help goes to standard output, and ``charrnn`` alone is help too."""
+    outcome = run(*command, "--help")
+    assert outcome.code == 0
+    assert "Usage: charrnn" in outcome.out
+    if not command:
+        assert run().out == outcome.out
+
+
+def test_help_shows_every_default(run: Run) -> None:
+    """The defaults of the configuration stand in the help text."""
+    text = " ".join(run("train", "--help").out.replace("│", " ").split())
+    for config in (charrnn.ModelConfig(), charrnn.TrainingConfig(epochs=1)):
+        for name, value in vars(config).items():
+            after = text.partition(f"--{name.replace('_', '-')}")[2]
+            assert "default:" in after[:160], name
+            if name not in ("epochs", "eval_every", "threads"):
+                assert f"({value})" in after[:160], name
+
+
+def test_help_needs_no_numpy() -> None:
+    """Help and version come without loading what only work needs."""
+    code = "import sys; from charrnn.cli import run; run(['--help']); print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
