@@ -1,0 +1,158 @@
+"""Streams and segments: every prediction once, and none of them out of order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charrnn.batches import (
+    MIN_CHUNKS,
+    Segments,
+    Streams,
+    default_epochs,
+    default_eval_every,
+    fit_sizes,
+)
+from charrnn.config import CELLS, ModelConfig
+from charrnn.evaluation import evaluate
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.parameters import Parameters
+from charrnn.nn.workspace import Workspace
+from charrnn.parallel import Shards
+
+LENGTHS = st.integers(2, 400)
+
+
+@given(LENGTHS, st.integers(1, 40), st.integers(1, 60))
+def test_streams(length: int, batch_size: int, seq_length: int) -> None:
+    """Chunks go on where the one before ended, and all but the leftover is predicted just once."""
+    batch_size = min(batch_size, length - 1)
+    ids = np.arange(length)  # so that a number is its own place
+    streams = Streams(ids, batch_size, seq_length)
+    chunks = [streams.chunk(index) for index in range(len(streams))]
+    lengths = [len(inputs) for inputs, _ in chunks]
+    assert max(lengths) <= seq_length
+    assert max(lengths) - min(lengths) <= 1
+    for inputs, targets in chunks:
+        assert inputs.shape == targets.shape == (len(inputs), batch_size)
+        assert inputs.flags.c_contiguous
+        np.testing.assert_array_equal(targets, inputs + 1)
+
+    per_stream = (length - 1) // batch_size
+    read = np.concatenate([inputs for inputs, _ in chunks])
+    assert read.shape == (per_stream, batch_size)
+    np.testing.assert_array_equal(np.diff(read, axis=0), 1)  # no step is left out between chunks
+    np.testing.assert_array_equal(np.sort(read.ravel()), np.arange(batch_size * per_stream))
+    assert streams.characters == read.size
+    assert length - 1 - read.size < batch_size
+
+
+def test_streams_need_text() -> None:
+    with pytest.raises(ValueError, match="cannot fill 4 streams"):
+        Streams(np.arange(4), 4, 10)
+
+
+@given(LENGTHS, st.integers(1, 200), st.integers(1, 200))
+def test_fit_sizes(length: int, batch_size: int, seq_length: int) -> None:
+    """What is chosen fits, is never larger than asked, and is its own choice again."""
+    batch, seq = fit_sizes(length, batch_size, seq_length)
+    assert 1 <= batch <= batch_size
+    assert 1 <= seq <= seq_length
+    assert len(Streams(np.arange(length), batch, seq)) >= 1
+    if batch > 1:
+        assert seq == seq_length
+        assert (length - 1) // batch >= MIN_CHUNKS * seq_length
+    assert fit_sizes(length, batch, seq) == (batch, seq)
+
+
+def test_fit_sizes_leaves_a_long_text_alone() -> None:
+    assert fit_sizes(50 * 50 * MIN_CHUNKS + 1, 50, 50) == (50, 50)
+    assert fit_sizes(50 * 50 * MIN_CHUNKS, 50, 50) == (49, 50)
+
+
+def test_defaults() -> None:
+    """Some 4,000 steps; an evaluation each epoch, unless it is very short, very long or costly."""
+    assert [default_epochs(steps) for steps in (1, 3, 4000, 9999)] == [4000, 1334, 1, 1]
+    assert [default_eval_every(steps, 1.0) for steps in (1, 30, 100, 1000)] == [100, 120, 100, 1000]
+    assert default_eval_every(5000, 1.0) == 1000
+    assert default_eval_every(5000, 200.0) == 2000
+
+
+@given(LENGTHS, st.integers(1, 12), st.integers(1, 9))
+def test_segments_count_each_prediction_once(length: int, overlap: int, most: int) -> None:
+    """The counted predictions are those of the text, each once, in segments that are read in order."""
+    segments = Segments.of(np.arange(length), overlap=overlap, most=most)
+    np.testing.assert_array_equal(segments.targets, segments.inputs + 1)
+    counted = segments.inputs[segments.counted]
+    np.testing.assert_array_equal(np.sort(counted), np.arange(length - 1))
+    steps, count = segments.inputs.shape
+    assert count == max(1, min(most, (length - 1) // (8 * overlap)))
+    assert not segments.counted[: segments.overlap].any()
+    for column in range(count):
+        rows = np.flatnonzero(segments.counted[:, column])
+        first = 0 if column == 0 else rows[0] - segments.overlap
+        read = segments.inputs[first + (segments.overlap if column == 0 else 0) : rows[-1] + 1]
+        np.testing.assert_array_equal(np.diff(read[:, column]), 1)
+    if count == 1:
+        assert segments.overlap == 0
+        assert steps == length - 1
+
+
+def test_a_short_text_stays_in_one_piece() -> None:
+    assert Segments.of(np.arange(3000)).inputs.shape == (2999, 1)
+    assert Segments.of(np.arange(6401)).inputs.shape == (400 + 3200, 2)
+
+
+def _random_model(cell: str) -> tuple[LanguageModel, Parameters]:
+    network = LanguageModel(ModelConfig(cell=cell, hidden_size=8, dropout=0.5), 9)
+    params = network.initialize(np.random.default_rng(1))
+    params["V"][...] *= 4  # so that what the state holds matters for the loss
+    return network, params
+
+
+def _exact(network: LanguageModel, params: Parameters, ids: np.ndarray) -> float:
+    """Mean loss, one character after the other, in one stream from a zero state."""
+    state, workspace, total = network.zero_state(1), Workspace(), 0.0
+    for place in range(len(ids) - 1):
+        nll, state = network.loss(
+            params, ids[place : place + 1, None], ids[place + 1 : place + 2, None], state, workspace
+        )
+        total += float(nll[0, 0])
+    return total / (len(ids) - 1)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_evaluate_reads_from_left_to_right(cell: str) -> None:
+    """A text in one piece has just the loss of reading it character by character."""
+    network, params = _random_model(cell)
+    ids = np.random.default_rng(2).integers(9, size=251)  # more than two blocks of steps
+    expected = _exact(network, params, ids)
+    found = evaluate(network, params, Segments.of(ids), Shards(1))
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("shards", [1, 2, 7])
+def test_evaluate_in_segments(cell: str, shards: int) -> None:
+    """Reading the parts side by side, on any number of threads, agrees with reading it all."""
+    network, params = _random_model(cell)
+    ids = np.random.default_rng(3).integers(9, size=1500)
+    segments = Segments.of(ids, overlap=40, most=5)
+    assert segments.inputs.shape[1] == 4
+    found = evaluate(network, params, segments, Shards(shards))
+    assert found == pytest.approx(_exact(network, params, ids), abs=1e-3)
+
+
+def test_the_first_segment_starts_from_nothing() -> None:
+    """Its overlap, which repeats the first character, leaves no trace in its score."""
+    network, params = _random_model("lstm")
+    ids = np.random.default_rng(4).integers(9, size=17)
+    segments = Segments.of(ids, overlap=1, most=2)
+    assert segments.inputs.shape == (9, 2)
+    first = Segments(
+        segments.inputs, segments.targets, segments.counted & (np.arange(2) == 0), segments.overlap
+    )
+    expected = _exact(network, params, ids[:9])
+    assert evaluate(network, params, first, Shards(1)) == pytest.approx(expected, rel=1e-6)
