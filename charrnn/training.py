@@ -141,8 +141,11 @@ class Training:
         training = cls.__new__(cls)
         training._set_up(corpus, checkpoint.model, config)
         training.history = list(checkpoint.history)
-        training._best = checkpoint.model.parameters.copy()
+        # Before the first evaluation the file's model is just the weights in training.
+        training._best = checkpoint.model.parameters.copy() if checkpoint.history else None
         training._progress = checkpoint.progress.copy()
+        if config.learning_rate != checkpoint.training.learning_rate:
+            training._progress.recoveries = 0  # a new rate gets its own three chances
         training._rngs = []
         for state in training._progress.generators:
             rng = np.random.Generator(np.random.PCG64())
@@ -334,12 +337,6 @@ class Training:
     def _recover(self) -> Recovery:
         """Go back to the last good state, with half the rate."""
         failed, recoveries = self._progress, self._progress.recoveries + 1
-        if recoveries > MAX_RECOVERIES:
-            raise DivergenceError(
-                f"the loss is not finite at step {failed.step + 1}, also after "
-                f"{MAX_RECOVERIES} restarts at half the rate; try --learning-rate "
-                f"{self.config.learning_rate / 10:.1g}, a smaller --clip, or another --cell"
-            )
         # Into the same arrays, which the parameters and the optimiser view.
         good = self._good.copy()
         failed.weights[...] = good.weights
@@ -347,11 +344,18 @@ class Training:
         for name, slot in failed.slots.items():
             slot[...] = good.slots[name]
         good.weights, good.state, good.slots = failed.weights, failed.state, failed.slots
-        good.recoveries, good.rate_scale = recoveries, failed.rate_scale / 2
+        good.recoveries = min(recoveries, MAX_RECOVERIES)
+        good.rate_scale = failed.rate_scale / 2
         for rng, state in zip(self._rngs, good.generators, strict=True):
             rng.bit_generator.state = state
         self._progress = good
         self._optimizer.steps = good.step
+        if recoveries > MAX_RECOVERIES:
+            raise DivergenceError(
+                f"the loss is not finite at step {failed.step + 1}, also after "
+                f"{MAX_RECOVERIES} restarts at half the rate; try --learning-rate "
+                f"{self.config.learning_rate / 10:.1g}, a smaller --clip, or another --cell"
+            )
         return Recovery(failed.step + 1, good.step, good.rate_scale, recoveries)
 
     # -------------------------------------------------------------------------------------- results

@@ -18,6 +18,7 @@ from charrnn.batches import (
 from charrnn.config import CELLS, ModelConfig
 from charrnn.evaluation import evaluate
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.parallel import Shards
@@ -92,9 +93,9 @@ def test_segments_count_each_prediction_once(length: int, overlap: int, most: in
     assert not segments.counted[: segments.overlap].any()
     for column in range(count):
         rows = np.flatnonzero(segments.counted[:, column])
-        first = 0 if column == 0 else rows[0] - segments.overlap
-        read = segments.inputs[first + (segments.overlap if column == 0 else 0) : rows[-1] + 1]
-        np.testing.assert_array_equal(np.diff(read[:, column]), 1)
+        if rows.size:  # a text may end before its last segment
+            start = segments.overlap if column == 0 else 0
+            np.testing.assert_array_equal(np.diff(segments.inputs[start : rows[-1] + 1, column]), 1)
     if count == 1:
         assert segments.overlap == 0
         assert steps == length - 1
@@ -112,7 +113,7 @@ def _random_model(cell: str) -> tuple[LanguageModel, Parameters]:
     return network, params
 
 
-def _exact(network: LanguageModel, params: Parameters, ids: np.ndarray) -> float:
+def _exact(network: LanguageModel, params: Parameters, ids: Ids) -> float:
     """Mean loss, one character after the other, in one stream from a zero state."""
     state, workspace, total = network.zero_state(1), Workspace(), 0.0
     for place in range(len(ids) - 1):

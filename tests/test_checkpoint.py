@@ -224,3 +224,64 @@ def test_huge_declared_shape(path: Path) -> None:
         for name, content in members.items():
             archive.writestr(name, content)
     assert "size does not fit" in _assert_refused(path)
+
+
+def test_failure_in_mid_write(
+    training: Training, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fills up among the arrays leaves the old file whole, and no other."""
+    before, intact, written = path.read_bytes(), np.lib.format.write_array, 0
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        nonlocal written
+        written += 1
+        if written == 3:
+            raise OSError(28, "No space left on device")
+        intact(*args, **kwargs)
+
+    monkeypatch.setattr("charrnn.npz.np.lib.format.write_array", full)
+    with pytest.raises(CheckpointError, match="No space left on device"):
+        charrnn.save_checkpoint(training.checkpoint(), path)
+    assert written == 3
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def _fields(meta: Any, where: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The path to every entry of the JSON text that has to be of one type."""
+    found = []
+    for name, value in meta.items():
+        if name == "versions":
+            continue  # told, not read
+        found.append((*where, name))
+        if isinstance(value, dict):
+            found += _fields(value, (*where, name))
+    return found
+
+
+def test_wrong_types_everywhere(path: Path) -> None:
+    """Each entry is refused when it is of a type that it never has, or is not there at all."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    fields = _fields(json.loads(arrays["meta"].tobytes()))
+    assert len(fields) > 40
+    wrongs: tuple[Any, ...] = ([{}], True, None)
+    for field in fields:
+        for wrong in wrongs:
+            if wrong is None and field[-1] in ("validation_loss", "best_loss", "progress"):
+                continue  # which None is no error for
+            meta = json.loads(arrays["meta"].tobytes())
+            entry = meta
+            for name in field[:-1]:
+                entry = entry[name]
+            entry[field[-1]] = wrong
+            text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+            write_arrays(path, {**arrays, "meta": text})
+            _assert_refused(path)
+
+
+def test_doubled_member(path: Path) -> None:
+    """Two arrays of one name are ambiguous, so neither is believed."""
+    with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("meta.npy", archive.read("meta.npy"))
+    _assert_refused(path)

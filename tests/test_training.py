@@ -14,12 +14,13 @@ from samples import make_text
 import charrnn
 import charrnn.config
 import charrnn.nn.workspace
+import charrnn.text
 from charrnn.batches import Segments
 from charrnn.config import OPTIMIZERS, SCHEDULES
 from charrnn.errors import DivergenceError, InputError
 from charrnn.evaluation import evaluate
 from charrnn.parallel import Shards
-from charrnn.training import MAX_RECOVERIES, Recovery, Step, Training
+from charrnn.training import FIXED, MAX_RECOVERIES, Recovery, Step, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)
@@ -216,3 +217,135 @@ def test_extended_vocabulary_keeps_what_was_learnt() -> None:
     new, _ = wider.network.logits(wider.parameters, ids, wider.network.zero_state(1), workspace())
     assert len(new) == len(old) + 2
     np.testing.assert_allclose(new[: len(old)], old, rtol=1e-5, atol=1e-6)
+
+
+# Mean loss of the first ten steps, in nats for each character. They start near ln 45, the loss of
+# a guess; a change of these numbers is a change of what every seed gives.
+GOLDEN = {
+    "lstm": "3.78815 3.780852 3.764654 3.777311 3.762326 3.786871 3.763088 3.755611 3.692351 3.685842",
+    "gru": "3.788325 3.828003 3.77562 3.774089 3.743128 3.773781 3.734803 3.754439 3.735626 3.683687",
+    "rnn": "3.894363 3.85363 3.922689 3.698473 3.831408 3.805239 3.783975 3.813072 3.790388 3.704811",
+    "rnn-relu": "3.78307 3.825913 3.804333 3.768247 3.807255 3.803615 3.780808 3.778511 3.763775 3.685533",
+}
+
+
+@pytest.mark.parametrize("cell", charrnn.config.CELLS)
+def test_golden_losses(cell: str) -> None:
+    """The first ten steps of a fixed seed have the losses that they always had."""
+    training = Training(CORPUS, replace(SMALL, cell=cell), replace(QUICK, threads=1))
+    losses = [report.loss for report in islice(training, 10) if isinstance(report, Step)]
+    expected = [float(number) for number in GOLDEN[cell].split()]
+    np.testing.assert_allclose(losses, expected, atol=1e-4, rtol=0)
+
+
+def test_recovery_leaves_nothing_behind() -> None:
+    """Taken back to its start, a run is bit for bit the one that began with half the rate."""
+    config = replace(QUICK, epochs=2, schedule="constant")
+    broken = Training(CORPUS, SMALL, config)
+    _break_loss(broken, {8, 9})  # in both shards, at different steps or the same
+    recoveries = [report for report in broken if isinstance(report, Recovery)]
+    scale = recoveries[-1].rate_scale
+    assert scale == 0.5 ** len(recoveries)
+    assert {recovery.resumed_at for recovery in recoveries} == {0}
+    calm = replace(config, learning_rate=config.learning_rate * scale)
+    _assert_same(broken, _finish(Training(CORPUS, SMALL, calm)))
+
+
+def test_recovery_stops_at_an_evaluation() -> None:
+    """What was evaluated is not gone through again, nor is it evaluated twice."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=1, eval_every=4))
+    _break_loss(training, {11})
+    reports = list(training)
+    (recovery,) = [report for report in reports if isinstance(report, Recovery)]
+    assert (recovery.step, recovery.resumed_at) == (11, 8)
+    steps = [entry.step for entry in training.history]
+    assert steps == sorted({*range(4, training.total_steps + 1, 4), training.total_steps})
+
+
+def test_recovery_from_a_broken_gradient() -> None:
+    """A finite loss whose gradient is not finite is noticed before it reaches the weights."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=2, clip_mode="value"))
+    network: Any = training.network
+    intact, calls = network.loss_and_gradients, 0
+
+    def breaking(params: Any, gradients: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        result = intact(params, gradients, *args, **kwargs)
+        if calls == 6:
+            gradients.flat[3] = np.inf
+        return result
+
+    network.loss_and_gradients = breaking
+    reports = list(training)
+    (recovery,) = [report for report in reports if isinstance(report, Recovery)]
+    assert recovery.step == 3
+    assert np.isfinite(training.current_model().parameters.flat).all()
+    assert training.finished
+
+
+def test_recovery_from_a_broken_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A validation loss that is not finite takes the run back too, and is not kept."""
+    losses = iter([3.0, float("nan"), 2.5, 2.0])
+    monkeypatch.setattr("charrnn.training.evaluate", lambda *_: next(losses))
+    config = replace(QUICK, epochs=1, eval_every=6)
+    training = Training(CORPUS, SMALL, config)
+    reports = [report for report in islice(training, 21) if not isinstance(report, Step)]
+    assert isinstance(reports[1], Recovery)
+    assert reports[1].resumed_at == 6
+    assert [entry.validation_loss for entry in training.history] == [3.0, 2.5]
+    assert training.validation_loss == 2.5
+
+
+def test_diverged_run_can_be_resumed(tmp_path: Path) -> None:
+    """What is saved after a run was given up is its last good state, ready to go on."""
+    wild = replace(QUICK, clip=0.0, optimizer="sgd", learning_rate=900.0, warmup=0, threads=1)
+    training = Training(CORPUS, replace(SMALL, cell="rnn-relu"), wild)
+    with pytest.raises(DivergenceError):
+        list(training)
+    charrnn.save_checkpoint(training.checkpoint(), tmp_path / "run.npz")
+    loaded = charrnn.load_checkpoint(tmp_path / "run.npz", with_progress=True)
+    calm = replace(loaded.training, learning_rate=1e-3)
+    assert _finish(Training.resume(CORPUS, loaded, calm)).finished
+
+
+def test_resumed_before_the_first_evaluation() -> None:
+    """Until there is a best, the weights in training are the model, in a resumed run as well."""
+    training = Training(CORPUS, SMALL, QUICK)
+    list(islice(training, 2))
+    resumed = Training.resume(CORPUS, training.checkpoint())
+    list(islice(resumed, 2))
+    np.testing.assert_array_equal(
+        resumed.model().parameters.flat, resumed.current_model().parameters.flat
+    )
+
+
+@pytest.mark.parametrize("name", FIXED)
+def test_fixed_settings(name: str) -> None:
+    """Each setting that a run is made of is refused by name when it is changed."""
+    checkpoint = Training(CORPUS, SMALL, QUICK).checkpoint()
+    changes: dict[str, Any] = {"optimizer": "sgd", "val_fraction": 0.2}
+    changed = replace(checkpoint.training, **{name: changes.get(name, 3)})
+    with pytest.raises(InputError, match=f"{name.replace('_', '-')} is .* cannot change"):
+        Training.resume(CORPUS, checkpoint, changed)
+
+
+def test_resumed_for_longer() -> None:
+    """A finished run can be given more epochs."""
+    training = _finish(Training(CORPUS, SMALL, replace(QUICK, epochs=1)))
+    checkpoint = training.checkpoint()
+    longer = Training.resume(CORPUS, checkpoint, replace(checkpoint.training, epochs=2))
+    assert not longer.finished
+    _finish(longer)
+    assert longer.step == 2 * training.step
+    assert longer.history[: len(training.history)] == training.history
+
+
+def test_another_vocabulary_is_refused() -> None:
+    """A model can start a run only on a text of its own characters."""
+    model = Training(CORPUS, SMALL, QUICK).model()
+    other = charrnn.Corpus.from_text(make_text(5) + "☃")
+    with pytest.raises(InputError, match="vocabulary is not that of the corpus"):
+        Training(other, model, QUICK)
+    with pytest.raises(ValueError, match="must begin with"):
+        model.extended_to(charrnn.text.Vocabulary("☃"), np.random.default_rng(0))
