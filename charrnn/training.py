@@ -288,7 +288,7 @@ class Training:
                 return self._recover()
             self._good = before or self._good
             rate = self._rate(self.step)
-            self._optimizer.step(self._params, gradient, rate)
+            self._optimizer.step(self._params, gradient, rate, self._shards)
 
         progress = self._progress
         progress.step += 1
