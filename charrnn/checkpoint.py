@@ -185,7 +185,7 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
             progress,
             resumable=meta["progress"] is not None,
         )
-    except CheckpointError:
+    except (CheckpointError, MemoryError):  # a file is not damaged for being large
         raise
     except Exception as error:  # JSON of any shape raises errors of any kind
         raise CheckpointError(f"damaged: {one_line(error)}") from None

@@ -140,6 +140,8 @@ class ArrayFile:
         member = self._members[f"{name}.npy"]
         try:
             return self._read(member, shape, np.dtype(dtype))
+        except MemoryError:
+            raise
         except Exception as error:  # NumPy and the standard library raise many kinds here
             raise CheckpointError(f"array {name!r} is damaged: {one_line(error)}") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from charrnn.errors import InputError
+from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import softmax_
@@ -39,6 +39,7 @@ def generate(
     Raises:
         InputError: ``length`` or ``temperature`` is negative or not a number.
         UnknownCharacterError: ``prime`` has a character that the model does not know.
+        CheckpointError: The model's numbers overflow, on the way.
     """
     if length < 0:
         raise InputError(f"length must be at least 0, not {length}")
@@ -69,13 +70,20 @@ class Reader:
         self._workspace = Workspace()
 
     def read(self, ids: Ids) -> Array:
-        """Read at least one more character; returns the logits ``(K,)`` of the next one."""
-        for start in range(0, len(ids), PRIME_STEPS):
-            part = ids[start : start + PRIME_STEPS, None]
-            logits, self._state = self._network.logits(
-                self._params, part, self._state, self._workspace
-            )
+        """Read at least one more character; returns the logits ``(K,)`` of the next one.
+
+        Raises:
+            CheckpointError: The model's numbers overflow.
+        """
+        with np.errstate(all="ignore"):  # what overflows shows just below
+            for start in range(0, len(ids), PRIME_STEPS):
+                part = ids[start : start + PRIME_STEPS, None]
+                logits, self._state = self._network.logits(
+                    self._params, part, self._state, self._workspace
+                )
         last: Array = logits[:, -1, 0]
+        if not np.isfinite(last).all():
+            raise CheckpointError("the model cannot be written with: its numbers overflow")
         return last
 
 
