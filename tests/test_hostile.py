@@ -36,7 +36,7 @@ MAX_BYTES, MAX_SECONDS = 200_000_000, 2.0
 Rng = np.random.Generator
 Arrays = dict[str, Any]
 
-CORPUS = charrnn.Corpus.from_text(make_text(6))
+CORPUS = charrnn.Corpus.from_text(make_text(20))
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Sound:
     """A checkpoint with everything in it, made small."""
     training = charrnn.Training(
         CORPUS,
-        charrnn.ModelConfig(hidden_size=3, num_layers=2, embedding_size=2),
+        charrnn.ModelConfig(hidden_size=3, num_layers=1, embedding_size=2),
         charrnn.TrainingConfig(epochs=2, batch_size=2, seq_length=20, threads=2, eval_every=5),
     )
+    assert not training.notices
     for _ in training:
         if training.step == 12:
             break
@@ -478,8 +479,8 @@ def test_number_of_files() -> None:
     assert len(HARM) * ROUNDS >= 2000
 
 
-def _assert_works(checkpoint: charrnn.Checkpoint) -> None:
-    """What was accepted is a checkpoint: it writes, it can be looked into, and gone on with."""
+def _assert_works(checkpoint: charrnn.Checkpoint, path: Path) -> None:
+    """What was accepted is a checkpoint: it writes, can be looked into, gone on with, and saved."""
     json.dumps(summarize(checkpoint), allow_nan=False)
     try:
         assert len("".join(charrnn.generate(checkpoint.model, length=5, rng=0))) == 5
@@ -488,6 +489,9 @@ def _assert_works(checkpoint: charrnn.Checkpoint) -> None:
             pass
     except CharrnnError as error:
         assert "\n" not in str(error)  # say, for another corpus
+    else:
+        charrnn.save_checkpoint(training.checkpoint(), path)
+        charrnn.load_checkpoint(path, with_progress=True)
 
 
 @contextmanager
@@ -539,7 +543,7 @@ def test_harm(number: int, sound: Sound, tmp_path: Path) -> None:
         try:
             checkpoint = _load(path)
             if checkpoint is not None:
-                _assert_works(checkpoint)
+                _assert_works(checkpoint, path)
         except Exception as error:
             error.args = (f"seed {seed}: {error}",)
             raise
@@ -547,9 +551,9 @@ def test_harm(number: int, sound: Sound, tmp_path: Path) -> None:
 
 def test_commands(sound: Sound, run: Run) -> None:
     """The command line says one line about a file that it refuses, and its exit code is 1."""
-    Path("corpus.txt").write_text(make_text(6), encoding="utf-8")
+    Path("corpus.txt").write_text(make_text(20), encoding="utf-8")
     refused = 0
-    for number, harm in enumerate(HARM):
+    for number, harm in enumerate(dict.fromkeys(HARM)):
         Path("hostile.npz").write_bytes(harm(sound, np.random.default_rng([number, ROUNDS])))
         try:
             charrnn.load_checkpoint("hostile.npz", with_progress=True)
@@ -565,4 +569,4 @@ def test_commands(sound: Sound, run: Run) -> None:
             if outcome.code:
                 (line,) = outcome.err.splitlines()
                 assert line.startswith("charrnn: hostile.npz: ")
-    assert refused > len(HARM) / 2
+    assert refused > 15
