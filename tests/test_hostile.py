@@ -481,7 +481,8 @@ def test_number_of_files() -> None:
 
 def _assert_works(checkpoint: charrnn.Checkpoint, path: Path) -> None:
     """What was accepted is a checkpoint: it writes, can be looked into, gone on with, and saved."""
-    json.dumps(summarize(checkpoint), allow_nan=False)
+    summary = json.dumps(summarize(checkpoint), allow_nan=False, ensure_ascii=False)
+    summary.encode("utf-8", "surrogateescape")  # as standard output does
     try:
         assert len("".join(charrnn.generate(checkpoint.model, length=5, rng=0))) == 5
         training = charrnn.Training.resume(CORPUS, checkpoint)
