@@ -74,7 +74,10 @@ def run(arguments: list[str]) -> int:
         return _fail("out of memory; try a smaller --hidden-size, --batch-size or --seq-length", 1)
     except KeyboardInterrupt:
         return 130
-    except (BrokenPipeError, SystemExit):  # the second is what Typer makes of the first
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer makes the second of the first; it also ends shell completion so.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
         silence_stdout()
         return 0
     except OSError as error:
