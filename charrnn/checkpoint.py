@@ -185,7 +185,7 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
             progress,
             resumable=meta["progress"] is not None,
         )
-    except CheckpointError:
+    except (CheckpointError, MemoryError):  # a file is not damaged for being large
         raise
     except Exception as error:  # JSON of any shape raises errors of any kind
         raise CheckpointError(f"damaged: {one_line(error)}") from None
@@ -250,9 +250,17 @@ def _typed(value: Any, kind: type) -> Any:
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    """A loss, a rate or a time; so large at most that sums of them do not overflow."""
+    if type(value) not in (int, float) or not 0 <= value <= 1e300:
         raise TypeError("a number was expected")
     return float(value)
+
+
+def _text(value: Any) -> str:
+    """Text that can be printed; a path may have bytes that are not UTF-8."""
+    text: str = _typed(value, str)
+    text.encode("utf-8", "surrogateescape")
+    return text
 
 
 def _optional_number(value: Any) -> float | None:
@@ -267,10 +275,10 @@ def _count(value: Any) -> int:
 
 def _corpus_info(values: Mapping[str, Any]) -> CorpusInfo:
     return CorpusInfo(
-        tuple(_typed(source, str) for source in _typed(values["sources"], list)),
+        tuple(_text(source) for source in _typed(values["sources"], list)),
         _count(values["characters"]),
         _count(values["train_characters"]),
-        _typed(values["sha256"], str),
+        _text(values["sha256"]),
     )
 
 

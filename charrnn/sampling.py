@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from charrnn.errors import InputError
+from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.functions import Ids
@@ -16,6 +16,7 @@ from charrnn.parallel import Shards, default_shards, single_threaded_blas, warm_
 
 PRIME_STEPS = 256  # characters of a prime that are read at once; bounds the memory
 BATCH_STEPS = 16  # characters that a thread writes in each of its texts before it reports
+CHECK_STEPS = 64  # between looks for numbers that are not finite
 HOTTEST = 1e30  # hotter makes no difference, but could overflow
 
 
@@ -41,6 +42,7 @@ def generate(
     Raises:
         InputError: ``length`` or ``temperature`` is negative or not a number.
         UnknownCharacterError: ``prime`` has a character that the model does not know.
+        CheckpointError: The model's numbers overflow, on the way.
     """
     ids = _start(model, [prime], length, temperature)
     characters = model.vocabulary.characters
@@ -71,6 +73,7 @@ def generate_batch(
     Raises:
         InputError: As :func:`generate`; or the primes are none, or differ in length.
         UnknownCharacterError: A prime has a character that the model does not know.
+        CheckpointError: The model's numbers overflow, on the way.
     """
     if not primes or len({len(prime) for prime in primes}) > 1:
         raise InputError("a batch needs at least one prime, and all of the same length")
@@ -128,11 +131,19 @@ class Writer:
         self._stepper = Stepper(model.network, model.parameters, state)
         self._noise = gumbel_noise(rngs, len(model.vocabulary), temperature)
         self._chosen: Ids | None = None
+        self._written = 0
 
     def next(self) -> Ids:
-        """The next character of each text, ``(B,)``."""
+        """The next character of each text, ``(B,)``.
+
+        Raises:
+            CheckpointError: The model's numbers overflow.
+        """
         if self._chosen is not None:
             self._logits = self._stepper.step(self._chosen)
+        if self._written % CHECK_STEPS == 0 and not np.isfinite(self._logits).all():
+            raise CheckpointError("the model cannot be written with: its numbers overflow")
+        self._written += 1
         self._chosen = choose(self._logits, next(self._noise))
         return self._chosen
 
@@ -148,9 +159,10 @@ def read(model: CharacterModel, ids: Ids) -> tuple[Array, Array]:
     """
     state = model.network.zero_state(ids.shape[1])
     workspace = Workspace()
-    for start in range(0, len(ids), PRIME_STEPS):
-        part = ids[start : start + PRIME_STEPS]
-        logits, state = model.network.logits(model.parameters, part, state, workspace)
+    with np.errstate(all="ignore"):  # a writer looks for numbers that are not finite
+        for start in range(0, len(ids), PRIME_STEPS):
+            part = ids[start : start + PRIME_STEPS]
+            logits, state = model.network.logits(model.parameters, part, state, workspace)
     return logits[:, -1], state
 
 

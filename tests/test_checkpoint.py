@@ -181,6 +181,8 @@ HARM: dict[str, Callable[[Arrays], None]] = {
     "history of a wrong type": _meta(lambda m: m.update(history=[1])),
     "corpus of a wrong type": _meta(lambda m: m.update(corpus=None)),
     "loss of a wrong type": _meta(lambda m: m.update(validation_loss="low")),
+    "negative loss": _meta(lambda m: m.update(validation_loss=-0.5)),
+    "source of half a character": _meta(lambda m: m["corpus"].update(sources=["a\ud800"])),
     "step of a wrong type": _meta(lambda m: m["progress"].update(step=1.5)),
     "negative step": _meta(lambda m: m["progress"].update(step=-1)),
     "too few generators": _meta(lambda m: m["progress"]["generators"].pop()),

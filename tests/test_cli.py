@@ -305,10 +305,10 @@ def test_inspect(run: Run, model: Path) -> None:
 
 
 def test_newest_checkpoint(run: Run, model: Path) -> None:
-    """The model written last is the default; a name that is only reserved does not count."""
+    """The model written last is the default; an empty file does not count."""
     os.utime(model, (1, 1))
     run("train", "corpus.txt", *TINY, "--quiet")
-    Path("checkpoints/reserved.npz").touch()
+    Path("checkpoints/empty.npz").touch()
     assert newest_checkpoint().name == "corpus-2.npz"
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import CELLS, ModelConfig
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
@@ -223,3 +223,14 @@ def test_wrong_length_and_prime() -> None:
     with pytest.raises(UnknownCharacterError, match="'é'") as caught:
         generate(_model(), prime="abécé")
     assert caught.value.characters == "é"
+
+
+def test_overflow_is_an_error() -> None:
+    """Weights whose products are not finite are told of, at once or some characters later."""
+    model = _model("rnn-relu")
+    model.parameters["layer1/W"][...] = 3e19
+    model.parameters["layer1/U"][...] = 1
+    with np.errstate(all="ignore"), pytest.raises(CheckpointError, match="overflow"):
+        _write(model, length=200)
+    with pytest.raises(CheckpointError, match="overflow"):
+        list(generate_batch(model, ["a", "b"], length=200, rngs=[1, 2]))

@@ -91,7 +91,8 @@ def sample(
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
         between = between.replace(escape, character)
     try:
-        _write(model, prime, echo, length, temperature, seed, num_samples, between)
+        with np.errstate(all="ignore"):  # what overflows is an error of one line
+            _write(model, prime, echo, length, temperature, seed, num_samples, between)
     except BrokenPipeError:
         silence_stdout()  # the reader has seen enough
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.config import CELLS, CLIP_MODES, OPTIMIZERS, SCHEDULES, ModelConfig, TrainingConfig
-from charrnn.errors import CheckpointError, DivergenceError, InputError
+from charrnn.errors import DivergenceError, InputError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.cli.display import Display
+    from charrnn.cli.saving import Saver
     from charrnn.training import Training
 
 EPILOG = (
     "Standard output carries only the checkpoint's path, so that this works: "
     "charrnn train corpus.txt | xargs charrnn sample"
 )
-SAVE_SECONDS = 60.0
 
 MODEL, TRAINING, RUN = "Model", "Training", "Run"
 
@@ -181,6 +181,13 @@ def train(
             help="With --init-from: add the characters that the model lacks.",
         ),
     ] = False,
+    save_every: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=RUN,
+            help="Work that may be lost when the machine fails: a time (60s, 5m, 1h) or steps.",
+        ),
+    ] = "60s",
     sample_every: Annotated[
         int, typer.Option(rich_help_panel=RUN, help="Evaluations between samples; 0 shows none.")
     ] = 1,
@@ -201,22 +208,22 @@ def train(
         raise InputError("--extend-vocab goes with --init-from")
 
     from charrnn.cli.display import make_display
-    from charrnn.cli.files import release, reserve
+    from charrnn.cli.files import claim_new, claim_old
+    from charrnn.cli.saving import Saver, parse_interval
 
-    if resume:
-        training = _resumed(corpus or [], resume, model_settings, training_settings)
-        path = resume
-    else:
-        training = _started(
-            corpus or [], init_from, extend_vocab, model_settings, training_settings
-        )
-        path = reserve(output, training.corpus.sources)
-    display = make_display(training, path, quiet=quiet, sample_every=sample_every)
-    try:
-        _run(training, path, display)
-    finally:
-        display.close()
-        release(path)
+    every = parse_interval(save_every)
+    with ExitStack() as stack:
+        if resume:
+            path = stack.enter_context(claim_old(resume)).path
+            training = _resumed(corpus or [], path, model_settings, training_settings)
+        else:
+            training = _started(
+                corpus or [], init_from, extend_vocab, model_settings, training_settings
+            )
+            path = stack.enter_context(claim_new(output, training.corpus.sources)).path
+        display = make_display(training, path, quiet=quiet, sample_every=sample_every)
+        stack.callback(display.close)
+        _run(training, path, display, Saver(training, path, every, display.warn))
 
 
 def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -286,30 +293,24 @@ def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
     return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
 
 
-def _run(training: Training, path: Path, display: Display) -> None:
+def _run(training: Training, path: Path, display: Display, saver: Saver) -> None:
     """Train to the end or to an interruption, and save on the way."""
-    from charrnn.checkpoint import Evaluation, save_checkpoint
     from charrnn.cli.terminal import interruptible
 
-    display.start()
-    saved = time.monotonic()
     with interruptible() as interruption:
+        if not path.exists():
+            saver.save()  # a folder that cannot be written should be known now
+        display.start()
         try:
             for report in training:
                 display.report(report)
-                overdue = time.monotonic() - saved > SAVE_SECONDS
-                if isinstance(report, Evaluation) or overdue:
-                    try:
-                        save_checkpoint(training.checkpoint(), path)
-                    except CheckpointError as error:
-                        display.warn(f"{error}; the run goes on and will try again")
-                    saved = time.monotonic()
+                saver.after(report)
                 if interruption.number:
                     break
         except DivergenceError as error:
-            save_checkpoint(training.checkpoint(), path)
+            saver.save()
             raise DivergenceError(f"{error} (the last good state is in {path})") from None
-        save_checkpoint(training.checkpoint(), path)
+        saver.save()
     stopped = bool(interruption.number) and not training.finished
     display.finish(interrupted=stopped)
     print(path, flush=True)
