@@ -17,19 +17,29 @@ from typing import Any
 from contestants import CONTESTANTS, Call
 
 
-def timed(call: Call, seconds: float) -> list[float]:
-    """Seconds of each call; short calls are timed in groups, so that the clock costs nothing."""
-    start = time.perf_counter()
-    call()
-    group = max(1, round(0.02 / max(time.perf_counter() - start, 1e-9)))
-    times = []
-    end = start + seconds
-    while not times or time.perf_counter() < end:
-        start = time.perf_counter()
-        for _ in range(group):
+class Timed:
+    """A contestant under the clock.
+
+    Short calls are timed in groups, so that the clock costs nothing.
+    """
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        for _ in range(2):  # the first one takes memory and warms up
+            start = time.perf_counter()
             call()
-        times.append((time.perf_counter() - start) / group)
-    return times
+        self._group = max(1, round(0.02 / max(time.perf_counter() - start, 1e-9)))
+
+    def run(self, seconds: float) -> list[float]:
+        """Seconds of each call, for about so long."""
+        times = []
+        end = time.perf_counter() + seconds
+        while not times or time.perf_counter() < end:
+            start = time.perf_counter()
+            for _ in range(self._group):
+                self._call()
+            times.append((time.perf_counter() - start) / self._group)
+        return times
 
 
 def describe() -> dict[str, Any]:
@@ -50,19 +60,17 @@ def describe() -> dict[str, Any]:
 
 def main() -> None:
     """Serve until standard input ends."""
-    call: Call | None = None
+    contestant: Timed | None = None
     for line in sys.stdin:
         command = json.loads(line)
         answer: Any = None
         if "make" in command:
             if command["make"].startswith("charrnn"):  # as charrnn's command line does
                 os.environ["OPENBLAS_NUM_THREADS"] = "1"
-            call = CONTESTANTS[command["make"]](**command["arguments"])
-            for _ in range(2):
-                call()
+            contestant = Timed(CONTESTANTS[command["make"]](**command["arguments"]))
         elif "seconds" in command:
-            assert call is not None
-            answer = timed(call, command["seconds"])
+            assert contestant is not None
+            answer = contestant.run(command["seconds"])
         else:
             answer = describe()
         print(json.dumps(answer), flush=True)

@@ -121,7 +121,7 @@ class LanguageModel:
         ids, h = workspace["ids"], workspace["h"]
         add_product(gradients["V"], dlogits, h, workspace)
         gradients.add("c", columns(dlogits).sum(axis=1))
-        dh = workspace.array("dh", *h.shape)
+        dh = workspace.scratch.array("dx", *h.shape)  # where each layer's is found by the one below
         np.matmul(params["V"].T, columns(dlogits), out=columns(dh))
         dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
         if dx is not None:
