@@ -25,7 +25,7 @@ from typing import Any
 from contestants import THREADS, VOCABULARY
 
 HERE = Path(__file__).parent
-TURNS = 5
+TURNS = 3
 SECONDS = 1.0
 TRAINING_SHAPES = (
     (128, 1, 50, 50),
