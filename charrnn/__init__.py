@@ -20,7 +20,7 @@ from charrnn.version import __version__
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint, Evaluation, load_checkpoint, save_checkpoint
-    from charrnn.config import ModelConfig, TrainingConfig
+    from charrnn.config import ModelConfig, TextConfig, TrainingConfig
     from charrnn.errors import CharrnnError
     from charrnn.inspection import summarize
     from charrnn.models.character_model import CharacterModel
@@ -37,6 +37,7 @@ _HOMES = {
     "ModelConfig": "charrnn.config",
     "Recovery": "charrnn.training",
     "Step": "charrnn.training",
+    "TextConfig": "charrnn.config",
     "Training": "charrnn.training",
     "TrainingConfig": "charrnn.config",
     "Vocabulary": "charrnn.text",
@@ -56,6 +57,7 @@ __all__ = [
     "ModelConfig",
     "Recovery",
     "Step",
+    "TextConfig",
     "Training",
     "TrainingConfig",
     "Vocabulary",

@@ -131,6 +131,8 @@ class Training:
             raise InputError("this checkpoint holds a finished model only, without training state")
         if corpus.sha256 != checkpoint.corpus.sha256:
             raise InputError("the corpus is not the one that this run was trained on")
+        if corpus.vocabulary != checkpoint.model.vocabulary:
+            raise InputError("the corpus is not in the vocabulary of this run")
         config = config or checkpoint.training
         for name in FIXED:
             if (old := getattr(checkpoint.training, name)) != getattr(config, name):

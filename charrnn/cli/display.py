@@ -18,8 +18,8 @@ from tqdm import tqdm
 from charrnn.checkpoint import Evaluation
 from charrnn.cli.tables import duration
 from charrnn.evaluation import bits
+from charrnn.reading import DEFAULT_SOURCE
 from charrnn.sampling import generate
-from charrnn.text import DEFAULT_SOURCE
 from charrnn.training import Recovery, Report, Step, Training
 
 SAMPLE_LENGTH = 160
@@ -102,14 +102,11 @@ class Lines(Silence):
         self._evaluations += 1
         if not self.sample_every or self._evaluations % self.sample_every:
             return ""
-        return "".join(
-            generate(
-                self.training.current_model(),
-                length=SAMPLE_LENGTH,
-                temperature=0.8,
-                rng=self.training.step,
-            )
+        model = self.training.current_model()
+        text = "".join(
+            generate(model, length=SAMPLE_LENGTH, temperature=0.8, rng=self.training.step)
         )
+        return _shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
 
     def _place(self) -> str:
         training = self.training
@@ -216,7 +213,7 @@ def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
         ("corpus", ", ".join(corpus.sources)),
         (
             "text",
-            f"{len(corpus):,} characters ({tail:,} of them for validation), "
+            f"{len(corpus):,} {corpus.vocabulary.config.unit}s ({tail:,} of them for validation), "
             f"{len(corpus.vocabulary)} different",
         ),
         (
@@ -246,6 +243,14 @@ def _losses(evaluation: Evaluation) -> str:
     words = f"train {evaluation.train_loss:.4f}"
     loss = evaluation.validation_loss
     return words if loss is None else f"{words}  val {loss:.4f} ({bits(loss):.3f} bits/char)"
+
+
+def _shown_bytes(text: str) -> str:
+    """Bytes as text, with nothing in it that a terminal could take for a command."""
+    text = text.encode("latin-1").decode(errors="replace")
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def _recovery_words(report: Recovery) -> str:

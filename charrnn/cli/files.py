@@ -9,7 +9,7 @@ from pathlib import Path
 
 from charrnn.checkpoint import SUFFIX
 from charrnn.errors import CheckpointError, InputError
-from charrnn.text import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
 
 FOLDER = Path("checkpoints")
 

@@ -78,16 +78,16 @@ def sample(
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
-    from charrnn.cli.terminal import silence_stdout, text_argument
+    from charrnn.cli.terminal import argument_symbols, silence_stdout
 
     path = checkpoint or newest_checkpoint()
     model = load_checkpoint(path).model
-    prime = _known_prime(model, text_argument(prime, "--prime"), unknown)
+    prime = _known_prime(model, argument_symbols(model.vocabulary, prime, "--prime"), unknown)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     if not quiet:
         print(f"{path}: seed {seed}", file=sys.stderr)
-    between = text_argument(separator, "--separator")
+    between = argument_symbols(model.vocabulary, separator, "--separator")
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
         between = between.replace(escape, character)
     try:
@@ -125,25 +125,31 @@ def _write(
 
     from charrnn.sampling import generate
 
+    # A byte may be but a part of a UTF-8 character, so that bytes go below the text layer.
+    encoding = model.vocabulary.config.encoding
+
+    def write(text: str) -> None:
+        sys.stdout.buffer.write(text.encode(encoding))
+
     # One text draws from the seed itself, further ones from its children.
     first = np.random.default_rng(seed)
     rngs = [first, *first.spawn(num_samples - 1)]
     last = ""
     for number, rng in enumerate(rngs):
         if number:
-            sys.stdout.write(separator)
+            write(separator)
         if echo:
-            sys.stdout.write(prime)
+            write(prime)
             last = prime[-1:]
         flushed = 0.0
         for character in generate(
             model, prime=prime, length=length, temperature=temperature, rng=rng
         ):
-            sys.stdout.write(character)
+            write(character)
             last = character
             if (now := time.monotonic()) - flushed > FLUSH_SECONDS:
                 sys.stdout.flush()
                 flushed = now
     if sys.stdout.isatty() and last != "\n":
-        sys.stdout.write("\n")  # for the shell's next prompt; a pipe gets just the text
+        write("\n")  # for the shell's next prompt; a pipe gets just the text
     sys.stdout.flush()

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from charrnn.config import TextConfig
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -90,6 +92,7 @@ def _corpus_facts(summary: Mapping[str, Any]) -> dict[str, str]:
         "characters": f"{corpus['characters']:,}",
         "to train on": f"{corpus['train_characters']:,}",
         "SHA-256": corpus["sha256"],
+        "read as": str(TextConfig(**summary["config"]["text"])),
         f"vocabulary ({summary['vocabulary_size']})": json.dumps(
             summary["vocabulary"], ensure_ascii=False
         )[1:-1],

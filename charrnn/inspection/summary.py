@@ -24,7 +24,11 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
         "vocabulary": model.vocabulary.characters,
         "validation_loss": loss,
         "validation_bits_per_char": None if loss is None else bits(loss),
-        "config": {"model": asdict(model.config), "training": asdict(checkpoint.training)},
+        "config": {
+            "model": asdict(model.config),
+            "text": asdict(model.vocabulary.config),
+            "training": asdict(checkpoint.training),
+        },
         "corpus": asdict(checkpoint.corpus),
         "history": [asdict(evaluation) for evaluation in checkpoint.history],
         "resumable": checkpoint.resumable,
