@@ -34,6 +34,10 @@ class CheckpointError(CharrnnError):
     """A file is not a usable checkpoint."""
 
 
+class CacheError(CharrnnError):
+    """The folder for encoded texts cannot be used."""
+
+
 class DivergenceError(CharrnnError):
     """Training kept running into a loss that is not finite."""
 

@@ -15,8 +15,8 @@ from typing import IO
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
 
-BLOCK = 1 << 20
-"""Bytes that are read at once."""
+BLOCK = 1 << 16
+"""Bytes that are read at once: what is made of them stays in a processor's cache."""
 
 IN_MEMORY = 32 << 20
 """Bytes up to which a corpus stays in memory."""
@@ -97,7 +97,7 @@ class Source:
         Raises:
             InputError: It is not UTF-8.
         """
-        start = line = 0
+        start = 0
         for number, block in enumerate(self.blocks(config)):
             advance(len(block))
             if config.unit == "byte":
@@ -112,14 +112,22 @@ class Source:
                 yield (block[len(BYTE_ORDER_MARK) :] if marked else block).decode()
             except UnicodeDecodeError as error:
                 at = error.start + len(BYTE_ORDER_MARK) * marked
-                lines = line + block.count(b"\n", 0, at) + 1
+                place = f"byte {start + at} (line {self._line_of(start + at)})"
                 raise InputError(
-                    f"{self}: not UTF-8 at byte {start + at} (line {lines}): 0x{block[at]:02x}; "
+                    f"{self}: not UTF-8 at {place}: 0x{block[at]:02x}; "
                     "convert it first (for instance iconv -f latin1 -t utf-8), "
                     "or learn its bytes as they are with --bytes"
                 ) from None
             start += len(block)
-            line += block.count(b"\n")
+
+    def _line_of(self, place: int) -> int:
+        """The line of the byte at ``place``, from 1."""
+        line = 1
+        with self.open() as file:
+            while place > 0 and (block := file.read(min(BLOCK, place))):
+                line += block.count(b"\n")
+                place -= len(block)
+        return line
 
     def _spool(self, pipe: IO[bytes], stack: ExitStack) -> IO[bytes]:
         spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115, see next line
@@ -166,7 +174,8 @@ class Reader:
         self._config = config
         self._passes = passes
         self._progress = progress
-        self._found = {"crlf": False, "composed": False}
+        self._sought = {"crlf"} | ({"composed"} if config.normalize == "nfc" else set())
+        self._found: set[str] = set()
 
     @property
     def notices(self) -> list[str]:
@@ -174,7 +183,7 @@ class Reader:
             "crlf": "Windows line ends (CR LF) were read as LF",
             "composed": "characters were composed (Unicode NFC); --normalize none leaves them",
         }
-        return [words[key] for key, found in self._found.items() if found]
+        return [said for key, said in words.items() if key in self._found]
 
     def pieces(self) -> Iterator[str]:
         """The text, from its beginning; line ends are LF, and records all end with one.
@@ -192,6 +201,7 @@ class Reader:
                 last = piece[-1:] or last
             if last != self._config.end and self._config.end:
                 yield self._config.end
+        self._sought = self._found  # what is not in the text need not be looked for again
 
     def _advance(self, count: int) -> None:
         if self._progress is not None:
@@ -200,11 +210,11 @@ class Reader:
     def _tidied(self, piece: str) -> str:
         if self._config.unit == "byte":
             return piece
-        if "\r\n" in piece:
-            self._found["crlf"] = True
+        if "crlf" in self._sought and "\r\n" in piece:
+            self._found.add("crlf")
             piece = piece.replace("\r\n", "\n")
-        if self._config.normalize == "nfc" and not unicodedata.is_normalized("NFC", piece):
-            self._found["composed"] = True
+        if "composed" in self._sought and not unicodedata.is_normalized("NFC", piece):
+            self._found.add("composed")
             piece = unicodedata.normalize("NFC", piece)
         return piece
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn import cache
 from charrnn.config import MAX_VOCABULARY, TextConfig
-from charrnn.errors import InputError, UnknownCharacterError, describe_character
-from charrnn.reading import Progress, Reader
+from charrnn.errors import CacheError, InputError, UnknownCharacterError, describe_character
+from charrnn.reading import IN_MEMORY, Progress, Reader
 
 VERBATIM = TextConfig(normalize="none")
 """Text that is taken as it stands."""
@@ -89,10 +90,14 @@ class Vocabulary:
         Raises:
             UnknownCharacterError: A character is not in the vocabulary.
         """
-        codes = _code_points(text)
-        ids: NDArray[Any] = self._table.take(codes, mode="clip")
-        if not np.array_equal(self._codes[ids], codes):
+        ids = self._encode(text)
+        if not np.array_equal(self._codes[ids], _code_points(text)):
             raise UnknownCharacterError(self.unknown_in(text))
+        return ids
+
+    def _encode(self, text: str) -> NDArray[Any]:
+        """Like :meth:`encode`, with any number for an unknown character."""
+        ids: NDArray[Any] = self._table.take(_code_points(text), mode="clip")
         return ids
 
     def decode(self, ids: NDArray[Any] | Sequence[int]) -> str:
@@ -135,7 +140,7 @@ class Corpus:
     """An encoded text.
 
     Attributes:
-        ids: The characters' numbers.
+        ids: The characters' numbers, in memory or in a file that is mapped into it.
         vocabulary: What the numbers mean.
         sources: Where the text came from: paths, ``-``, or a description.
         sha256: Hash of the text in its encoding (UTF-8, or the bytes themselves), which tells
@@ -205,7 +210,9 @@ class Scan:
         scan = cls(encoding)
         for piece in pieces:
             scan.length += len(piece)
-            scan._seen[_code_points(piece)] = True
+            codes = _code_points(piece)
+            if not scan._seen.take(codes, mode="clip").all():  # faster than to write each one
+                scan._seen[codes] = True
             scan._hash.update(piece.encode(encoding))
         return scan
 
@@ -233,22 +240,27 @@ def load_corpus(
     config: TextConfig | None = None,
     vocabulary: Vocabulary | None = None,
     extend_vocabulary: bool = False,
+    cache_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> Corpus:
     """Read files, one after the other, as one text.
 
-    The text is gone through twice, piece by piece: to see what is in it, and to encode it.
+    The text is gone through twice, piece by piece: to see what is in it, and to encode it. The
+    numbers of a text of more than ``IN_MEMORY`` bytes are kept in a file, which is mapped into
+    memory and found again by the next run on the same text.
 
     Args:
         paths: Files; ``-`` is standard input; none at all is the embedded default corpus.
         config: How to read them; a given vocabulary has its own way.
         vocabulary: Characters of an existing model, instead of the text's own.
         extend_vocabulary: Add to ``vocabulary`` what the text has beyond it.
+        cache_folder: Where to keep numbers; by default the user's cache folder.
         progress: Called for each piece.
 
     Raises:
         InputError: A file is missing, a directory, not UTF-8, changing, or the text too short.
         UnknownCharacterError: The vocabulary lacks characters of the text.
+        CacheError: The numbers of a large text cannot be kept.
     """
     config = vocabulary.config if vocabulary else config or TextConfig()
     with ExitStack() as stack:
@@ -256,8 +268,27 @@ def load_corpus(
         scan = Scan.of(reader.pieces(), config.encoding)
         scan.require_enough(reader.names)
         vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
-        ids = np.concatenate(list(_encoded(reader, scan, vocabulary)))
+        parts = _encoded(reader, scan, vocabulary)
+        if reader.size <= IN_MEMORY:
+            ids = np.concatenate(list(parts))
+        else:
+            ids = _kept(cache_folder or cache.default_folder(), parts, scan, vocabulary)
     return Corpus(ids, vocabulary, reader.names, scan.sha256, tuple(reader.notices))
+
+
+def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
+    """The different records of a file, each without its end.
+
+    Raises:
+        InputError: The file is missing, a directory, or not UTF-8.
+    """
+    found: set[str] = set()
+    rest = ""
+    with ExitStack() as stack:
+        for piece in Reader([str(path)], config, stack).pieces():
+            *whole, rest = (rest + piece).split(config.end)
+            found.update(whole)
+    return frozenset(found)
 
 
 def _vocabulary(
@@ -282,15 +313,27 @@ def _encoded(reader: Reader, scan: Scan, vocabulary: Vocabulary) -> Iterator[NDA
         InputError: It is not the text that was scanned.
     """
     digest = hashlib.sha256()
-    changed = f"{', '.join(reader.names)}: changed while being read; try again"
     for piece in reader.pieces():
         digest.update(piece.encode(vocabulary.config.encoding))
-        try:
-            yield vocabulary.encode(piece)
-        except UnknownCharacterError:
-            raise InputError(changed) from None
+        yield vocabulary._encode(piece)
     if digest.hexdigest() != scan.sha256:
-        raise InputError(changed)
+        raise InputError(f"{', '.join(reader.names)}: changed while being read; try again")
+
+
+def _kept(
+    folder: Path, parts: Iterable[NDArray[Any]], scan: Scan, vocabulary: Vocabulary
+) -> NDArray[Any]:
+    """The numbers from a file in ``folder``, which is made if it is not there."""
+    contents = f"{scan.sha256} {vocabulary.characters}"
+    key = hashlib.sha256(contents.encode()).hexdigest()
+    dtype = vocabulary.encode(vocabulary.characters[0]).dtype
+    ids = cache.stored(folder, key, dtype, scan.length)
+    if ids is None:
+        cache.store(folder, key, parts)
+        ids = cache.stored(folder, key, dtype, scan.length)
+    if ids is None:
+        raise CacheError(f"{folder}: the encoded corpus was taken away at once; start again")
+    return ids
 
 
 def _code_points(text: str) -> NDArray[Any]:

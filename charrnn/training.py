@@ -15,11 +15,11 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from charrnn.batches import (
+    Chunk,
     Segments,
     Streams,
     default_epochs,
@@ -173,7 +173,7 @@ class Training:
         if config.val_fraction and not len(validation):
             self.notices.append("the text is too short to keep a part of it for validation")
         self._streams = Streams(train, batch_size, seq_length)
-        self._segments = Segments.of(validation) if len(validation) else None
+        self._validation = Segments(validation) if len(validation) else None
         self.steps_per_epoch = len(self._streams)
         # Reading forwards only takes a third of the arithmetic.
         eval_cost = len(validation) / 3 / (batch_size * seq_length)
@@ -247,9 +247,9 @@ class Training:
     def _evaluate(self) -> Evaluation | Recovery:
         progress = self._progress
         loss = None
-        if self._segments is not None:
+        if self._validation is not None:
             with single_threaded_blas():
-                loss = evaluate(self.network, self._params, self._segments, self._shards)
+                loss = evaluate(self.network, self._params, self._validation, self._shards)
         if not (self._weights_are_finite() and math.isfinite(loss or 0)):
             return self._recover()
         evaluation = Evaluation(
@@ -277,13 +277,13 @@ class Training:
     def _step(self) -> Step | Recovery:
         started = time.perf_counter()
         before = self._snapshot() if self.step % SNAPSHOT_STEPS == 0 else None
-        inputs, targets = self._streams.chunk(self.step % self.steps_per_epoch)
-        if self.step % self.steps_per_epoch == 0:
-            self._progress.state[...] = 0  # a new epoch reads the text from its beginning
+        chunk = self._streams.chunk(self.step)
+        if chunk.fresh.any():  # as at the beginning of an epoch
+            self._progress.state[..., chunk.fresh] = 0
 
         # What overflows shows as a loss or a gradient that is not finite, just below.
         with single_threaded_blas(), np.errstate(all="ignore"):
-            loss = self._forward_backward(inputs, targets)
+            loss = self._forward_backward(chunk)
             gradient = self._gradients[0]
             norm = clip_(gradient.flat, self.config.clip, self.config.clip_mode)
             if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -295,11 +295,11 @@ class Training:
         progress = self._progress
         progress.step += 1
         progress.loss_sum += loss
-        progress.loss_count += targets.size
+        progress.loss_count += chunk.characters
         progress.seconds += time.perf_counter() - started
-        return Step(progress.step, loss / targets.size, rate, norm, targets.size)
+        return Step(progress.step, loss / chunk.characters, rate, norm, chunk.characters)
 
-    def _forward_backward(self, inputs: Any, targets: Any) -> float:
+    def _forward_backward(self, chunk: Chunk) -> float:
         """Summed loss of a chunk; leaves the gradient of its mean in ``self._gradients[0]``."""
         state = self._progress.state
 
@@ -309,16 +309,16 @@ class Training:
             loss, state[..., columns] = self.network.loss_and_gradients(
                 self._params,
                 gradients,
-                inputs[:, columns],
-                targets[:, columns],
+                chunk.inputs[:, columns],
+                chunk.targets[:, columns],
                 state[..., columns],
                 workspace,
-                scale=1 / targets.size,
+                scale=1 / chunk.characters,
                 rng=self._rngs[index],
             )
             return loss
 
-        loss = sum(self._shards.map(work, targets.shape[1]))
+        loss = sum(self._shards.map(work, self._streams.columns))
         for other in self._gradients[1:]:
             self._gradients[0].flat += other.flat
         return loss

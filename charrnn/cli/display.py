@@ -6,6 +6,8 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +20,35 @@ from tqdm import tqdm
 from charrnn.checkpoint import Evaluation
 from charrnn.cli.tables import duration
 from charrnn.evaluation import bits
-from charrnn.reading import DEFAULT_SOURCE
+from charrnn.reading import DEFAULT_SOURCE, Progress
 from charrnn.sampling import generate
 from charrnn.training import Recovery, Report, Step, Training
 
 SAMPLE_LENGTH = 160
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
+
+
+@contextmanager
+def reading_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """A bar for a corpus that takes more than a second to read, on a terminal."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    with tqdm(
+        desc="reading",
+        unit="B",
+        unit_scale=True,
+        delay=1.0,
+        dynamic_ncols=True,
+        leave=False,
+        file=sys.stderr,
+    ) as bar:
+
+        def advance(count: int, total: int) -> None:
+            bar.total = total
+            bar.update(count)
+
+        yield advance
 
 
 class Display(Protocol):

@@ -209,6 +209,14 @@ def train(
             help="With --init-from: add the characters that the model lacks.",
         ),
     ] = False,
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=RUN,
+            help="Where a corpus too large for memory is kept, encoded.",
+            show_default="the user's cache folder",
+        ),
+    ] = None,
     sample_every: Annotated[
         int, typer.Option(rich_help_panel=RUN, help="Evaluations between samples; 0 shows none.")
     ] = 1,
@@ -233,19 +241,19 @@ def train(
     if extend_vocab and not init_from:
         raise InputError("--extend-vocab goes with --init-from")
 
-    from charrnn.cli.display import make_display
+    from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import release, reserve
     from charrnn.text import load_corpus
 
     settings = text_settings, model_settings, training_settings
     paths = corpus or []
-    if resume:
-        training = _resumed(load_corpus, paths, resume, *settings)
-        path = resume
-    else:
-        load = partial(load_corpus, paths)
-        training = _started(load, init_from, extend_vocab, *settings)
-        path = reserve(output, training.corpus.sources)
+    with reading_bar(quiet=quiet) as progress:
+        load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
+        if resume:
+            training = _resumed(load, paths, resume, *settings)
+        else:
+            training = _started(partial(load, paths), init_from, extend_vocab, *settings)
+    path = resume or reserve(output, training.corpus.sources)
     display = make_display(training, path, quiet=quiet, sample_every=sample_every)
     try:
         _run(training, path, display)
