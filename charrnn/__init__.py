@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.inspection import summarize
     from charrnn.models.character_model import CharacterModel
-    from charrnn.sampling import generate
+    from charrnn.sampling import generate, generate_records
     from charrnn.text import Corpus, Vocabulary, load_corpus
     from charrnn.training import Recovery, Step, Training
 
@@ -42,6 +42,7 @@ _HOMES = {
     "TrainingConfig": "charrnn.config",
     "Vocabulary": "charrnn.text",
     "generate": "charrnn.sampling",
+    "generate_records": "charrnn.sampling",
     "load_checkpoint": "charrnn.checkpoint",
     "load_corpus": "charrnn.text",
     "save_checkpoint": "charrnn.checkpoint",
@@ -63,6 +64,7 @@ __all__ = [
     "Vocabulary",
     "__version__",
     "generate",
+    "generate_records",
     "load_checkpoint",
     "load_corpus",
     "save_checkpoint",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import takewhile
 
 import numpy as np
 
@@ -46,6 +47,34 @@ def generate(
         raise InputError(f"temperature must be at least 0, not {temperature:g}")
     ids = model.vocabulary.encode(prime or _line_start(model))
     return _generate(model, ids, length, temperature, np.random.default_rng(rng))
+
+
+def generate_records(
+    model: CharacterModel,
+    *,
+    prime: str = "",
+    length: int = 1000,
+    temperature: float = 1.0,
+    rng: np.random.Generator | int | None = None,
+) -> Iterator[str]:
+    """Records of a model that was trained on records, one after the other, without end.
+
+    Args:
+        prime: How each record begins.
+        length: Most characters to write after it; a record that is longer is cut.
+
+    Raises:
+        InputError: The model is not one of records, or as :func:`generate`.
+        UnknownCharacterError: As :func:`generate`.
+    """
+    end = model.vocabulary.config.end
+    if not end:
+        raise InputError("the model was not trained on records")
+    first = rng = np.random.default_rng(rng)
+    while True:
+        text = generate(model, prime=end + prime, length=length, temperature=temperature, rng=rng)
+        yield prime + "".join(takewhile(lambda character: character != end, text))
+        (rng,) = first.spawn(1)
 
 
 def _generate(

@@ -18,14 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from charrnn.batches import (
-    Chunk,
-    Segments,
-    Streams,
-    default_epochs,
-    default_eval_every,
-    fit_sizes,
-)
+from charrnn.batches import Chunk, default_epochs, default_eval_every
 from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
@@ -35,6 +28,7 @@ from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.optim import Optimizer, clip_, learning_rate
 from charrnn.parallel import Shards, default_shards, single_threaded_blas
+from charrnn.plan import divide
 from charrnn.text import Corpus
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "threads")
@@ -160,35 +154,36 @@ class Training:
 
     def _set_up(self, corpus: Corpus, model: CharacterModel, config: TrainingConfig) -> None:
         """All that follows from the corpus and the configuration."""
-        train, validation = corpus.split(config.val_fraction)
-        batch_size, seq_length = fit_sizes(len(train), config.batch_size, config.seq_length)
+        plan = divide(corpus, config)
         self.notices = [
-            f"{name} {asked} does not fit {len(train):,} characters of training text; using {used}"
+            f"{name} {asked} does not fit {plan.extent}; using {used}"
             for name, asked, used in (
-                ("batch size", config.batch_size, batch_size),
-                ("sequence length", config.seq_length, seq_length),
+                ("batch size", config.batch_size, plan.batch_size),
+                ("sequence length", config.seq_length, plan.seq_length),
             )
             if used != asked
         ]
-        if config.val_fraction and not len(validation):
+        if config.val_fraction and plan.validation is None:
             self.notices.append("the text is too short to keep a part of it for validation")
-        self._streams = Streams(train, batch_size, seq_length)
-        self._validation = Segments(validation) if len(validation) else None
-        self.steps_per_epoch = len(self._streams)
+        self._chunks, self._validation = plan.training, plan.validation
+        self.steps_per_epoch = len(self._chunks)
         # Reading forwards only takes a third of the arithmetic.
-        eval_cost = len(validation) / 3 / (batch_size * seq_length)
+        validated = plan.validation.characters if plan.validation else 0
+        eval_cost = validated / 3 / (self._chunks.characters / self.steps_per_epoch)
         self.config = replace(
             config,
-            batch_size=batch_size,
-            seq_length=seq_length,
+            batch_size=plan.batch_size,
+            seq_length=plan.seq_length,
             epochs=config.epochs or default_epochs(self.steps_per_epoch),
             eval_every=config.eval_every or default_eval_every(self.steps_per_epoch, eval_cost),
-            threads=min(config.threads or default_shards(batch_size), batch_size),
+            threads=min(config.threads or default_shards(plan.batch_size), plan.batch_size),
         )
         self.total_steps = self.steps_per_epoch * self.config.epochs
         self.network = model.network
         self.corpus = corpus
-        self.corpus_info = CorpusInfo(corpus.sources, len(corpus), len(train), corpus.sha256)
+        self.corpus_info = CorpusInfo(
+            corpus.sources, len(corpus), plan.train_characters, corpus.sha256
+        )
         self._shards = Shards(self.config.threads)
 
     def _connect(self, optimizer: Optimizer) -> None:
@@ -222,12 +217,12 @@ class Training:
     @property
     def total_characters(self) -> int:
         """Characters read in the whole run."""
-        return self._streams.characters * self.config.epochs
+        return self._chunks.characters * self.config.epochs
 
     @property
     def characters_read(self) -> int:
         """Characters read so far; a stream's chunks differ in length by one at most."""
-        return round(self._streams.characters * self.step / self.steps_per_epoch)
+        return round(self._chunks.characters * self.step / self.steps_per_epoch)
 
     @property
     def stopped_early(self) -> bool:
@@ -277,7 +272,7 @@ class Training:
     def _step(self) -> Step | Recovery:
         started = time.perf_counter()
         before = self._snapshot() if self.step % SNAPSHOT_STEPS == 0 else None
-        chunk = self._streams.chunk(self.step)
+        chunk = self._chunks.chunk(self.step)
         if chunk.fresh.any():  # as at the beginning of an epoch
             self._progress.state[..., chunk.fresh] = 0
 
@@ -292,16 +287,16 @@ class Training:
             rate = self._rate(self.step)
             self._optimizer.step(self._params, gradient, rate)
 
-        progress = self._progress
+        progress, characters = self._progress, chunk.characters
         progress.step += 1
         progress.loss_sum += loss
-        progress.loss_count += chunk.characters
+        progress.loss_count += characters
         progress.seconds += time.perf_counter() - started
-        return Step(progress.step, loss / chunk.characters, rate, norm, chunk.characters)
+        return Step(progress.step, loss / characters, rate, norm, characters)
 
     def _forward_backward(self, chunk: Chunk) -> float:
         """Summed loss of a chunk; leaves the gradient of its mean in ``self._gradients[0]``."""
-        state = self._progress.state
+        state, characters = self._progress.state, chunk.characters
 
         def work(index: int, columns: slice, workspace: Workspace) -> float:
             gradients = self._gradients[index]
@@ -313,12 +308,13 @@ class Training:
                 chunk.targets[:, columns],
                 state[..., columns],
                 workspace,
-                scale=1 / chunk.characters,
+                scale=1 / characters,
+                counted=None if chunk.counted is None else chunk.counted[:, columns],
                 rng=self._rngs[index],
             )
             return loss
 
-        loss = sum(self._shards.map(work, self._streams.columns))
+        loss = sum(self._shards.map(work, self._chunks.columns))
         for other in self._gradients[1:]:
             self._gradients[0].flat += other.flat
         return loss

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,10 +22,10 @@ from charrnn.checkpoint import Evaluation
 from charrnn.cli.tables import duration
 from charrnn.evaluation import bits
 from charrnn.reading import DEFAULT_SOURCE, Progress
-from charrnn.sampling import generate
+from charrnn.sampling import generate, generate_records
 from charrnn.training import Recovery, Report, Step, Training
 
-SAMPLE_LENGTH = 160
+SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
 
 
@@ -128,9 +129,12 @@ class Lines(Silence):
         if not self.sample_every or self._evaluations % self.sample_every:
             return ""
         model = self.training.current_model()
-        text = "".join(
-            generate(model, length=SAMPLE_LENGTH, temperature=0.8, rng=self.training.step)
-        )
+        write = generate_records if model.vocabulary.config.records else generate
+        parts = write(model, length=SAMPLE_LENGTH, temperature=0.8, rng=self.training.step)
+        if write is generate_records:
+            text = "\n".join(islice(parts, SAMPLE_RECORDS))
+        else:
+            text = "".join(parts)
         return _shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
 
     def _place(self) -> str:

@@ -68,6 +68,14 @@ def train(
             help="Learn bytes, of any file whatever, instead of characters.",
         ),
     ] = False,
+    records: Annotated[
+        bool | None,
+        typer.Option(
+            "--records",
+            rich_help_panel=TEXT,
+            help="Learn each line as a text of its own, and where it ends.",
+        ),
+    ] = None,
     normalize: Annotated[
         str | None,
         _setting(
