@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.errors import CacheError
+
+LEFT_BEHIND = 24 * 3600.0
+"""Seconds after which nobody is still writing to a file."""
 
 
 def default_folder() -> Path:
@@ -57,6 +62,7 @@ def store(folder: Path, key: str, parts: Iterable[NDArray[Any]]) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        _clear(folder)
         descriptor, name = tempfile.mkstemp(".part", dir=folder)
     except OSError as error:
         raise _failure(folder, error) from None
@@ -73,6 +79,14 @@ def store(folder: Path, key: str, parts: Iterable[NDArray[Any]]) -> None:
             raise _failure(folder, error) from None
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what runs that were killed left behind."""
+    for path in folder.glob("*.part"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFT_BEHIND:
+                path.unlink()
 
 
 def _path(folder: Path, key: str) -> Path:

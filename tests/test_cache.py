@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from samples import make_text
 
 import charrnn
 from charrnn import cache
+from charrnn.cli.display import reading_bar
 from charrnn.config import TextConfig
 from charrnn.errors import CacheError, InputError
 
@@ -213,6 +215,54 @@ def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.setattr("charrnn.cache.Path.home", mock.Mock(side_effect=RuntimeError))
     monkeypatch.setattr("charrnn.cache.tempfile.gettempdir", lambda: "temporary")
     assert cache.default_folder() == Path("temporary") / ".cache" / "charrnn"
+
+
+class Terminal(io.StringIO):
+    """What was drawn, by somebody who thinks that a person is looking."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "quiet", "shown"),
+    [(Terminal(), False, True), (Terminal(), True, False), (io.StringIO(), False, False)],
+)
+def test_bar(
+    stream: io.StringIO,
+    quiet: bool,
+    shown: bool,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a terminal both passes are shown to their end; elsewhere, or when quiet, nothing."""
+    monkeypatch.setattr("charrnn.cli.display.READING_SECONDS", 0.0)
+    monkeypatch.setattr("sys.stderr", stream)
+    counts: list[int] = []
+    with reading_bar(quiet=quiet) as progress:
+
+        def counted(count: int, total: int) -> None:
+            assert total == 2 * len(TEXT.encode())
+            counts.append(count)
+            if progress is not None:
+                progress(count, total)
+
+        _load(corpus, tmp_path / "cache", progress=counted)
+    assert sum(counts) == 2 * len(TEXT.encode())
+    assert ("reading" in stream.getvalue()) == shown
+    assert bool(stream.getvalue()) == shown
+
+
+def test_leftovers(corpus: Path, tmp_path: Path) -> None:
+    """What a killed run left is cleared away after a day; what another run is writing is not."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for name in ("old.part", "new.part"):
+        (folder / name).touch()
+    os.utime(folder / "old.part", (1, 1))
+    _load(corpus, folder)
+    assert [path.name for path in _kept(folder) if path.suffix != ".ids"] == ["new.part"]
 
 
 def test_command_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

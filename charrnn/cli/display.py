@@ -26,12 +26,13 @@ from charrnn.sampling import generate, generate_records
 from charrnn.training import Recovery, Report, Step, Training
 
 SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
+READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
 
 
 @contextmanager
 def reading_bar(*, quiet: bool) -> Iterator[Progress | None]:
-    """A bar for a corpus that takes more than a second to read, on a terminal."""
+    """A bar for a corpus that takes a while to read, on a terminal."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
@@ -39,7 +40,7 @@ def reading_bar(*, quiet: bool) -> Iterator[Progress | None]:
         desc="reading",
         unit="B",
         unit_scale=True,
-        delay=1.0,
+        delay=READING_SECONDS,
         dynamic_ncols=True,
         leave=False,
         file=sys.stderr,
