@@ -27,13 +27,13 @@ from charrnn.text import VERBATIM, Vocabulary
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 1
+FORMAT = 2
 """Version of the format that this code writes, and the newest that it reads."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One line of a run's history. Losses are in nats for each character.
+    """One line of a run's history. Losses are in nats for each character (or byte).
 
     ``train_loss`` is the mean over the steps since the evaluation before; ``validation_loss`` is
     None where nothing was kept for validation. ``seconds`` is the time trained so far.
@@ -170,8 +170,8 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
                 f"written by a newer charrnn (format {meta['format']}; this one, {__version__}, "
                 f"reads up to {FORMAT}); upgrade it: pip install -U charrnn"
             )
-        # The first files have no such entry: their text was taken as it stood.
-        text = from_dict(TextConfig, meta["text"]) if "text" in meta else VERBATIM
+        # Before format 2 all text was taken as it stood.
+        text = from_dict(TextConfig, meta["text"]) if meta["format"] >= 2 else VERBATIM
         vocabulary = Vocabulary(_typed(meta["vocabulary"], str), text)
         training = from_dict(TrainingConfig, meta["training"])
         network = LanguageModel(from_dict(ModelConfig, meta["model"]), len(vocabulary))
@@ -188,7 +188,7 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
             progress,
             resumable=meta["progress"] is not None,
         )
-    except CheckpointError:
+    except (CheckpointError, MemoryError):  # a file is not damaged for being large
         raise
     except Exception as error:  # JSON of any shape raises errors of any kind
         raise CheckpointError(f"damaged: {one_line(error)}") from None
@@ -253,9 +253,17 @@ def _typed(value: Any, kind: type) -> Any:
 
 
 def _number(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value):
+    """A loss, a rate or a time; so large at most that sums of them do not overflow."""
+    if type(value) not in (int, float) or not 0 <= value <= 1e300:
         raise TypeError("a number was expected")
     return float(value)
+
+
+def _text(value: Any) -> str:
+    """Text that can be printed; a path may have bytes that are not UTF-8."""
+    text: str = _typed(value, str)
+    text.encode("utf-8", "surrogateescape")
+    return text
 
 
 def _optional_number(value: Any) -> float | None:
@@ -270,10 +278,10 @@ def _count(value: Any) -> int:
 
 def _corpus_info(values: Mapping[str, Any]) -> CorpusInfo:
     return CorpusInfo(
-        tuple(_typed(source, str) for source in _typed(values["sources"], list)),
+        tuple(_text(source) for source in _typed(values["sources"], list)),
         _count(values["characters"]),
         _count(values["train_characters"]),
-        _typed(values["sha256"], str),
+        _text(values["sha256"]),
     )
 
 

@@ -86,6 +86,11 @@ class TextConfig:
         return f"records of {units}" if self.records else units
 
     @property
+    def symbol(self) -> str:
+        """What a loss is for each of, in short."""
+        return "byte" if self.unit == "byte" else "char"
+
+    @property
     def encoding(self) -> str:
         """How the text's bytes become a ``str`` and back: Latin-1 has a character for each byte."""
         return "latin-1" if self.unit == "byte" else "utf-8"

@@ -6,10 +6,12 @@ memory. Arrays are stored plainly: uncompressed, C order, little-endian, as ``nu
 
 from __future__ import annotations
 
+import glob
 import math
 import os
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +33,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
         CheckpointError: The disk is full, or the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = _temporary(target, str(os.getpid()))
     try:
         try:
             with open(temporary, "wb") as file:
@@ -48,6 +50,17 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def temporaries(path: str | Path) -> list[Path]:
+    """What writers that were killed in the middle of a file have left beside it."""
+    target = Path(os.path.realpath(path))
+    pattern = _temporary(Path(glob.escape(target.name)), "*").name
+    return list(target.parent.glob(pattern))
+
+
+def _temporary(target: Path, writer: str) -> Path:
+    return target.with_name(f".{target.name}.{writer}.tmp")
+
+
 def _write_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
     with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as stream:
         np.lib.format.write_array(
@@ -56,8 +69,8 @@ def _write_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename outlast a power cut, where the system lets a folder be opened."""
-    if os.name == "posix":
+    """Make a rename outlast a power cut, where the system can do that for a folder."""
+    with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -127,6 +140,8 @@ class ArrayFile:
         member = self._members[f"{name}.npy"]
         try:
             return self._read(member, shape, np.dtype(dtype))
+        except MemoryError:
+            raise
         except Exception as error:  # NumPy and the standard library raise many kinds here
             raise CheckpointError(f"array {name!r} is damaged: {one_line(error)}") from None
 

@@ -12,6 +12,8 @@ import numpy as np
 
 from charrnn.config import TrainingConfig
 from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.workspace import Workspace
+from charrnn.parallel import Shards
 
 BLOCK = 1 << 14  # numbers updated at a time: a few such blocks of float32 fit into the L2 cache
 
@@ -70,17 +72,22 @@ class Optimizer:
         slot_names, self._update = _RULES[config.optimizer]
         self.slots = {name: np.zeros_like(params.flat) for name in slot_names}
         self.steps = 0
-        self._scratch = np.empty((2, BLOCK), params.flat.dtype)
 
-    def step(self, params: Parameters, gradients: Parameters, rate: float) -> None:
-        """Update ``params`` in place. ``gradients`` may be changed."""
+    def step(self, params: Parameters, gradients: Parameters, rate: float, shards: Shards) -> None:
+        """Update ``params`` in place, on the threads of ``shards``. ``gradients`` may be changed."""
         self.steps += 1
         self._decay(params, gradients, rate)
-        for start in range(0, params.flat.size, BLOCK):
-            block = slice(start, start + BLOCK)
-            w, g = params.flat[block], gradients.flat[block]
-            slots = [slot[block] for slot in self.slots.values()]
-            self._update(self, w, g, rate, *slots, *self._scratch[:, : w.size])
+        starts = range(0, params.flat.size, BLOCK)
+
+        def update(_index: int, part: slice, workspace: Workspace) -> None:
+            scratch = workspace.array("optimizer", 2, BLOCK)
+            for start in starts[part]:
+                block = slice(start, start + BLOCK)
+                w, g = params.flat[block], gradients.flat[block]
+                slots = [slot[block] for slot in self.slots.values()]
+                self._update(self, w, g, rate, *slots, *scratch[:, : w.size])
+
+        shards.map(update, len(starts))
 
     def _decay(self, params: Parameters, gradients: Parameters, rate: float) -> None:
         """Weight decay of the matrices: decoupled for AdamW (arXiv 1711.05101), else as L2."""

@@ -15,6 +15,7 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 from threadpoolctl import ThreadpoolController
 
 from charrnn.nn.workspace import Workspace
@@ -49,17 +50,28 @@ def single_threaded_blas() -> Iterator[None]:
         yield
 
 
+def warm_up() -> None:
+    """Let this thread's BLAS buffer be touched from end to end.
+
+    OpenBLAS's kernels prefetch beyond what they packed. As long as a thread has made small products
+    only, that is memory without pages behind it, and on some machines each product then takes three
+    times as long; a single wide product ends it.
+    """
+    np.ones((64, 64), np.float32) @ np.ones((64, 1024), np.float32)
+
+
 class Shards:
     """Runs a function for each part of a batch.
 
     Args:
         count: Number of parts. It decides how sums are split, so results depend on it in their last
             bits; they do not depend on how many of the threads run at once.
+        dtype: Type of the workspaces' arrays.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, dtype: DTypeLike = np.float32) -> None:
         self.count = count
-        self.workspaces = [Workspace() for _ in range(count)]
+        self.workspaces = [Workspace(dtype) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count, "shard") if count > 1 else None
 
     def map(self, work: Callable[[int, slice, Workspace], Result], batch: int) -> list[Result]:

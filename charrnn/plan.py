@@ -52,7 +52,7 @@ def _running_text(corpus: Corpus, config: TrainingConfig) -> Plan:
         len(train),
         batch_size,
         seq_length,
-        f"{len(train):,} characters of training text",
+        f"{len(train):,} {corpus.vocabulary.config.unit}s of training text",
     )
 
 

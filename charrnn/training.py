@@ -34,6 +34,9 @@ from charrnn.text import Corpus
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""
 
+FITTED = ("batch_size", "seq_length", "threads")
+"""What is made smaller where the text is short, when a run starts."""
+
 MAX_RECOVERIES = 3
 SNAPSHOT_STEPS = 100  # a loss that is not finite takes a run back by at most so many steps
 
@@ -136,6 +139,8 @@ class Training:
                 )
         training = cls.__new__(cls)
         training._set_up(corpus, checkpoint.model, config)
+        if any(getattr(training.config, name) != getattr(config, name) for name in FITTED):
+            raise InputError("the run's batches do not fit its corpus; no run can have saved this")
         training.history = list(checkpoint.history)
         # Before the first evaluation the file's model is just the weights in training.
         training._best = checkpoint.model.parameters.copy() if checkpoint.history else None
@@ -285,7 +290,7 @@ class Training:
                 return self._recover()
             self._good = before or self._good
             rate = self._rate(self.step)
-            self._optimizer.step(self._params, gradient, rate)
+            self._optimizer.step(self._params, gradient, rate, self._shards)
 
         progress, characters = self._progress, chunk.characters
         progress.step += 1

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from samples import make_text
 
+from charrnn.nn import functions
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -39,3 +41,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Outcome(code, captured.out, captured.err)
 
     return run_command
+
+
+@pytest.fixture(params=["tanh", "exp"])
+def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as on a processor with a quick tanh; once by exp, with few steps in a block."""
+    monkeypatch.setattr(functions, "_TANH_IS_QUICK", request.param == "tanh")
+    monkeypatch.setattr(functions, "_FEW", 0)
+    if request.param == "exp":
+        monkeypatch.setattr(functions, "_BLOCK", 25)

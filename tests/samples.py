@@ -1,6 +1,12 @@
-"""Texts to test with."""
+"""Texts to test with, and what two runs of one kind have in common."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 LINES = (
     "It was the best of lines, it was the worst of lines.\n",
@@ -12,3 +18,13 @@ LINES = (
 def make_text(repeats: int) -> str:
     """A text with some structure and a few characters beyond ASCII."""
     return "".join(LINES[n % 3] + f"Line {n}.\n" for n in range(repeats))
+
+
+def content(path: str | Path) -> dict[str, Any]:
+    """All that a checkpoint holds apart from the time that it took: the same for the same run."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name].tobytes() for name in file.files}
+    meta = json.loads(arrays.pop("meta"))
+    for timed in (*meta["history"], meta["progress"] or {}):
+        timed.pop("seconds", None)
+    return {**meta, "arrays": arrays}

@@ -59,7 +59,7 @@ def test_numpy_opens_it(training: Training, path: Path) -> None:
     with np.load(path, allow_pickle=False) as arrays:
         for name, array in training.model().parameters.items():
             np.testing.assert_array_equal(arrays[f"model/{name}"], array)
-        assert json.loads(arrays["meta"].tobytes())["format"] == 1
+        assert json.loads(arrays["meta"].tobytes())["format"] == 2
 
 
 def test_same_run_same_bytes(training: Training, path: Path) -> None:
@@ -184,6 +184,8 @@ HARM: dict[str, Callable[[Arrays], None]] = {
     "history of a wrong type": _meta(lambda m: m.update(history=[1])),
     "corpus of a wrong type": _meta(lambda m: m.update(corpus=None)),
     "loss of a wrong type": _meta(lambda m: m.update(validation_loss="low")),
+    "negative loss": _meta(lambda m: m.update(validation_loss=-0.5)),
+    "source of half a character": _meta(lambda m: m["corpus"].update(sources=["a\ud800"])),
     "step of a wrong type": _meta(lambda m: m["progress"].update(step=1.5)),
     "negative step": _meta(lambda m: m["progress"].update(step=-1)),
     "too few generators": _meta(lambda m: m["progress"]["generators"].pop()),
@@ -297,6 +299,9 @@ def test_how_text_is_read(training: Training, path: Path) -> None:
     assert loaded.config == charrnn.TextConfig(normalize="none", records=True)
     assert loaded != training.corpus.vocabulary
     _meta(lambda m: m.pop("text"))(arrays)
+    write_arrays(path, arrays)
+    _assert_refused(path)
+    _meta(lambda m: m.update(format=1))(arrays)
     write_arrays(path, arrays)
     assert charrnn.load_checkpoint(path).model.vocabulary.config == VERBATIM
 

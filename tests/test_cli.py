@@ -232,7 +232,10 @@ def test_bytes(run: Run, byte_model: Path) -> None:
     assert values["config"]["text"] == {"unit": "byte", "normalize": "none", "records": False}
     assert values["vocabulary_size"] == 256
     assert values["corpus"]["characters"] == 3000
-    assert "│ bytes" in run("inspect", byte_model).out
+    tables = run("inspect", byte_model).out
+    assert "│ bytes" in tables
+    assert "nats/byte" in tables
+    assert "bits per byte" in tables
 
 
 @posix
@@ -245,7 +248,10 @@ def test_byte_prime(run: Run, byte_model: Path) -> None:
 
 def test_bytes_are_kept(run: Run, byte_model: Path, model: Path) -> None:
     """Going on and starting from a model keep its kind; another one is refused by name."""
-    assert run("train", "--resume", byte_model, "--bytes", "--epochs", 2, "-q").code == 0
+    resumed = run("train", "--resume", byte_model, "--bytes", "--epochs", 2)
+    assert resumed.code == 0
+    assert "bits/byte)" in resumed.err
+    assert "char" not in resumed.err.replace("charrnn", "")
     started = run("train", "corpus.txt", "--init-from", byte_model, *TINY[2:], "-q").out.strip()
     assert _meta(run, started)["config"]["text"]["unit"] == "byte"
     assert _meta(run, started)["vocabulary_size"] == 256
@@ -386,10 +392,10 @@ def test_inspect(run: Run, model: Path) -> None:
 
 
 def test_newest_checkpoint(run: Run, model: Path) -> None:
-    """The model written last is the default; a name that is only reserved does not count."""
+    """The model written last is the default; an empty file does not count."""
     os.utime(model, (1, 1))
     run("train", "corpus.txt", *TINY, "--quiet")
-    Path("checkpoints/reserved.npz").touch()
+    Path("checkpoints/empty.npz").touch()
     assert newest_checkpoint().name == "corpus-2.npz"
 
 

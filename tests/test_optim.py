@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from charrnn.config import OPTIMIZERS, SCHEDULES, TrainingConfig
 from charrnn.nn.parameters import Parameters
 from charrnn.optim import BLOCK, Optimizer, clip_, learning_rate, slot_names
+from charrnn.parallel import Shards
 
 Vector = NDArray[np.float64]
 Rule = Callable[[Vector, list[Vector], list[float]], Vector]
@@ -38,7 +39,9 @@ def _after(
     params = start.copy()
     optimizer = Optimizer(config, params)
     for gradient, rate in zip(gradients, rates, strict=True):
-        optimizer.step(params, Parameters(start.shapes, gradient.copy()), rate)
+        optimizer.step(
+            params, Parameters(start.shapes, gradient.copy()), rate, Shards(1, params.flat.dtype)
+        )
     return params.flat, optimizer
 
 
@@ -150,7 +153,7 @@ def test_float32_stays_float32() -> None:
     optimizer = Optimizer(TrainingConfig(), params)
     gradients = params.zeros()
     gradients.flat[...] = 1
-    optimizer.step(params, gradients, 0.5)
+    optimizer.step(params, gradients, 0.5, Shards(1, params.flat.dtype))
     assert params.flat.dtype == np.float32
     assert {slot.dtype for slot in optimizer.slots.values()} == {np.dtype(np.float32)}
     np.testing.assert_allclose(params.flat, -0.5, rtol=1e-5)

@@ -311,6 +311,22 @@ def test_a_prime_follows_an_end() -> None:
     assert record == "ad" + texts[0].partition("\n")[0]
 
 
+def test_records_side_by_side() -> None:
+    """Each is what its own generator writes alone, up to its end, or as long as it may be."""
+    training = Training(_corpus(list(NAMES * 3)), SMALL, QUICK)
+    list(training)
+    model, first = training.model(), np.random.default_rng(4)
+    alone = [
+        "".join(charrnn.generate(model, prime="\na", length=6, rng=rng)).partition("\n")[0]
+        for rng in (first, *first.spawn(99))
+    ]
+    records = list(islice(charrnn.generate_records(model, prime="a", length=6, rng=4), 100))
+    assert records == ["a" + record for record in alone]
+    assert len({len(record) for record in records}) > 3
+    nothing = charrnn.generate_records(model, prime="a", length=0, rng=4)
+    assert list(islice(nothing, 5)) == ["a"] * 5
+
+
 # ------------------------------------------------------------------------------------ command line
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,19 +10,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.config import CELLS, ModelConfig
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.sampling import PRIME_STEPS, Reader, choose, generate
+from charrnn.sampling import (
+    BATCH_STEPS,
+    PRIME_STEPS,
+    choose,
+    generate,
+    generate_batch,
+    gumbel_noise,
+    read,
+)
 from charrnn.text import Vocabulary
 
 LOGITS = np.array([0.5, -1.0, 2.0, 1.9, -30.0], np.float32)
 
 
-def _model(cell: str = "lstm", characters: str = "\n abcdefg") -> CharacterModel:
+def _model(
+    cell: str = "lstm", characters: str = "\n abcdefg", embedding_size: int = 0
+) -> CharacterModel:
     """Random weights, large enough that what is read matters for what follows."""
-    config = ModelConfig(cell=cell, hidden_size=10, dropout=0.5)
+    config = ModelConfig(cell, hidden_size=10, embedding_size=embedding_size, dropout=0.5)
     model = CharacterModel.fresh(config, Vocabulary(characters), np.random.default_rng(5))
     model.parameters["V"][...] *= 9
     model.parameters["layer0/U"][...] *= 3
@@ -34,77 +44,76 @@ def _write(model: CharacterModel, seed: int = 0, **options: object) -> str:
     return "".join(generate(model, rng=seed, **options))  # type: ignore[arg-type]
 
 
-def _softmax(scores: Sequence[float]) -> list[float]:
-    weights = [math.exp(score) for score in scores]
-    return [weight / sum(weights) for weight in weights]
-
-
 def _frequencies(logits: Array, temperature: float, draws: int = 20_000) -> Array:
-    rng = np.random.default_rng(7)
-    chosen = [choose(logits, temperature, rng.random()) for _ in range(draws)]
-    return np.bincount(chosen, minlength=len(logits)) / draws
+    """How often each character is chosen, drawn by ten generators side by side."""
+    noise = gumbel_noise(
+        [np.random.default_rng(seed) for seed in range(10)], len(logits), temperature
+    )
+    chosen = [choose(logits[:, None], next(noise)) for _ in range(draws // 10)]
+    return np.bincount(np.concatenate(chosen), minlength=len(logits)) / draws
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5])
 def test_draws_follow_the_softmax(temperature: float) -> None:
     """Frequencies of many draws are the probabilities, within five standard deviations."""
-    expected = np.array(_softmax([float(logit) / temperature for logit in LOGITS]))
+    expected = np.exp(LOGITS.astype(float) / temperature)
+    expected /= expected.sum()
     deviation = np.sqrt(expected * (1 - expected) / 20_000)
     found = _frequencies(LOGITS, temperature)
     assert (abs(found - expected) <= 5 * deviation + 1e-4).all()
 
 
-def test_draws_split_the_unit_interval() -> None:
-    """Each character has an interval of its own, in order, as wide as its probability."""
-    edges = np.cumsum(_softmax([float(logit) for logit in LOGITS]))[:3]
-    for index, edge in enumerate(edges):
-        assert choose(LOGITS, 1.0, edge - 1e-6) == index
-        assert choose(LOGITS, 1.0, edge + 1e-6) == index + 1
-    assert choose(LOGITS, 1.0, 0.0) == 0
+def test_noise_is_gumbel() -> None:
+    """Mean and variance of the distribution are γ and π²/6, times the temperature and its square."""
+    noise = gumbel_noise([np.random.default_rng(0), np.random.default_rng(1)], 50, 3.0)
+    draws = np.stack([next(noise) for _ in range(2000)]).astype(float)
+    assert draws.shape == (2000, 50, 2)
+    assert draws.mean() == pytest.approx(3 * 0.5772156649, abs=0.05)
+    assert draws.var() == pytest.approx(9 * math.pi**2 / 6, rel=0.02)
+    assert np.corrcoef(draws[..., 0].ravel(), draws[..., 1].ravel())[0, 1] == pytest.approx(
+        0, abs=0.02
+    )
 
 
-def test_temperature_limits() -> None:
-    """Cold is the likeliest, however small the lead; infinitely hot is uniform."""
-    for draw in (0.0, 0.5, math.nextafter(1, 0)):
-        assert choose(LOGITS, 0.0, draw) == 2
-        assert choose(LOGITS, 1e-4, draw) == 2
-        assert choose(LOGITS, 5e-324, draw) == 2  # the smallest number there is
-        assert choose(LOGITS, math.inf, draw) == int(draw * 5)
-    np.testing.assert_allclose(_frequencies(LOGITS, 1e9), 0.2, atol=0.015)
+def test_noise_of_a_text_is_its_own() -> None:
+    """It does not depend on how many other texts are written beside it."""
+    alone = gumbel_noise([np.random.default_rng(4)], 7, 0.5)
+    beside = gumbel_noise([np.random.default_rng(seed) for seed in (9, 4, 8)], 7, 0.5)
+    for _ in range(3000):
+        np.testing.assert_array_equal(next(alone)[:, 0], next(beside)[:, 1])
 
 
-def test_greedy_takes_the_first_of_equals() -> None:
-    assert choose(np.array([1.0, 3.0, 3.0]), 0.0, 0.99) == 1
+@pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-5])
+def test_cold_is_the_likeliest(temperature: float) -> None:
+    """However small the lead; the first of equals at temperature 0."""
+    assert _frequencies(LOGITS, temperature, 200)[2] == 1
+    assert _frequencies(np.array([1.0, 3.0, 3.0], np.float32), 0.0, 200)[1] == 1
+
+
+@pytest.mark.parametrize("temperature", [1e9, 1e300, math.inf])
+def test_hot_is_uniform(temperature: float) -> None:
+    np.testing.assert_allclose(_frequencies(LOGITS, temperature), 0.2, atol=0.015)
 
 
 @given(
-    st.lists(st.floats(-(2.0**127), 2.0**127, width=32), min_size=1, max_size=6),
-    st.one_of(st.just(math.inf), st.floats(0, 1e300)),
-    st.floats(0, 1, exclude_max=True),
+    st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=6),
+    st.floats(0, 100),
+    st.integers(0, 1000),
 )
-def test_any_logits_choose_something(logits: list[float], temperature: float, draw: float) -> None:
+def test_any_logits_choose_something(logits: list[float], temperature: float, seed: int) -> None:
     """No temperature, draw or logit leads outside the vocabulary, or to what cannot be."""
-    chosen = choose(np.array(logits, np.float32), temperature, draw)
+    noise = next(gumbel_noise([np.random.default_rng(seed)], len(logits), temperature))
+    (chosen,) = choose(np.array(logits, np.float32)[:, None], noise)
     assert 0 <= chosen < len(logits)
-    if temperature < math.inf:
-        lead = max(logits) - logits[chosen]
-        assert lead <= 800 * temperature  # exp(-800) is zero
+    lead = max(logits) - logits[chosen]
+    assert lead <= 50 * temperature + 1e-5 * max(map(abs, logits))  # exp(-50) never happens
 
 
-@pytest.mark.parametrize("draw", [0.0, 1e-300, 0.25, 0.5, math.nextafter(0.5, 0), 0.75])
-@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0, 3.0])
-def test_impossible_characters_are_never_chosen(draw: float, temperature: float) -> None:
-    """A logit of minus infinity is a probability of zero, also at the edges of the draw."""
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0, 1e300])
+def test_impossible_characters_are_never_chosen(temperature: float) -> None:
+    """A logit of minus infinity is a probability of zero."""
     logits = np.array([-np.inf, 1.0, -np.inf, 1.0, -np.inf], np.float32)
-    assert choose(logits, temperature, draw) in (1, 3)
-    assert choose(logits, temperature, math.nextafter(1, 0)) in (1, 3)
-
-
-def test_logits_are_left_alone() -> None:
-    """Choosing works on a copy."""
-    logits = LOGITS.copy()
-    choose(logits, 0.7, 0.5)
-    np.testing.assert_array_equal(logits, LOGITS)
+    assert _frequencies(logits, temperature, 2000)[[1, 3]].sum() == 1
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -122,19 +131,55 @@ def test_greedy_text_is_the_argmax_of_the_whole(cell: str) -> None:
     assert len(written) > 1
 
 
+@pytest.mark.parametrize("embedding_size", [0, 4])
+@pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("cell", CELLS)
-def test_prime_in_parts(cell: str) -> None:
-    """Read at once, in blocks, or one by one: the same scores for what comes next."""
-    model = _model(cell)
-    ids = np.random.default_rng(8).integers(len(model.vocabulary), size=2 * PRIME_STEPS + 7)
-    together = Reader(model).read(ids).copy()
-    reader, one_by_one = Reader(model), Reader(model)
-    reader.read(ids[:100])
-    np.testing.assert_allclose(reader.read(ids[100:]), together, rtol=1e-4, atol=1e-5)
-    for place in range(len(ids)):
-        last = one_by_one.read(ids[place : place + 1])
-    np.testing.assert_allclose(last, together, rtol=1e-4, atol=1e-5)
-    assert not np.allclose(Reader(model).read(ids[:1]), together, atol=1e-2)
+def test_steps_equal_the_chunk(cell: str, batch: int, embedding_size: int) -> None:
+    """Read at once, in blocks, or step by step after a part: the same scores and the same state."""
+    model = _model(cell, embedding_size=embedding_size)
+    ids = np.random.default_rng(8).integers(
+        len(model.vocabulary), size=(2 * PRIME_STEPS + 7, batch)
+    )
+    zero = model.network.zero_state(batch)
+    whole, state = model.network.logits(model.parameters, ids, zero, Workspace())
+    in_blocks, state_of_blocks = read(model, ids)
+    np.testing.assert_allclose(in_blocks, whole[:, -1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(state_of_blocks, state, rtol=1e-4, atol=1e-5)
+    stepper = Stepper(model.network, model.parameters, read(model, ids[:100])[1])
+    for place in range(100, len(ids)):
+        stepped = stepper.step(ids[place])
+        np.testing.assert_allclose(stepped, whole[:, place], rtol=1e-4, atol=2e-5)
+    np.testing.assert_allclose(stepper.state, state, rtol=1e-4, atol=1e-5)
+    assert not np.allclose(read(model, ids[:1])[0], in_blocks, atol=1e-2)
+
+
+def test_stepper_leaves_the_state_it_was_given() -> None:
+    model = _model()
+    state = model.network.zero_state(1)
+    Stepper(model.network, model.parameters, state).step(np.array([2]))
+    assert not state.any()
+
+
+@pytest.mark.parametrize("count", [1, 3, 40])
+@pytest.mark.parametrize("cell", CELLS)
+def test_batch_writes_what_each_would_write_alone(cell: str, count: int) -> None:
+    """Different primes and seeds, side by side and on threads where there are many."""
+    model, length = _model(cell), 2 * BATCH_STEPS + 3
+    primes = ["abc", "gg\n", "fed"] * 14
+    steps = generate_batch(model, primes[:count], length=length, rngs=range(count))
+    alone = [_write(model, seed, prime=primes[seed], length=length) for seed in range(count)]
+    assert ["".join(text) for text in zip(*steps, strict=True)] == alone
+    assert len(set(alone)) > count // 2
+
+
+def test_empty_batch_of_text() -> None:
+    assert list(generate_batch(_model(), ["a"] * 3, length=0, rngs=range(3))) == []
+
+
+@pytest.mark.parametrize("primes", [[], ["ab", "a"]])
+def test_wrong_batch(primes: list[str]) -> None:
+    with pytest.raises(InputError, match="all of the same length"):
+        generate_batch(_model(), primes, rngs=range(len(primes)))
 
 
 def test_same_seed_same_text() -> None:
@@ -178,3 +223,14 @@ def test_wrong_length_and_prime() -> None:
     with pytest.raises(UnknownCharacterError, match="'é'") as caught:
         generate(_model(), prime="abécé")
     assert caught.value.characters == "é"
+
+
+def test_overflow_is_an_error() -> None:
+    """Weights whose products are not finite are told of, at once or some characters later."""
+    model = _model("rnn-relu")
+    model.parameters["layer1/W"][...] = 3e19
+    model.parameters["layer1/U"][...] = 1
+    with np.errstate(all="ignore"), pytest.raises(CheckpointError, match="overflow"):
+        _write(model, length=200)
+    with pytest.raises(CheckpointError, match="overflow"):
+        list(generate_batch(model, ["a", "b"], length=200, rngs=[1, 2]))

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -156,6 +157,34 @@ def test_split(length: int, fraction: float) -> None:
     assert len(train) >= 2
     tail = int(length * fraction)
     assert len(validation) == (tail if tail >= 2 else 0)
+
+
+COMPOSED = st.text("ab é☃🎉\n", min_size=MIN_CHARACTERS)  # which no normalisation changes
+
+
+@given(COMPOSED, TEXTS)
+def test_corpus_is_its_text(text: str, more: str) -> None:
+    """A corpus is its text in numbers, in its own characters or in those of a larger model."""
+    corpus = Corpus.from_text(text)
+    assert _text(corpus) == text
+    assert len(corpus) == len(text)
+    assert set(corpus.ids.tolist()) == set(range(len(corpus.vocabulary)))
+    assert corpus.sha256 == hashlib.sha256(text.encode()).hexdigest()
+    wider = Corpus.from_text(text, vocabulary=Vocabulary.of(more + text))
+    assert _text(wider) == text
+    assert wider.sha256 == corpus.sha256
+
+
+@given(COMPOSED, st.data())
+def test_a_text_in_parts_is_the_same(text: str, data: st.DataObject) -> None:
+    """However a text is cut into files, they are one corpus, and the same one."""
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=3)))
+    parts = [text[start:stop] for start, stop in pairwise([0, *cuts, len(text)])]
+    with TemporaryDirectory() as folder:
+        paths = [_file(Path(folder), part.encode(), str(n)) for n, part in enumerate(parts)]
+        corpus = load_corpus(paths)
+    assert _text(corpus) == text
+    assert corpus.sha256 == Corpus.from_text(text).sha256
 
 
 # ------------------------------------------------------------------------------------------- bytes

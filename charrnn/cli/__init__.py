@@ -6,13 +6,14 @@ Commands import what they need when they run: ``charrnn --help`` has no use for 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import Annotated
 
 import typer
 
 from charrnn.cli import inspect, sample, train
-from charrnn.cli.terminal import speak_utf8
+from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8
 from charrnn.errors import CharrnnError
 from charrnn.version import __version__
 
@@ -48,7 +49,12 @@ def _root(
 
 def main() -> None:
     """Run the command line; every foreseen error is one line and an exit code."""
-    sys.exit(run(sys.argv[1:]))
+    open_streams()
+    code = run(sys.argv[1:])
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # one more Ctrl-C draws no traceback on the way out
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -60,6 +66,7 @@ def run(arguments: list[str]) -> int:
         os.environ[f"{library}_THREADS"] = "1"
     try:
         code = app(arguments, prog_name="charrnn", standalone_mode=False)
+        sys.stdout.flush()
     except (CharrnnError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         return _fail(" ".join(message.split()), error.exit_code)
@@ -67,6 +74,16 @@ def run(arguments: list[str]) -> int:
         return _fail("out of memory; try a smaller --hidden-size, --batch-size or --seq-length", 1)
     except KeyboardInterrupt:
         return 130
+    except (BrokenPipeError, SystemExit) as error:
+        # Typer makes the second of the first; it also ends shell completion so.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        silence_stdout()
+        return 0
+    except OSError as error:
+        silence_stdout()
+        where = error.filename or "input or output failed"
+        return _fail(f"{where}: {error.strerror or error}", 1)
     return code if isinstance(code, int) else 0
 
 

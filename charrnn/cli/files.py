@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from charrnn.checkpoint import SUFFIX
 from charrnn.errors import CheckpointError, InputError
+from charrnn.npz import temporaries
 from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
+
+if sys.platform != "win32":
+    import fcntl
 
 FOLDER = Path("checkpoints")
 
@@ -28,8 +34,65 @@ def newest_checkpoint(folder: Path = FOLDER) -> Path:
     return max(found, key=lambda path: path.stat().st_mtime_ns)
 
 
-def reserve(path: Path | None, sources: Sequence[str]) -> Path:
-    """Make an empty file for a new run, so that no other run takes the name.
+class Claim:
+    """The right to write a checkpoint, which one run has at a time; use it as a context manager.
+
+    It is a lock on a hidden file beside the checkpoint. The system opens the lock however a run
+    ends, so that one killed with ``kill -9`` is in nobody's way.
+
+    Attributes:
+        path: The checkpoint.
+
+    Raises:
+        BlockingIOError: Another run has it.
+        OSError: The folder cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        target = Path(os.path.realpath(path))
+        self._file = target.with_name(f".{target.name}.lock")
+        self._descriptor = _lock(self._file)
+        for left_by_a_killed_run in temporaries(path):
+            left_by_a_killed_run.unlink(missing_ok=True)
+
+    def __enter__(self) -> Claim:  # noqa: PYI034 (typing.Self is younger than Python 3.10)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Give the right back."""
+        with suppress(OSError):  # the folder may have gone meanwhile
+            self._file.unlink()
+        os.close(self._descriptor)
+
+
+def _lock(path: Path) -> int:
+    """Make a file and lock it; returns its descriptor."""
+    if sys.platform == "win32":
+        # The file goes when its owner ends; until then it is in the way of a second one.
+        try:
+            return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_TEMPORARY)
+        except FileExistsError:
+            raise BlockingIOError from None
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise
+        except OSError:
+            return descriptor  # a file system without locks
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)  # its last owner has just removed it
+
+
+def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
+    """Claim the name of a checkpoint that is not there yet.
 
     Args:
         path: What the user asked for; by default a fresh name in ``checkpoints/`` after the corpus.
@@ -38,30 +101,47 @@ def reserve(path: Path | None, sources: Sequence[str]) -> Path:
         InputError: The file exists already.
         CheckpointError: The folder cannot be written.
     """
+    advice = "" if path else "; choose another place with --output"
     for candidate in [path] if path else _names(sources):
         try:
             candidate.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(candidate, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            claim = Claim(candidate)
+        except BlockingIOError:
+            if not path:
+                continue
         except FileExistsError:
-            if path and candidate.exists():
-                raise InputError(
-                    f"{path}: exists already; choose another --output, or go on with that run: "
-                    f"charrnn train … --resume {path}"
-                ) from None
-            if path:
-                raise CheckpointError(f"{path.parent}: is not a folder") from None
-            continue
+            raise CheckpointError(f"{candidate.parent}: is not a folder{advice}") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise CheckpointError(f"{candidate}: cannot be written: {reason}") from None
-        return candidate
+            raise CheckpointError(f"{candidate}: cannot be written: {reason}{advice}") from None
+        else:
+            if not os.path.lexists(candidate):
+                return claim
+            claim.release()
+        if path:
+            raise InputError(
+                f"{path}: exists already; choose another --output, or go on with that run: "
+                f"charrnn train … --resume {path}"
+            )
     raise AssertionError("names never run out")
 
 
-def release(path: Path) -> None:
-    """Give back a reserved name to which nothing was written."""
-    if path.exists() and not path.stat().st_size:
-        path.unlink()
+def claim_old(path: Path) -> Claim:
+    """Claim a checkpoint to go on with.
+
+    Raises:
+        InputError: There is no such file, or another run is writing to it.
+        CheckpointError: The folder cannot be written.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such checkpoint")
+    try:
+        return Claim(path)
+    except BlockingIOError:
+        raise InputError(f"{path}: another run is writing to it; stop that one first") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{path}: cannot be written: {reason}") from None
 
 
 def _names(sources: Sequence[str]) -> Iterator[Path]:
@@ -71,7 +151,8 @@ def _names(sources: Sequence[str]) -> Iterator[Path]:
         stem = "stdin"
     else:
         # Letters of any language stay; what a shell or another system would stumble over goes.
-        stem = re.sub(r"[^\w.]+", "-", Path(sources[0]).stem).strip("-.") or "text"
+        # Its length leaves room for the name of a temporary file, in four bytes a character.
+        stem = re.sub(r"[^\w.]+", "-", Path(sources[0]).stem).strip("-.")[:50] or "text"
     number = 0
     while True:
         number += 1

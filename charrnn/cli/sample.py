@@ -116,12 +116,13 @@ def sample(
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
         between = between.replace(escape, character)
     try:
-        if records:
-            _write_records(
-                model, prime, echo, length, temperature, seed, num_samples, between, novel_only
-            )
-        else:
-            _write(model, prime, echo, length, temperature, seed, num_samples, between)
+        with np.errstate(all="ignore"):  # what overflows is an error of one line
+            if records:
+                _write_records(
+                    model, prime, echo, length, temperature, seed, num_samples, between, novel_only
+                )
+            else:
+                _write(model, prime, echo, length, temperature, seed, num_samples, between)
     except BrokenPipeError:
         silence_stdout()  # the reader has seen enough
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import InputError
 
@@ -17,11 +17,34 @@ if TYPE_CHECKING:
     from charrnn.text import Vocabulary
 
 
+class _Undisturbed(io.FileIO):
+    """A stream whose reader may go: what can no longer be written is dropped, and the work goes on."""
+
+    def write(self, data: Any) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError:
+            return len(data)
+
+
+def open_streams() -> None:
+    """Let neither a closed output nor a lost reader of standard error disturb a run."""
+    # A closed stream is None in Python, and print(file=None) would write to standard output.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (open as long as the process)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    else:
+        raw = _Undisturbed(sys.stderr.fileno(), "w", closefd=False)
+        sys.stderr = io.TextIOWrapper(io.BufferedWriter(raw), line_buffering=True)
+
+
 def speak_utf8() -> None:
     """UTF-8 with plain line feeds on both outputs, whatever the locale says."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            errors = "strict" if stream is sys.stdout else "backslashreplace"
+            # A path's bytes that are not UTF-8 go out as they came in.
+            errors = "surrogateescape" if stream is sys.stdout else "backslashreplace"
             stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
 
 
@@ -39,7 +62,7 @@ def argument_symbols(vocabulary: Vocabulary, value: str, option: str) -> str:
 
 
 def silence_stdout() -> None:
-    """After the reader of a pipe has gone: let nothing more be written, not even at exit."""
+    """After standard output has failed: let nothing more be written, not even at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -57,9 +80,12 @@ class Interruption:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Turn the first Ctrl-C (or SIGTERM) into a request; the second one ends at once."""
+    """Turn the first Ctrl-C, SIGTERM or SIGHUP into a request; the second one ends at once."""
     interruption = Interruption()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is not on every system
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    # What nohup or a script's & has switched off stays so.
+    signals = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if interruption.number:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,12 @@ from charrnn.config import (
     TextConfig,
     TrainingConfig,
 )
-from charrnn.errors import CheckpointError, DivergenceError, InputError, UnknownCharacterError
+from charrnn.errors import DivergenceError, InputError, UnknownCharacterError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.cli.display import Display
+    from charrnn.cli.saving import Saver
     from charrnn.text import Corpus
     from charrnn.training import Training
 
@@ -33,7 +34,6 @@ EPILOG = (
     "Standard output carries only the checkpoint's path, so that this works: "
     "charrnn train corpus.txt | xargs charrnn sample"
 )
-SAVE_SECONDS = 60.0
 
 TEXT, MODEL, TRAINING, RUN = "Text", "Model", "Training", "Run"
 
@@ -217,6 +217,13 @@ def train(
             help="With --init-from: add the characters that the model lacks.",
         ),
     ] = False,
+    save_every: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=RUN,
+            help="Work that may be lost when the machine fails: a time (60s, 5m, 1h) or steps.",
+        ),
+    ] = "60s",
     cache_dir: Annotated[
         Path | None,
         typer.Option(
@@ -250,24 +257,25 @@ def train(
         raise InputError("--extend-vocab goes with --init-from")
 
     from charrnn.cli.display import make_display, reading_bar
-    from charrnn.cli.files import release, reserve
+    from charrnn.cli.files import claim_new, claim_old
+    from charrnn.cli.saving import Saver, parse_interval
     from charrnn.text import load_corpus
 
+    every = parse_interval(save_every)
     settings = text_settings, model_settings, training_settings
     paths = corpus or []
-    with reading_bar(quiet=quiet) as progress:
-        load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
-        if resume:
-            training = _resumed(load, paths, resume, *settings)
-        else:
-            training = _started(partial(load, paths), init_from, extend_vocab, *settings)
-    path = resume or reserve(output, training.corpus.sources)
-    display = make_display(training, path, quiet=quiet, sample_every=sample_every)
-    try:
-        _run(training, path, display)
-    finally:
-        display.close()
-        release(path)
+    with ExitStack() as stack:
+        with reading_bar(quiet=quiet) as progress:
+            load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
+            if resume:
+                path = stack.enter_context(claim_old(resume)).path
+                training = _resumed(load, paths, path, *settings)
+            else:
+                training = _started(partial(load, paths), init_from, extend_vocab, *settings)
+                path = stack.enter_context(claim_new(output, training.corpus.sources)).path
+        display = make_display(training, path, quiet=quiet, sample_every=sample_every)
+        stack.callback(display.close)
+        _run(training, path, display, Saver(training, path, every, display.warn))
 
 
 def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -334,7 +342,7 @@ def _resumed(
         raise InputError(
             f"{named}: not the text that {path} was trained on "
             f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
-            f"characters); to train on another text: --init-from {path}"
+            f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
         )
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
 
@@ -349,30 +357,24 @@ def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
     return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
 
 
-def _run(training: Training, path: Path, display: Display) -> None:
+def _run(training: Training, path: Path, display: Display, saver: Saver) -> None:
     """Train to the end or to an interruption, and save on the way."""
-    from charrnn.checkpoint import Evaluation, save_checkpoint
     from charrnn.cli.terminal import interruptible
 
-    display.start()
-    saved = time.monotonic()
     with interruptible() as interruption:
+        if not path.exists():
+            saver.save()  # a folder that cannot be written should be known now
+        display.start()
         try:
             for report in training:
                 display.report(report)
-                overdue = time.monotonic() - saved > SAVE_SECONDS
-                if isinstance(report, Evaluation) or overdue:
-                    try:
-                        save_checkpoint(training.checkpoint(), path)
-                    except CheckpointError as error:
-                        display.warn(f"{error}; the run goes on and will try again")
-                    saved = time.monotonic()
+                saver.after(report)
                 if interruption.number:
                     break
         except DivergenceError as error:
-            save_checkpoint(training.checkpoint(), path)
+            saver.save()
             raise DivergenceError(f"{error} (the last good state is in {path})") from None
-        save_checkpoint(training.checkpoint(), path)
+        saver.save()
     stopped = bool(interruption.number) and not training.finished
     display.finish(interrupted=stopped)
     print(path, flush=True)

@@ -12,7 +12,7 @@ from charrnn.evaluation import bits
 def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that a checkpoint says of itself, ready for JSON.
 
-    Losses are in nats for each character, and those of the kept weights; they are None where
+    Losses are in nats for each character (or byte), and those of the kept weights; they are None where
     nothing was kept for validation or no evaluation has been made.
     """
     model = checkpoint.model

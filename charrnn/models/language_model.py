@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
-from charrnn.nn.functions import Ids, add_product, columns, gather_columns, sum_columns
+from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.initialization import scaled_uniform
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
@@ -133,7 +133,7 @@ class LanguageModel:
         np.matmul(params["V"].T, columns(dlogits), out=columns(dh))
         dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
         if dx is not None:
-            gradients.add("E", sum_columns(dx, ids, self.vocabulary_size))
+            add_columns(gradients["E"], dx, ids, workspace)
         return dstate
 
     def _input(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:

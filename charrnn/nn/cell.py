@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -56,4 +57,15 @@ class Cell(Protocol):
 
         Returns:
             The gradient by the incoming state.
+        """
+
+    def stepper(
+        self, params: Parameters, prefix: str, z: Array, Wh: Array, state: Array
+    ) -> Callable[[], None]:
+        """A function that takes one time step in the arrays given here: to write, not to learn.
+
+        Args:
+            z: ``(gates*H, B)``, ``U x + b``; not changed.
+            Wh: ``(gates*H, B)``, ``W h``; overwritten.
+            state: ``(states, H, B)``; becomes the next state.
         """

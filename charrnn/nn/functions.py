@@ -18,12 +18,86 @@ Ids = NDArray[np.integer[Any]]
 """Character numbers, ``(T, B)``."""
 
 
+def _tanh_is_quick() -> bool:
+    """Whether NumPy's float32 tanh is the better start: not where it looks up tables with AVX2.
+
+    With AVX-512 it is twice as quick as exp, with AVX2 half as quick. The choice follows from the
+    processor, never from a measurement, so that the same machine always gives the same bits.
+    """
+    try:
+        from numpy.lib.introspect import opt_func_info
+    except ImportError:  # NumPy before 2.1
+        return True
+    kernel = opt_func_info("^tanh$", "float32").get("tanh", {}).get("ff", {}).get("current", "")
+    return not any(name in kernel for name in ("X86_V3", "AVX2"))
+
+
+_TANH_IS_QUICK = _tanh_is_quick()
+_BLOCK = 16384  # numbers: 64 kB of float32
+_FEW = 2048  # below so many numbers the calls cost more than what they compute: tanh is one call
+
+# A call with a Python number takes twice as long to start as one with an array.
+_HALF, _ONE, _TWO = (np.array(number, np.float32) for number in (0.5, 1, 2))
+
+
 def sigmoid_(x: Array) -> None:
-    """``x = 1 / (1 + exp(-x))``, as ``tanh(x/2)/2 + 1/2``, which cannot overflow."""
-    x *= 0.5
-    np.tanh(x, out=x)
-    x *= 0.5
-    x += 0.5
+    """``x = 1 / (1 + exp(-x))``; where tanh is quicker, ``tanh(x/2)/2 + 1/2``.
+
+    exp may overflow to infinity, whose reciprocal is the right 0: callers ignore that warning.
+    """
+    if _TANH_IS_QUICK or x.size < _FEW:
+        x *= _HALF
+        np.tanh(x, out=x)
+        x *= _HALF
+        x += _HALF
+    else:
+        np.negative(x, out=x)
+        np.exp(x, out=x)
+        x += _ONE
+        np.reciprocal(x, out=x)
+
+
+def tanh(x: Array, out: Array) -> None:
+    """``out = tanh(x)``; where exp is quicker, ``2 sigmoid(2x) - 1``."""
+    if _TANH_IS_QUICK or x.size < _FEW:
+        np.tanh(x, out=out)
+    else:
+        np.multiply(x, _TWO, out=out)
+        sigmoid_(out)
+        out *= _TWO
+        out -= _ONE
+
+
+def gates_(a: Array, num_sigmoids: int) -> None:
+    """Sigmoid of the first rows and tanh of the others, in one pass over all of them.
+
+    Args:
+        a: ``(gates*H, B)``, contiguous.
+        num_sigmoids: Rows that are sigmoids.
+    """
+    if _TANH_IS_QUICK or a.size < _FEW:
+        sigmoids = a[:num_sigmoids]
+        sigmoids *= _HALF
+        np.tanh(a, out=a)
+        sigmoids *= _HALF
+        sigmoids += _HALF
+    else:
+        tanhs = a[num_sigmoids:]
+        tanhs *= _TWO
+        sigmoid_(a)
+        tanhs *= _TWO
+        tanhs -= _ONE
+
+
+def blocks(steps: int, size: int) -> list[slice]:
+    """Time steps in runs that are worth a call and still fit into the cache.
+
+    Args:
+        steps: Time steps to cut up, *T*.
+        size: Numbers that a pass over one step touches.
+    """
+    length = max(1, _BLOCK // max(1, size))
+    return [slice(start, min(start + length, steps)) for start in range(0, steps, length)]
 
 
 def columns(x: Array) -> Array:
@@ -54,22 +128,21 @@ def gather_columns(table: Array, ids: Ids, out: Array) -> None:
     np.take(table, ids, axis=1, out=out, mode="clip")
 
 
-def sum_columns(d: Array, ids: Ids, num_columns: int) -> Array:
-    """The gradient of :func:`gather_columns`: a table whose column *k* sums ``d`` where ``ids == k``.
+def add_columns(gradient: Array, d: Array, ids: Ids, workspace: Workspace) -> None:
+    """The gradient of :func:`gather_columns`: add each of ``d``'s columns to that of its character.
 
     Sorts the positions by character once, then adds up each run.
 
     Args:
+        gradient: ``(M, K)``, added to.
         d: ``(M, T, B)``.
         ids: ``(T, B)``.
-        num_columns: *K*.
-
-    Returns:
-        ``(M, K)``.
     """
+    if not ids.size:
+        return
     flat = ids.ravel()
     order = np.argsort(flat, kind="stable")
     present, starts = np.unique(flat[order], return_index=True)
-    table = np.zeros((d.shape[0], num_columns), d.dtype)
-    table[:, present] = np.add.reduceat(np.take(columns(d), order, axis=1), starts, axis=1)
-    return table
+    by_character = workspace.array("by_character", len(d), flat.size)
+    np.take(columns(d), order, axis=1, out=by_character, mode="clip")
+    gradient[:, present] += np.add.reduceat(by_character, starts, axis=1)

@@ -10,11 +10,12 @@ gates of a step; this is why the candidate has a second bias, d. Rows are stacke
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.functions import add_product, sigmoid_
+from charrnn.nn.functions import add_product, blocks, sigmoid_, tanh
 from charrnn.nn.initialization import orthogonal_blocks
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -35,6 +36,7 @@ class GRU:
     def initialize(self, params: Parameters, prefix: str, rng: np.random.Generator) -> None:
         orthogonal_blocks(params[f"{prefix}/W"], rng)
 
+    @np.errstate(over="ignore")  # see sigmoid_
     def forward(
         self, params: Parameters, prefix: str, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
@@ -42,29 +44,52 @@ class GRU:
         _, T, B = z.shape
         W = params[f"{prefix}/W"]
         d = params[f"{prefix}/d"][:, None]
-        gates = workspace.array("gates", T, 3 * H, B)
+        gates = workspace.array("gates", T, 3, H, B)
         recalled = workspace.array("recalled", T, H, B)  # W h + d of the candidate
         h = workspace.array("h", H, T + 1, B)
-        h_t = workspace.array("h_t", H, B)
         Wh = workspace.array("Wh", 3 * H, B)
-        h_t[...] = h[:, 0] = state[0]
+        kept = workspace.array("kept", H, B)
+        h[:, 0] = state[0]
 
         for t in range(T):
-            r, u, n = gates[t].reshape(3, H, B)
-            np.matmul(W, h_t, out=Wh)
-            np.add(z[: 2 * H, t], Wh[: 2 * H], out=gates[t, : 2 * H])
-            sigmoid_(gates[t, : 2 * H])
+            ru = gates[t, :2].reshape(2 * H, B)
+            r, u, n = gates[t]
+
+            np.matmul(W, h[:, t], out=Wh)
+            np.add(z[: 2 * H, t], Wh[: 2 * H], out=ru)
+            sigmoid_(ru)
             np.add(Wh[2 * H :], d, out=recalled[t])
             np.multiply(r, recalled[t], out=n)
             n += z[2 * H :, t]
-            np.tanh(n, out=n)
+            tanh(n, out=n)
 
-            h_t -= n  # h = n + u ∘ (h - n)
-            h_t *= u
-            h_t += n
-            h[:, t + 1] = h_t
+            np.subtract(h[:, t], n, out=kept)  # h_t = n + u ∘ (h_{t-1} - n)
+            kept *= u
+            np.add(n, kept, out=h[:, t + 1])
 
-        return h[:, 1:], np.stack((h_t,))
+        return h[:, 1:], np.stack((h[:, T],))
+
+    def stepper(
+        self, params: Parameters, prefix: str, z: Array, Wh: Array, state: Array
+    ) -> Callable[[], None]:
+        H, (h,) = self.hidden_size, state
+        d = np.repeat(params[f"{prefix}/d"][:, None], h.shape[1], axis=1)
+        ru, n = Wh[: 2 * H], Wh[2 * H :]
+        r, u = ru.reshape(2, *h.shape)
+        z_ru, z_n = z[: 2 * H], z[2 * H :]
+
+        def step() -> None:
+            np.add(z_ru, ru, ru)
+            sigmoid_(ru)
+            np.add(n, d, n)
+            np.multiply(r, n, n)
+            np.add(z_n, n, n)
+            tanh(n, out=n)
+            np.subtract(h, n, h)  # h_t = n + u ∘ (h_{t-1} - n)
+            np.multiply(u, h, h)
+            np.add(n, h, h)
+
+        return step
 
     def backward(
         self,
@@ -78,45 +103,61 @@ class GRU:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        gates, recalled, h = (workspace[name] for name in ("gates", "recalled", "h"))
+        gates, h = workspace["gates"], workspace["h"]
         WT = workspace.array("WT", H, 3 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
         # The candidate's row of dz is by U x + b; the product W h sees that row times r.
         drecalled = workspace.array("drecalled", H, T, B)
-        da_t = workspace.array("da_t", 3 * H, B)
-        dn = workspace.array("dn", H, B)
+        dWh = workspace.array("dWh", 3, H, B)
         dh_t = workspace.array("dh_t", H, B)
-        dh_kept = workspace.array("dh_kept", H, B)
-        slope = workspace.array("slope", 2 * H, B)
-        dr, du, dm = da_t.reshape(3, H, B)
+        through_W = workspace.array("through_W", H, B)
         dh_t[...] = dstate[0]
 
-        for t in reversed(range(T)):
-            r, u, n = gates[t].reshape(3, H, B)
-            dh_t += dh[:, t]
+        for block in reversed(blocks(T, H * B)):
+            Wh_slopes, n_slopes = self._slopes(workspace, block)
+            for t in reversed(range(block.start, block.stop)):
+                dh_t += dh[:, t]
+                np.multiply(dh_t, Wh_slopes[t - block.start], out=dWh)
+                dz[: 2 * H, t] = dWh[:2].reshape(2 * H, B)
+                np.multiply(dh_t, n_slopes[t - block.start], out=dz[2 * H :, t])
+                drecalled[:, t] = dWh[2]
 
-            np.subtract(h[:, t], n, out=du)
-            du *= dh_t
-            np.multiply(dh_t, u, out=dh_kept)  # what passes straight to h_{t-1}
-            np.subtract(dh_t, dh_kept, out=dn)
-            np.multiply(n, n, out=dm)
-            np.subtract(1, dm, out=dm)
-            dn *= dm
-            np.multiply(dn, recalled[t], out=dr)
-            np.multiply(dn, r, out=dm)
-
-            np.subtract(1, gates[t, : 2 * H], out=slope)
-            slope *= gates[t, : 2 * H]
-            da_t[: 2 * H] *= slope
-
-            np.matmul(WT, da_t, out=dh_t)
-            dh_t += dh_kept
-            dz[: 2 * H, t] = da_t[: 2 * H]
-            dz[2 * H :, t] = dn
-            drecalled[:, t] = dm
+                np.matmul(WT, dWh.reshape(3 * H, B), out=through_W)
+                dh_t *= gates[t, 1]  # what passes straight to h_{t-1}
+                dh_t += through_W
 
         dW = gradients[f"{prefix}/W"]
         add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], workspace.child("gates"))
         add_product(dW[2 * H :], drecalled, h[:, :T], workspace.child("candidate"))
         gradients.add(f"{prefix}/d", drecalled.sum(axis=(1, 2)))
         return np.stack((dh_t,))
+
+    def _slopes(self, workspace: Workspace, block: slice) -> tuple[Array, Array]:
+        """What backward multiplies with; nothing of it depends on a gradient, so many steps at once.
+
+        With σ' = σ (1 - σ) and tanh' = 1 - tanh², for each step of the block:
+
+        Returns:
+            ``(n, 3, H, B)``: ∂h_t by the three rows of W h.
+            ``(n, H, B)``: ∂h_t by the candidate's row of z.
+        """
+        gates, recalled = workspace["gates"][block], workspace["recalled"][block]
+        h_before = workspace["h"][:, block].swapaxes(0, 1)
+        r, u, n = gates.swapaxes(0, 1)
+        Wh_slopes = workspace.array("Wh_slopes", *gates.shape)
+        n_slopes = workspace.array("n_slopes", *n.shape)
+        by_r, by_u, by_recalled = Wh_slopes.swapaxes(0, 1)
+
+        np.multiply(n, n, out=by_recalled)
+        np.subtract(1, by_recalled, out=by_recalled)
+        np.subtract(1, u, out=n_slopes)
+        n_slopes *= by_recalled
+        np.multiply(n_slopes, r, out=by_recalled)
+
+        np.subtract(1, gates[:, :2], out=Wh_slopes[:, :2])
+        by_r *= by_recalled
+        by_r *= recalled
+        by_u *= u
+        np.subtract(h_before, n, out=(difference := workspace.array("difference", *n.shape)))
+        by_u *= difference
+        return Wh_slopes, n_slopes

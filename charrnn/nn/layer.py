@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.cell import Cell
-from charrnn.nn.functions import Ids, add_product, columns, gather_columns, sum_columns
+from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.gru import GRU
 from charrnn.nn.initialization import scaled_uniform
 from charrnn.nn.lstm import LSTM
@@ -81,13 +81,11 @@ class Layer:
         dU, db = gradients[f"{self.name}/U"], gradients[f"{self.name}/b"]
         dz = workspace["z"]  # z is not needed any more: its gradient takes its place
         dstate = self.cell.backward(params, gradients, self.name, dz, dh, dstate, workspace)
+        db += columns(dz).sum(axis=1)
         if self.one_hot:
-            by_character = sum_columns(dz, x, self.input_size)
-            dU += by_character
-            db += by_character.sum(axis=1)
+            add_columns(dU, dz, x, workspace)
             return None, dstate
         add_product(dU, dz, x, workspace.child("input"))
-        db += columns(dz).sum(axis=1)
         dx = workspace.array("dx", *x.shape)
         np.matmul(U.T, columns(dz), out=columns(dx))
         return dx, dstate

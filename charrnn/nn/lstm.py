@@ -11,11 +11,12 @@ See Goodfellow, Bengio, Courville, *Deep Learning*, section 10.10.1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.functions import add_product, sigmoid_
+from charrnn.nn.functions import add_product, blocks, gates_, tanh
 from charrnn.nn.initialization import orthogonal_blocks
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -39,13 +40,14 @@ class LSTM:
         # (Jozefowicz, Zaremba, Sutskever, ICML 2015).
         params[f"{prefix}/b"].reshape(4, -1)[1] = 1
 
+    @np.errstate(over="ignore")  # see sigmoid_
     def forward(
         self, params: Parameters, prefix: str, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
         W = params[f"{prefix}/W"]
-        gates = workspace.array("gates", T, 4 * H, B)
+        gates = workspace.array("gates", T, 4, H, B)
         h = workspace.array("h", H, T + 1, B)
         c = workspace.array("c", T + 1, H, B)
         tanh_c = workspace.array("tanh_c", T, H, B)
@@ -54,19 +56,43 @@ class LSTM:
         h[:, 0], c[0] = state
 
         for t in range(T):
-            np.matmul(W, h[:, t], out=Wh)
-            np.add(z[:, t], Wh, out=gates[t])
-            sigmoid_(gates[t, : 3 * H])
-            np.tanh(gates[t, 3 * H :], out=gates[t, 3 * H :])
-            i, f, o, g = gates[t].reshape(4, H, B)
+            a = gates[t].reshape(4 * H, B)
+            i, f, o, g = gates[t]
 
-            np.multiply(f, c[t], out=c[t + 1])
+            np.matmul(W, h[:, t], out=Wh)
+            np.add(z[:, t], Wh, out=a)
+            gates_(a, 3 * H)
+
             np.multiply(i, g, out=written)
+            np.multiply(f, c[t], out=c[t + 1])
             c[t + 1] += written
-            np.tanh(c[t + 1], out=tanh_c[t])
+            tanh(c[t + 1], out=tanh_c[t])
             np.multiply(o, tanh_c[t], out=h[:, t + 1])
 
         return h[:, 1:], np.stack((h[:, T], c[T]))
+
+    def stepper(
+        self,
+        params: Parameters,  # noqa: ARG002
+        prefix: str,  # noqa: ARG002
+        z: Array,
+        Wh: Array,
+        state: Array,
+    ) -> Callable[[], None]:
+        num_sigmoids = 3 * self.hidden_size
+        i, f, o, g = Wh.reshape(4, *state.shape[1:])
+        h, c = state
+
+        def step() -> None:
+            np.add(z, Wh, Wh)
+            gates_(Wh, num_sigmoids)
+            np.multiply(f, c, c)
+            np.multiply(i, g, g)
+            np.add(c, g, c)
+            tanh(c, out=g)
+            np.multiply(o, g, h)
+
+        return step
 
     def backward(
         self,
@@ -80,44 +106,60 @@ class LSTM:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        gates, h, c, tanh_c = (workspace[name] for name in ("gates", "h", "c", "tanh_c"))
+        gates, h = workspace["gates"], workspace["h"]
         WT = workspace.array("WT", H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
-        dz_t = workspace.array("dz_t", 4 * H, B)
         dh_t = workspace.array("dh_t", H, B)
         dc_t = workspace.array("dc_t", H, B)
-        slope = workspace.array("slope", 3 * H, B)
-        tanh_slope = slope[:H]
+        through_h = workspace.array("through_h", H, B)
+        dgates = dz.reshape(4, H, T, B)
         dh_t[...], dc_t[...] = dstate
-        di, df, do, dg = dz_t.reshape(4, H, B)
 
-        for t in reversed(range(T)):
-            i, f, o, g = gates[t].reshape(4, H, B)
+        for block in reversed(blocks(T, H * B)):
+            dz_slopes, c_slopes = self._slopes(workspace, block)
+            for t in reversed(range(block.start, block.stop)):
+                slopes, forget = dz_slopes[t - block.start], gates[t, 1]
 
-            # h_t reaches the loss from above and through step t+1; c_t through h_t and c_{t+1}.
-            dh_t += dh[:, t]
-            np.multiply(tanh_c[t], tanh_c[t], out=tanh_slope)
-            np.subtract(1, tanh_slope, out=tanh_slope)
-            tanh_slope *= o
-            tanh_slope *= dh_t
-            dc_t += tanh_slope
+                # h_t reaches the loss from above and through step t+1; c_t through h_t and c_{t+1}.
+                dh_t += dh[:, t]
+                np.multiply(dh_t, c_slopes[t - block.start], out=through_h)
+                dc_t += through_h
 
-            np.multiply(dc_t, g, out=di)
-            np.multiply(dc_t, c[t], out=df)
-            np.multiply(dh_t, tanh_c[t], out=do)
-            np.multiply(dc_t, i, out=dg)
+                np.multiply(dc_t, slopes, out=dgates[:, :, t])
+                np.multiply(dh_t, slopes[2], out=dgates[2, :, t])  # the output gate acts on h only
 
-            # Through the gates: σ' = σ (1 - σ), tanh' = 1 - tanh².
-            np.subtract(1, gates[t, : 3 * H], out=slope)
-            slope *= gates[t, : 3 * H]
-            dz_t[: 3 * H] *= slope
-            np.multiply(g, g, out=tanh_slope)
-            np.subtract(1, tanh_slope, out=tanh_slope)
-            dg *= tanh_slope
-
-            dc_t *= f
-            np.matmul(WT, dz_t, out=dh_t)
-            dz[:, t] = dz_t
+                dc_t *= forget
+                np.matmul(WT, dz[:, t], out=dh_t)
 
         add_product(gradients[f"{prefix}/W"], dz, h[:, :T], workspace)
         return np.stack((dh_t, dc_t))
+
+    def _slopes(self, workspace: Workspace, block: slice) -> tuple[Array, Array]:
+        """What backward multiplies with; nothing of it depends on a gradient, so many steps at once.
+
+        With σ' = σ (1 - σ) and tanh' = 1 - tanh², for each step of the block:
+
+        Returns:
+            ``(n, 4, H, B)``: ∂c_t/∂z of i, f and g, and ∂h_t/∂z of o.
+            ``(n, H, B)``: ∂h_t/∂c_t.
+        """
+        gates, tanh_c = workspace["gates"][block], workspace["tanh_c"][block]
+        c_before = workspace["c"][block]
+        i, _, o, g = gates.swapaxes(0, 1)
+        slopes = workspace.array("slopes", *gates.shape)
+        di, df, do, dg = slopes.swapaxes(0, 1)
+
+        np.subtract(1, gates[:, :3], out=slopes[:, :3])
+        slopes[:, :3] *= gates[:, :3]
+        di *= g
+        df *= c_before
+        do *= tanh_c
+        np.multiply(g, g, out=dg)
+        np.subtract(1, dg, out=dg)
+        dg *= i
+
+        c_slopes = workspace.array("c_slopes", *tanh_c.shape)
+        np.multiply(tanh_c, tanh_c, out=c_slopes)
+        np.subtract(1, c_slopes, out=c_slopes)
+        c_slopes *= o
+        return slopes, c_slopes

@@ -8,11 +8,12 @@ shrinking if W starts as a rotation (Le, Jaitly, Hinton, arXiv 1504.00941), and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.functions import add_product
+from charrnn.nn.functions import add_product, blocks, tanh
 from charrnn.nn.initialization import orthogonal_blocks
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -34,6 +35,7 @@ class RNN:
     def initialize(self, params: Parameters, prefix: str, rng: np.random.Generator) -> None:
         orthogonal_blocks(params[f"{prefix}/W"], rng)
 
+    @np.errstate(over="ignore")  # see sigmoid_
     def forward(
         self, params: Parameters, prefix: str, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
@@ -41,20 +43,38 @@ class RNN:
         _, T, B = z.shape
         W = params[f"{prefix}/W"]
         h = workspace.array("h", H, T + 1, B)
-        h_t = workspace.array("h_t", H, B)
-        Wh = workspace.array("Wh", H, B)
-        h_t[...] = h[:, 0] = state[0]
+        a = workspace.array("a", H, B)
+        h[:, 0] = state[0]
 
         for t in range(T):
-            np.matmul(W, h_t, out=Wh)
-            np.add(z[:, t], Wh, out=h_t)
+            np.matmul(W, h[:, t], out=a)
+            a += z[:, t]
             if self.relu:
-                np.maximum(h_t, 0, out=h_t)
+                np.maximum(a, 0, out=h[:, t + 1])
             else:
-                np.tanh(h_t, out=h_t)
-            h[:, t + 1] = h_t
+                tanh(a, out=a)
+                h[:, t + 1] = a
 
-        return h[:, 1:], np.stack((h_t,))
+        return h[:, 1:], np.stack((h[:, T],))
+
+    def stepper(
+        self,
+        params: Parameters,  # noqa: ARG002
+        prefix: str,  # noqa: ARG002
+        z: Array,
+        Wh: Array,
+        state: Array,
+    ) -> Callable[[], None]:
+        (h,) = state
+
+        def step() -> None:
+            np.add(z, Wh, Wh)
+            if self.relu:
+                np.maximum(Wh, 0, out=h)
+            else:
+                tanh(Wh, out=h)
+
+        return step
 
     def backward(
         self,
@@ -72,20 +92,25 @@ class RNN:
         WT = workspace.array("WT", H, H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
         dh_t = workspace.array("dh_t", H, B)
-        slope = workspace.array("slope", H, B)
         dh_t[...] = dstate[0]
 
-        for t in reversed(range(T)):
-            dh_t += dh[:, t]
-            if self.relu:
-                dh_t *= h[:, t + 1] > 0
-            else:
-                np.multiply(h[:, t + 1], h[:, t + 1], out=slope)  # tanh' = 1 - tanh²
-                np.subtract(1, slope, out=slope)
-                dh_t *= slope
-            dz[:, t] = dh_t
-            np.matmul(WT, dh_t, out=slope)
-            dh_t[...] = slope
+        for block in reversed(blocks(T, H * B)):
+            slopes = self._slopes(workspace, block)
+            for t in reversed(range(block.start, block.stop)):
+                dh_t += dh[:, t]
+                np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
+                np.matmul(WT, dz[:, t], out=dh_t)
 
         add_product(gradients[f"{prefix}/W"], dz, h[:, :T], workspace)
         return np.stack((dh_t,))
+
+    def _slopes(self, workspace: Workspace, block: slice) -> Array:
+        """∂h_t/∂z_t for each step of the block, ``(n, H, B)``: tanh' = 1 - tanh², or 0 and 1."""
+        h = workspace["h"][:, block.start + 1 : block.stop + 1].swapaxes(0, 1)
+        slopes = workspace.array("slopes", *h.shape)
+        if self.relu:
+            np.greater(h, 0, out=slopes)
+        else:
+            np.multiply(h, h, out=slopes)
+            np.subtract(1, slopes, out=slopes)
+        return slopes

@@ -112,6 +112,7 @@ def filled(shapes: Mapping[str, tuple[int, ...]], values: Tensors, dtype: type) 
 # The comparison.
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_recurrent_layers(golden: Tensors, cell: str, precision: Precision) -> None:
@@ -143,6 +144,7 @@ def test_recurrent_layers(golden: Tensors, cell: str, precision: Precision) -> N
         precision.assert_close(gradient, expected[name], f"d{name}")
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(
     ("case", "cell"), [("model-one-hot", "lstm"), ("model-embedded", "gru")], ids=str

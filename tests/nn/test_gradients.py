@@ -10,7 +10,7 @@ from stack_problem import random_parameters, random_problem
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.functions import Ids, add_product, gather_columns, sum_columns
+from charrnn.nn.functions import Ids, add_columns, add_product, gather_columns
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -220,25 +220,29 @@ def test_cross_entropy() -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64])
-def test_sum_columns(dtype: type[np.integer]) -> None:
+def test_add_columns(dtype: type[np.integer]) -> None:
     """The sorted sum equals a plain loop: for ids that repeat, and for ids that are absent."""
     rng = np.random.default_rng(5)
     ids = rng.choice(np.array([1, 2, 200, 255], dtype), size=(6, 4))
     d = rng.standard_normal((3, 6, 4))
-    expected = np.zeros((3, 256))
+    gradient = rng.standard_normal((3, 256))
+    expected = gradient.copy()
     for t, b in np.ndindex(ids.shape):
         expected[:, ids[t, b]] += d[:, t, b]
-    np.testing.assert_allclose(sum_columns(d, ids, 256), expected, rtol=1e-13, atol=1e-14)
+    add_columns(gradient, d, ids, Workspace(np.float64))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-13, atol=1e-14)
 
 
-def test_sum_columns_is_the_transpose_of_gather_columns() -> None:
-    """⟨d, gather(table)⟩ = ⟨sum(d), table⟩: what a gradient of a linear map is."""
+def test_add_columns_is_the_transpose_of_gather_columns() -> None:
+    """⟨d, gather(table)⟩ = ⟨added(d), table⟩: what a gradient of a linear map is."""
     rng = np.random.default_rng(6)
     table, ids, d = rng.standard_normal((3, K)), rng.integers(K, size=(T, B)), np.empty((3, T, B))
     gathered = np.empty_like(d)
     gather_columns(table, ids, out=gathered)
     d[...] = rng.standard_normal(d.shape)
-    assert np.sum(d * gathered) == pytest.approx(np.sum(sum_columns(d, ids, K) * table), rel=1e-12)
+    added = np.zeros_like(table)
+    add_columns(added, d, ids, Workspace(np.float64))
+    assert np.sum(d * gathered) == pytest.approx(np.sum(added * table), rel=1e-12)
 
 
 def test_add_product() -> None:

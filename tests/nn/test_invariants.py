@@ -14,8 +14,9 @@ from stack_problem import Result, StackProblem, assert_same, random_parameters, 
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn import functions
 from charrnn.nn.dropout import dropout
-from charrnn.nn.functions import columns, gather_columns, sigmoid_
+from charrnn.nn.functions import blocks, columns, gates_, gather_columns, sigmoid_, tanh
 from charrnn.nn.initialization import orthogonal_blocks, scaled_uniform
 from charrnn.nn.loss import cross_entropy_, softmax_
 from charrnn.nn.parameters import Array, Parameters
@@ -312,20 +313,40 @@ def test_evaluation_drops_nothing() -> None:
 # Tails and sums.
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_sigmoid(dtype: type[np.floating]) -> None:
-    """In place, right to rounding, finite and silent however large the argument is."""
+def test_activations(dtype: type[np.floating]) -> None:
+    """Right to rounding and finite however large the argument is, apart or as the rows of gates."""
     largest = float(np.finfo(dtype).max)
     extremes = [-np.inf, -largest, -1e4, -800.0, 800.0, 1e4, largest, np.inf]
     x = np.array([*extremes, *np.linspace(-30, 30, 241), 0.0], dtype)
-    expected = np.concatenate(
-        ([0, 0, 0, 0, 1, 1, 1, 1], 1 / (1 + np.exp(-x[8:].astype(np.float64))))
-    )
-    with np.errstate(over="raise", invalid="raise", divide="raise"):
-        sigmoid_(x)
-    assert x.dtype == dtype
-    np.testing.assert_allclose(x, expected, rtol=0, atol=2 * float(np.finfo(dtype).eps))
-    assert x[-1] == 0.5
+    limits = np.repeat([0.0, 1.0], 4)
+    sigmoid = np.concatenate((limits, 1 / (1 + np.exp(-x[8:].astype(np.float64)))))
+    tanh_x = np.concatenate((2 * limits - 1, np.tanh(x[8:].astype(np.float64))))
+    rounding = 2 * float(np.finfo(dtype).eps)
+
+    with np.errstate(over="ignore", invalid="raise", divide="raise"):
+        sigmoid_(in_place := x.copy())
+        tanh(x, out=(out := np.empty_like(x)))
+        gates_(gates := np.tile(x, (3, 1)), 2)
+    expected_gates = np.stack((sigmoid, sigmoid, tanh_x))
+    for found, expected in [(in_place, sigmoid), (out, tanh_x), (gates, expected_gates)]:
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, expected, rtol=0, atol=rounding)
+    assert in_place[-1] == 0.5
+    assert out[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "size"), [(1, 1), (7, 3), (50, 16384), (5, 10**6), (4, 0), (0, 5)]
+)
+def test_blocks(steps: int, size: int) -> None:
+    """Each step once and in order, no block larger than the cache has room for, unless it is a step."""
+    found = blocks(steps, size)
+    assert [t for block in found for t in range(block.start, block.stop)] == list(range(steps))
+    for block in found:
+        length = block.stop - block.start
+        assert length == 1 or length * size <= functions._BLOCK
 
 
 def test_softmax() -> None:

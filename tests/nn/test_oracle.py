@@ -46,6 +46,7 @@ def oracle_result(cell: str, problem: StackProblem) -> Result:
     )
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 @pytest.mark.parametrize(
     ("hidden_size", "batch", "length", "input_size", "num_layers"),

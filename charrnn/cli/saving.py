@@ -1,0 +1,82 @@
+"""When a run is saved, and what happens when that fails."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from charrnn.checkpoint import Evaluation, save_checkpoint
+from charrnn.errors import CheckpointError, InputError
+from charrnn.training import Report, Training
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A time or a number of steps, whichever is over first."""
+
+    seconds: float = math.inf
+    steps: float = math.inf
+
+
+def parse_interval(text: str) -> Interval:
+    """Read ``60s``, ``5m``, ``1h`` or a number of steps.
+
+    Raises:
+        InputError: It is neither, or zero.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])|(\d+)", text, re.ASCII)
+    if match and match[3] and float(match[3]):
+        return Interval(steps=float(match[3]))
+    if match and match[2] and float(match[1]):
+        return Interval(seconds=float(match[1]) * _UNITS[match[2]])
+    raise InputError(
+        f"--save-every must be a time such as 60s, 5m or 1h, or a number of steps, not {text!r}"
+    )
+
+
+class Saver:
+    """Writes a run's checkpoint at each evaluation, and as often as ``every`` asks for.
+
+    Args:
+        warn: Told of a save that failed; the run goes on.
+    """
+
+    def __init__(
+        self, training: Training, path: Path, every: Interval, warn: Callable[[str], None]
+    ) -> None:
+        self._training, self._path, self._every, self._warn = training, path, every, warn
+        self._held = self._tried = training.step
+        self._time = time.monotonic()
+
+    def save(self) -> None:
+        """Save now.
+
+        Raises:
+            CheckpointError: It cannot be written. The file is still the one before.
+        """
+        # What counts is the age of the state in the file, not of the file.
+        self._tried, self._time = self._training.step, time.monotonic()
+        try:
+            save_checkpoint(self._training.checkpoint(), self._path)
+        except CheckpointError as error:
+            held = f"; it still holds step {self._held:,}" if self._path.exists() else ""
+            raise CheckpointError(f"{error}{held}") from error
+        self._held = self._tried
+
+    def after(self, report: Report) -> None:
+        """Save if it is time to; a failure is told, and no reason to end the run."""
+        overdue = (
+            time.monotonic() - self._time >= self._every.seconds
+            or self._training.step - self._tried >= self._every.steps
+        )
+        if overdue or isinstance(report, Evaluation):
+            try:
+                self.save()
+            except CheckpointError as error:
+                self._warn(f"{error}; the run goes on, and the next save will try again")

@@ -1,0 +1,88 @@
+"""A language model that reads one character after the other, for writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.functions import Ids
+from charrnn.nn.parameters import Array, Parameters
+
+
+class Stepper:
+    """Reads ``B`` texts side by side, one character of each at a time.
+
+    The numbers are those of :meth:`LanguageModel.logits`, to rounding. A step has so little to
+    compute that the number of NumPy calls decides. So what the first layer makes of each character
+    is looked up in a table, and all arrays and views are made once.
+
+    Args:
+        network: The model.
+        params: Its numbers; not to be changed while this object is in use.
+        state: ``(L, states, H, B)``, after what was read before; copied.
+
+    Attributes:
+        state: ``(L, states, H, B)``, after what was read so far.
+    """
+
+    def __init__(self, network: LanguageModel, params: Parameters, state: Array) -> None:
+        layers, batch, dtype = network.stack.layers, state.shape[-1], state.dtype
+        self.state = state.copy()
+        U = params["layer0/U"]
+        by_character = U @ params["E"] if "E" in params else U
+        self._table = np.ascontiguousarray(by_character.T) + params["layer0/b"]
+        self._looked_up = np.empty((batch, len(U)), dtype)
+        self._logits = np.empty((network.vocabulary_size, batch), dtype)
+        self._steps: list[Callable[[], None]] = []
+        h_below: Array | None = None
+        for layer, layer_state in zip(layers, self.state, strict=True):
+            z, Wh, h = self._looked_up.T, np.empty((len(U), batch), dtype), layer_state[0]
+            if h_below is not None:
+                z = np.empty_like(Wh)
+                self._steps.append(
+                    _affine(params[f"{layer.name}/U"], h_below, params[f"{layer.name}/b"], out=z)
+                )
+            self._steps.append(_product(params[f"{layer.name}/W"], h, out=Wh))
+            self._steps.append(layer.cell.stepper(params, layer.name, z, Wh, layer_state))
+            h_below = h
+        assert h_below is not None  # there is a layer at least
+        self._steps.append(_affine(params["V"], h_below, params["c"], out=self._logits))
+
+    def step(self, ids: Ids) -> Array:
+        """Read the next character of each text.
+
+        Args:
+            ids: ``(B,)``.
+
+        Returns:
+            ``(K, B)``: scores of what could follow. The next step overwrites the array.
+        """
+        self._table.take(ids, axis=0, out=self._looked_up, mode="clip")
+        for step in self._steps:
+            step()
+        return self._logits
+
+
+def _product(weights: Array, h: Array, out: Array) -> Callable[[], None]:
+    """``out = weights @ h``, as a function to be called at each step."""
+    if h.shape[1] == 1:
+        # One text: a matrix times a vector is as quick as memory is, and columns are read in a row.
+        weights = np.asfortranarray(weights)
+
+    def product() -> None:
+        np.matmul(weights, h, out)
+
+    return product
+
+
+def _affine(weights: Array, h: Array, bias: Array, out: Array) -> Callable[[], None]:
+    """``out = weights @ h + bias``, as a function to be called at each step."""
+    product, column = _product(weights, h, out), np.repeat(bias[:, None], h.shape[1], axis=1)
+
+    def affine() -> None:
+        product()
+        np.add(out, column, out)
+
+    return affine

@@ -1,0 +1,166 @@
+"""The promise of docs/checkpoint-format.md: old checkpoints live on, and every entry is described."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+
+import charrnn
+from charrnn.checkpoint import FORMAT
+from charrnn.config import CELLS, OPTIMIZERS
+
+ROOT = Path(__file__).parent.parent
+GOLDEN_FOLDER = ROOT / "tests" / "golden"
+CORPUS = GOLDEN_FOLDER / "corpus.txt"
+DOCUMENT = (ROOT / "docs" / "checkpoint-format.md").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What ``tests/golden/make_checkpoint.py`` saved, and what it printed."""
+
+    sha256: str
+    cell: str
+    text_config: charrnn.TextConfig
+    step: int
+    validation_loss: float
+    text: str
+
+
+GOLDEN = {
+    1: Golden(
+        "7a4d4a1f3b4d801cd8c2b4d5d5d4f7f13358c8203a824caccfedac101c30455f",
+        "gru",
+        charrnn.TextConfig(normalize="none"),
+        300,
+        0.08767284134118718,
+        "said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\n"
+        "The sun was low, the sea was calm,\nand nobody sai",
+    ),
+    2: Golden(
+        "62d968425cb601053cd6e293ad6a37f8cc82cece95e5a736c7122e1ea85cd63f",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.08635221425849464,
+        "said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\n"
+        "The sun was low, the sea was calm,\nand nobody sai",
+    ),
+}
+
+
+def test_each_format_has_a_golden_checkpoint() -> None:
+    """A new format comes with a file of its own, and no old one is ever made anew."""
+    assert set(GOLDEN) == set(range(1, FORMAT + 1))
+    for number, golden in GOLDEN.items():
+        data = (GOLDEN_FOLDER / f"format-{number}.npz").read_bytes()
+        assert hashlib.sha256(data).hexdigest() == golden.sha256
+        assert len(data) < 60_000
+
+
+@pytest.mark.parametrize("number", GOLDEN)
+def test_old_checkpoint_is_read(number: int) -> None:
+    """All that was saved is there."""
+    golden = GOLDEN[number]
+    checkpoint = charrnn.load_checkpoint(GOLDEN_FOLDER / f"format-{number}.npz", with_progress=True)
+    assert checkpoint.model.config.cell == golden.cell
+    assert checkpoint.model.vocabulary.config == golden.text_config
+    assert checkpoint.validation_loss == golden.validation_loss
+    assert min(entry.validation_loss or 9 for entry in checkpoint.history) == golden.validation_loss
+    assert checkpoint.progress is not None
+    assert checkpoint.progress.step == golden.step
+    corpus = CORPUS.read_text(encoding="utf-8")
+    assert checkpoint.corpus.sha256 == hashlib.sha256(corpus.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("number", GOLDEN)
+def test_old_checkpoint_writes(number: int, run: Run) -> None:
+    """It writes the very text that it wrote when it was made."""
+    path = GOLDEN_FOLDER / f"format-{number}.npz"
+    outcome = run("sample", path, "--prime", "The ", "-n", 120, "--temp", 0, "--no-echo", "-q")
+    assert (outcome.code, outcome.out) == (0, GOLDEN[number].text)
+
+
+@pytest.mark.parametrize("number", GOLDEN)
+def test_old_checkpoint_is_resumed(number: int, run: Run, tmp_path: Path) -> None:
+    """Its run goes on from where it was, to a better end."""
+    golden, path = GOLDEN[number], tmp_path / "old.npz"
+    path.write_bytes((GOLDEN_FOLDER / f"format-{number}.npz").read_bytes())
+    outcome = run("train", CORPUS, "--resume", path, "-q")
+    assert outcome.code == 0, outcome.err
+    checkpoint = charrnn.load_checkpoint(path, with_progress=True)
+    further = [entry for entry in checkpoint.history if entry.step > golden.step]
+    assert len(further) == 5
+    assert all(entry.train_loss < 0.3 for entry in further)  # a run from nothing starts above 3
+    assert checkpoint.validation_loss is not None
+    assert checkpoint.validation_loss < golden.validation_loss
+
+
+def test_newer_format_is_refused_first(tmp_path: Path) -> None:
+    """By its number alone, whatever else a newer version may have changed."""
+    meta = json.dumps({"format": FORMAT + 1, "vocabulary": {"of": "another kind"}})
+    path = tmp_path / "new.npz"
+    np.savez(path, meta=np.frombuffer(meta.encode(), np.uint8))
+    with pytest.raises(charrnn.CharrnnError, match=rf"newer charrnn \(format {FORMAT + 1};"):
+        charrnn.load_checkpoint(path)
+
+
+# ---------------------------------------------------------------------------------- the document
+
+
+def _names(meta: Any) -> set[str]:
+    """Each name in the JSON."""
+    if isinstance(meta, list):
+        return set().union(*map(_names, meta))
+    if isinstance(meta, dict):
+        return set(meta).union(*map(_names, meta.values()))
+    return set()
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_entry_is_described(cell: str, optimizer: str, tmp_path: Path) -> None:
+    """Names, types and shapes are those that the document gives."""
+    training = charrnn.Training(
+        charrnn.Corpus.from_text("abcdefgh" * 99),
+        charrnn.ModelConfig(cell=cell, hidden_size=3, embedding_size=2),
+        charrnn.TrainingConfig(
+            batch_size=2, seq_length=9, epochs=1, eval_every=1, optimizer=optimizer
+        ),
+    )
+    next(iter(training))
+    path = tmp_path / "a.npz"
+    charrnn.save_checkpoint(training.checkpoint(), path)
+    rows = {
+        name: (dtype.replace("\\", ""), shape)
+        for name, dtype, shape in re.findall(
+            r"^\| `([\w/…]+)` \| `([^`]+)` \| ([^|]+) \|", DOCUMENT, re.MULTILINE
+        )
+    }
+    (slots,) = re.findall(r"^\| `progress/slots/….*", DOCUMENT, re.MULTILINE)
+    gates, states = {"lstm": (4, 2), "gru": (3, 1), "rnn": (1, 1), "rnn-relu": (1, 1)}[cell]
+    size = training.model().parameters.flat.size
+    sizes = {"K": 8, "H": 3, "D": 2, "L": 2, "B": 2, "P": size, "G·H": 3 * gates, "1 or 2": states}
+    with np.load(path) as file:
+        meta = json.loads(file["meta"].tobytes())
+        for name in set(file.files) - {"meta"}:
+            if name.startswith("progress/slots/"):
+                dtype, shape = rows["progress/slots/…"]
+                assert f"`{Path(name).name}`" in slots
+            else:
+                dtype, shape = rows[re.sub(r"layer\d+", "layerN", name)]
+            sizes["in"] = 2 if name.startswith("model/layer0") else 3
+            assert file[name].dtype.str == dtype
+            assert file[name].shape == tuple(sizes[part.strip("*")] for part in shape.split(", "))
+    assert meta["format"] == FORMAT
+    assert f"Format **{FORMAT}**" in DOCUMENT
+    for name in _names(meta):
+        assert f"`{name}`" in DOCUMENT, name

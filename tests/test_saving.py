@@ -1,0 +1,378 @@
+"""Nothing is lost: killed processes, full disks, and runs that get in each other's way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import c_long
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+from samples import content, make_text
+
+import charrnn
+import charrnn.checkpoint
+from charrnn.cli import run as run_cli
+from charrnn.cli.files import Claim, claim_new, claim_old
+from charrnn.cli.saving import Interval, Saver, parse_interval
+from charrnn.errors import CheckpointError, InputError
+from charrnn.npz import temporaries, write_arrays
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
+
+TINY = ("--hidden-size", 4, "--num-layers", 1, "--batch-size", 2, "--seq-length", 16, "-q")
+SAVE_EVERY = 3
+
+# ------------------------------------------------------------------------------------- kill -9
+
+
+def _count_steps(reached: Any) -> None:
+    """Let a process tell others how far it is, step by step."""
+    kind: Any = Saver
+    after = kind.after
+
+    def counting(saver: Saver, report: Any) -> None:
+        reached.value = saver._training.step
+        after(saver, report)
+
+    kind.after = counting
+
+
+def _during_saves(first: int, hook: Any) -> None:
+    """Have ``hook`` called at each call that the saves from the ``first`` on make."""
+    module: Any = charrnn.checkpoint
+    write, saves = module.write_arrays, 0
+
+    def watched(path: Any, arrays: Any) -> None:
+        nonlocal saves
+        saves += 1
+        if saves >= first:
+            sys.setprofile(hook)
+        try:
+            write(path, arrays)
+        finally:
+            sys.setprofile(None)
+
+    module.write_arrays = watched
+
+
+def _train(arguments: list[str], reached: Any, deadly_call: int) -> None:
+    """A process that trains; it kills itself at that call of its second save, if there is one."""
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == deadly_call:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    _count_steps(reached)
+    if deadly_call:
+        _during_saves(2, count)
+    sys.exit(run_cli(arguments))
+
+
+def _calls_of_a_save(folder: Path) -> int:
+    """How many calls one save makes, of Python functions and of C ones."""
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    corpus = charrnn.Corpus.from_text(make_text(5))
+    training = charrnn.Training(corpus, charrnn.ModelConfig(hidden_size=4, num_layers=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("charrnn.checkpoint.write_arrays", write_arrays)
+        _during_saves(1, count)
+        charrnn.save_checkpoint(training.checkpoint(), folder / "counted.npz")
+    return calls
+
+
+@posix
+def test_killed_at_any_moment(run: Run, tmp_path: Path) -> None:
+    """kill -9 costs at most --save-every; the end is that of a run that was left alone."""
+    path = tmp_path / "run.npz"
+    options = [*TINY, "--epochs", 8]
+    whole = run("train", "corpus.txt", *options, "-o", "whole.npz")
+    assert whole.code == 0, whole.err
+
+    # The server loads all modules once; a process that it starts is on its way in no time.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "charrnn.cli.display", "charrnn.cli.saving"])
+    rng = np.random.default_rng()  # other moments each time; any of them has to do
+    calls = _calls_of_a_save(tmp_path)
+    in_a_save = [int(call) for call in np.linspace(1, calls - 5, 10)]
+    left_behind = 0
+    for moment in [*in_a_save, *[0] * 10]:
+        start = ["--resume", path] if path.exists() else ["-o", path, *options]
+        arguments = ["train", "corpus.txt", *start, "--save-every", SAVE_EVERY, "-q"]
+        reached = context.RawValue(c_long, 0)
+        process = context.Process(
+            target=_train, args=([str(argument) for argument in arguments], reached, moment)
+        )
+        process.start()
+        if not moment:
+            while not reached.value:  # the first step
+                assert process.is_alive()
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, 0.1))
+            process.kill()
+        process.join(60)
+        assert process.exitcode == -signal.SIGKILL
+        left_behind += len(temporaries(path))
+        if path.exists():  # killed before its first save, a run has lost nothing and left nothing
+            progress = charrnn.load_checkpoint(path, with_progress=True).progress
+            assert progress is not None
+            assert progress.step >= reached.value - SAVE_EVERY
+    assert left_behind >= 5  # or these were no moments in the middle of a save
+
+    assert run("train", "--resume", path, "-q").code == 0
+    assert content(path) == content("whole.npz")
+    assert sorted(p.name for p in tmp_path.glob("*run.npz*")) == ["run.npz"]
+
+
+@pytest.mark.parametrize(
+    ("text", "interval"),
+    [
+        ("60s", Interval(seconds=60)),
+        ("0.5s", Interval(seconds=0.5)),
+        ("5m", Interval(seconds=300)),
+        ("2h", Interval(seconds=7200)),
+        ("250", Interval(steps=250)),
+    ],
+)
+def test_interval(text: str, interval: Interval) -> None:
+    """A time with its unit, or a plain number of steps."""
+    assert parse_interval(text) == interval
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-5", "5 m", "5d", "1.5", "soon", "nan", "٣"])
+def test_no_interval(text: str) -> None:
+    """Anything else is refused with an example."""
+    with pytest.raises(InputError, match="such as 60s, 5m or 1h, or a number of steps"):
+        parse_interval(text)
+
+
+def _training() -> charrnn.Training:
+    return charrnn.Training(
+        charrnn.Corpus.from_text(make_text(20)),
+        charrnn.ModelConfig(hidden_size=4, num_layers=1),
+        charrnn.TrainingConfig(epochs=3, batch_size=2, seq_length=20, eval_every=1000, threads=1),
+    )
+
+
+@pytest.mark.parametrize("every", [Interval(seconds=3), Interval(steps=3)])
+def test_saves_when_it_is_time(
+    every: Interval, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of steps that take a second each, every third one is saved, and the evaluation."""
+    training = _training()
+    monkeypatch.setattr("charrnn.cli.saving.time.monotonic", lambda: float(training.step))
+    path = tmp_path / "run.npz"
+    saver = Saver(training, path, every, pytest.fail)
+    saved = set()
+    for report in training:
+        saver.after(report)
+        if path.exists():
+            saved.add(training.step)
+            path.unlink()
+    assert saved == {*range(3, training.total_steps, 3), training.total_steps}
+
+
+# --------------------------------------------------------------------------------- a full disk
+
+
+@contextmanager
+def _small_files(size: int) -> Iterator[None]:
+    """Let the system refuse to make files any larger, as a full disk does."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@posix
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.6, 0.99, 0.9999])
+def test_write_fails_anywhere(share: float, tmp_path: Path) -> None:
+    """Wherever the system stops writing, the old file is whole, and there is no other."""
+    path = tmp_path / "run.npz"
+    training = _training()
+    charrnn.save_checkpoint(training.checkpoint(), path)
+    before = path.read_bytes()
+    next(iter(training))
+    with (
+        _small_files(int(len(before) * share)),
+        pytest.raises(CheckpointError, match=r"run\.npz: cannot be written: File too large"),
+    ):
+        charrnn.save_checkpoint(training.checkpoint(), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def _full(_descriptor: int) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def _fail_saves(monkeypatch: pytest.MonkeyPatch, failing: set[int]) -> None:
+    """Let the disk be full at these saves, counted from 1."""
+    tried = 0
+
+    def save(checkpoint: charrnn.Checkpoint, path: Path) -> None:
+        nonlocal tried
+        tried += 1
+        with pytest.MonkeyPatch.context() as patch:
+            if tried in failing:
+                patch.setattr("charrnn.npz.os.fsync", _full)
+            charrnn.save_checkpoint(checkpoint, path)
+
+    monkeypatch.setattr("charrnn.cli.saving.save_checkpoint", save)
+
+
+RUN = ("train", "corpus.txt", *TINY, "--epochs", 1, "--save-every", 20)
+
+
+def test_full_disk_for_a_while(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run tells of each save that failed, goes on, and ends as if nothing had been."""
+    assert run(*RUN, "-o", "whole.npz").code == 0
+    _fail_saves(monkeypatch, {3, 4})
+    outcome = run(*RUN, "-o", "run.npz")
+    assert (outcome.code, outcome.out) == (0, "run.npz\n")
+    one, two = outcome.err.splitlines()
+    assert one == two
+    assert one == (
+        "charrnn: run.npz: cannot be written: No space left on device; it still holds step 20; "
+        "the run goes on, and the next save will try again"
+    )
+    assert content("run.npz") == content("whole.npz")
+    assert not list(Path().glob(".*"))
+
+
+def test_full_disk_at_the_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last save that failed is an error; what was saved before it can be gone on with."""
+    assert run(*RUN, "-o", "whole.npz").code == 0
+    _fail_saves(monkeypatch, set(range(4, 100)))
+    outcome = run(*RUN, "-o", "run.npz")
+    assert (outcome.code, outcome.out) == (1, "")
+    last = outcome.err.splitlines()[-1]
+    assert last.endswith("No space left on device; it still holds step 40")
+    assert run("train", "--resume", "run.npz", "-q").code == 1  # the disk is full as before
+    _fail_saves(monkeypatch, set())
+    assert run("train", "--resume", "run.npz", "-q").code == 0
+    assert content("run.npz") == content("whole.npz")
+
+
+def test_full_disk_at_the_start(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that cannot be written is known at once, not after the first hour."""
+    _fail_saves(monkeypatch, {1})
+    outcome = run(*RUN, "-o", "run.npz")
+    assert outcome.code == 1
+    (line,) = outcome.err.splitlines()
+    assert line == "charrnn: run.npz: cannot be written: No space left on device"
+    assert [p.name for p in Path().iterdir()] == ["corpus.txt"]
+
+
+# ------------------------------------------------------------------------ two runs in one folder
+
+
+@posix
+def test_a_claim_is_one_run_s_alone(tmp_path: Path) -> None:
+    """While a run writes to a checkpoint, no other one gets to; afterwards any may."""
+    path = tmp_path / "a.npz"
+    with claim_new(path, ["text"]):
+        with pytest.raises(InputError, match="exists already"):
+            claim_new(path, ["text"])
+        path.touch()
+        with pytest.raises(InputError, match="another run is writing to it"):
+            claim_old(path)
+        link = tmp_path / "link.npz"
+        link.symlink_to(path)
+        with pytest.raises(InputError, match="another run is writing to it"):
+            claim_old(link)
+    with pytest.raises(InputError, match="exists already"):
+        claim_new(path, ["text"])
+    with claim_old(path), claim_new(tmp_path / "b.npz", ["text"]):
+        pass
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "link.npz"]
+
+
+def test_what_killed_runs_left_is_swept_up(tmp_path: Path) -> None:
+    """Temporary files of a name go with the next run of that name; those of others stay."""
+    stale, other = tmp_path / ".[a].npz.123.tmp", tmp_path / ".a.npz.123.tmp"
+    lock = tmp_path / ".[a].npz.lock"
+    for file in (stale, other, lock):
+        file.write_bytes(b"half of a che")
+    with Claim(tmp_path / "[a].npz"):
+        assert not stale.exists()
+    assert list(tmp_path.iterdir()) == [other]
+
+
+def _race(commands: list[list[object]]) -> list[tuple[int, str, str]]:
+    """Run commands side by side in real processes: (exit code, output, errors) of each."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "charrnn", *map(str, command)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for command in commands
+    ]
+    outputs = [process.communicate(timeout=60) for process in processes]
+    codes = [process.returncode for process in processes]
+    return [(code, *output) for code, output in zip(codes, outputs, strict=True)]
+
+
+@posix
+def test_races_for_names(run: Run) -> None:
+    """Of runs that start at once, each gets a file of its own, or is told that it has none."""
+    assert run(*RUN, "-o", "whole.npz").code == 0
+    done = _race([[*RUN], [*RUN], [*RUN, "-o", "same.npz"], [*RUN, "-o", "same.npz"]])
+    assert [code for code, _, _ in done[:2]] == [0, 0]
+    assert sorted(out for _, out, _ in done[:2]) == [
+        "checkpoints/corpus-2.npz\n",
+        "checkpoints/corpus.npz\n",
+    ]
+    won, lost = sorted(done[2:])
+    assert (won[0], won[1]) == (0, "same.npz\n")
+    assert lost[0] == 2
+    assert "same.npz: exists already" in lost[2]
+    for path in ("same.npz", "checkpoints/corpus.npz", "checkpoints/corpus-2.npz"):
+        assert content(path) == content("whole.npz")
+    assert not list(Path().rglob(".*"))
+
+
+# -------------------------------------------------------------------------------- another corpus
+
+
+def test_changed_corpus(run: Run) -> None:
+    """A text that was changed in place is noticed; one that only has another name is the same."""
+    assert run(*RUN, "-o", "run.npz").code == 0
+    before = Path("run.npz").read_bytes()
+    text = Path("corpus.txt").read_text(encoding="utf-8")
+    Path("corpus.txt").rename("moved.txt")
+    Path("corpus.txt").write_text(text.replace("Line 30", "Line 3O"), encoding="utf-8")
+    for arguments in ((), ("corpus.txt",)):
+        outcome = run("train", *arguments, "--resume", "run.npz", "--epochs", 2, "-q")
+        assert outcome.code == 2
+        (line,) = outcome.err.splitlines()
+        assert line.startswith("charrnn: corpus.txt: not the text that run.npz was trained on")
+        assert line.endswith("to train on another text: --init-from run.npz")
+    assert Path("run.npz").read_bytes() == before
+    assert run("train", "moved.txt", "--resume", "run.npz", "--epochs", 2, "-q").code == 0
+    options = ("--init-from", "run.npz", "--extend-vocab", "--epochs", 1, "-o", "new.npz", "-q")
+    again = run("train", "corpus.txt", *options)
+    assert again.code == 0, again.err
