@@ -16,6 +16,7 @@ from charrnn.parallel import Shards, default_shards, single_threaded_blas, warm_
 
 PRIME_STEPS = 256  # characters of a prime that are read at once; bounds the memory
 BATCH_STEPS = 16  # characters that a thread writes in each of its texts before it reports
+RECORDS = 64  # records that are written side by side at most
 CHECK_STEPS = 64  # between looks for numbers that are not finite
 HOTTEST = 1e30  # hotter makes no difference, but could overflow
 
@@ -105,6 +106,51 @@ def _generate_batch(
             parts = shards.map(write, texts)
         for chosen in zip(*parts, strict=True):
             yield model.vocabulary.decode(np.concatenate(chosen))
+
+
+def generate_records(
+    model: CharacterModel,
+    *,
+    prime: str = "",
+    length: int = 1000,
+    temperature: float = 1.0,
+    rng: np.random.Generator | int | None = None,
+) -> Iterator[str]:
+    """Records of a model that was trained on records, one after the other, without end.
+
+    The first one comes alone; then more and more are written side by side.
+
+    Args:
+        prime: How each record begins.
+        length: Most characters to write after it; a record that is longer is cut.
+
+    Raises:
+        InputError: The model is not one of records, or as :func:`generate`.
+        UnknownCharacterError: As :func:`generate`.
+        CheckpointError: As :func:`generate`.
+    """
+    end = model.vocabulary.config.end
+    if not end:
+        raise InputError("the model was not trained on records")
+    first = np.random.default_rng(rng)
+    rngs = [first]
+    while True:
+        primes = [end + prime] * len(rngs)
+        steps = generate_batch(model, primes, length=length, temperature=temperature, rngs=rngs)
+        yield from (prime + record for record in _until(end, steps, len(rngs)))
+        rngs = first.spawn(min(2 * len(rngs), RECORDS))
+
+
+def _until(end: str, steps: Iterator[str], texts: int) -> list[str]:
+    """Each text of a batch up to its end; the batch is written until all have ended."""
+    records, unended = [""] * texts, set(range(texts))
+    for characters in steps:
+        unended -= {number for number in unended if characters[number] == end}
+        if not unended:
+            break
+        for number in unended:
+            records[number] += characters[number]
+    return records
 
 
 class Writer:

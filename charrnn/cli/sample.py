@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import InputError, SamplingError, UnknownCharacterError
 
 if TYPE_CHECKING:
     from charrnn.models.character_model import CharacterModel
 
 EPILOG = "Standard output carries the text alone; the seed goes to standard error."
 FLUSH_SECONDS = 0.05
+TRIES = 100  # records that are written for a novel one, on average, before it is given up
 
 
 def sample(
@@ -35,7 +37,12 @@ def sample(
         ),
     ] = 1.0,
     length: Annotated[
-        int, typer.Option("--length", "-n", help="Characters to write after the prime.")
+        int,
+        typer.Option(
+            "--length",
+            "-n",
+            help="Characters to write after the prime; the most, if the model knows where a record ends.",
+        ),
     ] = 500,
     prime: Annotated[
         str, typer.Option("--prime", "--primetext", "-p", help="Text to continue.")
@@ -55,8 +62,19 @@ def sample(
     ] = None,
     num_samples: Annotated[int, typer.Option(help="Texts to write.")] = 1,
     separator: Annotated[
-        str, typer.Option(help=r"What stands between texts (\n, \t and \0 are understood).")
-    ] = r"\n---\n",
+        str | None,
+        typer.Option(
+            help=r"What stands between texts, or after each record (\n, \t and \0 are understood).",
+            show_default=r"\n---\n, or \n for records",
+        ),
+    ] = None,
+    novel_only: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CORPUS",
+            help="Write only records that are not in this file, until it is enough.",
+        ),
+    ] = None,
     echo: Annotated[
         bool, typer.Option("--echo/--no-echo", help="Write the prime before its continuation.")
     ] = True,
@@ -78,21 +96,33 @@ def sample(
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
-    from charrnn.cli.terminal import silence_stdout, text_argument
+    from charrnn.cli.terminal import argument_symbols, silence_stdout
 
     path = checkpoint or newest_checkpoint()
     model = load_checkpoint(path).model
-    prime = _known_prime(model, text_argument(prime, "--prime"), unknown)
+    prime = _known_prime(model, argument_symbols(model.vocabulary, prime, "--prime"), unknown)
+    if model.vocabulary.config.records and "\n" in prime:
+        raise InputError("--prime: a record is one line")
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     if not quiet:
         print(f"{path}: seed {seed}", file=sys.stderr)
-    between = text_argument(separator, "--separator")
+    records = model.vocabulary.config.records
+    if novel_only and not records:
+        raise InputError("--novel-only is for models of records; make one with train --records")
+    if separator is None:
+        separator = r"\n" if records else r"\n---\n"
+    between = argument_symbols(model.vocabulary, separator, "--separator")
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
         between = between.replace(escape, character)
     try:
         with np.errstate(all="ignore"):  # what overflows is an error of one line
-            _write(model, prime, echo, length, temperature, seed, num_samples, between)
+            if records:
+                _write_records(
+                    model, prime, echo, length, temperature, seed, num_samples, between, novel_only
+                )
+            else:
+                _write(model, prime, echo, length, temperature, seed, num_samples, between)
     except BrokenPipeError:
         silence_stdout()  # the reader has seen enough
 
@@ -126,25 +156,65 @@ def _write(
 
     from charrnn.sampling import generate
 
+    # A byte may be but a part of a UTF-8 character, so that bytes go below the text layer.
+    encoding = model.vocabulary.config.encoding
+
+    def write(text: str) -> None:
+        sys.stdout.buffer.write(text.encode(encoding))
+
     # One text draws from the seed itself, further ones from its children.
     first = np.random.default_rng(seed)
     rngs = [first, *first.spawn(num_samples - 1)]
     last = ""
     for number, rng in enumerate(rngs):
         if number:
-            sys.stdout.write(separator)
+            write(separator)
         if echo:
-            sys.stdout.write(prime)
+            write(prime)
             last = prime[-1:]
         flushed = 0.0
         for character in generate(
             model, prime=prime, length=length, temperature=temperature, rng=rng
         ):
-            sys.stdout.write(character)
+            write(character)
             last = character
             if (now := time.monotonic()) - flushed > FLUSH_SECONDS:
                 sys.stdout.flush()
                 flushed = now
     if sys.stdout.isatty() and last != "\n":
-        sys.stdout.write("\n")  # for the shell's next prompt; a pipe gets just the text
+        write("\n")  # for the shell's next prompt; a pipe gets just the text
     sys.stdout.flush()
+
+
+def _write_records(
+    model: CharacterModel,
+    prime: str,
+    echo: bool,
+    length: int,
+    temperature: float,
+    seed: int,
+    num_samples: int,
+    separator: str,
+    novel_only: Path | None,
+) -> None:
+    """Whole records, each with the separator at its end."""
+    from charrnn.sampling import generate_records
+    from charrnn.text import load_records
+
+    config = model.vocabulary.config
+    known = load_records(novel_only, config) if novel_only else frozenset()
+    most = TRIES * max(10, num_samples) if novel_only else num_samples
+    written = 0
+    records = generate_records(model, prime=prime, length=length, temperature=temperature, rng=seed)
+    for record in islice(records, most):
+        if record not in known:
+            text = (record if echo else record[len(prime) :]) + separator
+            sys.stdout.buffer.write(text.encode(config.encoding))
+            sys.stdout.flush()
+            written += 1
+            if written == num_samples:
+                return
+    raise SamplingError(
+        f"only {written} of {num_samples} records in {most:,} tries are not in {novel_only}; "
+        "a higher --temp writes more that is new"
+    )

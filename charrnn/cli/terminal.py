@@ -9,9 +9,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import InputError
+
+if TYPE_CHECKING:
+    from charrnn.text import Vocabulary
 
 
 class _Undisturbed(io.FileIO):
@@ -45,14 +48,15 @@ def speak_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
 
 
-def text_argument(value: str, option: str) -> str:
-    """An argument's bytes read as UTF-8, whatever the locale made of them.
+def argument_symbols(vocabulary: Vocabulary, value: str, option: str) -> str:
+    """An argument in a model's characters: its bytes are read, whatever the locale made of them.
 
     Raises:
-        InputError: They are not UTF-8.
+        InputError: They are not UTF-8, and the model is one of text.
     """
+    raw = os.fsencode(value) if os.name == "posix" else value.encode("utf-8", "surrogatepass")
     try:
-        return os.fsencode(value).decode() if os.name == "posix" else value
+        return vocabulary.symbols(raw)
     except UnicodeError:
         raise InputError(f"{option}: not UTF-8 text") from None
 
