@@ -34,7 +34,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.optim import Optimizer, clip_, learning_rate
-from charrnn.parallel import Shards, default_shards, single_threaded_blas
+from charrnn.parallel import Shards, default_shards, load_kernels, single_threaded_blas
 from charrnn.text import Corpus
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "threads")
@@ -85,6 +85,7 @@ class Training:
         notices: What was changed to fit the text, in words.
         total_steps: Steps of the whole run.
         history: The evaluations so far.
+        compiled: Whether time steps are compiled ones, see :func:`charrnn.parallel.load_kernels`.
         stopped_early: Whether ``patience`` ended the run.
 
     Raises:
@@ -192,7 +193,7 @@ class Training:
         self.network = model.network
         self.corpus = corpus
         self.corpus_info = CorpusInfo(corpus.sources, len(corpus), len(train), corpus.sha256)
-        self._shards = Shards(self.config.threads)
+        self._shards = Shards(self.config.threads, kernels=load_kernels(model.config.cell))
 
     def _connect(self, optimizer: Optimizer) -> None:
         """Let parameters and optimiser work on the arrays of ``self._progress``."""
@@ -231,6 +232,11 @@ class Training:
     def characters_read(self) -> int:
         """Characters read so far; a stream's chunks differ in length by one at most."""
         return round(self._streams.characters * self.step / self.steps_per_epoch)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether Numba takes the time steps, instead of NumPy."""
+        return self._shards.kernels is not None
 
     @property
     def stopped_early(self) -> bool:
