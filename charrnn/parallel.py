@@ -19,8 +19,6 @@ import numpy as np
 from numpy.typing import DTypeLike
 from threadpoolctl import ThreadpoolController
 
-from charrnn.nn.layer import Layer, make_cell
-from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 
 Result = TypeVar("Result")
@@ -61,34 +59,6 @@ def warm_up() -> None:
     times as long; a single wide product ends it.
     """
     np.ones((64, 64), np.float32) @ np.ones((64, 1024), np.float32)
-
-
-@cache
-def load_kernels(cell: str) -> ModuleType | None:
-    """The compiled time steps, ready for float32 and this cell; None without them.
-
-    They need Numba (``pip install 'charrnn[fast]'``), and ``CHARRNN_KERNELS=numpy`` declines them.
-    Compiling takes a few seconds, once: later processes find the result on disk.
-    """
-    if os.environ.get("CHARRNN_KERNELS") == "numpy":
-        return None
-    try:
-        from charrnn.nn import kernels
-
-        _take_one_step(cell, kernels)
-    except (ImportError, OSError, RuntimeError):  # no Numba, or no place for what it compiles
-        return None
-    return kernels
-
-
-def _take_one_step(cell: str, kernels: ModuleType) -> None:
-    """Forward and back with one of everything, so that what is used is compiled."""
-    layer = Layer(make_cell(cell, 1), 1, "layer", one_hot=True)
-    params = Parameters(layer.parameter_shapes())
-    x, (state, dh) = np.zeros((1, 1), np.uint8), np.zeros((2, layer.cell.states, 1, 1), np.float32)
-    workspace = Workspace(kernels=kernels)
-    layer.forward(params, x, state, workspace)
-    layer.backward(params, params.zeros(), dh[:1], dh, workspace)
 
 
 class Shards:

@@ -31,10 +31,11 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.evaluation import evaluate
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.compiled import load_kernels
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.optim import Optimizer, clip_, learning_rate
-from charrnn.parallel import Shards, default_shards, load_kernels, single_threaded_blas
+from charrnn.parallel import Shards, default_shards, single_threaded_blas
 from charrnn.text import Corpus
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "threads")
@@ -85,7 +86,7 @@ class Training:
         notices: What was changed to fit the text, in words.
         total_steps: Steps of the whole run.
         history: The evaluations so far.
-        compiled: Whether time steps are compiled ones, see :func:`charrnn.parallel.load_kernels`.
+        compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.load_kernels`.
         stopped_early: Whether ``patience`` ended the run.
 
     Raises:

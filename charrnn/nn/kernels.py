@@ -2,7 +2,7 @@
 
 NumPy takes some twenty calls for a step, each of which passes over its arrays once and, beside
 another thread, waits for Python's lock. Here a step is one call that holds no lock. Matrix products
-stay NumPy's. Only training asks for this module (:func:`charrnn.parallel.load_kernels`).
+stay NumPy's. Only training asks for this module, by :func:`charrnn.nn.compiled.load_kernels`.
 
 Arrays are those of the cells, whole, with the time *t*: compiled code then knows that the last axis
 is contiguous. What costs, the tanh, runs over one flat block, so that few numbers are left over when
@@ -21,8 +21,8 @@ from numba.extending import overload
 
 from charrnn.nn.parameters import Array
 
-# A product and a sum may be rounded once instead of
-# twice, which changes nothing from run to run; no other liberty is taken, so NaN stays NaN.
+# A product and a sum may be rounded once instead of twice, which changes nothing from run to run. No
+# other liberty is taken, so NaN stays NaN.
 _compile = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
 
 # tanh(x) / x as P(x²) / Q(x²) for |x| ≤ 9, beyond which tanh rounds to 1: the best fit by relative

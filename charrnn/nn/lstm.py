@@ -132,15 +132,15 @@ class LSTM:
                 for t in reversed(range(block.start, block.stop)):
                     slopes, forget = dz_slopes[t - block.start], gates[t, 1]
 
-                    # h_t reaches the loss from above and through step t+1; c_t through h_t and c_{t+1}.
+                    # h_t reaches the loss from above and through step t+1;
+                    # c_t through h_t and c_{t+1}.
                     dh_t += dh[:, t]
                     np.multiply(dh_t, c_slopes[t - block.start], out=through_h)
                     dc_t += through_h
 
                     np.multiply(dc_t, slopes, out=dgates[:, :, t])
-                    np.multiply(
-                        dh_t, slopes[2], out=dgates[2, :, t]
-                    )  # the output gate acts on h only
+                    # The output gate acts on h only.
+                    np.multiply(dh_t, slopes[2], out=dgates[2, :, t])
 
                     dc_t *= forget
                     np.matmul(WT, dz[:, t], out=dh_t)

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Run
 from samples import make_text
 
 import charrnn
 from charrnn.config import CELLS
-from charrnn.parallel import load_kernels
+from charrnn.nn.compiled import load_kernels
 from charrnn.training import Training
 
 numba = pytest.importorskip("numba")
@@ -66,15 +67,12 @@ def _weights(cell: str, *, threads: int = 2) -> tuple[Training, charrnn.nn.param
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_agrees_with_numpy(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same weights to rounding, and the same bits when it is done again."""
-    load_kernels.cache_clear()
     training, compiled = _weights(cell)
     assert training.compiled
     np.testing.assert_array_equal(_weights(cell)[1], compiled)
 
-    load_kernels.cache_clear()
     monkeypatch.setenv("CHARRNN_KERNELS", "numpy")
     training, by_numpy = _weights(cell)
-    load_kernels.cache_clear()
     assert not training.compiled
     np.testing.assert_allclose(compiled, by_numpy, rtol=0, atol=2e-4)
 
@@ -101,3 +99,13 @@ def test_writing_does_not_load_numba(tmp_path: Path) -> None:
         f"assert run(['inspect', {str(path)!r}]) == 0; sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_train_says_who_takes_the_steps(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And does without Numba where it cannot be imported."""
+    options = ("--hidden-size", "4", "--seq-length", "20", "--batch-size", "2", "--epochs", "1")
+    assert "steps by Numba" in run("train", "corpus.txt", *options).err
+    monkeypatch.delattr("charrnn.nn.kernels")
+    monkeypatch.delitem(sys.modules, "charrnn.nn.kernels")
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert "steps by NumPy" in run("train", "corpus.txt", *options).err
