@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from types import ModuleType
 from typing import TypeVar
 
 import numpy as np
@@ -67,11 +68,15 @@ class Shards:
         count: Number of parts. It decides how sums are split, so results depend on it in their last
             bits; they do not depend on how many of the threads run at once.
         dtype: Type of the workspaces' arrays.
+        kernels: Compiled time steps for the cells.
     """
 
-    def __init__(self, count: int, dtype: DTypeLike = np.float32) -> None:
+    def __init__(
+        self, count: int, dtype: DTypeLike = np.float32, kernels: ModuleType | None = None
+    ) -> None:
         self.count = count
-        self.workspaces = [Workspace(dtype) for _ in range(count)]
+        self.kernels = kernels
+        self.workspaces = [Workspace(dtype, kernels) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count, "shard") if count > 1 else None
 
     def map(self, work: Callable[[int, slice, Workspace], Result], batch: int) -> list[Result]:

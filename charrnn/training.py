@@ -24,6 +24,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.evaluation import evaluate
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.compiled import load_kernels
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.optim import Optimizer, clip_, learning_rate
@@ -79,6 +80,7 @@ class Training:
         notices: What was changed to fit the text, in words.
         total_steps: Steps of the whole run.
         history: The evaluations so far.
+        compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.load_kernels`.
         stopped_early: Whether ``patience`` ended the run.
 
     Raises:
@@ -189,7 +191,7 @@ class Training:
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), plan.train_characters, corpus.sha256
         )
-        self._shards = Shards(self.config.threads)
+        self._shards = Shards(self.config.threads, kernels=load_kernels(model.config.cell))
 
     def _connect(self, optimizer: Optimizer) -> None:
         """Let parameters and optimiser work on the arrays of ``self._progress``."""
@@ -228,6 +230,11 @@ class Training:
     def characters_read(self) -> int:
         """Characters read so far; a stream's chunks differ in length by one at most."""
         return round(self._chunks.characters * self.step / self.steps_per_epoch)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether Numba takes the time steps, instead of NumPy."""
+        return self._shards.kernels is not None
 
     @property
     def stopped_early(self) -> bool:

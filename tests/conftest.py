@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import DTypeLike
 from samples import make_text
 
 from charrnn.nn import functions
+from charrnn.nn.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,37 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_command
 
 
-@pytest.fixture(params=["tanh", "exp"])
+def use_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every workspace the compiled steps; skip where there is no Numba."""
+    pytest.importorskip("numba")
+    from charrnn.nn import kernels
+
+    initialize = Workspace.__init__
+
+    def with_kernels(
+        self: Workspace,
+        dtype: DTypeLike = np.float32,
+        _: object = None,
+        scratch: Workspace | None = None,
+    ) -> None:
+        initialize(self, dtype, kernels, scratch)
+
+    monkeypatch.setattr(Workspace, "__init__", with_kernels)
+
+
+@pytest.fixture(params=["numpy", "compiled"])
+def compiled_too(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once by NumPy's passes, once by compiled steps."""
+    if request.param == "compiled":
+        use_kernels(monkeypatch)
+
+
+@pytest.fixture(params=["tanh", "exp", "compiled"])
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once as on a processor with a quick tanh; once by exp, with few steps in a block."""
+    """As on a processor with a quick tanh; by exp, with few steps in a block; by compiled steps."""
+    if request.param == "compiled":
+        use_kernels(monkeypatch)
+        return
     monkeypatch.setattr(functions, "_TANH_IS_QUICK", request.param == "tanh")
     monkeypatch.setattr(functions, "_FEW", 0)
     if request.param == "exp":

@@ -80,12 +80,14 @@ def test_no_circles() -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_who_draws(module: str) -> None:
-    """Only the command line prints; only two of its files know rich, and one of them tqdm."""
+    """Only the command line prints; two of its files know rich, one of them tqdm; one file Numba."""
     roots = {name.split(".")[0] for name in _imports(module)}
     if module not in ("charrnn.cli.display", "charrnn.cli.tables"):
         assert "rich" not in roots
     if module != "charrnn.cli.display":
         assert "tqdm" not in roots
+    if module != "charrnn.nn.kernels":
+        assert "numba" not in roots
     if not module.startswith("charrnn.cli"):
         assert "typer" not in roots
         calls = (

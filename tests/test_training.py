@@ -19,6 +19,7 @@ from charrnn.batches import Segments
 from charrnn.config import OPTIMIZERS, SCHEDULES
 from charrnn.errors import DivergenceError, InputError
 from charrnn.evaluation import evaluate
+from charrnn.nn.compiled import load_kernels
 from charrnn.parallel import Shards
 from charrnn.training import FIXED, MAX_RECOVERIES, Recovery, Step, Training
 
@@ -118,7 +119,8 @@ def test_kept_weights_are_the_best() -> None:
     assert training.validation_loss == min(loss for loss in losses if loss is not None)
     _, tail = CORPUS.split(config.val_fraction)
     model = training.model()
-    again = evaluate(model.network, model.parameters, Segments(tail), Shards(2))
+    shards = Shards(2, kernels=load_kernels(SMALL.cell))
+    again = evaluate(model.network, model.parameters, Segments(tail), shards)
     assert again == training.validation_loss
 
 

@@ -258,7 +258,8 @@ def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
             f"{config.epochs} epochs of {training.steps_per_epoch:,} steps, "
             f"{config.batch_size} × {config.seq_length} {corpus.vocabulary.config.unit}s each; {config.optimizer}, "
             f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
-            f"{config.threads} thread{'s' if config.threads > 1 else ''}",
+            f"{config.threads} thread{'s' if config.threads > 1 else ''}, "
+            f"steps by {'Numba' if training.compiled else 'NumPy'}",
         ),
         ("checkpoint", str(path)),
     ]

@@ -42,7 +42,7 @@ class GRU:
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
-        scratch = workspace.scratch
+        scratch, kernels = workspace.scratch, workspace.kernels
         W = params[f"{prefix}/W"]
         d = params[f"{prefix}/d"][:, None]
         gates = workspace.array("gates", T, 3, H, B)
@@ -53,10 +53,12 @@ class GRU:
         h[:, 0] = state[0]
 
         for t in range(T):
+            np.matmul(W, h[:, t], out=Wh)
+            if kernels:
+                kernels.gru_forward(t, z, Wh, d[:, 0], gates, recalled, h)
+                continue
             ru = gates[t, :2].reshape(2 * H, B)
             r, u, n = gates[t]
-
-            np.matmul(W, h[:, t], out=Wh)
             np.add(z[: 2 * H, t], Wh[: 2 * H], out=ru)
             sigmoid_(ru)
             np.add(Wh[2 * H :], d, out=recalled[t])
@@ -104,29 +106,36 @@ class GRU:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch = workspace.scratch
+        scratch, kernels = workspace.scratch, workspace.kernels
         gates, h = workspace["gates"], workspace["h"]
         WT = scratch.array("WT", H, 3 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
         # The candidate's row of dz is by U x + b; the product W h sees that row times r.
         drecalled = scratch.array("drecalled", H, T, B)
-        dWh = scratch.array("dWh", 3, H, B)
+        dWh = scratch.array("dWh", 3 * H, B)
         dh_t = scratch.array("dh_t", H, B)
         through_W = scratch.array("through_W", H, B)
         dh_t[...] = dstate[0]
 
-        for block in reversed(blocks(T, H * B)):
-            Wh_slopes, n_slopes = self._slopes(workspace, block)
-            for t in reversed(range(block.start, block.stop)):
-                dh_t += dh[:, t]
-                np.multiply(dh_t, Wh_slopes[t - block.start], out=dWh)
-                dz[: 2 * H, t] = dWh[:2].reshape(2 * H, B)
-                np.multiply(dh_t, n_slopes[t - block.start], out=dz[2 * H :, t])
-                drecalled[:, t] = dWh[2]
-
-                np.matmul(WT, dWh.reshape(3 * H, B), out=through_W)
-                dh_t *= gates[t, 1]  # what passes straight to h_{t-1}
+        if kernels:
+            recalled, dh = workspace["recalled"], np.ascontiguousarray(dh)
+            for t in reversed(range(T)):
+                kernels.gru_backward(t, dh, gates, recalled, h, dh_t, dWh, dz, drecalled)
+                np.matmul(WT, dWh, out=through_W)
                 dh_t += through_W
+        else:
+            for block in reversed(blocks(T, H * B)):
+                Wh_slopes, n_slopes = self._slopes(workspace, block)
+                for t in reversed(range(block.start, block.stop)):
+                    dh_t += dh[:, t]
+                    np.multiply(dh_t, Wh_slopes[t - block.start], out=dWh.reshape(3, H, B))
+                    dz[: 2 * H, t] = dWh[: 2 * H]
+                    np.multiply(dh_t, n_slopes[t - block.start], out=dz[2 * H :, t])
+                    drecalled[:, t] = dWh[2 * H :]
+
+                    np.matmul(WT, dWh, out=through_W)
+                    dh_t *= gates[t, 1]  # what passes straight to h_{t-1}
+                    dh_t += through_W
 
         dW = gradients[f"{prefix}/W"]
         add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)

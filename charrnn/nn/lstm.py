@@ -46,7 +46,7 @@ class LSTM:
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
-        scratch = workspace.scratch
+        scratch, kernels = workspace.scratch, workspace.kernels
         W = params[f"{prefix}/W"]
         gates = workspace.array("gates", T, 4, H, B)
         h = workspace.array("h", H, T + 1, B)
@@ -57,10 +57,12 @@ class LSTM:
         h[:, 0], c[0] = state
 
         for t in range(T):
+            np.matmul(W, h[:, t], out=Wh)
+            if kernels:
+                kernels.lstm_forward(t, z, Wh, gates, h, c, tanh_c)
+                continue
             a = gates[t].reshape(4 * H, B)
             i, f, o, g = gates[t]
-
-            np.matmul(W, h[:, t], out=Wh)
             np.add(z[:, t], Wh, out=a)
             gates_(a, 3 * H)
 
@@ -107,7 +109,7 @@ class LSTM:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch = workspace.scratch
+        scratch, kernels = workspace.scratch, workspace.kernels
         gates, h = workspace["gates"], workspace["h"]
         WT = scratch.array("WT", H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
@@ -117,21 +119,31 @@ class LSTM:
         dgates = dz.reshape(4, H, T, B)
         dh_t[...], dc_t[...] = dstate
 
-        for block in reversed(blocks(T, H * B)):
-            dz_slopes, c_slopes = self._slopes(workspace, block)
-            for t in reversed(range(block.start, block.stop)):
-                slopes, forget = dz_slopes[t - block.start], gates[t, 1]
+        if kernels:
+            c, tanh_c = workspace["c"], workspace["tanh_c"]
+            dh = np.ascontiguousarray(dh)
+            dz_t = scratch.array("dz_t", 4 * H, B)
+            for t in reversed(range(T)):
+                kernels.lstm_backward(t, dh, gates, c, tanh_c, dh_t, dc_t, dz_t, dz)
+                np.matmul(WT, dz_t, out=dh_t)
+        else:
+            for block in reversed(blocks(T, H * B)):
+                dz_slopes, c_slopes = self._slopes(workspace, block)
+                for t in reversed(range(block.start, block.stop)):
+                    slopes, forget = dz_slopes[t - block.start], gates[t, 1]
 
-                # h_t reaches the loss from above and through step t+1; c_t through h_t and c_{t+1}.
-                dh_t += dh[:, t]
-                np.multiply(dh_t, c_slopes[t - block.start], out=through_h)
-                dc_t += through_h
+                    # h_t reaches the loss from above and through step t+1;
+                    # c_t through h_t and c_{t+1}.
+                    dh_t += dh[:, t]
+                    np.multiply(dh_t, c_slopes[t - block.start], out=through_h)
+                    dc_t += through_h
 
-                np.multiply(dc_t, slopes, out=dgates[:, :, t])
-                np.multiply(dh_t, slopes[2], out=dgates[2, :, t])  # the output gate acts on h only
+                    np.multiply(dc_t, slopes, out=dgates[:, :, t])
+                    # The output gate acts on h only.
+                    np.multiply(dh_t, slopes[2], out=dgates[2, :, t])
 
-                dc_t *= forget
-                np.matmul(WT, dz[:, t], out=dh_t)
+                    dc_t *= forget
+                    np.matmul(WT, dz[:, t], out=dh_t)
 
         add_product(gradients[f"{prefix}/W"], dz, h[:, :T], scratch)
         return np.stack((dh_t, dc_t))

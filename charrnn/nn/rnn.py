@@ -41,7 +41,7 @@ class RNN:
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
-        scratch = workspace.scratch
+        scratch, kernels = workspace.scratch, workspace.kernels
         W = params[f"{prefix}/W"]
         h = workspace.array("h", H, T + 1, B)
         a = scratch.array("a", H, B)
@@ -49,6 +49,9 @@ class RNN:
 
         for t in range(T):
             np.matmul(W, h[:, t], out=a)
+            if kernels:
+                kernels.rnn_forward(t, z, a, h, self.relu)
+                continue
             a += z[:, t]
             if self.relu:
                 np.maximum(a, 0, out=h[:, t + 1])
@@ -89,19 +92,26 @@ class RNN:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch = workspace.scratch
+        scratch, kernels = workspace.scratch, workspace.kernels
         h = workspace["h"]
         WT = scratch.array("WT", H, H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
         dh_t = scratch.array("dh_t", H, B)
         dh_t[...] = dstate[0]
 
-        for block in reversed(blocks(T, H * B)):
-            slopes = self._slopes(workspace, block)
-            for t in reversed(range(block.start, block.stop)):
-                dh_t += dh[:, t]
-                np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
-                np.matmul(WT, dz[:, t], out=dh_t)
+        if kernels:
+            dh = np.ascontiguousarray(dh)
+            dz_t = scratch.array("dz_t", H, B)
+            for t in reversed(range(T)):
+                kernels.rnn_backward(t, dh, h, dh_t, dz_t, dz, self.relu)
+                np.matmul(WT, dz_t, out=dh_t)
+        else:
+            for block in reversed(blocks(T, H * B)):
+                slopes = self._slopes(workspace, block)
+                for t in reversed(range(block.start, block.stop)):
+                    dh_t += dh[:, t]
+                    np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
+                    np.matmul(WT, dz[:, t], out=dh_t)
 
         add_product(gradients[f"{prefix}/W"], dz, h[:, :T], scratch)
         return np.stack((dh_t,))

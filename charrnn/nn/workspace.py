@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -19,10 +20,17 @@ class Workspace:
     Attributes:
         scratch: The workspace that all parts of a model share, for arrays that are given up before
             another part takes its turn.
+        kernels: The compiled steps, :mod:`charrnn.nn.kernels`, where the cells are to use them.
     """
 
-    def __init__(self, dtype: DTypeLike = np.float32, scratch: Workspace | None = None) -> None:
+    def __init__(
+        self,
+        dtype: DTypeLike = np.float32,
+        kernels: ModuleType | None = None,
+        scratch: Workspace | None = None,
+    ) -> None:
         self.dtype = np.dtype(dtype)
+        self.kernels = kernels
         self.scratch = scratch or self
         self._memory: dict[str, Array] = {}
         self._views: dict[str, Array] = {}
@@ -57,5 +65,5 @@ class Workspace:
     def child(self, name: str) -> Workspace:
         """The workspace of a part, made at the first call."""
         if name not in self._children:
-            self._children[name] = Workspace(self.dtype, self.scratch)
+            self._children[name] = Workspace(self.dtype, self.kernels, self.scratch)
         return self._children[name]

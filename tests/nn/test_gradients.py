@@ -59,6 +59,7 @@ def noise_like(params: Parameters, rng: np.random.Generator) -> Parameters:
 # The recurrent stack.
 
 
+@pytest.mark.usefixtures("compiled_too")
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
@@ -96,6 +97,7 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
         assert_gradient(dx, loss, problem.x, "input")
 
 
+@pytest.mark.usefixtures("compiled_too")
 @pytest.mark.parametrize("cell", CELLS)
 def test_stack_backward_adds(cell: str) -> None:
     """Two backward passes of one forward pass leave twice the gradient: nothing is assigned."""

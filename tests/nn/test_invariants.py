@@ -46,6 +46,7 @@ def of_streams(problem: StackProblem, streams: Sequence[int]) -> StackProblem:
 # Chunks, columns and shards.
 
 
+@pytest.mark.usefixtures("compiled_too")
 @every_input
 @every_cell
 def test_chunks_equal_the_whole(cell: str, one_hot: bool) -> None:
@@ -71,6 +72,7 @@ def test_chunks_equal_the_whole(cell: str, one_hot: bool) -> None:
     assert_same(chunked, whole)
 
 
+@pytest.mark.usefixtures("compiled_too")
 @every_input
 @every_cell
 def test_streams_are_independent(cell: str, one_hot: bool) -> None:
@@ -92,6 +94,7 @@ def test_streams_are_independent(cell: str, one_hot: bool) -> None:
     np.testing.assert_allclose(gradients.flat, whole.gradients.flat, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.usefixtures("compiled_too")
 @every_cell
 def test_stream_does_not_see_another(cell: str) -> None:
     """A NaN in one stream stays in it."""
@@ -103,6 +106,7 @@ def test_stream_does_not_see_another(cell: str) -> None:
     assert_close(dirty.h[..., ::2], clean.h[..., ::2])
 
 
+@pytest.mark.usefixtures("compiled_too")
 @every_cell
 def test_no_step_sees_the_future(cell: str) -> None:
     """A change at one step changes that step and later ones only."""
@@ -114,6 +118,7 @@ def test_no_step_sees_the_future(cell: str) -> None:
     assert np.all(np.abs(after - before)[:, 3:].max(axis=(0, 2)) > 1e-3)
 
 
+@pytest.mark.usefixtures("compiled_too")
 @pytest.mark.parametrize("embedding_size", [0, 3], ids=["one-hot", "embedded"])
 @every_cell
 def test_language_model_shards(cell: str, embedding_size: int) -> None:
@@ -143,6 +148,7 @@ def test_language_model_shards(cell: str, embedding_size: int) -> None:
     np.testing.assert_allclose(shards.flat, whole.flat, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.usefixtures("compiled_too")
 @pytest.mark.parametrize("embedding_size", [0, 3], ids=["one-hot", "embedded"])
 @every_cell
 def test_empty_shard(cell: str, embedding_size: int) -> None:
@@ -163,6 +169,7 @@ def test_empty_shard(cell: str, embedding_size: int) -> None:
 # The workspace.
 
 
+@pytest.mark.usefixtures("compiled_too")
 @every_input
 @every_cell
 def test_workspace_leaks_nothing(cell: str, one_hot: bool) -> None:
@@ -208,6 +215,7 @@ def test_workspace_memory_is_kept() -> None:
     assert workspace.child("part") is workspace.child("part")
 
 
+@pytest.mark.usefixtures("compiled_too")
 @pytest.mark.parametrize("embedding_size", [0, 3], ids=["one-hot", "embedded"])
 @every_cell
 def test_float32_stays_float32(cell: str, embedding_size: int) -> None:
