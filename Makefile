@@ -1,7 +1,7 @@
 # make demo   train on the embedded corpus and write some text
 # make test   every test
 # make check  format, lint, types, tests and docs: what has to be green at every commit
-# make bench  speed and memory beside PyTorch, in an environment of its own; some 15 minutes
+# make bench  speed and memory beside PyTorch, in an environment of its own; some 10 minutes
 # The first call of any of them sets up an environment in .venv.
 
 PYTHON ?= python3
@@ -46,7 +46,7 @@ bench: $(BENCH)/ready
 
 $(BENCH)/ready: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)
-	$(BENCH)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --editable . $(TORCH) matplotlib
+	$(BENCH)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --editable '.[fast]' $(TORCH) matplotlib
 	$(BENCH)/$(notdir $(BIN))/python -c "open('$(BENCH)/ready', 'w').close()"
 
 $(READY): pyproject.toml

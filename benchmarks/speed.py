@@ -25,7 +25,7 @@ from typing import Any
 from contestants import THREADS, VOCABULARY
 
 HERE = Path(__file__).parent
-TURNS = 3
+TURNS = 2
 SECONDS = 1.0
 TRAINING_SHAPES = (
     (128, 1, 50, 50),
@@ -50,13 +50,13 @@ def environment() -> dict[str, str]:
 class Worker:
     """A process with one contestant; use it as a context manager."""
 
-    def __init__(self, contestant: str, **arguments: Any) -> None:
+    def __init__(self, contestant: str, kernels: str = "compiled", **arguments: Any) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "worker.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment(),
+            env=environment() | {"CHARRNN_KERNELS": kernels},
         )
         self._ask({"make": contestant, "arguments": arguments})
 
@@ -96,14 +96,18 @@ class Peak:
             self.best = max(self.best, 2 * self.size**3 / worker.seconds(1.0))
 
 
-def turns(ours: Worker, theirs: Worker) -> tuple[float, float, float]:
-    """Median times of both, and the median of their ratios theirs / ours, in turns."""
-    pairs = [(ours.seconds(), theirs.seconds()) for _ in range(TURNS)]
-    return (
-        statistics.median(a for a, _ in pairs),
-        statistics.median(b for _, b in pairs),
-        statistics.median(b / a for a, b in pairs),
-    )
+def turns(*workers: Worker, seconds: float = SECONDS) -> list[tuple[float, float]]:
+    """For each contestant its median time, and the median over the turns of how many times faster
+    it is than the last one.
+    """
+    rounds = [[worker.seconds(seconds) for worker in workers] for _ in range(TURNS)]
+    return [
+        (
+            statistics.median(own),
+            statistics.median(times[-1] / t for t, times in zip(own, rounds, strict=True)),
+        )
+        for own in zip(*rounds, strict=True)
+    ]
 
 
 def flops(cell: str, hidden_size: int, num_layers: int) -> int:
@@ -124,48 +128,48 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def training(peak: Peak) -> str:
-    parts = []
-    measured = []
+    measured: dict[str, list[Any]] = {}
     for cell in GATES:
+        measured[cell] = []
         for shape in TRAINING_SHAPES:
             arguments = {"cell": cell, "shape": list(shape)}
             with (
-                Worker("charrnn training", **arguments) as ours,
+                Worker("charrnn training", **arguments) as compiled,
+                Worker("charrnn training", kernels="numpy", **arguments) as plain,
                 Worker("torch training", **arguments) as theirs,
             ):
-                measured.append((cell, shape, *turns(ours, theirs)))
-            peak.measure()
-            say(f"{cell} {shape}: ratio {measured[-1][-1]:.2f}")
-    for cell in GATES:
-        rows, ratios = [], []
-        for _, (H, L, T, B), a, b, ratio in (m for m in measured if m[0] == cell):
-            work = flops(cell, H, L) * T * B
-            ratios.append(ratio)
-            rows.append(
-                [
-                    f"{H}, {L}, {T}, {B}",
-                    f"{T * B / a:,.0f}",
-                    f"{T * B / b:,.0f}",
-                    f"**{ratio:.2f}**",
-                    f"{work / a / peak.best:.0%}",
-                    f"{work / b / peak.best:.0%}",
-                    f"{peak.best * b / work:.2f}",
-                ]
-            )
-        header = [
-            "H, L, T, B",
-            "charrnn, chars/s",
-            "PyTorch, chars/s",
-            "ratio",
-            "charrnn's share of peak",
-            "PyTorch's share",
-            "largest ratio possible",
-        ]
-        parts.append(
-            f"### {cell.upper()}\n\n{table(header, rows)}\nGeometric mean of the ratios: "
-            f"**{geometric_mean(ratios):.2f}**, smallest {min(ratios):.2f} (goal: {GOALS[cell]})\n"
+                measured[cell].append(turns(compiled, plain, theirs))
+            say(f"{cell} {shape}: " + ", ".join(f"{ratio:.2f}" for _, ratio in measured[cell][-1]))
+        peak.measure()
+    return "\n".join(_training_table(cell, figures, peak) for cell, figures in measured.items())
+
+
+def _training_table(cell: str, figures: Sequence[Any], peak: Peak) -> str:
+    rows = []
+    for (H, L, T, B), results in zip(TRAINING_SHAPES, figures, strict=True):
+        work = flops(cell, H, L) * T * B
+        speeds = [f"{T * B / seconds:,.0f}" for seconds, _ in results]
+        ratios = [f"**{ratio:.2f}**" for _, ratio in results[:2]]
+        shares = [f"{work / seconds / peak.best:.0%}" for seconds, _ in results]
+        bound = f"{peak.best * results[2][0] / work:.2f}"
+        rows.append([f"{H}, {L}, {T}, {B}", *speeds, *ratios, *shares, bound])
+    header = [
+        "H, L, T, B",
+        *(f"{name}, chars/s" for name in ("charrnn[fast]", "charrnn", "PyTorch")),
+        "ratio of charrnn[fast]",
+        "of charrnn",
+        *(f"share of peak, {name}" for name in ("charrnn[fast]", "charrnn", "PyTorch")),
+        "largest ratio possible",
+    ]
+    means = [
+        f"{name} **{geometric_mean(ratios):.2f}** (smallest {min(ratios):.2f})"
+        for name, ratios in zip(
+            ("charrnn[fast]", "charrnn"),
+            ([results[place][1] for results in figures] for place in (0, 1)),
+            strict=True,
         )
-    return "\n".join(parts)
+    ]
+    return f"### {cell.upper()}\n\n{table(header, rows)}\nGeometric means: {', '.join(means)}. Goal: {GOALS[cell]}.\n"
 
 
 def sampling() -> str:
@@ -178,7 +182,7 @@ def sampling() -> str:
             Worker("charrnn sampling", **arguments) as ours,
             Worker("torch sampling", **arguments) as theirs,
         ):
-            a, b, ratio = turns(ours, theirs)
+            (a, ratio), (b, _) = turns(ours, theirs, seconds=SECONDS / 2)
         speeds = f"{texts / a:,.0f}", f"{texts / b:,.0f}"
         rows.append([cell.upper(), f"{H}, {L}", str(texts), *speeds, f"**{ratio:.1f}**"])
         say(f"sampling {cell} {H}, {L}, {texts}: ratio {ratio:.1f}")
@@ -195,7 +199,7 @@ def start_up() -> str:
         "import numpy": [sys.executable, "-c", "import numpy"],
     }
     times: dict[str, list[float]] = {name: [] for name in commands}
-    for turn in range(TURNS + 2):
+    for turn in range(TURNS + 3):
         for name, command in commands.items():
             started = time.perf_counter()
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
@@ -328,7 +332,8 @@ in charrnn's favour. `{Path(__file__).name}` and `contestants.py` say what exact
 
 ## Training step
 
-Forward, loss, backward, clipping and Adam; a vocabulary of {VOCABULARY}. The share of peak is the arithmetic of
+`charrnn[fast]` is charrnn with its optional extra (Numba), `charrnn` is NumPy alone. Forward, loss,
+backward, clipping and Adam; a vocabulary of {VOCABULARY}. The share of peak is the arithmetic of
 the step over what large matrix products reach; the largest ratio possible is that of a program that
 does nothing but those products, at that rate.
 

@@ -25,10 +25,15 @@ class Timed:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        for _ in range(2):  # the first one takes memory and warms up
-            start = time.perf_counter()
-            call()
-        self._group = max(1, round(0.02 / max(time.perf_counter() - start, 1e-9)))
+        taken = self._once()  # takes memory and warms up
+        if taken < 1:
+            taken = self._once()
+        self._group = max(1, round(0.02 / taken))
+
+    def _once(self) -> float:
+        start = time.perf_counter()
+        self._call()
+        return max(time.perf_counter() - start, 1e-9)
 
     def run(self, seconds: float) -> list[float]:
         """Seconds of each call, for about so long."""
