@@ -1,6 +1,6 @@
 """Where the time of a training step goes: on one thread, and on as many as there are processors.
 
-    python benchmarks/profile_step.py lstm 128 2 50 50
+    CHARRNN_KERNELS=numpy python benchmarks/profile_step.py lstm 128 2 50 50
 
 NumPy is replaced by a stand-in that times each call, in the modules of the numeric core. What it
 does not see (in-place operators, Python itself, waiting for the interpreter's lock) is the rest.
@@ -61,15 +61,27 @@ class Stopwatch:
             return function
         kind = KINDS.get(name, "other element-wise functions")
 
-        def timed(*arguments: Any, **options: Any) -> Any:
-            start = time.perf_counter()
-            result = function(*arguments, **options)
-            taken = time.perf_counter() - start
-            with self._lock:
-                self.seconds[kind] += taken
-            return result
+        return Timed(function, self, kind)
 
-        return timed
+    def add(self, kind: str, seconds: float) -> None:
+        with self._lock:
+            self.seconds[kind] += seconds
+
+
+class Timed:
+    """A function whose calls are timed; its attributes, such as ``reduceat``, are not."""
+
+    def __init__(self, function: Any, watch: Stopwatch, kind: str) -> None:
+        self._function, self._watch, self._kind = function, watch, kind
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        start = time.perf_counter()
+        result = self._function(*arguments, **options)
+        self._watch.add(self._kind, time.perf_counter() - start)
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
 
 
 def profile(cell: str, shape: list[int], threads: int) -> None:
