@@ -63,7 +63,7 @@ class Stopwatch:
 
         return Timed(function, self, kind)
 
-    def add(self, kind: str, seconds: float) -> None:
+    def add_seconds(self, kind: str, seconds: float) -> None:
         with self._lock:
             self.seconds[kind] += seconds
 
@@ -77,7 +77,7 @@ class Timed:
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         start = time.perf_counter()
         result = self._function(*arguments, **options)
-        self._watch.add(self._kind, time.perf_counter() - start)
+        self._watch.add_seconds(self._kind, time.perf_counter() - start)
         return result
 
     def __getattr__(self, name: str) -> Any:
