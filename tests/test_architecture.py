@@ -13,7 +13,16 @@ FLOORS = (
     {"nn", "optim", "parallel"},
     {"text", "batches"},
     {"models"},
-    {"npz", "checkpoint", "evaluation", "training", "sampling", "inspection"},
+    {
+        "npz",
+        "checkpoint",
+        "evaluation",
+        "training",
+        "choosing",
+        "sampling",
+        "scoring",
+        "inspection",
+    },
     {"cli", "__init__", "__main__"},
 )
 FILES = {
