@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 
 from charrnn.batches import Segments
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.parameters import Parameters
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.parallel import Shards
+
+Number = TypeVar("Number", float, Array)
 
 STEPS = 100  # time steps computed at once; bounds the memory
 
@@ -40,6 +43,6 @@ def evaluate(
     return sum(shards.map(score, count)) / int(segments.counted.sum())
 
 
-def bits(nats: float) -> float:
-    """Bits for each character, from nats."""
+def bits(nats: Number) -> Number:
+    """Bits, from nats; of one number or an array."""
     return nats / math.log(2)

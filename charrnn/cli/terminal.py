@@ -57,6 +57,12 @@ def text_argument(value: str, option: str) -> str:
         raise InputError(f"{option}: not UTF-8 text") from None
 
 
+def put(text: str) -> None:
+    """Write to standard output, in UTF-8."""
+    # What only JSON could hold, half of a surrogate pair, goes out as JSON's escape for it.
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+
+
 def silence_stdout() -> None:
     """After standard output has failed: let nothing more be written, not even at exit."""
     with suppress(OSError, ValueError):
