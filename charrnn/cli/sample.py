@@ -29,7 +29,7 @@ def sample(
     prompts: Annotated[
         str | None,
         typer.Argument(
-            metavar="[-]",
+            metavar="-",
             help="A - here, or alone, reads prompts from standard input, one a line, and continues "
             "each of them.",
             show_default=False,

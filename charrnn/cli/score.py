@@ -30,7 +30,7 @@ def score(
     text: Annotated[
         str | None,
         typer.Argument(
-            metavar="[FILE]",
+            metavar="FILE",
             help="UTF-8 text to score; - is standard input.",
             show_default="standard input",
         ),
