@@ -1,7 +1,8 @@
 # make demo   train on the embedded corpus and write some text
 # make test   every test
 # make docs   the reference of the command line anew
-# make check  format, lint, types and tests: what has to be green at every commit
+# make check  format, lint, types and tests (the docs too): what has to be green at every commit
+# make bench  speed and memory beside PyTorch, in an environment of its own; some 15 minutes
 # The first call of any of them sets up an environment in .venv.
 
 PYTHON ?= python3
@@ -13,7 +14,11 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready
 
-.PHONY: demo test check format lint types docs demo-model clean
+.PHONY: demo test check format lint types docs demo-model bench clean
+
+# What the benchmarks compare with. Where the package index has CUDA builds only, name a wheel here.
+TORCH ?= torch==2.13.0
+BENCH := .venv-bench
 
 demo: $(READY)
 	checkpoint=$$($(BIN)/charrnn train --hidden-size 128 --dropout 0.1 --learning-rate 0.01 --epochs 12) && \
@@ -41,10 +46,18 @@ docs: $(READY)
 demo-model: $(READY)
 	$(BIN)/python checkpoints/make_demo.py
 
+bench: $(BENCH)/ready
+	$(BENCH)/$(notdir $(BIN))/python benchmarks/speed.py
+
+$(BENCH)/ready: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --editable . $(TORCH) matplotlib
+	$(BENCH)/$(notdir $(BIN))/python -c "open('$(BENCH)/ready', 'w').close()"
+
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	$(BIN)/python -c "open('$(READY)', 'w').close()"
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

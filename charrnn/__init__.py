@@ -20,11 +20,11 @@ from charrnn.version import __version__
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint, Evaluation, load_checkpoint, save_checkpoint
-    from charrnn.config import ModelConfig, TrainingConfig
+    from charrnn.config import ModelConfig, TextConfig, TrainingConfig
     from charrnn.errors import CharrnnError
     from charrnn.inspection import summarize
     from charrnn.models.character_model import CharacterModel
-    from charrnn.sampling import generate
+    from charrnn.sampling import generate, generate_records
     from charrnn.text import Corpus, Vocabulary, load_corpus
     from charrnn.training import Recovery, Step, Training
 
@@ -37,10 +37,12 @@ _HOMES = {
     "ModelConfig": "charrnn.config",
     "Recovery": "charrnn.training",
     "Step": "charrnn.training",
+    "TextConfig": "charrnn.config",
     "Training": "charrnn.training",
     "TrainingConfig": "charrnn.config",
     "Vocabulary": "charrnn.text",
     "generate": "charrnn.sampling",
+    "generate_records": "charrnn.sampling",
     "load_checkpoint": "charrnn.checkpoint",
     "load_corpus": "charrnn.text",
     "save_checkpoint": "charrnn.checkpoint",
@@ -56,11 +58,13 @@ __all__ = [
     "ModelConfig",
     "Recovery",
     "Step",
+    "TextConfig",
     "Training",
     "TrainingConfig",
     "Vocabulary",
     "__version__",
     "generate",
+    "generate_records",
     "load_checkpoint",
     "load_corpus",
     "save_checkpoint",

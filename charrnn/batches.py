@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,44 @@ def default_eval_every(steps_per_epoch: int, eval_cost: float) -> int:
     return steps_per_epoch * -(-100 // steps_per_epoch)
 
 
+@dataclass(frozen=True)
+class Chunk:
+    """Some time steps of several columns of text, which a network reads at once.
+
+    Attributes:
+        inputs: ``(T, B)`` ids.
+        targets: ``(T, B)`` ids, each the one that follows its input.
+        fresh: ``(B,)`` booleans: columns that start here, from the zero state; the others go on.
+        counted: ``(T, B)`` booleans: predictions that belong to the loss; None if all do.
+    """
+
+    inputs: NDArray[np.intp]
+    targets: NDArray[np.intp]
+    fresh: NDArray[np.bool_]
+    counted: NDArray[np.bool_] | None = None
+
+    @property
+    def characters(self) -> int:
+        """Number of counted predictions."""
+        return self.targets.size if self.counted is None else int(self.counted.sum())
+
+
+class Chunks(Protocol):
+    """A text as chunks, each made when it is asked for: only that part of the text is read."""
+
+    columns: int
+
+    @property
+    def characters(self) -> int:
+        """Predictions that one pass over all chunks counts."""
+
+    def __len__(self) -> int:
+        """Number of chunks."""
+
+    def chunk(self, index: int) -> Chunk:
+        """The chunk of this index; after the last one the text begins again."""
+
+
 class Streams:
     """A text as ``batch_size`` contiguous streams of equal length, cut into chunks of time.
 
@@ -60,62 +98,79 @@ class Streams:
         length = (len(ids) - 1) // batch_size
         if length < 1:
             raise ValueError(f"{len(ids)} ids cannot fill {batch_size} streams")
+        self.columns = batch_size
         self._inputs = ids[: length * batch_size].reshape(batch_size, length)
         self._targets = ids[1 : length * batch_size + 1].reshape(batch_size, length)
         self._count = -(-length // seq_length)
         self._length = length
 
     def __len__(self) -> int:
-        """Number of chunks."""
         return self._count
 
     @property
     def characters(self) -> int:
-        """Characters that one pass over all chunks predicts."""
         return self._inputs.size
 
-    def chunk(self, index: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Inputs and targets ``(T, B)`` of a chunk; a target is the id that follows its input."""
+    def chunk(self, index: int) -> Chunk:
+        index %= self._count
         start = index * self._length // self._count
         stop = (index + 1) * self._length // self._count
-        return (
+        return Chunk(
             np.ascontiguousarray(self._inputs[:, start:stop].T, dtype=np.intp),
             np.ascontiguousarray(self._targets[:, start:stop].T, dtype=np.intp),
+            np.full(self.columns, index == 0),
         )
 
 
-@dataclass(frozen=True)
 class Segments:
     """A text to be *scored* from left to right, split so that its parts can be read side by side.
 
     One stream would be exact, but slow: it leaves no products of matrices. Each segment but the
     first therefore reads ``overlap`` ids before its own start, uncounted, from a zero state; what a
-    recurrent state still holds of anything earlier is very little. A short text stays in one piece.
+    recurrent state still holds of anything earlier is very little. The first segment has no text
+    before it and starts after the overlap. A short text stays in one piece.
 
-    Attributes:
-        inputs: ``(steps, S)`` ids.
-        targets: ``(steps, S)`` ids.
-        counted: ``(steps, S)`` booleans: predictions that belong to the score, each of the text's
-            ``N - 1`` predictions just once.
-        overlap: Steps before the segments' own starts. The first segment has no text before it: its
-            state has to be zero after these steps.
+    Args:
+        ids: ``(N,)`` integers.
+        overlap: Ids read before a segment's start. A segment is at least eight times as long.
+        most: Largest number of segments.
+        steps: Time steps of a chunk.
     """
 
-    inputs: NDArray[np.intp]
-    targets: NDArray[np.intp]
-    counted: NDArray[np.bool_]
-    overlap: int
-
-    @classmethod
-    def of(cls, ids: NDArray[Any], *, overlap: int = 400, most: int = 64) -> Segments:
-        """Split ``ids`` into up to ``most`` segments, each at least eight times its overlap."""
+    def __init__(
+        self, ids: NDArray[Any], *, overlap: int = 400, most: int = 64, steps: int = 100
+    ) -> None:
         predictions = len(ids) - 1
-        count = max(1, min(most, predictions // (8 * overlap)))
-        overlap = overlap if count > 1 else 0
-        length = -(-predictions // count)
-        step = np.arange(overlap + length)[:, None]
-        position = step - overlap + np.arange(count) * length
-        counted = (step >= overlap) & (position < predictions)
-        position = np.clip(position, 0, predictions - 1)
-        inputs, targets = ids[position], ids[position + 1]
-        return cls(inputs.astype(np.intp), targets.astype(np.intp), counted, overlap)
+        self._ids = ids
+        self.columns = max(1, min(most, predictions // (8 * overlap)))
+        self.overlap = overlap if self.columns > 1 else 0
+        self.length = -(-predictions // self.columns)
+        # A chunk ends where the overlap does: the first segment starts there.
+        self._before = range(0, self.overlap, steps)
+        self._own = range(self.overlap, self.overlap + self.length, steps)
+
+    def __len__(self) -> int:
+        return len(self._before) + len(self._own)
+
+    @property
+    def characters(self) -> int:
+        return len(self._ids) - 1
+
+    def chunk(self, index: int) -> Chunk:
+        index %= len(self)
+        if index < len(self._before):
+            part, start = self._before, self._before[index]
+        else:
+            part, start = self._own, self._own[index - len(self._before)]
+        step = np.arange(start, min(start + part.step, part.stop))[:, None]
+        position = step - self.overlap + np.arange(self.columns) * self.length
+        counted = (step >= self.overlap) & (position < self.characters)
+        position = np.clip(position, 0, self.characters - 1)
+        fresh = np.full(self.columns, index == 0)
+        fresh[0] |= start == self.overlap
+        return Chunk(
+            self._ids[position].astype(np.intp),
+            self._ids[position + 1].astype(np.intp),
+            fresh,
+            counted,
+        )

@@ -16,24 +16,24 @@ from typing import Any, cast
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TrainingConfig, from_dict
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig, from_dict
 from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.npz import ArrayFile, one_line, write_arrays
 from charrnn.optim import slot_names
-from charrnn.text import Vocabulary
+from charrnn.text import VERBATIM, Vocabulary
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 1
+FORMAT = 2
 """Version of the format that this code writes, and the newest that it reads."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One line of a run's history. Losses are in nats for each character.
+    """One line of a run's history. Losses are in nats for each character (or byte).
 
     ``train_loss`` is the mean over the steps since the evaluation before; ``validation_loss`` is
     None where nothing was kept for validation. ``seconds`` is the time trained so far.
@@ -123,6 +123,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
         "format": FORMAT,
         "versions": {"charrnn": __version__, "numpy": np.__version__},
         "model": asdict(checkpoint.model.config),
+        "text": asdict(checkpoint.model.vocabulary.config),
         "training": asdict(checkpoint.training),
         "vocabulary": checkpoint.model.vocabulary.characters,
         "corpus": asdict(checkpoint.corpus),
@@ -169,7 +170,9 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
                 f"written by a newer charrnn (format {meta['format']}; this one, {__version__}, "
                 f"reads up to {FORMAT}); upgrade it: pip install -U charrnn"
             )
-        vocabulary = Vocabulary(_typed(meta["vocabulary"], str))
+        # Before format 2 all text was taken as it stood.
+        text = from_dict(TextConfig, meta["text"]) if meta["format"] >= 2 else VERBATIM
+        vocabulary = Vocabulary(_typed(meta["vocabulary"], str), text)
         training = from_dict(TrainingConfig, meta["training"])
         network = LanguageModel(from_dict(ModelConfig, meta["model"]), len(vocabulary))
         params = _parameters(file, network)

@@ -1,4 +1,4 @@
-"""What a model is, how a run goes, how text is written: frozen dataclasses, checked when made.
+"""What a model is, how text is read and written, how a run goes: frozen dataclasses, checked when made.
 
 They are plain data (numbers and strings), so that a checkpoint can hold them as JSON.
 """
@@ -16,6 +16,8 @@ CELLS = ("lstm", "gru", "rnn", "rnn-relu")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "exponential", "constant")
 CLIP_MODES = ("norm", "value")
+UNITS = ("character", "byte")
+NORMALIZATIONS = ("nfc", "none")
 
 # Limits that no sensible run meets; they keep a typing error from asking for the whole memory.
 MAX_HIDDEN_SIZE = 1 << 14
@@ -50,6 +52,53 @@ class ModelConfig:
         _whole("num-layers", self.num_layers, 1, MAX_LAYERS)
         _whole("embedding-size", self.embedding_size, 0, MAX_HIDDEN_SIZE)
         _real("dropout", self.dropout, 0.0, 1.0, below_top=True)
+
+
+@dataclass(frozen=True)
+class TextConfig:
+    """What a model reads and writes: the same for its corpus, its primes and its samples.
+
+    Args:
+        unit: ``character`` (a Unicode code point of UTF-8 text) or ``byte`` (of any file whatever).
+        normalize: ``nfc`` composes characters (Unicode's normalisation form C), so that what looks
+            the same is the same; ``none`` leaves them. Bytes are never normalised.
+        records: Whether each line is a text of its own, and its line feed the sign that it ends.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    unit: str = "character"
+    normalize: str = "nfc"
+    records: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("unit", self.unit, UNITS)
+        _one_of("normalize", self.normalize, NORMALIZATIONS)
+        if not isinstance(self.records, bool):
+            raise InputError(f"records must be true or false, not {self.records!r}")
+        if self.unit == "byte":
+            object.__setattr__(self, "normalize", "none")
+
+    def __str__(self) -> str:
+        form = "NFC" if self.normalize == "nfc" else "not normalised"
+        units = "bytes" if self.unit == "byte" else f"characters ({form})"
+        return f"records of {units}" if self.records else units
+
+    @property
+    def symbol(self) -> str:
+        """What a loss is for each of, in short."""
+        return "byte" if self.unit == "byte" else "char"
+
+    @property
+    def encoding(self) -> str:
+        """How the text's bytes become a ``str`` and back: Latin-1 has a character for each byte."""
+        return "latin-1" if self.unit == "byte" else "utf-8"
+
+    @property
+    def end(self) -> str:
+        """The character that ends a record; empty where the text runs on."""
+        return "\n" if self.records else ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +208,7 @@ class SamplingConfig:
         _whole("until-lines", self.until_lines, 0, 1 << 60)
 
 
-Config = TypeVar("Config", ModelConfig, TrainingConfig)
+Config = TypeVar("Config", ModelConfig, TextConfig, TrainingConfig)
 
 
 def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:

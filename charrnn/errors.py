@@ -34,6 +34,14 @@ class CheckpointError(CharrnnError):
     """A file is not a usable checkpoint."""
 
 
+class CacheError(CharrnnError):
+    """The folder for encoded texts cannot be used."""
+
+
+class SamplingError(CharrnnError):
+    """What was asked for could not be written."""
+
+
 class DivergenceError(CharrnnError):
     """Training kept running into a loss that is not finite."""
 

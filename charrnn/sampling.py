@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from charrnn.choosing import Filter, GumbelNoise, choose
 from charrnn.config import SamplingConfig
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.functions import Ids
@@ -24,6 +24,7 @@ from charrnn.parallel import Shards, default_shards, single_threaded_blas, warm_
 
 PRIME_STEPS = 256  # characters of a prime that are read at once; bounds the memory
 BATCH_STEPS = 16  # characters that a thread writes in each of its texts before it reports
+RECORDS = 64  # records that are written side by side at most
 CHECK_STEPS = 64  # between looks for numbers that are not finite
 
 
@@ -216,6 +217,47 @@ def _after_lines(piece: str, lines: float) -> float:
             return math.inf
         lines -= 1
     return place
+
+
+def generate_records(
+    model: CharacterModel,
+    *,
+    prime: str = "",
+    length: int | None = 1000,
+    temperature: float = 1.0,
+    config: SamplingConfig | None = None,
+    rng: int | None = None,
+) -> Iterator[str]:
+    """Records of a model that was trained on records, one after the other, without end.
+
+    The first one comes alone; then more and more are written side by side.
+
+    Args:
+        prime: How each record begins.
+        length: Most characters to write after it; a record that is longer is cut.
+        temperature: See :class:`charrnn.config.SamplingConfig`.
+        config: All that there is to say, instead of ``length`` and ``temperature``.
+        rng: A seed; each record has the one after that of the record before.
+
+    Raises:
+        InputError: The model is not one of records, or as :func:`generate`.
+        UnknownCharacterError: As :func:`generate`.
+        CheckpointError: As :func:`generate`.
+    """
+    end = model.vocabulary.config.end
+    if not end:
+        raise InputError("the model was not trained on records")
+    config = config or SamplingConfig(length, temperature)
+    config = replace(config, stop=(*config.stop, end))
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if rng is None else rng
+    count = 1
+    while True:
+        prompts = [Prompt(end + prime, seed + number, config) for number in range(count)]
+        records = [prime] * count
+        for piece in generate_batch(model, prompts):
+            records[piece.number] += piece.text
+        yield from (record.removesuffix(end) for record in records)
+        seed, count = seed + count, min(2 * count, RECORDS)
 
 
 class Writer:

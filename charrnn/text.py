@@ -1,11 +1,11 @@
-"""Text in, numbers out: files, the vocabulary, and corpora."""
+"""Text in, numbers out: vocabularies and corpora."""
 
 from __future__ import annotations
 
 import hashlib
-import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,38 +13,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import InputError, UnknownCharacterError, describe_character
+from charrnn import cache
+from charrnn.config import MAX_VOCABULARY, TextConfig
+from charrnn.errors import CacheError, InputError, UnknownCharacterError, describe_character
+from charrnn.reading import IN_MEMORY, Progress, Reader
+
+VERBATIM = TextConfig(normalize="none")
+"""Text that is taken as it stands."""
+
+BYTES = "".join(map(chr, range(256)))
 
 MIN_CHARACTERS = 16
 """The shortest text that can be trained on."""
-
-STANDARD_INPUT = "-"
-DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"
 
 
 class Vocabulary:
     """The characters that a model knows; a character's number is its place in ``characters``.
 
+    The characters of a byte model are U+0000 to U+00FF, one for each byte.
+
     Args:
         characters: Each character once.
+        config: How text becomes such characters.
 
     Raises:
-        InputError: No character, or one that occurs twice.
+        InputError: No character, one that occurs twice, or a configuration that they do not fit.
     """
 
-    def __init__(self, characters: str) -> None:
+    def __init__(self, characters: str, config: TextConfig = VERBATIM) -> None:
         if not characters or len(set(characters)) != len(characters):
             raise InputError("a vocabulary needs at least one character, and each just once")
         self.characters = characters
+        self.config = config
         self._known = frozenset(characters)
+        if self.config.unit == "byte" and characters != BYTES:
+            raise InputError("the vocabulary of a byte model is the 256 bytes in order")
+        if self.config.end and self.config.end not in self._known:
+            raise InputError("the vocabulary of a model of records needs the line feed")
         self._codes = _code_points(characters)
-        self._order = np.argsort(self._codes)
-        self._sorted = self._codes[self._order]
+        # One place more than the largest code point stands for all that lie beyond it.
+        self._table = np.zeros(int(self._codes.max()) + 2, np.min_scalar_type(len(characters) - 1))
+        self._table[self._codes] = np.arange(len(characters))
 
     @classmethod
-    def of(cls, text: str) -> Vocabulary:
+    def of(cls, text: str, config: TextConfig = VERBATIM) -> Vocabulary:
         """The vocabulary of a text, in the order of the code points."""
-        return cls("".join(sorted(set(text))))
+        return cls("".join(sorted(set(text))), config)
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -53,7 +67,11 @@ class Vocabulary:
         return character in self._known
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and self.characters == other.characters
+        return (
+            isinstance(other, Vocabulary)
+            and self.characters == other.characters
+            and self.config == other.config
+        )
 
     def __hash__(self) -> int:
         return hash(self.characters)
@@ -64,7 +82,7 @@ class Vocabulary:
 
     def extended_by(self, text: str) -> Vocabulary:
         """This vocabulary, with the unknown characters of ``text`` added at its end."""
-        return Vocabulary(self.characters + "".join(sorted(self.unknown_in(text))))
+        return Vocabulary(self.characters + "".join(sorted(self.unknown_in(text))), self.config)
 
     def encode(self, text: str) -> NDArray[Any]:
         """The characters' numbers, in the smallest unsigned type that holds them all.
@@ -72,17 +90,31 @@ class Vocabulary:
         Raises:
             UnknownCharacterError: A character is not in the vocabulary.
         """
-        codes = _code_points(text)
-        places = np.searchsorted(self._sorted, codes)
-        places[places == len(self)] = 0
-        if not np.array_equal(self._sorted[places], codes):
+        ids = self._encode(text)
+        if not np.array_equal(self._codes[ids], _code_points(text)):
             raise UnknownCharacterError(self.unknown_in(text))
-        return self._order.astype(np.min_scalar_type(len(self) - 1))[places]
+        return ids
+
+    def _encode(self, text: str) -> NDArray[Any]:
+        """Like :meth:`encode`, with any number for an unknown character."""
+        ids: NDArray[Any] = self._table.take(_code_points(text), mode="clip")
+        return ids
 
     def decode(self, ids: NDArray[Any] | Sequence[int]) -> str:
         """The text that :meth:`encode` made ``ids`` of."""
         codes = self._codes[np.asarray(ids, dtype=np.intp)]
         return codes.astype("<u4").tobytes().decode("utf-32-le")
+
+    def symbols(self, raw: str | bytes) -> str:
+        """What somebody typed, in characters of the model's kind, whether it knows them or not.
+
+        Raises:
+            UnicodeError: A model of text was given what is not UTF-8.
+        """
+        # What cannot be a part of UTF-8 is a byte of its own, as in the arguments of a command.
+        data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
+        text = data.decode(self.config.encoding)
+        return unicodedata.normalize("NFC", text) if self.config.normalize == "nfc" else text
 
     def closest(self, character: str) -> str:
         """The known character that stands in best for an unknown one.
@@ -109,10 +141,11 @@ class Corpus:
     """An encoded text.
 
     Attributes:
-        ids: The characters' numbers.
+        ids: The characters' numbers, in memory or in a file that is mapped into it.
         vocabulary: What the numbers mean.
         sources: Where the text came from: paths, ``-``, or a description.
-        sha256: Hash of the text as UTF-8, which tells whether a resumed run has the same text.
+        sha256: Hash of the text in its encoding (UTF-8, or the bytes themselves), which tells
+            whether a resumed run has the same text.
         notices: What was done to the text on reading it, in words.
     """
 
@@ -128,29 +161,25 @@ class Corpus:
         text: str,
         *,
         sources: Sequence[str] = ("text",),
+        config: TextConfig = VERBATIM,
         vocabulary: Vocabulary | None = None,
-        notices: Sequence[str] = (),
     ) -> Corpus:
-        """Encode a text with ``vocabulary``, or with its own.
+        """Encode a text that is in memory, with ``vocabulary`` or with its own.
+
+        Args:
+            config: What the text is (it is taken as it stands); a given vocabulary has its own.
 
         Raises:
             InputError: There are fewer than ``MIN_CHARACTERS`` characters.
             UnknownCharacterError: The given vocabulary lacks a character.
         """
-        if len(text) < MIN_CHARACTERS:
-            count = "no text" if not text else f"only {len(text)} characters"
-            raise InputError(
-                f"{', '.join(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
-                "and some 100,000 for readable results"
-            )
-        vocabulary = vocabulary or Vocabulary.of(text)
-        return cls(
-            vocabulary.encode(text),
-            vocabulary,
-            tuple(sources),
-            hashlib.sha256(text.encode()).hexdigest(),
-            tuple(notices),
-        )
+        config = vocabulary.config if vocabulary else config
+        if config.end:  # as Reader.pieces does
+            text = config.end + text + config.end * (not text.endswith(config.end))
+        scan = Scan.of([text], config.encoding)
+        scan.require_enough(sources)
+        vocabulary = _vocabulary(scan, config, vocabulary)
+        return cls(vocabulary.encode(text), vocabulary, tuple(sources), scan.sha256)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -163,86 +192,149 @@ class Corpus:
         return self.ids[: len(self) - tail], self.ids[len(self) - tail :]
 
 
+class Scan:
+    """What a first look at a text finds.
+
+    Attributes:
+        length: Number of characters.
+        sha256: Hash of the encoded text, in hexadecimal digits.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self.length = 0
+        self._seen = np.zeros(MAX_VOCABULARY, np.bool_)
+        self._hash = hashlib.sha256()
+        self._encoding = encoding
+
+    @classmethod
+    def of(cls, pieces: Iterable[str], encoding: str) -> Scan:
+        scan = cls(encoding)
+        for piece in pieces:
+            scan.length += len(piece)
+            codes = _code_points(piece)
+            if not scan._seen.take(codes, mode="clip").all():  # faster than to write each one
+                scan._seen[codes] = True
+            scan._hash.update(piece.encode(encoding))
+        return scan
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def characters(self) -> str:
+        """The different characters, in the order of the code points."""
+        return "".join(map(chr, np.flatnonzero(self._seen)))
+
+    def require_enough(self, sources: Sequence[str]) -> None:
+        """Raise an InputError if the text is too short to learn from."""
+        if self.length < MIN_CHARACTERS:
+            count = f"only {self.length} characters" if self.length else "no text"
+            raise InputError(
+                f"{', '.join(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
+                "and some 100,000 for readable results"
+            )
+
+
 def load_corpus(
     paths: Sequence[str | Path] = (),
     *,
+    config: TextConfig | None = None,
     vocabulary: Vocabulary | None = None,
     extend_vocabulary: bool = False,
+    cache_folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> Corpus:
-    """Read UTF-8 files, one after the other, as one text.
+    """Read files, one after the other, as one text.
+
+    The text is gone through twice, piece by piece: to see what is in it, and to encode it. The
+    numbers of a text of more than ``IN_MEMORY`` bytes are kept in a file, which is mapped into
+    memory and found again by the next run on the same text.
 
     Args:
         paths: Files; ``-`` is standard input; none at all is the embedded default corpus.
+        config: How to read them; a given vocabulary has its own way.
         vocabulary: Characters of an existing model, instead of the text's own.
         extend_vocabulary: Add to ``vocabulary`` what the text has beyond it.
+        cache_folder: Where to keep numbers; by default the user's cache folder.
+        progress: Called for each piece.
 
     Raises:
-        InputError: A file is missing, a directory, not UTF-8, or the text too short.
+        InputError: A file is missing, a directory, not UTF-8, changing, or the text too short.
         UnknownCharacterError: The vocabulary lacks characters of the text.
+        CacheError: The numbers of a large text cannot be kept.
     """
-    if paths:
-        sources = [str(path) for path in paths]
-        raw = [_read(source) for source in sources]
-        text = "".join(_decode(data, source) for data, source in zip(raw, sources, strict=True))
-    else:
-        sources = [DEFAULT_SOURCE]
-        text = default_text()
-    notices = []
-    if "\r\n" in text:
-        text = text.replace("\r\n", "\n")
-        notices.append("Windows line ends (CR LF) were read as LF")
-    if vocabulary is not None and extend_vocabulary:
-        vocabulary = vocabulary.extended_by(text)
-    return Corpus.from_text(text, sources=sources, vocabulary=vocabulary, notices=notices)
+    config = vocabulary.config if vocabulary else config or TextConfig()
+    with ExitStack() as stack:
+        reader = Reader(list(map(str, paths)), config, stack, passes=2, progress=progress)
+        scan = Scan.of(reader.pieces(), config.encoding)
+        scan.require_enough(reader.names)
+        vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
+        parts = _encoded(reader, scan, vocabulary)
+        if reader.size <= IN_MEMORY:
+            ids = np.concatenate(list(parts))
+        else:
+            ids = _kept(cache_folder or cache.default_folder(), parts, scan, vocabulary)
+    return Corpus(ids, vocabulary, reader.names, scan.sha256, tuple(reader.notices))
 
 
-def default_text() -> str:
-    """The Python language reference that CPython carries for ``help()``; it varies by version.
+def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
+    """The different records of a file, each without its end.
 
     Raises:
-        InputError: This Python comes without it.
+        InputError: The file is missing, a directory, or not UTF-8.
     """
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
-        raise InputError(
-            "this Python lacks the default corpus (pydoc_data.topics); name a text file to train on"
-        ) from None
-    return "\n".join(topics[name].strip() + "\n" for name in sorted(topics))
+    found: set[str] = set()
+    rest = ""
+    with ExitStack() as stack:
+        for piece in Reader([str(path)], config, stack).pieces():
+            *whole, rest = (rest + piece).split(config.end)
+            found.update(whole)
+    return frozenset(found)
 
 
-def _read(source: str) -> bytes:
-    if source == STANDARD_INPUT:
-        if sys.stdin is None:
-            raise InputError("standard input is closed; name a text file")
-        return sys.stdin.buffer.read()
-    try:
-        return Path(source).read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{source}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{source}: is a directory; name the text files in it") from None
-    except (OSError, ValueError) as error:
-        reason = "is a directory" if Path(source).is_dir() else _reason(error)
-        raise InputError(f"{source}: cannot be read: {reason}") from None
+def _vocabulary(
+    scan: Scan, config: TextConfig, known: Vocabulary | None, *, extend: bool = False
+) -> Vocabulary:
+    if config.unit == "byte":
+        return Vocabulary(BYTES, config)
+    characters = scan.characters()
+    if known is None:
+        return Vocabulary(characters, config)
+    if extend:
+        return known.extended_by(characters)
+    if unknown := known.unknown_in(characters):
+        raise UnknownCharacterError(unknown)
+    return known
 
 
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+def _encoded(reader: Reader, scan: Scan, vocabulary: Vocabulary) -> Iterator[NDArray[Any]]:
+    """The text's numbers, piece by piece.
+
+    Raises:
+        InputError: It is not the text that was scanned.
+    """
+    digest = hashlib.sha256()
+    for piece in reader.pieces():
+        digest.update(piece.encode(vocabulary.config.encoding))
+        yield vocabulary._encode(piece)
+    if digest.hexdigest() != scan.sha256:
+        raise InputError(f"{', '.join(reader.names)}: changed while being read; try again")
 
 
-def _decode(data: bytes, source: str) -> str:
-    name = "standard input" if source == STANDARD_INPUT else source
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{name}: is UTF-16, not UTF-8; convert it (iconv -f utf-16 -t utf-8)")
-    try:
-        return data.decode("utf-8-sig")  # a byte order mark is not part of the text
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"{name}: not UTF-8 at byte {error.start} (line {line}): 0x{data[error.start]:02x}; "
-            "convert it first (for instance iconv -f latin1 -t utf-8)"
-        ) from None
+def _kept(
+    folder: Path, parts: Iterable[NDArray[Any]], scan: Scan, vocabulary: Vocabulary
+) -> NDArray[Any]:
+    """The numbers from a file in ``folder``, which is made if it is not there."""
+    contents = f"{scan.sha256} {vocabulary.characters}"
+    key = hashlib.sha256(contents.encode()).hexdigest()
+    dtype = vocabulary.encode(vocabulary.characters[0]).dtype
+    ids = cache.stored(folder, key, dtype, scan.length)
+    if ids is None:
+        cache.store(folder, key, parts)
+        ids = cache.stored(folder, key, dtype, scan.length)
+    if ids is None:
+        raise CacheError(f"{folder}: the encoded corpus was taken away at once; start again")
+    return ids
 
 
 def _code_points(text: str) -> NDArray[Any]:
@@ -252,6 +344,8 @@ def _code_points(text: str) -> NDArray[Any]:
         InputError: A lone surrogate, which no UTF-8 text can hold.
     """
     try:
+        if text.isascii():
+            return np.frombuffer(text.encode(), "u1")
         return np.frombuffer(text.encode("utf-32-le"), "<u4")
     except UnicodeEncodeError as error:
         wrong = describe_character(text[error.start])

@@ -15,17 +15,10 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from charrnn.batches import (
-    Segments,
-    Streams,
-    default_epochs,
-    default_eval_every,
-    fit_sizes,
-)
+from charrnn.batches import Chunk, default_epochs, default_eval_every
 from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
@@ -35,6 +28,7 @@ from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.optim import Optimizer, clip_, learning_rate
 from charrnn.parallel import Shards, default_shards, single_threaded_blas
+from charrnn.plan import divide
 from charrnn.text import Corpus
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "threads")
@@ -134,6 +128,8 @@ class Training:
             raise InputError("this checkpoint holds a finished model only, without training state")
         if corpus.sha256 != checkpoint.corpus.sha256:
             raise InputError("the corpus is not the one that this run was trained on")
+        if corpus.vocabulary != checkpoint.model.vocabulary:
+            raise InputError("the corpus is not in the vocabulary of this run")
         config = config or checkpoint.training
         for name in FIXED:
             if (old := getattr(checkpoint.training, name)) != getattr(config, name):
@@ -163,35 +159,36 @@ class Training:
 
     def _set_up(self, corpus: Corpus, model: CharacterModel, config: TrainingConfig) -> None:
         """All that follows from the corpus and the configuration."""
-        train, validation = corpus.split(config.val_fraction)
-        batch_size, seq_length = fit_sizes(len(train), config.batch_size, config.seq_length)
+        plan = divide(corpus, config)
         self.notices = [
-            f"{name} {asked} does not fit {len(train):,} characters of training text; using {used}"
+            f"{name} {asked} does not fit {plan.extent}; using {used}"
             for name, asked, used in (
-                ("batch size", config.batch_size, batch_size),
-                ("sequence length", config.seq_length, seq_length),
+                ("batch size", config.batch_size, plan.batch_size),
+                ("sequence length", config.seq_length, plan.seq_length),
             )
             if used != asked
         ]
-        if config.val_fraction and not len(validation):
+        if config.val_fraction and plan.validation is None:
             self.notices.append("the text is too short to keep a part of it for validation")
-        self._streams = Streams(train, batch_size, seq_length)
-        self._segments = Segments.of(validation) if len(validation) else None
-        self.steps_per_epoch = len(self._streams)
+        self._chunks, self._validation = plan.training, plan.validation
+        self.steps_per_epoch = len(self._chunks)
         # Reading forwards only takes a third of the arithmetic.
-        eval_cost = len(validation) / 3 / (batch_size * seq_length)
+        validated = plan.validation.characters if plan.validation else 0
+        eval_cost = validated / 3 / (self._chunks.characters / self.steps_per_epoch)
         self.config = replace(
             config,
-            batch_size=batch_size,
-            seq_length=seq_length,
+            batch_size=plan.batch_size,
+            seq_length=plan.seq_length,
             epochs=config.epochs or default_epochs(self.steps_per_epoch),
             eval_every=config.eval_every or default_eval_every(self.steps_per_epoch, eval_cost),
-            threads=min(config.threads or default_shards(batch_size), batch_size),
+            threads=min(config.threads or default_shards(plan.batch_size), plan.batch_size),
         )
         self.total_steps = self.steps_per_epoch * self.config.epochs
         self.network = model.network
         self.corpus = corpus
-        self.corpus_info = CorpusInfo(corpus.sources, len(corpus), len(train), corpus.sha256)
+        self.corpus_info = CorpusInfo(
+            corpus.sources, len(corpus), plan.train_characters, corpus.sha256
+        )
         self._shards = Shards(self.config.threads)
 
     def _connect(self, optimizer: Optimizer) -> None:
@@ -225,12 +222,12 @@ class Training:
     @property
     def total_characters(self) -> int:
         """Characters read in the whole run."""
-        return self._streams.characters * self.config.epochs
+        return self._chunks.characters * self.config.epochs
 
     @property
     def characters_read(self) -> int:
         """Characters read so far; a stream's chunks differ in length by one at most."""
-        return round(self._streams.characters * self.step / self.steps_per_epoch)
+        return round(self._chunks.characters * self.step / self.steps_per_epoch)
 
     @property
     def stopped_early(self) -> bool:
@@ -250,9 +247,9 @@ class Training:
     def _evaluate(self) -> Evaluation | Recovery:
         progress = self._progress
         loss = None
-        if self._segments is not None:
+        if self._validation is not None:
             with single_threaded_blas():
-                loss = evaluate(self.network, self._params, self._segments, self._shards)
+                loss = evaluate(self.network, self._params, self._validation, self._shards)
         if not (self._weights_are_finite() and math.isfinite(loss or 0)):
             return self._recover()
         evaluation = Evaluation(
@@ -280,13 +277,13 @@ class Training:
     def _step(self) -> Step | Recovery:
         started = time.perf_counter()
         before = self._snapshot() if self.step % SNAPSHOT_STEPS == 0 else None
-        inputs, targets = self._streams.chunk(self.step % self.steps_per_epoch)
-        if self.step % self.steps_per_epoch == 0:
-            self._progress.state[...] = 0  # a new epoch reads the text from its beginning
+        chunk = self._chunks.chunk(self.step)
+        if chunk.fresh.any():  # as at the beginning of an epoch
+            self._progress.state[..., chunk.fresh] = 0
 
         # What overflows shows as a loss or a gradient that is not finite, just below.
         with single_threaded_blas(), np.errstate(all="ignore"):
-            loss = self._forward_backward(inputs, targets)
+            loss = self._forward_backward(chunk)
             gradient = self._gradients[0]
             norm = clip_(gradient.flat, self.config.clip, self.config.clip_mode)
             if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -295,16 +292,16 @@ class Training:
             rate = self._rate(self.step)
             self._optimizer.step(self._params, gradient, rate, self._shards)
 
-        progress = self._progress
+        progress, characters = self._progress, chunk.characters
         progress.step += 1
         progress.loss_sum += loss
-        progress.loss_count += targets.size
+        progress.loss_count += characters
         progress.seconds += time.perf_counter() - started
-        return Step(progress.step, loss / targets.size, rate, norm, targets.size)
+        return Step(progress.step, loss / characters, rate, norm, characters)
 
-    def _forward_backward(self, inputs: Any, targets: Any) -> float:
+    def _forward_backward(self, chunk: Chunk) -> float:
         """Summed loss of a chunk; leaves the gradient of its mean in ``self._gradients[0]``."""
-        state = self._progress.state
+        state, characters = self._progress.state, chunk.characters
 
         def work(index: int, columns: slice, workspace: Workspace) -> float:
             gradients = self._gradients[index]
@@ -312,16 +309,17 @@ class Training:
             loss, state[..., columns] = self.network.loss_and_gradients(
                 self._params,
                 gradients,
-                inputs[:, columns],
-                targets[:, columns],
+                chunk.inputs[:, columns],
+                chunk.targets[:, columns],
                 state[..., columns],
                 workspace,
-                scale=1 / targets.size,
+                scale=1 / characters,
+                counted=None if chunk.counted is None else chunk.counted[:, columns],
                 rng=self._rngs[index],
             )
             return loss
 
-        loss = sum(self._shards.map(work, targets.shape[1]))
+        loss = sum(self._shards.map(work, self._chunks.columns))
         for other in self._gradients[1:]:
             self._gradients[0].flat += other.flat
         return loss

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "charrnn"
 FLOORS = (
     {"errors", "config", "version"},
     {"nn", "optim", "parallel"},
-    {"text", "batches"},
+    {"reading", "cache", "text", "batches", "records", "plan"},
     {"models"},
     {
         "npz",

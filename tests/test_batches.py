@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +14,8 @@ from hypothesis import strategies as st
 
 from charrnn.batches import (
     MIN_CHUNKS,
+    Chunk,
+    Chunks,
     Segments,
     Streams,
     default_epochs,
@@ -33,16 +40,22 @@ def test_streams(length: int, batch_size: int, seq_length: int) -> None:
     ids = np.arange(length)  # so that a number is its own place
     streams = Streams(ids, batch_size, seq_length)
     chunks = [streams.chunk(index) for index in range(len(streams))]
-    lengths = [len(inputs) for inputs, _ in chunks]
+    lengths = [len(chunk.inputs) for chunk in chunks]
     assert max(lengths) <= seq_length
     assert max(lengths) - min(lengths) <= 1
-    for inputs, targets in chunks:
-        assert inputs.shape == targets.shape == (len(inputs), batch_size)
-        assert inputs.flags.c_contiguous
-        np.testing.assert_array_equal(targets, inputs + 1)
+    for index, chunk in enumerate(chunks):
+        assert chunk.inputs.shape == chunk.targets.shape == (len(chunk.inputs), batch_size)
+        assert chunk.inputs.flags.c_contiguous
+        assert chunk.counted is None
+        assert chunk.characters == chunk.inputs.size
+        assert chunk.fresh.shape == (batch_size,)
+        assert (chunk.fresh == (index == 0)).all()
+        np.testing.assert_array_equal(chunk.targets, chunk.inputs + 1)
+    again = streams.chunk(len(streams))
+    np.testing.assert_array_equal(again.inputs, chunks[0].inputs)
 
     per_stream = (length - 1) // batch_size
-    read = np.concatenate([inputs for inputs, _ in chunks])
+    read = np.concatenate([chunk.inputs for chunk in chunks])
     assert read.shape == (per_stream, batch_size)
     np.testing.assert_array_equal(np.diff(read, axis=0), 1)  # no step is left out between chunks
     np.testing.assert_array_equal(np.sort(read.ravel()), np.arange(batch_size * per_stream))
@@ -84,26 +97,68 @@ def test_defaults() -> None:
 @given(LENGTHS, st.integers(1, 12), st.integers(1, 9))
 def test_segments_count_each_prediction_once(length: int, overlap: int, most: int) -> None:
     """The counted predictions are those of the text, each once, in segments that are read in order."""
-    segments = Segments.of(np.arange(length), overlap=overlap, most=most)
-    np.testing.assert_array_equal(segments.targets, segments.inputs + 1)
-    counted = segments.inputs[segments.counted]
+    segments = Segments(np.arange(length), overlap=overlap, most=most, steps=7)
+    whole = _whole(segments)
+    np.testing.assert_array_equal(whole.targets, whole.inputs + 1)
+    assert whole.counted is not None
+    counted = whole.inputs[whole.counted]
     np.testing.assert_array_equal(np.sort(counted), np.arange(length - 1))
-    steps, count = segments.inputs.shape
-    assert count == max(1, min(most, (length - 1) // (8 * overlap)))
-    assert not segments.counted[: segments.overlap].any()
+    assert segments.characters == whole.characters == length - 1
+    steps, count = whole.inputs.shape
+    assert count == segments.columns == max(1, min(most, (length - 1) // (8 * overlap)))
+    assert not whole.counted[: segments.overlap].any()
     for column in range(count):
-        rows = np.flatnonzero(segments.counted[:, column])
+        rows = np.flatnonzero(whole.counted[:, column])
         if rows.size:  # a text may end before its last segment
             start = segments.overlap if column == 0 else 0
-            np.testing.assert_array_equal(np.diff(segments.inputs[start : rows[-1] + 1, column]), 1)
+            np.testing.assert_array_equal(np.diff(whole.inputs[start : rows[-1] + 1, column]), 1)
     if count == 1:
         assert segments.overlap == 0
         assert steps == length - 1
 
 
+@given(LENGTHS, st.integers(1, 12), st.integers(1, 9))
+def test_where_segments_start(length: int, overlap: int, most: int) -> None:
+    """All from nothing; the first one again where its own text begins."""
+    segments = Segments(np.arange(length), overlap=overlap, most=most, steps=5)
+    step = 0
+    for index in range(len(segments)):
+        chunk = segments.chunk(index)
+        assert 0 < len(chunk.inputs) <= 5
+        expected = np.full(segments.columns, step == 0)
+        expected[0] |= step == segments.overlap
+        np.testing.assert_array_equal(chunk.fresh, expected)
+        step += len(chunk.inputs)
+
+
+def _whole(chunks: Chunks) -> Chunk:
+    """All chunks as one."""
+    parts = [chunks.chunk(index) for index in range(len(chunks))]
+    return Chunk(
+        np.concatenate([part.inputs for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+        parts[0].fresh,
+        np.concatenate([part.counted for part in parts if part.counted is not None]),
+    )
+
+
 def test_a_short_text_stays_in_one_piece() -> None:
-    assert Segments.of(np.arange(3000)).inputs.shape == (2999, 1)
-    assert Segments.of(np.arange(6401)).inputs.shape == (400 + 3200, 2)
+    assert _whole(Segments(np.arange(3000))).inputs.shape == (2999, 1)
+    assert _whole(Segments(np.arange(6401))).inputs.shape == (400 + 3200, 2)
+
+
+@pytest.mark.parametrize("kind", [partial(Streams, batch_size=50, seq_length=50), Segments])
+def test_only_a_chunk_is_read(kind: Callable[[Ids], Chunks]) -> None:
+    """A text that is larger than memory: a terabyte of zeros, of which no page exists."""
+    ids = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (1 << 40,), (0,))
+    tracemalloc.start()
+    chunks = kind(ids)
+    chunk = chunks.chunk(len(chunks) // 2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0 < chunk.inputs.size <= 64 * 100
+    assert chunks.characters >= len(ids) - 50
+    assert peak < 1 << 20
 
 
 def _random_model(cell: str) -> tuple[LanguageModel, Parameters]:
@@ -130,7 +185,7 @@ def test_evaluate_reads_from_left_to_right(cell: str) -> None:
     network, params = _random_model(cell)
     ids = np.random.default_rng(2).integers(9, size=251)  # more than two blocks of steps
     expected = _exact(network, params, ids)
-    found = evaluate(network, params, Segments.of(ids), Shards(1))
+    found = evaluate(network, params, Segments(ids), Shards(1))
     assert found == pytest.approx(expected, rel=1e-6)
 
 
@@ -140,8 +195,8 @@ def test_evaluate_in_segments(cell: str, shards: int) -> None:
     """Reading the parts side by side, on any number of threads, agrees with reading it all."""
     network, params = _random_model(cell)
     ids = np.random.default_rng(3).integers(9, size=1500)
-    segments = Segments.of(ids, overlap=40, most=5)
-    assert segments.inputs.shape[1] == 4
+    segments = Segments(ids, overlap=40, most=5)
+    assert segments.columns == 4
     found = evaluate(network, params, segments, Shards(shards))
     assert found == pytest.approx(_exact(network, params, ids), abs=1e-3)
 
@@ -150,10 +205,18 @@ def test_the_first_segment_starts_from_nothing() -> None:
     """Its overlap, which repeats the first character, leaves no trace in its score."""
     network, params = _random_model("lstm")
     ids = np.random.default_rng(4).integers(9, size=17)
-    segments = Segments.of(ids, overlap=1, most=2)
-    assert segments.inputs.shape == (9, 2)
-    first = Segments(
-        segments.inputs, segments.targets, segments.counted & (np.arange(2) == 0), segments.overlap
-    )
+
+    class First(Segments):
+        """The score of the first segment alone."""
+
+        characters = 8
+
+        def chunk(self, index: int) -> Chunk:
+            chunk = super().chunk(index)
+            assert chunk.counted is not None
+            return replace(chunk, counted=chunk.counted & (np.arange(2) == 0))
+
+    segments = First(ids, overlap=1, most=2)
+    assert _whole(segments).inputs.shape == (9, 2)
     expected = _exact(network, params, ids[:9])
-    assert evaluate(network, params, first, Shards(1)) == pytest.approx(expected, rel=1e-6)
+    assert evaluate(network, params, segments, Shards(1)) == pytest.approx(expected, rel=1e-6)

@@ -16,6 +16,7 @@ from samples import make_text
 import charrnn
 from charrnn.errors import CheckpointError, InputError
 from charrnn.npz import write_arrays
+from charrnn.text import VERBATIM
 from charrnn.training import Training
 
 
@@ -58,7 +59,7 @@ def test_numpy_opens_it(training: Training, path: Path) -> None:
     with np.load(path, allow_pickle=False) as arrays:
         for name, array in training.model().parameters.items():
             np.testing.assert_array_equal(arrays[f"model/{name}"], array)
-        assert json.loads(arrays["meta"].tobytes())["format"] == 1
+        assert json.loads(arrays["meta"].tobytes())["format"] == 2
 
 
 def test_same_run_same_bytes(training: Training, path: Path) -> None:
@@ -177,6 +178,8 @@ HARM: dict[str, Callable[[Arrays], None]] = {
     "surrogate": _meta(lambda m: m.update(vocabulary=m["vocabulary"][:-1] + "\ud800")),
     "huge layer": _meta(lambda m: m["model"].update(hidden_size=16384, num_layers=64)),
     "number beyond floats": _meta(lambda m: m["model"].update(dropout=10**400)),
+    "unknown normalisation": _meta(lambda m: m["text"].update(normalize="nfkd")),
+    "bytes that are not": _meta(lambda m: m["text"].update(unit="byte")),
     "unknown setting": _meta(lambda m: m["training"].update(x=1)),
     "history of a wrong type": _meta(lambda m: m.update(history=[1])),
     "corpus of a wrong type": _meta(lambda m: m.update(corpus=None)),
@@ -272,6 +275,8 @@ def test_wrong_types_everywhere(path: Path) -> None:
         for wrong in wrongs:
             if wrong is None and field[-1] in ("validation_loss", "best_loss", "progress"):
                 continue  # which None is no error for
+            if wrong is True and field[-1] == "records":
+                continue  # which is true or false
             meta = json.loads(arrays["meta"].tobytes())
             entry = meta
             for name in field[:-1]:
@@ -280,6 +285,25 @@ def test_wrong_types_everywhere(path: Path) -> None:
             text = np.frombuffer(json.dumps(meta).encode(), np.uint8)
             write_arrays(path, {**arrays, "meta": text})
             _assert_refused(path)
+
+
+def test_how_text_is_read(training: Training, path: Path) -> None:
+    """It is kept with the model; a file of before it was is one of text as it stood."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    meta = json.loads(arrays["meta"].tobytes())
+    meta["text"]["records"] = True
+    _meta(lambda m: m.update(text=meta["text"]))(arrays)
+    write_arrays(path, arrays)
+    loaded = charrnn.load_checkpoint(path).model.vocabulary
+    assert loaded.config == charrnn.TextConfig(normalize="none", records=True)
+    assert loaded != training.corpus.vocabulary
+    _meta(lambda m: m.pop("text"))(arrays)
+    write_arrays(path, arrays)
+    _assert_refused(path)
+    _meta(lambda m: m.update(format=1))(arrays)
+    write_arrays(path, arrays)
+    assert charrnn.load_checkpoint(path).model.vocabulary.config == VERBATIM
 
 
 def test_doubled_member(path: Path) -> None:

@@ -29,6 +29,7 @@ class Golden:
 
     sha256: str
     cell: str
+    text_config: charrnn.TextConfig
     step: int
     validation_loss: float
     text: str
@@ -38,8 +39,18 @@ GOLDEN = {
     1: Golden(
         "7a4d4a1f3b4d801cd8c2b4d5d5d4f7f13358c8203a824caccfedac101c30455f",
         "gru",
+        charrnn.TextConfig(normalize="none"),
         300,
         0.08767284134118718,
+        "said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\n"
+        "The sun was low, the sea was calm,\nand nobody sai",
+    ),
+    2: Golden(
+        "62d968425cb601053cd6e293ad6a37f8cc82cece95e5a736c7122e1ea85cd63f",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.08635221425849464,
         "said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\n"
         "The sun was low, the sea was calm,\nand nobody sai",
     ),
@@ -61,6 +72,7 @@ def test_old_checkpoint_is_read(number: int) -> None:
     golden = GOLDEN[number]
     checkpoint = charrnn.load_checkpoint(GOLDEN_FOLDER / f"format-{number}.npz", with_progress=True)
     assert checkpoint.model.config.cell == golden.cell
+    assert checkpoint.model.vocabulary.config == golden.text_config
     assert checkpoint.validation_loss == golden.validation_loss
     assert min(entry.validation_loss or 9 for entry in checkpoint.history) == golden.validation_loss
     assert checkpoint.progress is not None

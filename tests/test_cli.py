@@ -189,6 +189,93 @@ def test_divergence(run: Run) -> None:
     assert np.isfinite(charrnn.load_checkpoint("d.npz").model.parameters.flat).all()
 
 
+def test_resume_keeps_the_order_of_the_vocabulary(run: Run, model: Path) -> None:
+    """Added characters stand at the end, where the text's own order would not have them."""
+    Path("new.txt").write_text("It was 'so' and more so than before.\n" * 20, encoding="utf-8")
+    options = ["new.txt", "--init-from", model, "--extend-vocab", "-q"]
+    options += ["--schedule", "constant", "--warmup", 0]
+    started = run("train", *options, "--epochs", 1).out.strip()
+    vocabulary = _meta(run, started)["vocabulary"]
+    assert vocabulary != "".join(sorted(vocabulary))
+    assert run("train", "--resume", started, "--epochs", 2, "-q").code == 0
+    whole = run("train", *options, "--epochs", 2).out.strip()
+    one, other = (charrnn.load_checkpoint(path, with_progress=True) for path in (started, whole))
+    assert one.progress is not None
+    assert other.progress is not None
+    np.testing.assert_array_equal(one.progress.weights, other.progress.weights)
+    assert one.model.vocabulary == other.model.vocabulary
+
+
+# ----------------------------------------------------------------------------------------- bytes
+
+
+@pytest.fixture
+def byte_model(run: Run) -> Path:
+    """A model of a file that no encoding fits."""
+    content = bytes(np.random.default_rng(0).integers(256, size=3000, dtype=np.uint8))
+    Path("noise.bin").write_bytes(content)
+    outcome = run("train", "noise.bin", "--bytes", *TINY, "-q")
+    assert outcome.code == 0, outcome.err
+    return Path(outcome.out.strip())
+
+
+def test_bytes(run: Run, byte_model: Path) -> None:
+    """Raw bytes come out, a prime's UTF-8 first, whatever the locale; inspect shows the kind."""
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [*CHARRNN, "sample", str(byte_model), "-n", "300", "--seed", "1", "--prime"]
+    done = subprocess.run([*command, "☃"], env=environment, capture_output=True, check=True)
+    assert done.stdout.startswith("☃".encode())
+    assert len(done.stdout) == 303
+    with pytest.raises(UnicodeDecodeError):
+        done.stdout.decode()
+    values = _meta(run, byte_model)
+    assert values["config"]["text"] == {"unit": "byte", "normalize": "none", "records": False}
+    assert values["vocabulary_size"] == 256
+    assert values["corpus"]["characters"] == 3000
+    tables = run("inspect", byte_model).out
+    assert "│ bytes" in tables
+    assert "nats/byte" in tables
+    assert "bits per byte" in tables
+
+
+@posix
+def test_byte_prime(run: Run, byte_model: Path) -> None:
+    """On a POSIX system a prime may be any bytes but NUL."""
+    assert run("inspect", byte_model).code == 0
+    command = [*map(os.fsencode, CHARRNN), b"sample", b"-q", b"-n", b"1", b"--prime", b"\xff\xfe"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout[:-1] == b"\xff\xfe"
+
+
+def test_bytes_are_kept(run: Run, byte_model: Path, model: Path) -> None:
+    """Going on and starting from a model keep its kind; another one is refused by name."""
+    resumed = run("train", "--resume", byte_model, "--bytes", "--epochs", 2)
+    assert resumed.code == 0
+    assert "bits/byte)" in resumed.err
+    assert "char" not in resumed.err.replace("charrnn", "")
+    started = run("train", "corpus.txt", "--init-from", byte_model, *TINY[2:], "-q").out.strip()
+    assert _meta(run, started)["config"]["text"]["unit"] == "byte"
+    assert _meta(run, started)["vocabulary_size"] == 256
+    for option in ("--resume", "--init-from"):
+        outcome = run("train", "corpus.txt", option, model, "--bytes")
+        assert (outcome.code, outcome.out) == (2, "")
+        assert f"characters (NFC), not of bytes, and stays so with {option}" in outcome.err
+
+
+def test_normalize(run: Run) -> None:
+    """Composed by default, told, and the same for a prime; --normalize none leaves all as it is."""
+    Path("nfd.txt").write_text("e\u0301te\u0301 et hiver\n" * 30, encoding="utf-8")
+    outcome = run("train", "nfd.txt", *TINY)
+    assert "notice: characters were composed" in outcome.err
+    path = outcome.out.strip()
+    assert "é" in _meta(run, path)["vocabulary"]
+    assert run("sample", path, "--prime", "e\u0301t", "-n", 1).out[:-1] == "ét"
+    assert "characters (NFC)" in run("inspect", path).out
+    path = run("train", "nfd.txt", *TINY, "--normalize", "none", "-q").out.strip()
+    assert "\u0301" in _meta(run, path)["vocabulary"]
+    assert run("sample", path, "--prime", "e\u0301t", "-n", 1).out[:-1] == "e\u0301t"
+    assert run("train", "--resume", path, "--epochs", 2, "-q").code == 0
+
+
 # ---------------------------------------------------------------------------------------- sample
 
 
@@ -340,6 +427,9 @@ BAD: list[tuple[int, str, tuple[object, ...]]] = [
     (2, "cell must be one of", ("train", "corpus.txt", "--cell", "transformer")),
     (2, "learning-rate must be above 0", ("train", "corpus.txt", "--learning-rate", 0)),
     (2, "learning-rate must be", ("train", "corpus.txt", "--learning-rate", "nan")),
+    (2, "normalize must be one of nfc, none", ("train", "corpus.txt", "--normalize", "nfkd")),
+    (2, "leave it out with --bytes", ("train", "corpus.txt", "--bytes", "--normalize", "nfc")),
+    (2, "learn its bytes as they are with --bytes", ("train", "latin1.txt")),
     (2, "seed must be", ("train", "corpus.txt", "--seed", -1)),
     (2, "--sample-every", ("train", "corpus.txt", "--sample-every", -1)),
     (2, "exists already", ("train", "corpus.txt", "-o", "taken.npz")),

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import sys
+import threading
+import unicodedata
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from charrnn.config import TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
-from charrnn.text import DEFAULT_SOURCE, MIN_CHARACTERS, Corpus, Vocabulary, load_corpus
+from charrnn.reading import DEFAULT_SOURCE
+from charrnn.text import (
+    BYTES,
+    MIN_CHARACTERS,
+    VERBATIM,
+    Corpus,
+    Scan,
+    Vocabulary,
+    load_corpus,
+)
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 LINE = "The quick brown fox jumps over the lazy dog.\n"
@@ -172,6 +187,60 @@ def test_a_text_in_parts_is_the_same(text: str, data: st.DataObject) -> None:
     assert corpus.sha256 == Corpus.from_text(text).sha256
 
 
+# ------------------------------------------------------------------------------------------- bytes
+
+BYTE_CONFIG = TextConfig(unit="byte")
+
+
+def test_byte_vocabulary() -> None:
+    """All 256 bytes in order, whatever a text has of them; what is typed becomes UTF-8."""
+    vocabulary = Vocabulary(BYTES, BYTE_CONFIG)
+    assert vocabulary.symbols("é\n").encode("latin-1") == b"\xc3\xa9\n"
+    assert vocabulary.symbols(b"\xff\x00") == "\xff\0"
+    assert vocabulary.encode("\xff\0").tolist() == [255, 0]
+    assert vocabulary.encode(BYTES).dtype == np.uint8
+    with pytest.raises(InputError, match="256 bytes"):
+        Vocabulary("ab", BYTE_CONFIG)
+    with pytest.raises(UnknownCharacterError):
+        vocabulary.encode("Ā")
+
+
+@given(st.binary(min_size=MIN_CHARACTERS, max_size=200), st.integers(1, 50))
+def test_byte_corpus(content: bytes, block: int) -> None:
+    """Any file is learnt byte by byte as it is: no mark, line end or encoding is touched."""
+    with TemporaryDirectory() as folder, mock.patch("charrnn.reading.BLOCK", block):
+        corpus = load_corpus([_file(Path(folder), content)], config=BYTE_CONFIG)
+    assert corpus.ids.tobytes() == content
+    assert corpus.sha256 == hashlib.sha256(content).hexdigest()
+    assert corpus.vocabulary == Vocabulary(BYTES, BYTE_CONFIG)
+    assert corpus.notices == ()
+
+
+# ----------------------------------------------------------------------------------- normalisation
+
+COMBINING = st.text(st.sampled_from("eéo\u0301\u0308\u0327\u1100\u1161\u11a8\uac00\r\n \u212b한"))
+
+
+@given(COMBINING, st.integers(1, 20), st.sampled_from(["nfc", "none"]))
+def test_pieces_are_the_whole(text: str, block: int, normalize: str) -> None:
+    """Wherever the blocks end, the text is that of the file read at once."""
+    text = "0123456789abcdef" + text
+    expected = text.replace("\r\n", "\n")
+    composed = unicodedata.normalize("NFC", expected)
+    with TemporaryDirectory() as folder, mock.patch("charrnn.reading.BLOCK", block):
+        path = _file(Path(folder), b"\xef\xbb\xbf" + text.encode())
+        corpus = load_corpus([path], config=TextConfig(normalize=normalize))
+    assert _text(corpus) == (composed if normalize == "nfc" else expected)
+    told = [notice for notice in corpus.notices if "NFC" in notice]
+    assert len(told) == (normalize == "nfc" and composed != expected)
+
+
+def test_normalisation_of_what_is_typed() -> None:
+    """A prime is composed like the text, or left as it is like the text."""
+    assert Vocabulary("é", TextConfig()).symbols("e\u0301") == "é"
+    assert Vocabulary("é", VERBATIM).symbols("e\u0301") == "e\u0301"
+
+
 # ------------------------------------------------------------------------------------------- files
 
 
@@ -246,6 +315,44 @@ def test_too_short(tmp_path: Path) -> None:
     shortest = "é" * MIN_CHARACTERS
     assert "only 15 characters" in _refusal(_file(tmp_path, shortest[1:].encode()))
     assert _text(load_corpus([_file(tmp_path, shortest.encode())])) == shortest
+
+
+@pytest.mark.parametrize("block", [1, 7, 1 << 20])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_place_of_what_is_not_utf8(mark: bytes, block: int, tmp_path: Path) -> None:
+    """Byte and line are those of the file, however it is read and whatever comes before."""
+    path = _file(tmp_path, mark + "é\nö\r\nsome é \n".encode() + b"and \xc3 alone\n" * 3)
+    with mock.patch("charrnn.reading.BLOCK", block):
+        message = _refusal(path)
+    assert f"byte {len(mark) + 20} (line 4): 0xc3" in message
+
+
+def test_changed_while_being_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is written to between the passes is refused, with new characters or without."""
+    path = _file(tmp_path, LINE.encode())
+    intact = Scan.of
+
+    for more in ("☃", LINE):
+
+        def scan_and_write(pieces: Any, encoding: str, more: str = more) -> Scan:
+            scan = intact(pieces, encoding)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(more)
+            return scan
+
+        monkeypatch.setattr(Scan, "of", scan_and_write)
+        assert "changed while being read" in _refusal(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_named_pipe(tmp_path: Path) -> None:
+    """What can be read only once is kept for the second pass."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=(LINE * 3,))
+    writer.start()
+    assert _text(load_corpus([path])) == LINE * 3
+    writer.join()
 
 
 def test_no_file(tmp_path: Path) -> None:

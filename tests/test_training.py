@@ -118,7 +118,7 @@ def test_kept_weights_are_the_best() -> None:
     assert training.validation_loss == min(loss for loss in losses if loss is not None)
     _, tail = CORPUS.split(config.val_fraction)
     model = training.model()
-    again = evaluate(model.network, model.parameters, Segments.of(tail), Shards(2))
+    again = evaluate(model.network, model.parameters, Segments(tail), Shards(2))
     assert again == training.validation_loss
 
 

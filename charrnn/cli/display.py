@@ -6,6 +6,9 @@ import json
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,12 +21,36 @@ from tqdm import tqdm
 from charrnn.checkpoint import Evaluation
 from charrnn.cli.tables import duration
 from charrnn.evaluation import bits
-from charrnn.sampling import generate
-from charrnn.text import DEFAULT_SOURCE
+from charrnn.reading import DEFAULT_SOURCE, Progress
+from charrnn.sampling import generate, generate_records
 from charrnn.training import Recovery, Report, Step, Training
 
-SAMPLE_LENGTH = 160
+SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
+READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
+
+
+@contextmanager
+def reading_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """A bar for a corpus that takes a while to read, on a terminal."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    with tqdm(
+        desc="reading",
+        unit="B",
+        unit_scale=True,
+        delay=READING_SECONDS,
+        dynamic_ncols=True,
+        leave=False,
+        file=sys.stderr,
+    ) as bar:
+
+        def advance(count: int, total: int) -> None:
+            bar.total = total
+            bar.update(count)
+
+        yield advance
 
 
 class Display(Protocol):
@@ -69,6 +96,7 @@ class Lines(Silence):
 
     def __init__(self, training: Training, path: Path, sample_every: int) -> None:
         self.training, self.path, self.sample_every = training, path, sample_every
+        self.symbol = training.corpus.vocabulary.config.symbol
         self._evaluations = 0
         self._started = self._printed = time.monotonic()
         self._read_before = training.characters_read
@@ -102,14 +130,14 @@ class Lines(Silence):
         self._evaluations += 1
         if not self.sample_every or self._evaluations % self.sample_every:
             return ""
-        return "".join(
-            generate(
-                self.training.current_model(),
-                length=SAMPLE_LENGTH,
-                temperature=0.8,
-                rng=self.training.step,
-            )
-        )
+        model = self.training.current_model()
+        write = generate_records if model.vocabulary.config.records else generate
+        parts = write(model, length=SAMPLE_LENGTH, temperature=0.8, rng=self.training.step)
+        if write is generate_records:
+            text = "\n".join(islice(parts, SAMPLE_RECORDS))
+        else:
+            text = "".join(parts)
+        return _shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
 
     def _place(self) -> str:
         training = self.training
@@ -124,10 +152,10 @@ class Lines(Silence):
         elapsed = time.monotonic() - self._started
         rate = (training.characters_read - self._read_before) / max(elapsed, 1e-9)
         left = (training.total_characters - training.characters_read) / max(rate, 1e-9)
-        return f"{rate:,.0f} chars/s  {duration(left)} left"
+        return f"{rate:,.0f} {self.symbol}s/s  {duration(left)} left"
 
     def _evaluation_line(self, evaluation: Evaluation) -> str:
-        return f"{self._place()}  {_losses(evaluation)}  {self._pace()}"
+        return f"{self._place()}  {_losses(evaluation, self.symbol)}  {self._pace()}"
 
 
 class Bars(Lines):
@@ -152,7 +180,7 @@ class Bars(Lines):
         self._bar = tqdm(
             total=self.training.total_characters,
             initial=self.training.characters_read,
-            unit="char",
+            unit=self.symbol,
             unit_scale=True,
             dynamic_ncols=True,
             leave=False,
@@ -176,7 +204,7 @@ class Bars(Lines):
             self._remember(report)
             self.console.print(
                 Text(f"epoch {report.epoch:6.2f}  ", style="bold").append(
-                    _losses(report), style="not bold"
+                    _losses(report, self.symbol), style="not bold"
                 )
             )
             if text := self._sample_is_due():
@@ -199,7 +227,8 @@ class Bars(Lines):
 
     def _remember(self, evaluation: Evaluation) -> None:
         if evaluation.validation_loss is not None:
-            self._validation = f" · val {bits(evaluation.validation_loss):.3f} bits/char"
+            validation_bits = f"{bits(evaluation.validation_loss):.3f} bits/{self.symbol}"
+            self._validation = f" · val {validation_bits}"
 
 
 # ------------------------------------------------------------------------------------- in words
@@ -216,7 +245,7 @@ def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
         ("corpus", ", ".join(corpus.sources)),
         (
             "text",
-            f"{len(corpus):,} characters ({tail:,} of them for validation), "
+            f"{len(corpus):,} {corpus.vocabulary.config.unit}s ({tail:,} of them for validation), "
             f"{len(corpus.vocabulary)} different",
         ),
         (
@@ -227,7 +256,7 @@ def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
         (
             "training",
             f"{config.epochs} epochs of {training.steps_per_epoch:,} steps, "
-            f"{config.batch_size} × {config.seq_length} characters each; {config.optimizer}, "
+            f"{config.batch_size} × {config.seq_length} {corpus.vocabulary.config.unit}s each; {config.optimizer}, "
             f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
             f"{config.threads} thread{'s' if config.threads > 1 else ''}",
         ),
@@ -242,10 +271,18 @@ def _notices(training: Training) -> list[str]:
     return [*training.corpus.notices, *training.notices]
 
 
-def _losses(evaluation: Evaluation) -> str:
+def _losses(evaluation: Evaluation, symbol: str) -> str:
     words = f"train {evaluation.train_loss:.4f}"
     loss = evaluation.validation_loss
-    return words if loss is None else f"{words}  val {loss:.4f} ({bits(loss):.3f} bits/char)"
+    return words if loss is None else f"{words}  val {loss:.4f} ({bits(loss):.3f} bits/{symbol})"
+
+
+def _shown_bytes(text: str) -> str:
+    """Bytes as text, with nothing in it that a terminal could take for a command."""
+    text = text.encode("latin-1").decode(errors="replace")
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def _recovery_words(report: Recovery) -> str:
@@ -273,8 +310,9 @@ def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[st
             (entry for entry in training.history if entry.validation_loss is not None),
             key=lambda entry: entry.validation_loss or 0.0,
         )
+        symbol = training.corpus.vocabulary.config.symbol
         lines.append(
-            f"best validation loss {loss:.4f} nats/char ({bits(loss):.3f} bits/char), "
+            f"best validation loss {loss:.4f} nats/{symbol} ({bits(loss):.3f} bits/{symbol}), "
             f"after {best.epoch:.2f} epochs"
         )
     if interrupted:

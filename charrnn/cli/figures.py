@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-from typing import Any, Protocol
+from typing import Protocol
 
 from charrnn.cli.reading import Span
-from charrnn.cli.terminal import put
+from charrnn.cli.terminal import in_json, put, put_json
 
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 
@@ -15,7 +14,7 @@ ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 class Figures(Protocol):
     """Is shown what was read, a span after the other."""
 
-    def __init__(self, *, as_json: bool) -> None: ...
+    def __init__(self, encoding: str, *, as_json: bool) -> None: ...
     def add(self, span: Span) -> None: ...
     def close(self) -> None: ...
 
@@ -23,8 +22,8 @@ class Figures(Protocol):
 class Total:
     """One line for all that was read."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, encoding: str, *, as_json: bool) -> None:
+        self._encoding, self._as_json = encoding, as_json
         self._bits, self._characters = 0.0, 0
 
     def add(self, span: Span) -> None:
@@ -34,7 +33,7 @@ class Total:
     def close(self) -> None:
         mean = _mean(self._bits, self._characters)
         if self._as_json:
-            _put_json({"characters": self._characters, **_in_words(mean)})
+            put_json({"characters": self._characters, **_in_words(mean)})
         else:
             put(f"{mean:.4f}\t{_perplexity(mean):.4f}\n")
 
@@ -42,8 +41,8 @@ class Total:
 class Lines:
     """A line for each line: its figure, and itself."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, encoding: str, *, as_json: bool) -> None:
+        self._encoding, self._as_json = encoding, as_json
         self._begin()
 
     def _begin(self) -> None:
@@ -60,9 +59,15 @@ class Lines:
         line = "".join(self._text).removesuffix("\n")
         mean = _mean(self._bits, self._characters)
         if self._as_json:
-            _put_json({"line": line, "characters": self._characters, **_in_words(mean)})
+            put_json(
+                {
+                    "line": in_json(line, self._encoding),
+                    "characters": self._characters,
+                    **_in_words(mean),
+                }
+            )
         else:
-            put(f"{mean:.4f}\t{line}\n")
+            put(f"{mean:.4f}\t{line}\n", self._encoding)
         self._begin()
 
     def close(self) -> None:
@@ -73,15 +78,16 @@ class Lines:
 class Characters:
     """A line for each character: its figure, and itself."""
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, encoding: str, *, as_json: bool) -> None:
+        self._encoding, self._as_json = encoding, as_json
 
     def add(self, span: Span) -> None:
         for character, bits in zip(span.known, span.bits, strict=True):
             if self._as_json:
-                _put_json({"character": character, "bits": round(float(bits), 6)})
+                shown = in_json(character, self._encoding)
+                put_json({"character": shown, "bits": round(float(bits), 6)})
             else:
-                put(f"{bits:.4f}\t{character.translate(ESCAPES)}\n")
+                put(f"{bits:.4f}\t{character.translate(ESCAPES)}\n", self._encoding)
 
     def close(self) -> None:
         pass
@@ -100,7 +106,3 @@ def _in_words(mean: float) -> dict[str, float | None]:
     return {
         name: round(value, 6) if math.isfinite(value) else None for name, value in figures.items()
     }
-
-
-def _put_json(values: dict[str, Any]) -> None:
-    put(json.dumps(values, ensure_ascii=False) + "\n")

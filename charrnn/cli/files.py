@@ -12,7 +12,7 @@ from pathlib import Path
 from charrnn.checkpoint import SUFFIX
 from charrnn.errors import CheckpointError, InputError
 from charrnn.npz import temporaries
-from charrnn.text import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
 
 if sys.platform != "win32":
     import fcntl

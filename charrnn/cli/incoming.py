@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import codecs
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from typing import cast
 
+from charrnn.config import TextConfig
 from charrnn.errors import InputError
-from charrnn.text import STANDARD_INPUT
+from charrnn.reading import STANDARD_INPUT
+from charrnn.text import VERBATIM
 
 BLOCK = 1 << 18  # bytes that are read at once, at most
 
@@ -20,8 +23,11 @@ def name_of(source: str) -> str:
     return "standard input" if source == STANDARD_INPUT else source
 
 
-def pieces(source: str) -> Iterator[str]:
-    """UTF-8 text, in parts of any length; line ends are LF and a byte order mark is dropped.
+def pieces(source: str, config: TextConfig = VERBATIM) -> Iterator[str]:
+    """Text, in parts of any length, in the characters of a model of that kind.
+
+    UTF-8 gets LF as line ends, loses a byte order mark and is composed if the model's text was.
+    Bytes stay what they are.
 
     Args:
         source: A path; ``-`` is standard input.
@@ -29,6 +35,11 @@ def pieces(source: str) -> Iterator[str]:
     Raises:
         InputError: It cannot be read, or is not UTF-8.
     """
+    if config.unit == "byte":
+        with _opened(source) as file:
+            while block := file.read1(BLOCK):
+                yield block.decode(config.encoding)
+        return
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     read, lines, held = 0, 1, ""
     with _opened(source) as file:
@@ -45,12 +56,23 @@ def pieces(source: str) -> Iterator[str]:
                     f"0x{error.object[error.start]:02x}; convert it first "
                     "(for instance iconv -f latin1 -t utf-8)"
                 ) from None
-            held = "\r" if block and text.endswith("\r") else ""  # a line feed may follow
-            if text := text.removesuffix(held).replace("\r\n", "\n"):
-                yield text
+            border = _border(text, config) if block else len(text)
+            text, held = text[:border].replace("\r\n", "\n"), text[border:]
+            if text:
+                yield unicodedata.normalize("NFC", text) if config.normalize == "nfc" else text
             if not block:
                 return
             read, lines = read + len(block), lines + block.count(b"\n")
+
+
+def _border(text: str, config: TextConfig) -> int:
+    """Where what is there can be cut, whatever comes: a CR may belong to a LF, marks to a letter."""
+    border = len(text) - text.endswith("\r")
+    if config.normalize == "nfc" and not text.endswith("\n"):
+        border = len(text) - 1
+        while border > 0 and not text[border].isascii():
+            border -= 1
+    return max(border, 0)
 
 
 def line_groups(parts: Iterable[str]) -> Iterator[list[str]]:

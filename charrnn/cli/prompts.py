@@ -10,6 +10,7 @@ from typing import Any
 from charrnn.cli.incoming import line_groups, name_of, pieces
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError
+from charrnn.text import VERBATIM, Vocabulary
 
 MOST = 64
 """Texts that are written side by side, at most."""
@@ -46,6 +47,7 @@ def require_end(config: SamplingConfig) -> None:
 
 def read_requests(
     source: str,
+    vocabulary: Vocabulary,
     *,
     jsonl: bool,
     default: Request,
@@ -56,9 +58,10 @@ def read_requests(
 
     Args:
         source: A path; ``-`` is standard input.
+        vocabulary: Tells what becomes of text.
         jsonl: Lines are JSON objects with ``prime`` and maybe ``seed``, ``temperature``, ``length``.
         default: What a line does not say. Its seed is that of the first text; texts are counted.
-        known: Puts a prime into characters that the model knows.
+        known: Puts characters of the model's kind into those that it knows.
 
     Raises:
         InputError: A line is not as it should be.
@@ -72,21 +75,22 @@ def read_requests(
             asked = replace(default, seed=default.seed + texts)
             try:
                 if not jsonl:
-                    request = replace(asked, prime=known(line.removesuffix("\n")))
+                    request = replace(asked, prime=line.removesuffix("\n"))
                 elif line.strip():
-                    request = _from_json(line, asked)
-                    request = replace(request, prime=known(request.prime))
+                    request = _from_json(line, asked, vocabulary)
                 else:
                     continue
+                request = replace(request, prime=known(request.prime))
             except InputError as error:
                 raise InputError(f"{name_of(source)}, line {numbered}: {error}") from None
             texts += num_samples
             yield from request.times(num_samples)
 
-    return map(requests, line_groups(pieces(source)))
+    config = VERBATIM if jsonl else vocabulary.config
+    return map(requests, line_groups(pieces(source, config)))
 
 
-def _from_json(line: str, default: Request) -> Request:
+def _from_json(line: str, default: Request, vocabulary: Vocabulary) -> Request:
     try:
         given = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -101,7 +105,11 @@ def _from_json(line: str, default: Request) -> Request:
         settings["length"] = None
     config = replace(default.config, **settings)
     require_end(config)
-    return Request(given["prime"], seed, config, given)
+    try:
+        prime = vocabulary.symbols(given["prime"])
+    except UnicodeError:
+        raise InputError("prime has half of a surrogate pair") from None
+    return Request(prime, seed, config, given)
 
 
 def in_batches(requests: Iterator[Request]) -> Iterator[list[Request]]:

@@ -49,7 +49,7 @@ class Reading:
     def as_one(self) -> Iterator[Span]:
         """The text, each character predicted from all before it."""
         scorer = Scorer(self._model)
-        for piece in pieces(self._source):
+        for piece in pieces(self._source, self._model.vocabulary.config):
             *whole, last = piece.split("\n")
             texts = [f"{line}\n" for line in whole] + [last] * bool(last)
             known = self._known(texts)
@@ -59,7 +59,7 @@ class Reading:
 
     def as_lines(self) -> Iterator[Span]:
         """The lines, each predicted as if it were the first one."""
-        for lines in line_groups(pieces(self._source)):
+        for lines in line_groups(pieces(self._source, self._model.vocabulary.config)):
             known = self._known(lines)
             yield from self._spans(lines, known, score_texts(self._model, known))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,8 +56,8 @@ def sample(
             "--length",
             "-n",
             rich_help_panel=TEXT,
-            help="Characters to write after the prime, at most; 0 goes on until the pipe closes "
-            "or Ctrl-C.",
+            help="Characters to write after the prime, at most; with 0 only --stop, --until-lines, "
+            "a record's end, a closed pipe or Ctrl-C end a text.",
         ),
     ] = 500,
     stop: Annotated[
@@ -122,8 +123,21 @@ def sample(
         ),
     ] = None,
     separator: Annotated[
-        str, typer.Option(rich_help_panel=PROMPTS, help="What stands between texts.")
-    ] = r"\n---\n",
+        str | None,
+        typer.Option(
+            rich_help_panel=PROMPTS,
+            help="What stands between texts, or after each record.",
+            show_default=r"\n---\n, or \n for records",
+        ),
+    ] = None,
+    novel_only: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CORPUS",
+            rich_help_panel=PROMPTS,
+            help="Write only records that are not in this file, until it is enough.",
+        ),
+    ] = None,
     echo: Annotated[
         bool,
         typer.Option(
@@ -169,29 +183,37 @@ def sample(
         raise InputError("--prime is for one prompt; leave it out where prompts are read")
     if jsonl and not source:
         raise InputError("--jsonl needs prompts: - or --prime-file; for output alone use --json")
-    config = SamplingConfig(
-        length or None,
-        temperature,
-        top_k,
-        top_p,
-        _unescaped(ban, "--ban"),
-        tuple(_unescaped(string, "--stop") for string in stop or ()),
-        until_lines,
-    )
+    if novel_only and (source or as_json):
+        raise InputError(
+            "--novel-only writes plain records of one prime; leave out prompts and --json"
+        )
+    config = SamplingConfig(length or None, temperature, top_k, top_p, until_lines=until_lines)
 
     import numpy as np
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.prompts import Request, read_requests, require_end
-    from charrnn.cli.terminal import silence_stdout, text_argument
-    from charrnn.cli.writing import Json, Plain, write_all
+    from charrnn.cli.records import write_novel
+    from charrnn.cli.terminal import argument_symbols, silence_stdout
+    from charrnn.cli.writing import Json, Output, Plain, write_all
 
-    if (source and not jsonl) or num_samples > 1 or as_json:
-        require_end(config)
-    between = _unescaped(separator, "--separator")
     path = checkpoint or newest_checkpoint()
     model = load_checkpoint(path).model
+    kind = model.vocabulary.config
+    if novel_only and not kind.records:
+        raise InputError("--novel-only is for models of records; make one with train --records")
+    if separator is None:
+        separator = r"\n" if kind.records else r"\n---\n"
+    between = _unescaped(model, separator, "--separator")
+    strings = [_unescaped(model, string, "--stop") for string in stop or ()]
+    config = replace(
+        config,
+        ban=_unescaped(model, ban, "--ban"),
+        stop=(*strings, kind.end) if kind.records else tuple(strings),
+    )
+    if (source and not jsonl) or num_samples > 1 or as_json:
+        require_end(config)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config)
@@ -201,16 +223,26 @@ def sample(
 
     if source:
         groups = read_requests(
-            source, jsonl=jsonl, default=request, num_samples=num_samples, known=known
+            source,
+            model.vocabulary,
+            jsonl=jsonl,
+            default=request,
+            num_samples=num_samples,
+            known=known,
         )
     else:
-        prime = known(text_argument(prime, "--prime"))
-        groups = iter([Request(prime, seed, config).times(num_samples)])
+        prime = known(argument_symbols(model.vocabulary, prime, "--prime"))
+        request = replace(request, prime=prime)
+        groups = iter([request.times(num_samples)])
     if not quiet:
         print(f"{path}: seed {seed}", file=sys.stderr)
+    output: Output = Json(kind) if as_json or jsonl else Plain(kind, between, echo=echo)
     try:
         with np.errstate(all="ignore"):  # what overflows is an error of one line
-            write_all(model, groups, Json() if as_json or jsonl else Plain(between, echo=echo))
+            if novel_only:
+                write_novel(model, request, num_samples, novel_only, output)
+            else:
+                write_all(model, groups, output)
     except BrokenPipeError:
         silence_stdout()  # the reader has seen enough
 
@@ -235,10 +267,10 @@ def _sources(
     return checkpoint, prompts or (str(prime_file) if prime_file else None)
 
 
-def _unescaped(value: str, option: str) -> str:
-    from charrnn.cli.terminal import text_argument
+def _unescaped(model: CharacterModel, value: str, option: str) -> str:
+    from charrnn.cli.terminal import argument_symbols
 
-    value = text_argument(value, option)
+    value = argument_symbols(model.vocabulary, value, option)
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
         value = value.replace(escape, character)
     return value
@@ -248,8 +280,11 @@ def _known_prime(model: CharacterModel, prime: str, unknown: str) -> str:
     """The prime in characters that the model knows.
 
     Raises:
+        InputError: It is more than a line, and the model is one of records.
         UnknownCharacterError: It has others, and ``unknown`` is ``error``.
     """
+    if model.vocabulary.config.records and "\n" in prime:
+        raise InputError("a record is one line, and so is its prime")
     if unknown != "error":
         return model.vocabulary.resolve(prime, unknown)
     if characters := model.vocabulary.unknown_in(prime):

@@ -31,7 +31,7 @@ def score(
         str | None,
         typer.Argument(
             metavar="FILE",
-            help="UTF-8 text to score; - is standard input.",
+            help="Text to score, UTF-8 or, for a model of bytes, anything; - is standard input.",
             show_default="standard input",
         ),
     ] = None,
@@ -61,7 +61,7 @@ def score(
             "--independent-lines",
             rich_help_panel=TEXT,
             help="Read each line as if it were the first one, not after the lines before it; many "
-            "times as fast.",
+            "times as fast. A model of records always does.",
         ),
     ] = False,
     unknown: Annotated[
@@ -91,8 +91,9 @@ def score(
     kind: type[Figures] = Lines if per_line else Characters if per_char else Total
     reading = Reading(model, text or "-", unknown)
     try:
-        figures = kind(as_json=as_json)
-        for span in reading.as_lines() if independent_lines else reading.as_one():
+        figures = kind(model.vocabulary.config.encoding, as_json=as_json)
+        alone = independent_lines or model.vocabulary.config.records
+        for span in reading.as_lines() if alone else reading.as_one():
             figures.add(span)
         figures.close()
         sys.stdout.flush()

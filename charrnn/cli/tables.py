@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from charrnn.config import TextConfig
+
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -84,12 +86,13 @@ def _facts_table(title: str, facts: Mapping[str, Any]) -> Table:
 
 
 def _corpus_facts(summary: Mapping[str, Any]) -> dict[str, str]:
-    corpus = summary["corpus"]
+    corpus, config = summary["corpus"], TextConfig(**summary["config"]["text"])
     return {
         "sources": ", ".join(corpus["sources"]),
-        "characters": f"{corpus['characters']:,}",
+        f"{config.unit}s": f"{corpus['characters']:,}",
         "to train on": f"{corpus['train_characters']:,}",
         "SHA-256": corpus["sha256"],
+        "read as": str(config),
         f"vocabulary ({summary['vocabulary_size']})": json.dumps(
             summary["vocabulary"], ensure_ascii=False
         )[1:-1],
@@ -99,10 +102,10 @@ def _corpus_facts(summary: Mapping[str, Any]) -> dict[str, str]:
 def _result_facts(summary: Mapping[str, Any]) -> dict[str, str]:
     history = summary["history"]
     facts = {}
-    loss = summary["validation_loss"]
+    loss, config = summary["validation_loss"], TextConfig(**summary["config"]["text"])
     if loss is not None:
-        facts["validation loss"] = f"{loss:.4f} nats/char of the kept weights"
-        facts["bits per character"] = f"{summary['validation_bits_per_char']:.3f}"
+        facts["validation loss"] = f"{loss:.4f} nats/{config.symbol} of the kept weights"
+        facts[f"bits per {config.unit}"] = f"{summary['validation_bits_per_char']:.3f}"
     facts["trained for"] = (
         f"{history[-1]['step']:,} steps, {history[-1]['epoch']:.2f} epochs, "
         f"{duration(history[-1]['seconds'])}"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import InputError
+
+if TYPE_CHECKING:
+    from charrnn.text import Vocabulary
 
 
 class _Undisturbed(io.FileIO):
@@ -45,22 +49,33 @@ def speak_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
 
 
-def text_argument(value: str, option: str) -> str:
-    """An argument's bytes read as UTF-8, whatever the locale made of them.
+def argument_symbols(vocabulary: Vocabulary, value: str, option: str) -> str:
+    """An argument in a model's characters: its bytes are read, whatever the locale made of them.
 
     Raises:
-        InputError: They are not UTF-8.
+        InputError: They are not UTF-8, and the model is one of text.
     """
+    raw = os.fsencode(value) if os.name == "posix" else value.encode("utf-8", "surrogatepass")
     try:
-        return os.fsencode(value).decode() if os.name == "posix" else value
+        return vocabulary.symbols(raw)
     except UnicodeError:
         raise InputError(f"{option}: not UTF-8 text") from None
 
 
-def put(text: str) -> None:
-    """Write to standard output, in UTF-8."""
-    # What only JSON could hold, half of a surrogate pair, goes out as JSON's escape for it.
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+def put(text: str, encoding: str = "utf-8") -> None:
+    """Write to standard output, in a model's encoding."""
+    sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
+
+
+def put_json(values: Mapping[str, Any]) -> None:
+    """Write a line of JSON to standard output."""
+    # What only JSON can hold, half of a surrogate pair, goes out as JSON's escape for it.
+    put(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def in_json(text: str, encoding: str) -> str:
+    """A model's characters as JSON has them: bytes as UTF-8, those that are none as U+DC80 to U+DCFF."""
+    return text if encoding == "utf-8" else text.encode(encoding).decode("utf-8", "surrogateescape")
 
 
 def silence_stdout() -> None:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.config import CELLS, CLIP_MODES, OPTIMIZERS, SCHEDULES, ModelConfig, TrainingConfig
-from charrnn.errors import DivergenceError, InputError
+from charrnn.config import (
+    CELLS,
+    CLIP_MODES,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    SCHEDULES,
+    ModelConfig,
+    TextConfig,
+    TrainingConfig,
+)
+from charrnn.errors import DivergenceError, InputError, UnknownCharacterError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
     from charrnn.cli.display import Display
     from charrnn.cli.saving import Saver
+    from charrnn.text import Corpus
     from charrnn.training import Training
 
 EPILOG = (
@@ -23,13 +35,13 @@ EPILOG = (
     "charrnn train corpus.txt | xargs charrnn sample"
 )
 
-MODEL, TRAINING, RUN = "Model", "Training", "Run"
+TEXT, MODEL, TRAINING, RUN = "Text", "Model", "Training", "Run"
 
 
 def _setting(*flags: str, help: str, panel: str, default: str | None = None) -> Any:
     """An option that sets a field of a configuration; None where it is not given."""
     name = flags[0].removeprefix("--").replace("-", "_")
-    for config in (ModelConfig, TrainingConfig):
+    for config in (TextConfig, ModelConfig, TrainingConfig):
         for field in fields(config):
             if field.name == name and default is None:
                 default = str(field.default)
@@ -44,8 +56,32 @@ def train(
     corpus: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="UTF-8 text files, read one after the other; - is standard input.",
+            help="Text files in UTF-8, read one after the other; - is standard input.",
             show_default="the Python language reference",
+        ),
+    ] = None,
+    by_bytes: Annotated[
+        bool,
+        typer.Option(
+            "--bytes",
+            rich_help_panel=TEXT,
+            help="Learn bytes, of any file whatever, instead of characters.",
+        ),
+    ] = False,
+    records: Annotated[
+        bool | None,
+        typer.Option(
+            "--records",
+            rich_help_panel=TEXT,
+            help="Learn each line as a text of its own, and where it ends.",
+        ),
+    ] = None,
+    normalize: Annotated[
+        str | None,
+        _setting(
+            "--normalize",
+            panel=TEXT,
+            help=f"Unicode normalisation, {_choices(NORMALIZATIONS)}",
         ),
     ] = None,
     cell: Annotated[
@@ -188,6 +224,14 @@ def train(
             help="Work that may be lost when the machine fails: a time (60s, 5m, 1h) or steps.",
         ),
     ] = "60s",
+    cache_dir: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=RUN,
+            help="Where a corpus too large for memory is kept, encoded.",
+            show_default="the user's cache folder",
+        ),
+    ] = None,
     sample_every: Annotated[
         int, typer.Option(rich_help_panel=RUN, help="Evaluations between samples; 0 shows none.")
     ] = 1,
@@ -197,6 +241,11 @@ def train(
 ) -> None:
     """Train a model on text."""
     given = {name: value for name, value in locals().items() if value is not None}
+    if by_bytes:
+        if normalize not in (None, "none"):
+            raise InputError("--normalize is for characters; leave it out with --bytes")
+        given.update(unit="byte", normalize="none")
+    text_settings = _only(TextConfig, given)
     model_settings = _only(ModelConfig, given)
     training_settings = _only(TrainingConfig, given)
     if sample_every < 0:
@@ -207,20 +256,23 @@ def train(
     if extend_vocab and not init_from:
         raise InputError("--extend-vocab goes with --init-from")
 
-    from charrnn.cli.display import make_display
+    from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.saving import Saver, parse_interval
+    from charrnn.text import load_corpus
 
     every = parse_interval(save_every)
+    settings = text_settings, model_settings, training_settings
+    paths = corpus or []
     with ExitStack() as stack:
-        if resume:
-            path = stack.enter_context(claim_old(resume)).path
-            training = _resumed(corpus or [], path, model_settings, training_settings)
-        else:
-            training = _started(
-                corpus or [], init_from, extend_vocab, model_settings, training_settings
-            )
-            path = stack.enter_context(claim_new(output, training.corpus.sources)).path
+        with reading_bar(quiet=quiet) as progress:
+            load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
+            if resume:
+                path = stack.enter_context(claim_old(resume)).path
+                training = _resumed(load, paths, path, *settings)
+            else:
+                training = _started(partial(load, paths), init_from, extend_vocab, *settings)
+                path = stack.enter_context(claim_new(output, training.corpus.sources)).path
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
         _run(training, path, display, Saver(training, path, every, display.warn))
@@ -231,61 +283,73 @@ def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _started(
-    corpus_paths: list[Path],
+    load: Callable[..., Corpus],
     init_from: Path | None,
     extend_vocab: bool,
+    text_settings: dict[str, Any],
     model_settings: dict[str, Any],
     training_settings: dict[str, Any],
 ) -> Training:
     """A new run, from nothing or from a model's weights."""
-    from charrnn.text import load_corpus
     from charrnn.training import Training
 
     config = TrainingConfig(**training_settings)
     if init_from is None:
         model_config = ModelConfig(**model_settings)
-        return Training(load_corpus(corpus_paths), model_config, config)
+        return Training(load(config=TextConfig(**text_settings)), model_config, config)
 
     from charrnn.cli.transfer import adapted_model
 
     model, corpus = adapted_model(
-        init_from, corpus_paths, model_settings, extend_vocab=extend_vocab, seed=config.seed
+        init_from,
+        load,
+        text_settings,
+        model_settings,
+        extend_vocab=extend_vocab,
+        seed=config.seed,
     )
     return Training(corpus, model, config)
 
 
 def _resumed(
+    load: Callable[..., Corpus],
     corpus_paths: list[Path],
     path: Path,
+    text_settings: dict[str, Any],
     model_settings: dict[str, Any],
     training_settings: dict[str, Any],
 ) -> Training:
     """The run that a checkpoint holds, with what may be changed on the way."""
     from charrnn.checkpoint import load_checkpoint
-    from charrnn.cli.transfer import refuse_changes
-    from charrnn.text import STANDARD_INPUT, load_corpus
+    from charrnn.cli.transfer import refuse_changes, refuse_other_text
+    from charrnn.reading import STANDARD_INPUT
     from charrnn.training import Training
 
     checkpoint = load_checkpoint(path, with_progress=True)
+    vocabulary = checkpoint.model.vocabulary
     refuse_changes(checkpoint.model.config, model_settings, "--resume")
+    refuse_other_text(vocabulary.config, text_settings, "--resume")
     if not corpus_paths:
         corpus_paths = _recorded_corpus(checkpoint)
-    corpus = load_corpus(corpus_paths, vocabulary=None)
-    if corpus.sha256 != checkpoint.corpus.sha256:
+    try:
+        corpus = load(corpus_paths, vocabulary=vocabulary)
+    except UnknownCharacterError:
+        corpus = None
+    if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
         named = " ".join(map(str, corpus_paths)) or "the default corpus"
         if STANDARD_INPUT in map(str, corpus_paths):
             named = "standard input"
         raise InputError(
             f"{named}: not the text that {path} was trained on "
             f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
-            f"characters); to train on another text: --init-from {path}"
+            f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
         )
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
 
 
 def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
     """The files that the run was started with."""
-    from charrnn.text import DEFAULT_SOURCE, STANDARD_INPUT
+    from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
 
     sources = checkpoint.corpus.sources
     if STANDARD_INPUT in sources:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from charrnn.checkpoint import load_checkpoint
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.text import Corpus, load_corpus
+from charrnn.text import Corpus
 
 
 def refuse_changes(config: ModelConfig, settings: Mapping[str, Any], option: str) -> None:
@@ -25,9 +25,18 @@ def refuse_changes(config: ModelConfig, settings: Mapping[str, Any], option: str
             raise InputError(f"{flag} is {old} in that model, and stays so with {option}")
 
 
+def refuse_other_text(config: TextConfig, settings: Mapping[str, Any], option: str) -> None:
+    """Raise an InputError if ``settings`` would change how a saved model reads text."""
+    if (asked := replace(config, **settings)) != config:
+        raise InputError(
+            f"that model is one of {config}, not of {asked}, and stays so with {option}"
+        )
+
+
 def adapted_model(
     path: Path,
-    corpus_paths: Sequence[Path],
+    load: Callable[..., Corpus],
+    text_settings: Mapping[str, Any],
     settings: Mapping[str, Any],
     *,
     extend_vocab: bool,
@@ -36,6 +45,8 @@ def adapted_model(
     """A saved model and a corpus in its vocabulary.
 
     Args:
+        load: :func:`charrnn.text.load_corpus` of the corpus' files.
+        text_settings: How to read the corpus, as far as it was asked for: the model's own way.
         settings: Model settings that were asked for; only dropout may differ from the model's.
         extend_vocab: Widen the model by the characters that it lacks.
         seed: Draws the weights of new characters.
@@ -46,10 +57,9 @@ def adapted_model(
     model = load_checkpoint(path).model
     config = replace(model.config, dropout=settings.get("dropout", model.config.dropout))
     refuse_changes(config, settings, "--init-from")
+    refuse_other_text(model.vocabulary.config, text_settings, "--init-from")
     try:
-        corpus = load_corpus(
-            corpus_paths, vocabulary=model.vocabulary, extend_vocabulary=extend_vocab
-        )
+        corpus = load(vocabulary=model.vocabulary, extend_vocabulary=extend_vocab)
     except UnknownCharacterError as error:
         raise UnknownCharacterError(
             error.characters, "; add them to the model with --extend-vocab"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import deque
@@ -10,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from charrnn.cli.prompts import Request, in_batches
-from charrnn.cli.terminal import put
+from charrnn.cli.terminal import in_json, put, put_json
+from charrnn.config import TextConfig
 from charrnn.evaluation import bits
 from charrnn.models.character_model import CharacterModel
 from charrnn.sampling import Piece, Prompt, generate_batch
@@ -31,8 +31,9 @@ class Output(Protocol):
 
 def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output: Output) -> None:
     """Write what is asked for, a group after the other, each in batches."""
+    end = model.vocabulary.config.end  # a record is read after the end of another
     for batch in (batch for group in groups for batch in in_batches(group)):
-        prompts = [Prompt(request.prime, request.seed, request.config) for request in batch]
+        prompts = [Prompt(end + request.prime, request.seed, request.config) for request in batch]
         begun = -1
         for piece in _in_order(generate_batch(model, prompts, scored=output.scored), len(batch)):
             if piece.number != begun:
@@ -55,28 +56,31 @@ def _in_order(pieces: Iterable[Piece], texts: int) -> Iterator[Piece]:
 
 
 class Plain:
-    """The texts themselves, with a separator between them.
+    """The texts themselves, with a separator between them, or in place of each record's end.
 
     Args:
+        config: What the texts are.
         echo: Show the prime as well.
     """
 
     scored = False
 
-    def __init__(self, separator: str, *, echo: bool) -> None:
+    def __init__(self, config: TextConfig, separator: str, *, echo: bool) -> None:
+        self._encoding, self._end = config.encoding, config.end
         self._separator, self._echo = separator, echo
         self._between = self._last = ""
         self._flushed = 0.0
 
     def begin(self, request: Request) -> None:
-        put(self._between)
-        self._between = self._separator
+        self._put(self._between)
+        self._between = "" if self._end else self._separator
         if self._echo:
-            put(request.prime)
+            self._put(request.prime)
 
     def add(self, piece: Piece) -> None:
-        put(piece.text)
-        self._last = piece.text
+        self._put(piece.text.removesuffix(self._end))
+        if piece.last and self._end:
+            self._put(self._separator)
         now = time.monotonic()
         if piece.last or now - self._flushed > FLUSH_SECONDS:
             sys.stdout.flush()
@@ -87,11 +91,18 @@ class Plain:
             put("\n")  # for the shell's next prompt; a pipe gets just the text
         sys.stdout.flush()
 
+    def _put(self, text: str) -> None:
+        put(text, self._encoding)
+        self._last = text or self._last
+
 
 class Json:
-    """A JSON object a line for each text."""
+    """A JSON object a line for each text; a record's end counts, but is not shown."""
 
     scored = True
+
+    def __init__(self, config: TextConfig) -> None:
+        self._encoding, self._end = config.encoding, config.end
 
     def begin(self, request: Request) -> None:
         self._request, self._text, self._nats = request, list[str](), 0.0
@@ -103,12 +114,12 @@ class Json:
             text = "".join(self._text)
             values = {
                 **self._request.given,
-                "prime": self._request.prime,
-                "text": text,
+                "prime": in_json(self._request.prime, self._encoding),
+                "text": in_json(text.removesuffix(self._end), self._encoding),
                 "seed": self._request.seed,
                 "bits_per_char": round(bits(self._nats) / len(text), 6),
             }
-            put(json.dumps(values, ensure_ascii=False) + "\n")
+            put_json(values)
             sys.stdout.flush()
 
     def close(self) -> None:

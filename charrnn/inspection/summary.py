@@ -12,7 +12,7 @@ from charrnn.evaluation import bits
 def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that a checkpoint says of itself, ready for JSON.
 
-    Losses are in nats for each character, and those of the kept weights; they are None where
+    Losses are in nats for each character (or byte), and those of the kept weights; they are None where
     nothing was kept for validation or no evaluation has been made.
     """
     model = checkpoint.model
@@ -24,7 +24,11 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
         "vocabulary": model.vocabulary.characters,
         "validation_loss": loss,
         "validation_bits_per_char": None if loss is None else bits(loss),
-        "config": {"model": asdict(model.config), "training": asdict(checkpoint.training)},
+        "config": {
+            "model": asdict(model.config),
+            "text": asdict(model.vocabulary.config),
+            "training": asdict(checkpoint.training),
+        },
         "corpus": asdict(checkpoint.corpus),
         "history": [asdict(evaluation) for evaluation in checkpoint.history],
         "resumable": checkpoint.resumable,

@@ -6,6 +6,7 @@ h = stack(x),  o = V h + c,  p = softmax(o)
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
@@ -97,15 +98,22 @@ class LanguageModel:
         workspace: Workspace,
         *,
         scale: float = 1.0,
+        counted: NDArray[np.bool_] | None = None,
         rng: np.random.Generator | None = None,
     ) -> tuple[float, Array]:
         """Summed loss of a chunk in nats, and the new state; ``gradients`` are added to.
 
         The gradient is that of ``scale`` times the summed loss, truncated at the chunk's first step.
+
+        Args:
+            counted: ``(T, B)`` booleans, the targets that belong to the loss; all of them without it.
         """
         logits, new_state = self.logits(params, ids, state, workspace, rng)
         nll = cross_entropy_(columns(logits), targets.ravel())
         logits *= scale
+        if counted is not None:
+            logits *= counted
+            nll *= counted.ravel()
         self.backward(params, gradients, logits, np.zeros_like(state), workspace)
         return float(nll.sum(dtype=np.float64)), new_state
 
@@ -121,7 +129,7 @@ class LanguageModel:
         ids, h = workspace["ids"], workspace["h"]
         add_product(gradients["V"], dlogits, h, workspace)
         gradients.add("c", columns(dlogits).sum(axis=1))
-        dh = workspace.array("dh", *h.shape)
+        dh = workspace.scratch.array("dx", *h.shape)  # where each layer's is found by the one below
         np.matmul(params["V"].T, columns(dlogits), out=columns(dh))
         dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
         if dx is not None:

@@ -58,14 +58,15 @@ def sigmoid_(x: Array) -> None:
 
 
 def tanh(x: Array, out: Array) -> None:
-    """``out = tanh(x)``; where exp is quicker, ``2 sigmoid(2x) - 1``."""
+    """``out = tanh(x)``; where exp is quicker, ``1 - 2 / (1 + exp(2x))``."""
     if _TANH_IS_QUICK or x.size < _FEW:
         np.tanh(x, out=out)
     else:
         np.multiply(x, _TWO, out=out)
-        sigmoid_(out)
-        out *= _TWO
-        out -= _ONE
+        np.exp(out, out=out)
+        out += _ONE
+        np.divide(_TWO, out, out=out)
+        np.subtract(_ONE, out, out=out)
 
 
 def gates_(a: Array, num_sigmoids: int) -> None:
@@ -90,11 +91,11 @@ def gates_(a: Array, num_sigmoids: int) -> None:
 
 
 def blocks(steps: int, size: int) -> list[slice]:
-    """Time steps in runs that are worth a call and still fit into the cache.
+    """Steps in runs that are worth a call and still fit into the cache.
 
     Args:
-        steps: Time steps to cut up, *T*.
-        size: Numbers that a pass over one step touches.
+        steps: How many there are, of time or of rows.
+        size: Numbers in each.
     """
     length = max(1, _BLOCK // max(1, size))
     return [slice(start, min(start + length, steps)) for start in range(0, steps, length)]
@@ -143,6 +144,8 @@ def add_columns(gradient: Array, d: Array, ids: Ids, workspace: Workspace) -> No
     flat = ids.ravel()
     order = np.argsort(flat, kind="stable")
     present, starts = np.unique(flat[order], return_index=True)
-    by_character = workspace.array("by_character", len(d), flat.size)
-    np.take(columns(d), order, axis=1, out=by_character, mode="clip")
-    gradient[:, present] += np.add.reduceat(by_character, starts, axis=1)
+    for rows in blocks(len(d), flat.size):
+        part = columns(d[rows])
+        by_character = workspace.array("by_character", *part.shape)
+        np.take(part, order, axis=1, out=by_character, mode="clip")
+        gradient[rows, present] += np.add.reduceat(by_character, starts, axis=1)

@@ -42,13 +42,14 @@ class GRU:
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
+        scratch = workspace.scratch
         W = params[f"{prefix}/W"]
         d = params[f"{prefix}/d"][:, None]
         gates = workspace.array("gates", T, 3, H, B)
         recalled = workspace.array("recalled", T, H, B)  # W h + d of the candidate
         h = workspace.array("h", H, T + 1, B)
-        Wh = workspace.array("Wh", 3 * H, B)
-        kept = workspace.array("kept", H, B)
+        Wh = scratch.array("Wh", 3 * H, B)
+        kept = scratch.array("kept", H, B)
         h[:, 0] = state[0]
 
         for t in range(T):
@@ -103,14 +104,15 @@ class GRU:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
+        scratch = workspace.scratch
         gates, h = workspace["gates"], workspace["h"]
-        WT = workspace.array("WT", H, 3 * H)  # a contiguous copy multiplies faster than a view
+        WT = scratch.array("WT", H, 3 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
         # The candidate's row of dz is by U x + b; the product W h sees that row times r.
-        drecalled = workspace.array("drecalled", H, T, B)
-        dWh = workspace.array("dWh", 3, H, B)
-        dh_t = workspace.array("dh_t", H, B)
-        through_W = workspace.array("through_W", H, B)
+        drecalled = scratch.array("drecalled", H, T, B)
+        dWh = scratch.array("dWh", 3, H, B)
+        dh_t = scratch.array("dh_t", H, B)
+        through_W = scratch.array("through_W", H, B)
         dh_t[...] = dstate[0]
 
         for block in reversed(blocks(T, H * B)):
@@ -127,8 +129,8 @@ class GRU:
                 dh_t += through_W
 
         dW = gradients[f"{prefix}/W"]
-        add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], workspace.child("gates"))
-        add_product(dW[2 * H :], drecalled, h[:, :T], workspace.child("candidate"))
+        add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)
+        add_product(dW[2 * H :], drecalled, h[:, :T], scratch)
         gradients.add(f"{prefix}/d", drecalled.sum(axis=(1, 2)))
         return np.stack((dh_t,))
 
@@ -141,11 +143,12 @@ class GRU:
             ``(n, 3, H, B)``: ∂h_t by the three rows of W h.
             ``(n, H, B)``: ∂h_t by the candidate's row of z.
         """
+        scratch = workspace.scratch
         gates, recalled = workspace["gates"][block], workspace["recalled"][block]
         h_before = workspace["h"][:, block].swapaxes(0, 1)
         r, u, n = gates.swapaxes(0, 1)
-        Wh_slopes = workspace.array("Wh_slopes", *gates.shape)
-        n_slopes = workspace.array("n_slopes", *n.shape)
+        Wh_slopes = scratch.array("Wh_slopes", *gates.shape)
+        n_slopes = scratch.array("n_slopes", *n.shape)
         by_r, by_u, by_recalled = Wh_slopes.swapaxes(0, 1)
 
         np.multiply(n, n, out=by_recalled)
@@ -158,6 +161,6 @@ class GRU:
         by_r *= by_recalled
         by_r *= recalled
         by_u *= u
-        np.subtract(h_before, n, out=(difference := workspace.array("difference", *n.shape)))
+        np.subtract(h_before, n, out=(difference := scratch.array("difference", *n.shape)))
         by_u *= difference
         return Wh_slopes, n_slopes

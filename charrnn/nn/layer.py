@@ -58,7 +58,7 @@ class Layer:
     ) -> tuple[Array, Array]:
         """Returns ``h`` ``(H, T, B)``, valid until the next call, and the new state."""
         U, b = params[f"{self.name}/U"], params[f"{self.name}/b"][:, None]
-        z = workspace.array("z", U.shape[0], *x.shape[-2:])
+        z = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])
         workspace.remember(x=x)
         if self.one_hot:
             gather_columns(U + b, x, out=z)
@@ -79,13 +79,13 @@ class Layer:
         x = workspace["x"]
         U = params[f"{self.name}/U"]
         dU, db = gradients[f"{self.name}/U"], gradients[f"{self.name}/b"]
-        dz = workspace["z"]  # z is not needed any more: its gradient takes its place
+        dz = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])  # z itself is long used up
         dstate = self.cell.backward(params, gradients, self.name, dz, dh, dstate, workspace)
         db += columns(dz).sum(axis=1)
         if self.one_hot:
-            add_columns(dU, dz, x, workspace)
+            add_columns(dU, dz, x, workspace.scratch)
             return None, dstate
-        add_product(dU, dz, x, workspace.child("input"))
-        dx = workspace.array("dx", *x.shape)
+        add_product(dU, dz, x, workspace.scratch)
+        dx = workspace.scratch.array("dx", *x.shape)  # dh, if it lay there, is used up
         np.matmul(U.T, columns(dz), out=columns(dx))
         return dx, dstate

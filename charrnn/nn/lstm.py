@@ -46,13 +46,14 @@ class LSTM:
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
+        scratch = workspace.scratch
         W = params[f"{prefix}/W"]
         gates = workspace.array("gates", T, 4, H, B)
         h = workspace.array("h", H, T + 1, B)
         c = workspace.array("c", T + 1, H, B)
         tanh_c = workspace.array("tanh_c", T, H, B)
-        Wh = workspace.array("Wh", 4 * H, B)
-        written = workspace.array("written", H, B)
+        Wh = scratch.array("Wh", 4 * H, B)
+        written = scratch.array("written", H, B)
         h[:, 0], c[0] = state
 
         for t in range(T):
@@ -106,12 +107,13 @@ class LSTM:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
+        scratch = workspace.scratch
         gates, h = workspace["gates"], workspace["h"]
-        WT = workspace.array("WT", H, 4 * H)  # a contiguous copy multiplies faster than a view
+        WT = scratch.array("WT", H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
-        dh_t = workspace.array("dh_t", H, B)
-        dc_t = workspace.array("dc_t", H, B)
-        through_h = workspace.array("through_h", H, B)
+        dh_t = scratch.array("dh_t", H, B)
+        dc_t = scratch.array("dc_t", H, B)
+        through_h = scratch.array("through_h", H, B)
         dgates = dz.reshape(4, H, T, B)
         dh_t[...], dc_t[...] = dstate
 
@@ -131,7 +133,7 @@ class LSTM:
                 dc_t *= forget
                 np.matmul(WT, dz[:, t], out=dh_t)
 
-        add_product(gradients[f"{prefix}/W"], dz, h[:, :T], workspace)
+        add_product(gradients[f"{prefix}/W"], dz, h[:, :T], scratch)
         return np.stack((dh_t, dc_t))
 
     def _slopes(self, workspace: Workspace, block: slice) -> tuple[Array, Array]:
@@ -143,10 +145,11 @@ class LSTM:
             ``(n, 4, H, B)``: ∂c_t/∂z of i, f and g, and ∂h_t/∂z of o.
             ``(n, H, B)``: ∂h_t/∂c_t.
         """
+        scratch = workspace.scratch
         gates, tanh_c = workspace["gates"][block], workspace["tanh_c"][block]
         c_before = workspace["c"][block]
         i, _, o, g = gates.swapaxes(0, 1)
-        slopes = workspace.array("slopes", *gates.shape)
+        slopes = scratch.array("slopes", *gates.shape)
         di, df, do, dg = slopes.swapaxes(0, 1)
 
         np.subtract(1, gates[:, :3], out=slopes[:, :3])
@@ -158,7 +161,7 @@ class LSTM:
         np.subtract(1, dg, out=dg)
         dg *= i
 
-        c_slopes = workspace.array("c_slopes", *tanh_c.shape)
+        c_slopes = scratch.array("c_slopes", *tanh_c.shape)
         np.multiply(tanh_c, tanh_c, out=c_slopes)
         np.subtract(1, c_slopes, out=c_slopes)
         c_slopes *= o

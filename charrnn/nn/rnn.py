@@ -41,9 +41,10 @@ class RNN:
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
+        scratch = workspace.scratch
         W = params[f"{prefix}/W"]
         h = workspace.array("h", H, T + 1, B)
-        a = workspace.array("a", H, B)
+        a = scratch.array("a", H, B)
         h[:, 0] = state[0]
 
         for t in range(T):
@@ -88,10 +89,11 @@ class RNN:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
+        scratch = workspace.scratch
         h = workspace["h"]
-        WT = workspace.array("WT", H, H)  # a contiguous copy multiplies faster than a view
+        WT = scratch.array("WT", H, H)  # a contiguous copy multiplies faster than a view
         WT[...] = params[f"{prefix}/W"].T
-        dh_t = workspace.array("dh_t", H, B)
+        dh_t = scratch.array("dh_t", H, B)
         dh_t[...] = dstate[0]
 
         for block in reversed(blocks(T, H * B)):
@@ -101,13 +103,14 @@ class RNN:
                 np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
                 np.matmul(WT, dz[:, t], out=dh_t)
 
-        add_product(gradients[f"{prefix}/W"], dz, h[:, :T], workspace)
+        add_product(gradients[f"{prefix}/W"], dz, h[:, :T], scratch)
         return np.stack((dh_t,))
 
     def _slopes(self, workspace: Workspace, block: slice) -> Array:
         """∂h_t/∂z_t for each step of the block, ``(n, H, B)``: tanh' = 1 - tanh², or 0 and 1."""
+        scratch = workspace.scratch
         h = workspace["h"][:, block.start + 1 : block.stop + 1].swapaxes(0, 1)
-        slopes = workspace.array("slopes", *h.shape)
+        slopes = scratch.array("slopes", *h.shape)
         if self.relu:
             np.greater(h, 0, out=slopes)
         else:

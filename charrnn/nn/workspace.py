@@ -15,10 +15,15 @@ class Workspace:
 
     A layer's forward pass asks for its buffers with :meth:`array`; its backward pass finds what
     was saved with ``workspace["name"]``. Two threads need two workspaces.
+
+    Attributes:
+        scratch: The workspace that all parts of a model share, for arrays that are given up before
+            another part takes its turn.
     """
 
-    def __init__(self, dtype: DTypeLike = np.float32) -> None:
+    def __init__(self, dtype: DTypeLike = np.float32, scratch: Workspace | None = None) -> None:
         self.dtype = np.dtype(dtype)
+        self.scratch = scratch or self
         self._memory: dict[str, Array] = {}
         self._views: dict[str, Array] = {}
         self._children: dict[str, Workspace] = {}
@@ -52,5 +57,5 @@ class Workspace:
     def child(self, name: str) -> Workspace:
         """The workspace of a part, made at the first call."""
         if name not in self._children:
-            self._children[name] = Workspace(self.dtype)
+            self._children[name] = Workspace(self.dtype, self.scratch)
         return self._children[name]

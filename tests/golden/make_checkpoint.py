@@ -18,7 +18,8 @@ STEPS = 300
 
 def main() -> None:
     """Train on ``corpus.txt``, stop before the end, and save everything."""
-    corpus = charrnn.Corpus.from_text(CORPUS.read_text(encoding="utf-8"))
+    text = CORPUS.read_text(encoding="utf-8")
+    corpus = charrnn.Corpus.from_text(text, config=charrnn.TextConfig())
     training = charrnn.Training(
         corpus,
         charrnn.ModelConfig(

@@ -1,0 +1,135 @@
+"""The same work done by charrnn and by PyTorch, each imported only where it is asked for.
+
+A contestant is made for a shape and then called: each call is one training step, or one character
+in each of the texts that are written. Both models see one-hot characters of a vocabulary of 65, as
+in tinyshakespeare; a PyTorch model gets them as rows of an identity matrix.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+VOCABULARY = 65
+TEMPERATURE = 0.8
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+Call = Callable[[], Any]
+
+
+def charrnn_training(cell: str, shape: list[int], threads: int = THREADS) -> Call:
+    """Forward, loss, backward, clip and Adam on a chunk of random text."""
+    import numpy as np
+
+    import charrnn
+
+    hidden_size, num_layers, seq_length, batch_size = shape
+    characters = max(100_000, 20 * seq_length * batch_size)
+    codes = np.random.default_rng(0).integers(33, 33 + VOCABULARY, characters)
+    training = charrnn.Training(
+        charrnn.Corpus.from_text("".join(map(chr, codes))),
+        charrnn.ModelConfig(cell, hidden_size, num_layers, dropout=0.0),
+        charrnn.TrainingConfig(
+            seq_length=seq_length,
+            batch_size=batch_size,
+            epochs=1000,
+            optimizer="adam",
+            weight_decay=0.0,
+            val_fraction=0.0,
+            eval_every=1 << 40,
+            threads=min(threads, batch_size),
+        ),
+    )
+    return iter(training).__next__
+
+
+def torch_training(cell: str, shape: list[int], threads: int = THREADS) -> Call:
+    """The same step: ``torch.nn.LSTM/GRU/RNN``, a linear layer, cross-entropy, clip, Adam."""
+    import torch
+    from torch import nn
+
+    torch.set_num_threads(threads)
+    hidden_size, num_layers, seq_length, batch_size = shape
+    recurrent = getattr(nn, cell.upper())(VOCABULARY, hidden_size, num_layers)
+    linear = nn.Linear(hidden_size, VOCABULARY)
+    parameters = [*recurrent.parameters(), *linear.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    one_hot = torch.eye(VOCABULARY)
+    ids = torch.randint(VOCABULARY, (seq_length, batch_size))
+    targets = torch.randint(VOCABULARY, (seq_length * batch_size,))
+    state: Any = None
+
+    def step() -> None:
+        nonlocal state
+        h, state = recurrent(one_hot[ids], state)
+        state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
+        loss = nn.functional.cross_entropy(linear(h).flatten(0, 1), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+
+    return step
+
+
+def charrnn_sampling(cell: str, shape: list[int]) -> Call:
+    """The next character of each text."""
+    import numpy as np
+
+    import charrnn
+    from charrnn.config import SamplingConfig
+    from charrnn.sampling import BATCH_STEPS, Prompt, generate, generate_batch
+
+    hidden_size, num_layers, texts = shape
+    vocabulary = charrnn.Vocabulary("".join(map(chr, range(33, 33 + VOCABULARY))))
+    config = charrnn.ModelConfig(cell, hidden_size, num_layers)
+    model = charrnn.CharacterModel.fresh(config, vocabulary, np.random.default_rng(0))
+    if texts == 1:
+        return generate(model, length=1 << 40, temperature=TEMPERATURE, rng=0).__next__
+    settings = SamplingConfig(length=None, temperature=TEMPERATURE)
+    batch = generate_batch(model, [Prompt("A", seed, settings) for seed in range(texts)])
+    # A piece holds BATCH_STEPS characters of one text.
+    return lambda: deque(islice(batch, texts // BATCH_STEPS), maxlen=0)
+
+
+def torch_sampling(cell: str, shape: list[int]) -> Call:
+    """The same in inference mode; a single text is written on one thread, which is quicker."""
+    import torch
+    from torch import nn
+
+    hidden_size, num_layers, texts = shape
+    torch.set_num_threads(1 if texts == 1 else THREADS)
+    recurrent = getattr(nn, cell.upper())(VOCABULARY, hidden_size, num_layers)
+    linear = nn.Linear(hidden_size, VOCABULARY)
+    one_hot = torch.eye(VOCABULARY)
+    ids, state = torch.zeros(texts, dtype=torch.long), None
+
+    @torch.inference_mode()
+    def step() -> None:
+        nonlocal ids, state
+        h, state = recurrent(one_hot[ids][None], state)
+        probabilities = torch.softmax(linear(h[0]) / TEMPERATURE, dim=-1)
+        ids = torch.multinomial(probabilities, 1)[:, 0]
+
+    return step
+
+
+def matrix_product(size: int) -> Call:
+    """A large float32 product on all processors: what the machine can do at best."""
+    import numpy as np
+
+    a, b = np.ones((2, size, size), np.float32)
+    out = np.empty_like(a)
+    return lambda: np.matmul(a, b, out=out)
+
+
+CONTESTANTS: dict[str, Callable[..., Call]] = {
+    "charrnn training": charrnn_training,
+    "torch training": torch_training,
+    "charrnn sampling": charrnn_sampling,
+    "torch sampling": torch_sampling,
+    "matrix product": matrix_product,
+}

@@ -1,0 +1,137 @@
+"""Records: lines that are each a text of their own, read side by side from the zero state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.batches import MIN_CHUNKS, Chunk
+
+SCANNED = 1 << 24  # ids that are searched at once; bounds the memory
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Where records lie in a text.
+
+    A record's inputs are the end of the record before it and its own characters, its targets those
+    characters and its own end. (A corpus of records begins with an end.)
+
+    Attributes:
+        first: ``(N,)`` places of the first inputs.
+        length: ``(N,)`` numbers of predictions, one more than a record has characters.
+    """
+
+    first: NDArray[np.int64]
+    length: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, ids: NDArray[Any], end: int) -> Spans:
+        """The records between the ``end`` symbols of a text; empty lines are none."""
+        found = [
+            start + np.flatnonzero(ids[start : start + SCANNED] == end)
+            for start in range(0, len(ids), SCANNED)
+        ]
+        ends = np.concatenate(found)
+        first, length = ends[:-1], np.diff(ends)
+        return cls(first[length > 1], length[length > 1])
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, places: NDArray[Any]) -> Spans:
+        return Spans(self.first[places], self.length[places])
+
+    @property
+    def characters(self) -> int:
+        """Predictions of all records."""
+        return int(self.length.sum())
+
+    def split(self, val_fraction: float, seed: int) -> tuple[Spans, Spans]:
+        """Records to train on, and others for validation (none if there are too few).
+
+        They are drawn, since a list of records is often in an order that means something.
+        """
+        order = np.random.default_rng(seed).permutation(len(self))
+        kept = int(len(self) * val_fraction)
+        return self[np.sort(order[kept:])], self[np.sort(order[:kept])]
+
+
+def fit_batch(spans: Spans, batch_size: int) -> int:
+    """Batch size that the records can fill several times."""
+    return min(batch_size, max(1, len(spans) // MIN_CHUNKS))
+
+
+class Records:
+    """Records in groups of ``batch_size``, each column of a group one whole record.
+
+    All columns of a group start from the zero state. A group as long as its longest record is cut
+    into chunks of time, over which the state is carried, so that there is no bound on a record's
+    length. Steps after a column's end are not counted. Records of about the same length share a
+    group, which leaves few such steps: each pass sorts by length, draws the order of equals, and
+    then draws the order of the groups. That order follows from the seed and the number of the pass
+    alone, and all passes have as many chunks.
+
+    Args:
+        ids: ``(N,)`` the text.
+        spans: Its records, at least one.
+        batch_size: Columns, *B*.
+        seq_length: Longest chunk, *T*.
+        seed: Of the order.
+    """
+
+    def __init__(
+        self, ids: NDArray[Any], spans: Spans, batch_size: int, seq_length: int, seed: int
+    ) -> None:
+        self.columns = batch_size
+        self._ids, self._spans, self._seed = ids, spans, seed
+        # The first group is filled up with records that have no predictions at all.
+        self._missing = -len(spans) % batch_size
+        lengths = np.pad(np.sort(spans.length), (self._missing, 0)).reshape(-1, batch_size)
+        self._longest = lengths[:, -1]
+        self._chunks = -(-self._longest // seq_length)
+        self._pass = -1
+
+    def __len__(self) -> int:
+        return int(self._chunks.sum())
+
+    @property
+    def characters(self) -> int:
+        return self._spans.characters
+
+    def chunk(self, index: int) -> Chunk:
+        number, index = divmod(index, len(self))
+        groups, stops, records = self._order(number)
+        place = int(np.searchsorted(stops, index, side="right"))
+        group = groups[place]
+        count, longest = int(self._chunks[group]), int(self._longest[group])
+        part = index - int(stops[place]) + count
+        step = np.arange(part * longest // count, (part + 1) * longest // count)[:, None]
+
+        members = records[group * self.columns : (group + 1) * self.columns]
+        first, length = self._spans.first[members], self._spans.length[members]
+        length = np.where(members < 0, 0, length)
+        position = first + np.clip(step, 0, np.maximum(length, 1) - 1)
+        return Chunk(
+            self._ids[position].astype(np.intp),
+            self._ids[position + 1].astype(np.intp),
+            np.full(self.columns, part == 0),
+            step < length,
+        )
+
+    def _order(self, number: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Of a pass: its groups, where their chunks end, and the records (-1 is none) in groups."""
+        if number != self._pass:
+            rng = np.random.default_rng((self._seed, number))
+            records = np.lexsort((rng.random(len(self._spans)), self._spans.length))
+            groups = rng.permutation(len(self._chunks))
+            self._drawn = (
+                groups,
+                np.cumsum(self._chunks[groups]),
+                np.pad(records, (self._missing, 0), constant_values=-1),
+            )
+            self._pass = number
+        return self._drawn
