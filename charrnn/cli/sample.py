@@ -187,7 +187,9 @@ def sample(
         raise InputError(
             "--novel-only writes plain records of one prime; leave out prompts and --json"
         )
-    config = SamplingConfig(length or None, temperature, top_k, top_p, until_lines=until_lines)
+    config = SamplingConfig(
+        length or None, temperature, top_k, top_p, ban, tuple(stop or ()), until_lines
+    )
 
     import numpy as np
 
@@ -198,6 +200,8 @@ def sample(
     from charrnn.cli.terminal import argument_symbols, silence_stdout
     from charrnn.cli.writing import Json, Output, Plain, write_all
 
+    if (source and not jsonl) or num_samples > 1 or as_json:
+        require_end(config)
     path = checkpoint or newest_checkpoint()
     model = load_checkpoint(path).model
     kind = model.vocabulary.config
@@ -206,14 +210,12 @@ def sample(
     if separator is None:
         separator = r"\n" if kind.records else r"\n---\n"
     between = _unescaped(model, separator, "--separator")
-    strings = [_unescaped(model, string, "--stop") for string in stop or ()]
+    ends = [_unescaped(model, string, "--stop") for string in config.stop]
     config = replace(
         config,
         ban=_unescaped(model, ban, "--ban"),
-        stop=(*strings, kind.end) if kind.records else tuple(strings),
+        stop=(*ends, kind.end) if kind.records else tuple(ends),
     )
-    if (source and not jsonl) or num_samples > 1 or as_json:
-        require_end(config)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config)
