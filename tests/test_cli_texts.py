@@ -21,7 +21,7 @@ from conftest import Run
 import charrnn
 from charrnn.cli import prompts
 from charrnn.cli.incoming import line_groups, pieces
-from charrnn.config import SamplingConfig
+from charrnn.config import SamplingConfig, TextConfig
 from charrnn.errors import InputError
 from charrnn.nn.workspace import Workspace
 from charrnn.scoring import score_texts
@@ -338,3 +338,89 @@ def test_pieces_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr("charrnn.cli.incoming.BLOCK", block)
         with pytest.raises(InputError, match=r"not UTF-8 at byte 7 \(line 2\): 0xe9"):
             list(pieces(str(path)))
+
+
+def test_pieces_of_other_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is composed across any border, if its model's was; bytes stay what they are."""
+    path = tmp_path / "text"
+    raw = "e\u0301 a\u0323\u0302\r\n\u1112\u1161\u11ab\n\u0301e".encode()
+    path.write_bytes(raw)
+    composed = TextConfig()
+    for block in range(1, 30):
+        monkeypatch.setattr("charrnn.cli.incoming.BLOCK", block)
+        assert "".join(pieces(str(path), composed)) == "é ậ\n한\n\u0301e"
+        assert "".join(pieces(str(path), TextConfig("byte"))).encode("latin-1") == raw
+
+
+# ------------------------------------------------------------------------------ bytes and records
+
+
+def test_bytes_in_json(run: Run, piped: Any) -> None:
+    """A byte model's JSON is UTF-8: bytes that are not come as U+DC80 to U+DCFF, and go in so."""
+    path = run(
+        "train", "corpus.txt", "--bytes", "--hidden-size", 4, "--epochs", 1, "-q"
+    ).out.strip()
+    given = json.dumps({"prime": "é\udcff"})
+    outcome = piped(given, "sample", path, "-", "--jsonl", "-n", 40, "--seed", 1, "-q")
+    assert outcome.code == 0, outcome.err
+    (found,) = _objects(outcome.out)
+    assert found["prime"] == "é\udcff"
+    written = found["text"].encode("utf-8", "surrogateescape")
+    assert len(written) == 40
+    prime = "é".encode().decode("latin-1") + "\xff"
+    text = "".join(
+        charrnn.generate(charrnn.load_checkpoint(path).model, prime=prime, length=40, rng=1)
+    )
+    assert written == text.encode("latin-1")
+    read = _objects(piped(b"a\xff\r\n", "score", path, "--per-char", "--json").out)
+    assert [entry["character"] for entry in read] == ["a", "\udcff", "\r", "\n"]
+    assert _objects(piped("é\n", "score", path, "--json").out)[0]["characters"] == 3
+    refused = piped(r'{"prime": "\ud800"}', "sample", path, "-", "--jsonl", "-q")
+    assert (refused.code, refused.err) == (
+        2,
+        "charrnn: standard input, line 1: prime has half of a surrogate pair\n",
+    )
+
+
+def test_composed(run: Run, piped: Any) -> None:
+    """Prompts and what is scored become what the model's own text became."""
+    Path("accents.txt").write_text("été et hiver\n" * 30, encoding="utf-8")
+    path = run("train", "accents.txt", "--hidden-size", 4, "--epochs", 1, "-q").out.strip()
+    options = ("sample", path, "-", "-n", 1, "-q")
+    assert piped("e\u0301t\n", *options).out[:-1] == "ét"
+    assert _objects(piped(r'{"prime": "e\u0301"}', *options, "--jsonl").out)[0]["prime"] == "é"
+    assert piped("e\u0301te\u0301\n", "score", path).out == piped("été\n", "score", path).out
+
+
+def test_records_in_a_pipe(run: Run, piped: Any) -> None:
+    """Each is a line, or an object without its end; its seed gives it again; filters apply."""
+    options = ("--records", "--hidden-size", 16, "--epochs", 3, "-q")
+    path = run("train", "corpus.txt", *options).out.strip()
+    sample = ("sample", path, "--seed", 3, "-q")
+    plain = piped("a\nb\n", *sample, "-", "--num-samples", 2).out.splitlines()
+    found = _objects(piped("a\nb\n", *sample, "-", "--num-samples", 2, "--json").out)
+    assert [entry["prime"] + entry["text"] for entry in found] == plain
+    assert [entry["seed"] for entry in found] == [3, 4, 5, 6]
+    again = run("sample", path, "--seed", 5, "--prime", "b", "-q")
+    assert again.out.splitlines() == plain[2:3]
+    assert run("sample", path, "--seed", 5, "-q", "-n", 0, "--ban", "e").out.count("\n") == 1
+    banned = run(*sample, "--ban", "e", "--num-samples", 20).out
+    assert banned.count("\n") == 20
+    assert "e" not in banned
+    novel = run(*sample, "--ban", "e", "--num-samples", 3, "--novel-only", "corpus.txt").out
+    assert novel.count("\n") == 3
+    assert "e" not in novel
+    refused = piped(r'{"prime": "a\nb"}', *sample, "-", "--jsonl")
+    assert refused.code == 2
+    assert "line 1: a record is one line" in refused.err
+    refused = run(*sample, "--json", "--novel-only", "corpus.txt")
+    assert refused.code == 2
+    assert "--novel-only" in refused.err
+    # A record ends; what it costs to end is a part of what is told.
+    (entry,) = _objects(run(*sample, "--prime", "a", "--json").out)
+    scored = piped(f"a{entry['text']}\n", "score", path, "--per-char", "--json").out
+    costs = [entry["bits"] for entry in _objects(scored)][1:]
+    assert np.mean(costs) == pytest.approx(entry["bits_per_char"], abs=1e-4)
+    lines = "one line\nand another\n"
+    alone = piped(lines, "score", path, "--independent-lines").out
+    assert piped(lines, "score", path).out == alone

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -107,3 +108,9 @@ def test_table_of_defaults() -> None:
             assert told == field.default
         else:
             assert float(told) == field.default
+
+
+def test_reference() -> None:
+    """docs/cli.md is what ``make docs`` makes of the program."""
+    made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["reference"]()
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == made

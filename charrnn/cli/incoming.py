@@ -70,7 +70,7 @@ def _border(text: str, config: TextConfig) -> int:
     border = len(text) - text.endswith("\r")
     if config.normalize == "nfc" and not text.endswith("\n"):
         border = len(text) - 1
-        while border > 0 and not text[border].isascii():
+        while border > 0 and (not text[border].isascii() or text[border - 1] == "\r"):
             border -= 1
     return max(border, 0)
 
