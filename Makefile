@@ -1,6 +1,7 @@
 # make demo   train on the embedded corpus and write some text
 # make test   every test
-# make check  format, lint, types, tests and docs: what has to be green at every commit
+# make docs   the reference of the command line anew
+# make check  format, lint, types and tests (the docs too): what has to be green at every commit
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 10 minutes
 # The first call of any of them sets up an environment in .venv.
 
@@ -36,6 +37,10 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+# The reference of the command line, docs/cli.md.
+docs: $(READY)
+	$(BIN)/python docs/make_cli.py
 
 # The small model that lies in checkpoints/ of a clone: the kept weights, without training state.
 demo-model: $(READY)

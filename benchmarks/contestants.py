@@ -8,7 +8,9 @@ in tinyshakespeare; a PyTorch model gets them as rows of an identity matrix.
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 VOCABULARY = 65
@@ -78,7 +80,8 @@ def charrnn_sampling(cell: str, shape: list[int]) -> Call:
     import numpy as np
 
     import charrnn
-    from charrnn.sampling import generate, generate_batch
+    from charrnn.config import SamplingConfig
+    from charrnn.sampling import BATCH_STEPS, Prompt, generate, generate_batch
 
     hidden_size, num_layers, texts = shape
     vocabulary = charrnn.Vocabulary("".join(map(chr, range(33, 33 + VOCABULARY))))
@@ -86,10 +89,10 @@ def charrnn_sampling(cell: str, shape: list[int]) -> Call:
     model = charrnn.CharacterModel.fresh(config, vocabulary, np.random.default_rng(0))
     if texts == 1:
         return generate(model, length=1 << 40, temperature=TEMPERATURE, rng=0).__next__
-    batch = generate_batch(
-        model, ["A"] * texts, length=1 << 40, temperature=TEMPERATURE, rngs=range(texts)
-    )
-    return batch.__next__
+    settings = SamplingConfig(length=None, temperature=TEMPERATURE)
+    batch = generate_batch(model, [Prompt("A", seed, settings) for seed in range(texts)])
+    # A piece holds BATCH_STEPS characters of one text.
+    return lambda: deque(islice(batch, texts // BATCH_STEPS), maxlen=0)
 
 
 def torch_sampling(cell: str, shape: list[int]) -> Call:

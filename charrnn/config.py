@@ -1,4 +1,4 @@
-"""What a model is, how text is read, how a run goes: frozen dataclasses, checked when they are made.
+"""What a model is, how text is read and written, how a run goes: frozen dataclasses, checked when made.
 
 They are plain data (numbers and strings), so that a checkpoint can hold them as JSON.
 """
@@ -166,6 +166,46 @@ class TrainingConfig:
         _whole("patience", self.patience, 0, 1 << 30)
         _whole("seed", self.seed, 0, (1 << 64) - 1)
         _whole("threads", self.threads, 0, 1024)
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How a text is written.
+
+    Args:
+        length: Characters to write at most; None writes without end.
+        temperature: Logits are divided by it: below 1 the model is more cautious, above 1 more
+            daring; 0 always takes the likeliest character.
+        top_k: Choose among that many likeliest characters; 0 among all.
+        top_p: Choose among the likeliest characters that together have this probability, at the
+            given temperature (nucleus sampling, Holtzman et al., arXiv 1904.09751).
+        ban: Characters that are never written.
+        stop: The text ends right after the first of these strings; it is a part of the text.
+        until_lines: The text ends after that many line feeds; 0 does not count them.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    length: int | None = 1000
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    ban: str = ""
+    stop: tuple[str, ...] = ()
+    until_lines: int = 0
+
+    def __post_init__(self) -> None:
+        if self.length is not None:
+            _whole("length", self.length, 0, 1 << 60)
+        number = isinstance(self.temperature, (int, float))
+        if not number or isinstance(self.temperature, bool) or not self.temperature >= 0:
+            raise InputError(f"temperature must be at least 0, not {self.temperature!r}")
+        _whole("top-k", self.top_k, 0, MAX_VOCABULARY)
+        _real("top-p", self.top_p, 0.0, 1.0, above_bottom=True)
+        if "" in self.stop:
+            raise InputError("stop must be a string of at least one character")
+        _whole("until-lines", self.until_lines, 0, 1 << 60)
 
 
 Config = TypeVar("Config", ModelConfig, TextConfig, TrainingConfig)

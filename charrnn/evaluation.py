@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 
 from charrnn.batches import Chunks
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.parameters import Parameters
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.parallel import Shards
+
+Number = TypeVar("Number", float, Array)
 
 
 def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: Shards) -> float:
@@ -31,6 +34,6 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
     return sum(shards.map(score, text.columns)) / text.characters
 
 
-def bits(nats: float) -> float:
-    """Bits for each character, from nats."""
+def bits(nats: Number) -> Number:
+    """Bits, from nats; of one number or an array."""
     return nats / math.log(2)

@@ -109,9 +109,10 @@ class Vocabulary:
         """What somebody typed, in characters of the model's kind, whether it knows them or not.
 
         Raises:
-            UnicodeDecodeError: A model of text was given bytes that are not UTF-8.
+            UnicodeError: A model of text was given what is not UTF-8.
         """
-        data = raw.encode() if isinstance(raw, str) else raw
+        # What cannot be a part of UTF-8 is a byte of its own, as in the arguments of a command.
+        data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
         text = data.decode(self.config.encoding)
         return unicodedata.normalize("NFC", text) if self.config.normalize == "nfc" else text
 

@@ -13,7 +13,16 @@ FLOORS = (
     {"nn", "optim", "parallel"},
     {"reading", "cache", "text", "batches", "records", "plan"},
     {"models"},
-    {"npz", "checkpoint", "evaluation", "training", "sampling", "inspection"},
+    {
+        "npz",
+        "checkpoint",
+        "evaluation",
+        "training",
+        "choosing",
+        "sampling",
+        "scoring",
+        "inspection",
+    },
     {"cli", "__init__", "__main__"},
 )
 FILES = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -16,16 +17,45 @@ from pathlib import Path
 
 import pytest
 
+from charrnn.checkpoint import save_checkpoint
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.text import Corpus
+from charrnn.training import Training
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
 
 
+ENGLISH = (
+    "Where is the old book? It is on the table in the house.\n"
+    "The child has seen the water, and the man came back with the bread.\n"
+    "What do you want to know? This is a good day to write a letter.\n"
+)
+GERMAN = (
+    "Wo ist die alte Karte? Sie liegt auf dem Tisch in dem Haus.\n"
+    "Das Kind hat das Wasser gesehen, und der Mann kam mit dem Brot wieder.\n"
+    "Was willst du wissen? Heute ist ein guter Tag, um einen Brief zu schreiben.\n"
+)
+
+
+@pytest.fixture(scope="module")
+def languages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model for each of two languages, which have learnt a little."""
+    folder = tmp_path_factory.mktemp("languages")
+    for name, text in (("english", ENGLISH), ("german", GERMAN)):
+        corpus = Corpus.from_text(text * 10)
+        config = TrainingConfig(epochs=60, val_fraction=0, batch_size=8, threads=1, patience=0)
+        training = Training(corpus, ModelConfig(hidden_size=32, num_layers=1), config)
+        assert sum(1 for _ in training) > 100
+        save_checkpoint(training.checkpoint(), folder / f"{name}.npz")
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder as the README's reader has it: a corpus and the demo model."""
+def folder(tmp_path: Path, languages: Path) -> Path:
+    """A folder as the README's reader has it: a corpus, the demo model, two models of languages."""
+    shutil.copytree(languages, tmp_path, dirs_exist_ok=True)
     (tmp_path / "checkpoints").mkdir()
     shutil.copy(ROOT / "checkpoints" / "demo.npz", tmp_path / "checkpoints")
     lines = (f"The {n}th line of a corpus is much like the line before it.\n" for n in range(300))
@@ -56,7 +86,7 @@ def test_session(command: str, shown: str, folder: Path) -> None:
 
 def test_sessions_are_found() -> None:
     """The pattern above still finds what it is meant to find."""
-    assert len(SESSIONS) == README.count("```console") >= 4
+    assert len(SESSIONS) == README.count("```console") >= 7
 
 
 def test_python_example(folder: Path) -> None:
@@ -78,3 +108,9 @@ def test_table_of_defaults() -> None:
             assert told == field.default
         else:
             assert float(told) == field.default
+
+
+def test_reference() -> None:
+    """docs/cli.md is what ``make docs`` makes of the program."""
+    made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["reference"]()
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == made

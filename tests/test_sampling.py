@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.config import CELLS, ModelConfig
+from charrnn.choosing import Filter, GumbelNoise, choose
+from charrnn.config import CELLS, ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.sampling import (
-    BATCH_STEPS,
     PRIME_STEPS,
-    choose,
+    Ending,
+    Piece,
+    Prompt,
     generate,
     generate_batch,
-    gumbel_noise,
     read,
 )
 from charrnn.text import Vocabulary
@@ -44,12 +47,23 @@ def _write(model: CharacterModel, seed: int = 0, **options: object) -> str:
     return "".join(generate(model, rng=seed, **options))  # type: ignore[arg-type]
 
 
+def _write_all(model: CharacterModel, prompts: list[Prompt]) -> list[str]:
+    """The texts of a batch."""
+    texts = [""] * len(prompts)
+    for piece in generate_batch(model, prompts):
+        texts[piece.number] += piece.text
+    return texts
+
+
+def _noise(seeds: Iterable[int], size: int, temperature: float) -> GumbelNoise:
+    rngs = [np.random.default_rng(seed) for seed in seeds]
+    return GumbelNoise(rngs, size, [temperature] * len(rngs))
+
+
 def _frequencies(logits: Array, temperature: float, draws: int = 20_000) -> Array:
     """How often each character is chosen, drawn by ten generators side by side."""
-    noise = gumbel_noise(
-        [np.random.default_rng(seed) for seed in range(10)], len(logits), temperature
-    )
-    chosen = [choose(logits[:, None], next(noise)) for _ in range(draws // 10)]
+    noise = _noise(range(10), len(logits), temperature)
+    chosen = [choose(logits[:, None], next(noise.rows)) for _ in range(draws // 10)]
     return np.bincount(np.concatenate(chosen), minlength=len(logits)) / draws
 
 
@@ -65,8 +79,8 @@ def test_draws_follow_the_softmax(temperature: float) -> None:
 
 def test_noise_is_gumbel() -> None:
     """Mean and variance of the distribution are γ and π²/6, times the temperature and its square."""
-    noise = gumbel_noise([np.random.default_rng(0), np.random.default_rng(1)], 50, 3.0)
-    draws = np.stack([next(noise) for _ in range(2000)]).astype(float)
+    noise = _noise([0, 1], 50, 3.0)
+    draws = np.stack([next(noise.rows) for _ in range(2000)]).astype(float)
     assert draws.shape == (2000, 50, 2)
     assert draws.mean() == pytest.approx(3 * 0.5772156649, abs=0.05)
     assert draws.var() == pytest.approx(9 * math.pi**2 / 6, rel=0.02)
@@ -77,10 +91,16 @@ def test_noise_is_gumbel() -> None:
 
 def test_noise_of_a_text_is_its_own() -> None:
     """It does not depend on how many other texts are written beside it."""
-    alone = gumbel_noise([np.random.default_rng(4)], 7, 0.5)
-    beside = gumbel_noise([np.random.default_rng(seed) for seed in (9, 4, 8)], 7, 0.5)
+    alone = _noise([4], 7, 0.5)
+    beside = _noise([9, 4, 8], 7, 0.5)
     for _ in range(3000):
-        np.testing.assert_array_equal(next(alone)[:, 0], next(beside)[:, 1])
+        np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 1])
+    for columns, place in ([1, 2], 0), ([0], 0):
+        beside.keep(np.array(columns))  # in the middle of what was drawn ahead
+        for _ in range(10):
+            np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, place])
+    for _ in range(3000):
+        np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 0])
 
 
 @pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-5])
@@ -102,7 +122,7 @@ def test_hot_is_uniform(temperature: float) -> None:
 )
 def test_any_logits_choose_something(logits: list[float], temperature: float, seed: int) -> None:
     """No temperature, draw or logit leads outside the vocabulary, or to what cannot be."""
-    noise = next(gumbel_noise([np.random.default_rng(seed)], len(logits), temperature))
+    noise = next(_noise([seed], len(logits), temperature).rows)
     (chosen,) = choose(np.array(logits, np.float32)[:, None], noise)
     assert 0 <= chosen < len(logits)
     lead = max(logits) - logits[chosen]
@@ -163,23 +183,202 @@ def test_stepper_leaves_the_state_it_was_given() -> None:
 @pytest.mark.parametrize("count", [1, 3, 40])
 @pytest.mark.parametrize("cell", CELLS)
 def test_batch_writes_what_each_would_write_alone(cell: str, count: int) -> None:
-    """Different primes and seeds, side by side and on threads where there are many."""
-    model, length = _model(cell), 2 * BATCH_STEPS + 3
-    primes = ["abc", "gg\n", "fed"] * 14
-    steps = generate_batch(model, primes[:count], length=length, rngs=range(count))
-    alone = [_write(model, seed, prime=primes[seed], length=length) for seed in range(count)]
-    assert ["".join(text) for text in zip(*steps, strict=True)] == alone
+    """Primes of any length, seeds, lengths, temperatures, on threads where there are many texts."""
+    model = _model(cell)
+    primes = ["abc", "", "gg\nfedd", "a" * 9] * 10
+    configs = [
+        SamplingConfig(3 * n + 1, 1 + n / 40, top_k=3 * (n % 3), ban="b" * (n % 2))
+        for n in range(count)
+    ]
+    prompts = [Prompt(primes[n], n, configs[n]) for n in range(count)]
+    alone = [
+        _write(model, n, prime=primes[n], length=c.length, temperature=c.temperature,
+               top_k=c.top_k, ban=c.ban)
+        for n, c in enumerate(configs)
+    ]  # fmt: skip
+    assert _write_all(model, prompts) == alone
     assert len(set(alone)) > count // 2
 
 
-def test_empty_batch_of_text() -> None:
-    assert list(generate_batch(_model(), ["a"] * 3, length=0, rngs=range(3))) == []
+def test_batches_of_nothing() -> None:
+    """No text at all, and texts of no characters."""
+    assert list(generate_batch(_model(), [])) == []
+    empty = [Prompt("a", 0, SamplingConfig(0))] * 3
+    assert list(generate_batch(_model(), empty)) == []
 
 
-@pytest.mark.parametrize("primes", [[], ["ab", "a"]])
-def test_wrong_batch(primes: list[str]) -> None:
-    with pytest.raises(InputError, match="all of the same length"):
-        generate_batch(_model(), primes, rngs=range(len(primes)))
+def test_nats_are_those_of_the_model() -> None:
+    """What a piece tells is -log p of its characters, whatever chose them."""
+    model = _model()
+    config = SamplingConfig(37, 0.5, top_k=4, ban="a")
+    pieces = list(generate_batch(model, [Prompt("cde", 1, config)] * 2, scored=True))
+    for index in (0, 1):
+        text = "".join(piece.text for piece in pieces if piece.number == index)
+        nats = sum(piece.nats for piece in pieces if piece.number == index)
+        ids = model.vocabulary.encode("cde" + text).astype(np.intp)[:, None]
+        zero = model.network.zero_state(1)
+        nll, _ = model.network.loss(model.parameters, ids[:-1], ids[1:], zero, Workspace())
+        assert len(text) == 37
+        assert nats == pytest.approx(float(nll[2:].sum()), rel=1e-4)
+    assert all(piece.nats == 0 for piece in generate_batch(model, [Prompt("cde", 1, config)]))
+
+
+def test_last_pieces() -> None:
+    """Each text has just one last piece, after which nothing comes."""
+    prompts = [Prompt("", n, SamplingConfig(length)) for n, length in enumerate((3, 16, 40))]
+    ended: set[int] = set()
+    for piece in generate_batch(_model(), prompts):
+        assert isinstance(piece, Piece)
+        assert piece.number not in ended
+        if piece.last:
+            ended.add(piece.number)
+    assert ended == {0, 1, 2}
+
+
+# --------------------------------------------------------------------------------------- filters
+
+LOGIT_LISTS = st.lists(st.integers(-40, 40).map(lambda n: n / 4), min_size=1, max_size=12)
+
+
+def _filtered(logits: list[float], config: SamplingConfig) -> Array:
+    """What one text's filter makes of logits; ``a`` is the first character."""
+    vocabulary = Vocabulary("".join(chr(97 + n) for n in range(len(logits))))
+    column = np.array(logits, np.float32)[:, None]
+    return Filter(vocabulary, [config])(column)[:, 0]
+
+
+@given(LOGIT_LISTS, st.integers(1, 14), st.floats(0.01, 1), st.floats(0, 5))
+def test_filter_keeps_the_likeliest(
+    logits: list[float], top_k: int, top_p: float, temperature: float
+) -> None:
+    """Just those characters are left that the definition, spelled out slowly, leaves."""
+    left = _filtered(
+        logits, SamplingConfig(top_k=top_k, top_p=top_p, ban="b", temperature=temperature)
+        if len(logits) > 1 else SamplingConfig(top_k=top_k, top_p=top_p, temperature=temperature)
+    )  # fmt: skip
+    places = [n for n in range(len(logits)) if n != 1]
+    places = sorted(places, key=lambda n: -logits[n])[:top_k]
+    colds = [(logits[n] - logits[places[0]]) / max(temperature, 1e-30) for n in places]
+    weights = [math.exp(max(cold, -1e4)) for cold in colds]
+    kept = [
+        n for rank, n in enumerate(places)
+        if rank == 0 or top_p == 1 or sum(weights[:rank]) < top_p * sum(weights) * (1 + 1e-9)
+    ]  # fmt: skip
+    surely = [
+        n for rank, n in enumerate(places)
+        if rank == 0 or top_p == 1 or sum(weights[:rank]) < top_p * sum(weights) * (1 - 1e-9)
+    ]  # fmt: skip
+    found = set(np.flatnonzero(np.isfinite(left)))
+    assert set(surely) <= found <= set(kept)
+    assert all(left[n] == np.float32(logits[n]) for n in found)
+
+
+@given(LOGIT_LISTS, st.floats(0, 1e30))
+def test_filters_that_cut_nothing(logits: list[float], temperature: float) -> None:
+    """A top_k of all characters and a top_p of 1 leave the logits as they are, bit for bit."""
+    config = SamplingConfig(top_k=len(logits), top_p=1.0, ban="Z", temperature=temperature)
+    np.testing.assert_array_equal(_filtered(logits, config), np.array(logits, np.float32))
+
+
+def test_no_filter_unless_asked_for() -> None:
+    """What is not needed takes no time."""
+    assert Filter.of(Vocabulary("abc"), [SamplingConfig(temperature=0.5)] * 2) is None
+    assert Filter.of(Vocabulary("abc"), [SamplingConfig(), SamplingConfig(top_k=1)]) is not None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(["", "a", "abc", "\n defg"]), st.floats(0, 1e9), st.integers(0, 99))
+def test_banned_characters_are_never_written(ban: str, temperature: float, seed: int) -> None:
+    text = _write(_model(), seed, length=60, ban=ban, temperature=temperature)
+    assert len(text) == 60
+    assert not set(text) & set(ban)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.text("\n abcdefg", max_size=5), st.floats(0, 1e9), st.integers(0, 99))
+def test_top_1_is_greedy(prime: str, temperature: float, seed: int) -> None:
+    """However hot, one candidate leaves no choice; and so does a very small nucleus."""
+    model = _model()
+    greedy = _write(model, prime=prime, length=30, temperature=0)
+    assert _write(model, seed, prime=prime, length=30, temperature=temperature, top_k=1) == greedy
+    assert (
+        _write(model, seed, prime=prime, length=30, temperature=temperature, top_p=1e-9) == greedy
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.text("\n abcdefg", max_size=5), st.integers(0, 9)), max_size=4),
+    st.integers(0, 9),
+    st.integers(0, 5),
+)
+def test_same_seed_same_text_in_any_batch(
+    others: list[tuple[str, int]], seed: int, top_k: int
+) -> None:
+    """Who else is written beside a text is nothing to it."""
+    model, config = _model(), SamplingConfig(50, 0.9, top_k=top_k)
+    prompts = [Prompt(prime, other, SamplingConfig(7 * other)) for prime, other in others]
+    place = seed % (len(prompts) + 1)
+    prompts.insert(place, Prompt("abc", seed, config))
+    alone = _write(model, seed, prime="abc", length=50, temperature=0.9, top_k=top_k)
+    assert _write_all(model, prompts)[place] == alone
+
+
+def test_everything_banned() -> None:
+    with pytest.raises(InputError, match="ban leaves no character"):
+        generate(_model(), ban="\n abcdefg")
+
+
+# ------------------------------------------------------------------------------------------ ends
+
+
+@given(
+    st.text("ab\n", max_size=40),
+    st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3).map(tuple),
+    st.one_of(st.none(), st.integers(0, 40)),
+    st.integers(0, 4),
+    st.integers(1, 7),
+)
+def test_ending(
+    text: str, stop: tuple[str, ...], length: int | None, lines: int, size: int
+) -> None:
+    """In pieces of any size, a text ends where the first of its ends is."""
+    ending, kept = Ending(SamplingConfig(length, stop=stop, until_lines=lines)), ""
+    for start in range(0, len(text), size):
+        if ending.reached:
+            break
+        kept += ending.cut(text[start : start + size])
+    prefixes = (text[:end] for end in range(len(text) + 1))
+    expected = next(
+        (
+            prefix for prefix in prefixes
+            if len(prefix) == length or (stop and prefix.endswith(stop))
+            or (lines and prefix.count("\n") == lines)
+        ),
+        None,
+    )  # fmt: skip
+    assert kept == (text if expected is None else expected)
+    assert ending.reached == (expected is not None)
+
+
+def test_stop_and_lines() -> None:
+    """The text up to and with the stop string, or with the last line's end; else its whole length."""
+    model = _model()
+    text = _write(model, length=400)
+    stop = text[150:153]
+    end = text.index(stop) + 3
+    assert _write(model, length=400, stop=[stop, "zzz"]) == text[:end]
+    assert _write(model, length=400, stop=stop) == text[:end]
+    assert _write(model, length=400, stop=["zzz"]) == text
+    three = "".join(text.splitlines(keepends=True)[:3])
+    assert _write(model, length=None, until_lines=3) == three
+    assert _write(model, length=5, until_lines=3) == text[:5]
+
+
+def test_without_end() -> None:
+    """A length of None goes on; what has been written is as ever."""
+    endless = generate(_model(), length=None, rng=2)
+    assert "".join(next(endless) for _ in range(3000)) == _write(_model(), 2, length=3000)
 
 
 def test_same_seed_same_text() -> None:
@@ -210,16 +409,29 @@ def test_without_a_prime() -> None:
     assert _write(lineless, length=40) == _write(lineless, prime="x", length=40)
 
 
-@pytest.mark.parametrize("temperature", [-0.1, math.nan, -math.inf])
-def test_wrong_temperature(temperature: float) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": -0.1},
+        {"temperature": math.nan},
+        {"temperature": "1"},
+        {"length": -1},
+        {"length": 1.5},
+        {"top_k": -1},
+        {"top_p": 0},
+        {"top_p": 1.1},
+        {"stop": [""]},
+        {"until_lines": -1},
+    ],
+)
+def test_wrong_settings(wrong: dict[str, Any]) -> None:
     """Refused at the call, before the first character is asked for."""
-    with pytest.raises(InputError, match="temperature must be at least 0"):
-        generate(_model(), temperature=temperature)
+    (name,) = wrong
+    with pytest.raises(InputError, match=f"^{name.replace('_', '-')} must be "):
+        generate(_model(), **wrong)
 
 
-def test_wrong_length_and_prime() -> None:
-    with pytest.raises(InputError, match="length must be at least 0, not -1"):
-        generate(_model(), length=-1)
+def test_unknown_prime() -> None:
     with pytest.raises(UnknownCharacterError, match="'é'") as caught:
         generate(_model(), prime="abécé")
     assert caught.value.characters == "é"
@@ -233,4 +445,4 @@ def test_overflow_is_an_error() -> None:
     with np.errstate(all="ignore"), pytest.raises(CheckpointError, match="overflow"):
         _write(model, length=200)
     with pytest.raises(CheckpointError, match="overflow"):
-        list(generate_batch(model, ["a", "b"], length=200, rngs=[1, 2]))
+        list(generate_batch(model, [Prompt("a", 1), Prompt("b", 2)]))

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from charrnn.cli import inspect, sample, train
+from charrnn.cli import inspect, sample, score, train
 from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8
 from charrnn.errors import CharrnnError
 from charrnn.version import __version__
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("train", epilog=train.EPILOG)(train.train)
 app.command("sample", epilog=sample.EPILOG)(sample.sample)
+app.command("score", epilog=score.EPILOG)(score.score)
 app.command("inspect", epilog=inspect.EPILOG)(inspect.inspect)
 
 

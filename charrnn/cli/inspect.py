@@ -17,7 +17,8 @@ def inspect(
         typer.Argument(help="What to look into.", show_default="the newest model in checkpoints/"),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object instead of tables.")
+        bool,
+        typer.Option("--json", rich_help_panel="Output", help="One JSON object instead of tables."),
     ] = False,
 ) -> None:
     """Show a model's architecture, its training, and how well it learnt."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sys
-import time
-from itertools import islice
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from charrnn.errors import InputError, SamplingError, UnknownCharacterError
+from charrnn.config import SamplingConfig
+from charrnn.errors import InputError, UnknownCharacterError
 
 if TYPE_CHECKING:
     from charrnn.models.character_model import CharacterModel
 
 EPILOG = "Standard output carries the text alone; the seed goes to standard error."
-FLUSH_SECONDS = 0.05
-TRIES = 100  # records that are written for a novel one, on average, before it is given up
+
+TEXT, CHOICE, PROMPTS, OUTPUT = "Text", "Choice of characters", "Several texts", "Output"
 
 
 def sample(
@@ -27,44 +27,106 @@ def sample(
             help="Whose text to write.", show_default="the newest model in checkpoints/"
         ),
     ] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="-",
+            help="A - here, or alone, reads prompts from standard input, one a line, and continues "
+            "each of them.",
+            show_default=False,
+        ),
+    ] = None,
+    prime: Annotated[
+        str,
+        typer.Option(
+            "--prime", "--primetext", "-p", rich_help_panel=TEXT, help="Text to continue."
+        ),
+    ] = "",
+    unknown: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=TEXT,
+            help="Characters of the prime that the model does not know: error, skip, or "
+            "replace (by a similar one).",
+        ),
+    ] = "error",
+    length: Annotated[
+        int,
+        typer.Option(
+            "--length",
+            "-n",
+            rich_help_panel=TEXT,
+            help="Characters to write after the prime, at most; with 0 only --stop, --until-lines, "
+            "a record's end, a closed pipe or Ctrl-C end a text.",
+        ),
+    ] = 500,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STRING",
+            rich_help_panel=TEXT,
+            help="End right after this string, which is still written. May be repeated.",
+        ),
+    ] = None,
+    until_lines: Annotated[
+        int, typer.Option(rich_help_panel=TEXT, help="End after that many lines; 0 does not count.")
+    ] = 0,
     temperature: Annotated[
         float,
         typer.Option(
             "--temp",
             "--temperature",
             "-t",
+            rich_help_panel=CHOICE,
             help="Below 1 more cautious, above 1 more daring; 0 always takes the likeliest.",
         ),
     ] = 1.0,
-    length: Annotated[
+    top_k: Annotated[
         int,
+        typer.Option(rich_help_panel=CHOICE, help="Choose among the k likeliest; 0 among all."),
+    ] = 0,
+    top_p: Annotated[
+        float,
         typer.Option(
-            "--length",
-            "-n",
-            help="Characters to write after the prime; the most, if the model knows where a record ends.",
+            rich_help_panel=CHOICE,
+            help="Choose among the likeliest that together have this probability.",
         ),
-    ] = 500,
-    prime: Annotated[
-        str, typer.Option("--prime", "--primetext", "-p", help="Text to continue.")
-    ] = "",
-    unknown: Annotated[
+    ] = 1.0,
+    ban: Annotated[
         str,
         typer.Option(
-            help="Characters of the prime that the model does not know: error, skip, or "
-            "replace (by a similar one)."
+            metavar="CHARS", rich_help_panel=CHOICE, help="Characters that are never written."
         ),
-    ] = "error",
+    ] = "",
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Makes the same text again.", show_default="a new one, told on standard error"
+            rich_help_panel=CHOICE,
+            help="Makes the same text again.",
+            show_default="a new one, told on standard error",
         ),
     ] = None,
-    num_samples: Annotated[int, typer.Option(help="Texts to write.")] = 1,
+    num_samples: Annotated[
+        int,
+        typer.Option(
+            rich_help_panel=PROMPTS,
+            help="Texts to write for each prompt, in one batch; each has the seed after the one "
+            "before.",
+        ),
+    ] = 1,
+    prime_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=PROMPTS,
+            help="Read prompts from a file, one a line, and continue each of them.",
+        ),
+    ] = None,
     separator: Annotated[
         str | None,
         typer.Option(
-            help=r"What stands between texts, or after each record (\n, \t and \0 are understood).",
+            rich_help_panel=PROMPTS,
+            help="What stands between texts, or after each record.",
             show_default=r"\n---\n, or \n for records",
         ),
     ] = None,
@@ -72,149 +134,163 @@ def sample(
         Path | None,
         typer.Option(
             metavar="CORPUS",
+            rich_help_panel=PROMPTS,
             help="Write only records that are not in this file, until it is enough.",
         ),
     ] = None,
     echo: Annotated[
-        bool, typer.Option("--echo/--no-echo", help="Write the prime before its continuation.")
+        bool,
+        typer.Option(
+            "--echo/--no-echo",
+            rich_help_panel=OUTPUT,
+            help="Write the prime before its continuation.",
+        ),
     ] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Do not tell the seed.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            rich_help_panel=OUTPUT,
+            help="A JSON object a line for each text: prime, text (what follows it), seed, "
+            "bits_per_char (mean surprise of the model at the text).",
+        ),
+    ] = False,
+    jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl",
+            rich_help_panel=OUTPUT,
+            help="As --json, and prompts are JSON objects too: prime, and maybe seed, temperature, "
+            "length; whatever else they have is passed on.",
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Do not tell the seed.")
+    ] = False,
 ) -> None:
-    """Write text with a trained model."""
+    r"""Write text with a trained model.
+
+    In --stop, --ban and --separator, \n is a line feed, \t a tab and \0 a zero byte.
+    """
+    checkpoint, source = _sources(checkpoint, prompts, prime_file)
     if unknown not in ("error", "skip", "replace"):
         raise InputError(f"--unknown must be error, skip or replace, not {unknown!r}")
     if num_samples < 1:
         raise InputError(f"--num-samples must be at least 1, not {num_samples}")
-    if length < 0:
-        raise InputError(f"--length must be at least 0, not {length}")
-    if not temperature >= 0:
-        raise InputError(f"--temp must be at least 0, not {temperature:g}")
     if seed is not None and seed < 0:
         raise InputError(f"--seed must be at least 0, not {seed}")
+    if source and prime:
+        raise InputError("--prime is for one prompt; leave it out where prompts are read")
+    if jsonl and not source:
+        raise InputError("--jsonl needs prompts: - or --prime-file; for output alone use --json")
+    if novel_only and (source or as_json):
+        raise InputError(
+            "--novel-only writes plain records of one prime; leave out prompts and --json"
+        )
+    config = SamplingConfig(
+        length or None, temperature, top_k, top_p, ban, tuple(stop or ()), until_lines
+    )
 
     import numpy as np
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
+    from charrnn.cli.prompts import Request, read_requests, require_end
+    from charrnn.cli.records import write_novel
     from charrnn.cli.terminal import argument_symbols, silence_stdout
+    from charrnn.cli.writing import Json, Output, Plain, write_all
 
+    if (source and not jsonl) or num_samples > 1 or as_json:
+        require_end(config)
     path = checkpoint or newest_checkpoint()
     model = load_checkpoint(path).model
-    prime = _known_prime(model, argument_symbols(model.vocabulary, prime, "--prime"), unknown)
-    if model.vocabulary.config.records and "\n" in prime:
-        raise InputError("--prime: a record is one line")
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
-    if not quiet:
-        print(f"{path}: seed {seed}", file=sys.stderr)
-    records = model.vocabulary.config.records
-    if novel_only and not records:
+    kind = model.vocabulary.config
+    if novel_only and not kind.records:
         raise InputError("--novel-only is for models of records; make one with train --records")
     if separator is None:
-        separator = r"\n" if records else r"\n---\n"
-    between = argument_symbols(model.vocabulary, separator, "--separator")
-    for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
-        between = between.replace(escape, character)
+        separator = r"\n" if kind.records else r"\n---\n"
+    between = _unescaped(model, separator, "--separator")
+    ends = [_unescaped(model, string, "--stop") for string in config.stop]
+    config = replace(
+        config,
+        ban=_unescaped(model, ban, "--ban"),
+        stop=(*ends, kind.end) if kind.records else tuple(ends),
+    )
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    request = Request("", seed, config)
+
+    def known(prime: str) -> str:
+        return _known_prime(model, prime, unknown)
+
+    if source:
+        groups = read_requests(
+            source,
+            model.vocabulary,
+            jsonl=jsonl,
+            default=request,
+            num_samples=num_samples,
+            known=known,
+        )
+    else:
+        prime = known(argument_symbols(model.vocabulary, prime, "--prime"))
+        request = replace(request, prime=prime)
+        groups = iter([request.times(num_samples)])
+    if not quiet:
+        print(f"{path}: seed {seed}", file=sys.stderr)
+    output: Output = Json(kind) if as_json or jsonl else Plain(kind, between, echo=echo)
     try:
         with np.errstate(all="ignore"):  # what overflows is an error of one line
-            if records:
-                _write_records(
-                    model, prime, echo, length, temperature, seed, num_samples, between, novel_only
-                )
+            if novel_only:
+                write_novel(model, request, num_samples, novel_only, output)
             else:
-                _write(model, prime, echo, length, temperature, seed, num_samples, between)
+                write_all(model, groups, output)
     except BrokenPipeError:
         silence_stdout()  # the reader has seen enough
+
+
+def _sources(
+    checkpoint: Path | None, prompts: str | None, prime_file: Path | None
+) -> tuple[Path | None, str | None]:
+    """The checkpoint, and where prompts are read from; None where that was not said.
+
+    Raises:
+        InputError: Too much was said.
+    """
+    if checkpoint == Path("-") and prompts is None:
+        checkpoint, prompts = None, "-"
+    if prompts not in (None, "-"):
+        raise InputError(
+            f"{prompts}: only - can stand there, for prompts on standard input; "
+            "a file of prompts goes with --prime-file"
+        )
+    if prompts and prime_file:
+        raise InputError("prompts come from standard input (-) or from --prime-file, not from both")
+    return checkpoint, prompts or (str(prime_file) if prime_file else None)
+
+
+def _unescaped(model: CharacterModel, value: str, option: str) -> str:
+    from charrnn.cli.terminal import argument_symbols
+
+    value = argument_symbols(model.vocabulary, value, option)
+    for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
+        value = value.replace(escape, character)
+    return value
 
 
 def _known_prime(model: CharacterModel, prime: str, unknown: str) -> str:
     """The prime in characters that the model knows.
 
     Raises:
+        InputError: It is more than a line, and the model is one of records.
         UnknownCharacterError: It has others, and ``unknown`` is ``error``.
     """
+    if model.vocabulary.config.records and "\n" in prime:
+        raise InputError("a record is one line, and so is its prime")
     if unknown != "error":
         return model.vocabulary.resolve(prime, unknown)
     if characters := model.vocabulary.unknown_in(prime):
         raise UnknownCharacterError(
-            characters, "; leave it out of --prime, or add --unknown skip or --unknown replace"
+            characters, "; leave it out of the prime, or add --unknown skip or --unknown replace"
         )
     return prime
-
-
-def _write(
-    model: CharacterModel,
-    prime: str,
-    echo: bool,
-    length: int,
-    temperature: float,
-    seed: int,
-    num_samples: int,
-    separator: str,
-) -> None:
-    import numpy as np
-
-    from charrnn.sampling import generate
-
-    # A byte may be but a part of a UTF-8 character, so that bytes go below the text layer.
-    encoding = model.vocabulary.config.encoding
-
-    def write(text: str) -> None:
-        sys.stdout.buffer.write(text.encode(encoding))
-
-    # One text draws from the seed itself, further ones from its children.
-    first = np.random.default_rng(seed)
-    rngs = [first, *first.spawn(num_samples - 1)]
-    last = ""
-    for number, rng in enumerate(rngs):
-        if number:
-            write(separator)
-        if echo:
-            write(prime)
-            last = prime[-1:]
-        flushed = 0.0
-        for character in generate(
-            model, prime=prime, length=length, temperature=temperature, rng=rng
-        ):
-            write(character)
-            last = character
-            if (now := time.monotonic()) - flushed > FLUSH_SECONDS:
-                sys.stdout.flush()
-                flushed = now
-    if sys.stdout.isatty() and last != "\n":
-        write("\n")  # for the shell's next prompt; a pipe gets just the text
-    sys.stdout.flush()
-
-
-def _write_records(
-    model: CharacterModel,
-    prime: str,
-    echo: bool,
-    length: int,
-    temperature: float,
-    seed: int,
-    num_samples: int,
-    separator: str,
-    novel_only: Path | None,
-) -> None:
-    """Whole records, each with the separator at its end."""
-    from charrnn.sampling import generate_records
-    from charrnn.text import load_records
-
-    config = model.vocabulary.config
-    known = load_records(novel_only, config) if novel_only else frozenset()
-    most = TRIES * max(10, num_samples) if novel_only else num_samples
-    written = 0
-    records = generate_records(model, prime=prime, length=length, temperature=temperature, rng=seed)
-    for record in islice(records, most):
-        if record not in known:
-            text = (record if echo else record[len(prime) :]) + separator
-            sys.stdout.buffer.write(text.encode(config.encoding))
-            sys.stdout.flush()
-            written += 1
-            if written == num_samples:
-                return
-    raise SamplingError(
-        f"only {written} of {num_samples} records in {most:,} tries are not in {novel_only}; "
-        "a higher --temp writes more that is new"
-    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,22 @@ def argument_symbols(vocabulary: Vocabulary, value: str, option: str) -> str:
         return vocabulary.symbols(raw)
     except UnicodeError:
         raise InputError(f"{option}: not UTF-8 text") from None
+
+
+def put(text: str, encoding: str = "utf-8") -> None:
+    """Write to standard output, in a model's encoding."""
+    sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
+
+
+def put_json(values: Mapping[str, Any]) -> None:
+    """Write a line of JSON to standard output."""
+    # What only JSON can hold, half of a surrogate pair, goes out as JSON's escape for it.
+    put(json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def in_json(text: str, encoding: str) -> str:
+    """A model's characters as JSON has them: bytes as UTF-8, those that are none as U+DC80 to U+DCFF."""
+    return text if encoding == "utf-8" else text.encode(encoding).decode("utf-8", "surrogateescape")
 
 
 def silence_stdout() -> None:

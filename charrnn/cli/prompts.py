@@ -1,0 +1,135 @@
+"""What ``charrnn sample`` is asked for: one prime, or a stream of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from charrnn.cli.incoming import line_groups, name_of, pieces
+from charrnn.config import SamplingConfig
+from charrnn.errors import InputError
+from charrnn.text import VERBATIM, Vocabulary
+
+MOST = 64
+"""Texts that are written side by side, at most."""
+
+HELD = 1 << 22
+"""Characters that texts may grow to while they wait for their turn to be shown."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A text that is asked for.
+
+    Attributes:
+        given: The other entries of the JSON object that it came as.
+    """
+
+    prime: str
+    seed: int
+    config: SamplingConfig
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def times(self, count: int) -> Iterator[Request]:
+        """Asked for several times: each with the seed after the one before."""
+        return (replace(self, seed=self.seed + number) for number in range(count))
+
+
+def require_end(config: SamplingConfig) -> None:
+    """Raise an InputError if nothing ends a text that something has to come after."""
+    if config.length is None and not config.stop and not config.until_lines:
+        raise InputError(
+            "length 0 is for one text that never ends; give a --length, --stop or --until-lines"
+        )
+
+
+def read_requests(
+    source: str,
+    vocabulary: Vocabulary,
+    *,
+    jsonl: bool,
+    default: Request,
+    num_samples: int,
+    known: Callable[[str], str],
+) -> Iterator[Iterator[Request]]:
+    """A prompt a line, in groups: each of the lines that are there.
+
+    Args:
+        source: A path; ``-`` is standard input.
+        vocabulary: Tells what becomes of text.
+        jsonl: Lines are JSON objects with ``prime`` and maybe ``seed``, ``temperature``, ``length``.
+        default: What a line does not say. Its seed is that of the first text; texts are counted.
+        known: Puts characters of the model's kind into those that it knows.
+
+    Raises:
+        InputError: A line is not as it should be.
+    """
+    texts = numbered = 0
+
+    def requests(lines: list[str]) -> Iterator[Request]:
+        nonlocal texts, numbered
+        for line in lines:
+            numbered += 1
+            asked = replace(default, seed=default.seed + texts)
+            try:
+                if not jsonl:
+                    request = replace(asked, prime=line.removesuffix("\n"))
+                elif line.strip():
+                    request = _from_json(line, asked, vocabulary)
+                else:
+                    continue
+                request = replace(request, prime=known(request.prime))
+            except InputError as error:
+                raise InputError(f"{name_of(source)}, line {numbered}: {error}") from None
+            texts += num_samples
+            yield from request.times(num_samples)
+
+    config = VERBATIM if jsonl else vocabulary.config
+    return map(requests, line_groups(pieces(source, config)))
+
+
+def _from_json(line: str, default: Request, vocabulary: Vocabulary) -> Request:
+    try:
+        given = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not JSON: {error}") from None
+    if not isinstance(given, dict) or not isinstance(given.get("prime"), str):
+        raise InputError('must be an object with a string "prime"')
+    seed = given.get("seed", default.seed)
+    if type(seed) is not int or seed < 0:
+        raise InputError(f"seed must be a whole number from 0, not {seed!r}")
+    settings = {name: given[name] for name in ("temperature", "length") if name in given}
+    if settings.get("length") == 0:
+        settings["length"] = None
+    config = replace(default.config, **settings)
+    require_end(config)
+    try:
+        prime = vocabulary.symbols(given["prime"])
+    except UnicodeError:
+        raise InputError("prime has half of a surrogate pair") from None
+    return Request(prime, seed, config, given)
+
+
+def in_batches(requests: Iterator[Request]) -> Iterator[list[Request]]:
+    """As many as can be written side by side in bounded memory.
+
+    Raises:
+        InputError: As ``requests`` does, but after all that came before.
+    """
+    batch: list[Request] = []
+    held = 0.0
+    try:
+        for request in requests:
+            batch.append(request)
+            held += HELD if request.config.length is None else request.config.length
+            if len(batch) == MOST or held >= HELD:
+                yield batch
+                batch, held = [], 0.0
+    except InputError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch

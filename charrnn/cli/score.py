@@ -1,0 +1,101 @@
+"""``charrnn score``: how unexpected text is to a model; only figures on standard output."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from charrnn.errors import InputError
+
+EPILOG = (
+    "Bits per character are -log2 of the probability that the model gives each character after all "
+    "before it, on average; perplexity is 2 to that power. The first one follows a line feed, as in "
+    "charrnn sample. The end of a line is a character of that line."
+)
+
+FIGURES, TEXT = "Figures", "Text"
+
+
+def score(
+    checkpoint: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Who reads. A name that ends in .npz is taken for it.",
+            show_default="the newest model in checkpoints/",
+        ),
+    ] = None,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE",
+            help="Text to score, UTF-8 or, for a model of bytes, anything; - is standard input.",
+            show_default="standard input",
+        ),
+    ] = None,
+    per_line: Annotated[
+        bool,
+        typer.Option(
+            "--per-line",
+            rich_help_panel=FIGURES,
+            help="A line of output for each line: its bits per character, a tab, the line.",
+        ),
+    ] = False,
+    per_char: Annotated[
+        bool,
+        typer.Option(
+            "--per-char",
+            rich_help_panel=FIGURES,
+            help=r"A line for each character: its bits, a tab, the character (or \n, \t, \r, \\).",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", rich_help_panel=FIGURES, help="JSON objects instead of columns."),
+    ] = False,
+    independent_lines: Annotated[
+        bool,
+        typer.Option(
+            "--independent-lines",
+            rich_help_panel=TEXT,
+            help="Read each line as if it were the first one, not after the lines before it; many "
+            "times as fast. A model of records always does.",
+        ),
+    ] = False,
+    unknown: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=TEXT,
+            help="Characters that the model does not know: error, skip (they do not count), or "
+            "replace (by a similar one).",
+        ),
+    ] = "error",
+) -> None:
+    """Tell how well a model predicts text: bits per character, a tab, perplexity."""
+    if unknown not in ("error", "skip", "replace"):
+        raise InputError(f"--unknown must be error, skip or replace, not {unknown!r}")
+    if per_line and per_char:
+        raise InputError("--per-line and --per-char do not go together; choose one")
+    if text is None and checkpoint is not None and checkpoint.suffix != ".npz":
+        checkpoint, text = None, str(checkpoint)
+
+    from charrnn.checkpoint import load_checkpoint
+    from charrnn.cli.figures import Characters, Figures, Lines, Total
+    from charrnn.cli.files import newest_checkpoint
+    from charrnn.cli.reading import Reading
+    from charrnn.cli.terminal import silence_stdout
+
+    model = load_checkpoint(checkpoint or newest_checkpoint()).model
+    kind: type[Figures] = Lines if per_line else Characters if per_char else Total
+    reading = Reading(model, text or "-", unknown)
+    try:
+        figures = kind(model.vocabulary.config.encoding, as_json=as_json)
+        alone = independent_lines or model.vocabulary.config.records
+        for span in reading.as_lines() if alone else reading.as_one():
+            figures.add(span)
+        figures.close()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()

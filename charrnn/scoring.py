@@ -1,0 +1,100 @@
+"""How unexpected given text is to a model, character by character.
+
+The first character is predicted from what an unprimed text is taken to follow when it is written: a
+line feed, read from the zero state. From there on each is predicted from all before it. The probability
+is the model's own, at temperature 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from charrnn.errors import CheckpointError
+from charrnn.models.character_model import CharacterModel
+from charrnn.nn.functions import Ids
+from charrnn.nn.parameters import Array
+from charrnn.nn.workspace import Workspace
+from charrnn.parallel import Shards, default_shards, single_threaded_blas, warm_up
+from charrnn.sampling import line_start
+
+STEPS = 256  # time steps that are computed at once; bounds the memory
+MOST = 64  # texts that are read side by side, at most
+
+
+class Scorer:
+    """Reads texts side by side, piece by piece, from their beginning.
+
+    Args:
+        texts: Their number, *B*.
+    """
+
+    def __init__(self, model: CharacterModel, texts: int = 1) -> None:
+        warm_up()
+        self._model, self._workspace = model, Workspace()
+        self._state = model.network.zero_state(texts)
+        self._before = np.repeat(model.vocabulary.encode(line_start(model)), texts)
+
+    def read(self, ids: Ids) -> Array:
+        """How unexpected the next characters are, in nats: -log of their probability.
+
+        Args:
+            ids: ``(T, B)``.
+
+        Returns:
+            ``(T, B)``, float64.
+
+        Raises:
+            CheckpointError: The model's numbers overflow.
+        """
+        nats = np.empty(ids.shape)
+        inputs = np.concatenate([self._before[None], ids])[:-1]
+        network, params = self._model.network, self._model.parameters
+        with np.errstate(all="ignore"):
+            for start in range(0, len(ids), STEPS):
+                part = slice(start, start + STEPS)
+                nats[part], self._state = network.loss(
+                    params,
+                    inputs[part].astype(np.intp),
+                    ids[part].astype(np.intp),
+                    self._state,
+                    self._workspace,
+                )
+        if not np.isfinite(nats).all():
+            raise CheckpointError("the model cannot be read with: its numbers overflow")
+        if len(ids):
+            self._before = ids[-1]
+        return nats
+
+
+def score_texts(model: CharacterModel, texts: Sequence[str]) -> list[Array]:
+    """Score texts that have nothing to do with each other, each from its beginning.
+
+    Texts of about the same length are read side by side, on threads where there are many.
+
+    Returns:
+        For each text how unexpected its characters are, in nats, ``(len(text),)``.
+
+    Raises:
+        UnknownCharacterError: A text has a character that the model does not know.
+        CheckpointError: The model's numbers overflow.
+    """
+    ids = [model.vocabulary.encode(text) for text in texts]
+    order = sorted(range(len(ids)), key=lambda number: len(ids[number]))
+    groups = [order[start : start + MOST] for start in range(0, len(order), MOST)]
+    shards = Shards(min(default_shards(len(ids)), max(1, len(groups))))
+    found: list[Array] = [np.empty(0)] * len(ids)
+
+    def score(_index: int, part: slice, _workspace: Workspace) -> None:
+        for group in groups[part]:
+            padded = np.zeros((len(ids[group[-1]]), len(group)), np.intp)
+            for column, number in enumerate(group):
+                padded[: len(ids[number]), column] = ids[number]
+            nats = Scorer(model, len(group)).read(padded)
+            for column, number in enumerate(group):
+                found[number] = nats[: len(ids[number]), column]
+
+    with single_threaded_blas():
+        shards.map(score, len(groups))
+    return found

@@ -1,0 +1,86 @@
+"""Scoring: the figures are the model's own probabilities, however the text is cut or batched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from charrnn.config import CELLS, ModelConfig
+from charrnn.errors import CheckpointError, UnknownCharacterError
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.stepper import Stepper
+from charrnn.nn.parameters import Array
+from charrnn.sampling import read_primes
+from charrnn.scoring import STEPS, Scorer, score_texts
+from charrnn.text import Vocabulary
+
+ALPHABET = "\n abcdefg"
+
+
+def _model(cell: str = "lstm", characters: str = ALPHABET) -> CharacterModel:
+    config = ModelConfig(cell, hidden_size=10)
+    model = CharacterModel.fresh(config, Vocabulary(characters), np.random.default_rng(5))
+    model.parameters["V"][...] *= 9
+    return model
+
+
+def _slowly(model: CharacterModel, text: str) -> Array:
+    """Nats by the definition: a line feed first, then each character from the sampler's scores."""
+    logits, state = read_primes(model, [""])
+    stepper, nats = Stepper(model.network, model.parameters, state), []
+    for number in model.vocabulary.encode(text):
+        scores = logits[:, 0].astype(np.float64)
+        nats.append(np.log(np.exp(scores).sum()) - scores[number])
+        logits = stepper.step(np.array([number]))
+    return np.array(nats)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_nats_follow_the_definition(cell: str) -> None:
+    model = _model(cell)
+    text = "abc\ndefg gfe\n\ndcba" * 20
+    assert len(text) > STEPS
+    (found,) = score_texts(model, [text])
+    np.testing.assert_allclose(found, _slowly(model, text), rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(ALPHABET, max_size=60), st.lists(st.integers(0, 60), max_size=4))
+def test_pieces_are_the_whole(text: str, cuts: list[int]) -> None:
+    """State and last character are carried over any cut, empty pieces too."""
+    model, places = _model(), sorted(min(cut, len(text)) for cut in cuts)
+    scorer = Scorer(model)
+    pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
+    found = [scorer.read(model.vocabulary.encode(piece)[:, None])[:, 0] for piece in pieces]
+    np.testing.assert_allclose(np.concatenate(found), _slowly(model, text), rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.text(ALPHABET, max_size=12), max_size=150))
+def test_texts_are_scored_as_if_alone(texts: list[str]) -> None:
+    """In the order given, however many are read side by side."""
+    model = _model()
+    found = score_texts(model, texts)
+    assert [len(nats) for nats in found] == list(map(len, texts))
+    for nats, text in zip(found, texts, strict=True):
+        np.testing.assert_allclose(nats, _slowly(model, text), rtol=1e-4, atol=1e-4)
+
+
+def test_errors() -> None:
+    with pytest.raises(UnknownCharacterError, match="'é'"):
+        score_texts(_model(), ["abc", "é"])
+    model = _model("rnn-relu")
+    model.parameters["layer1/W"][...] = 3e19
+    model.parameters["layer1/U"][...] = 1
+    with pytest.raises(CheckpointError, match="overflow"):
+        score_texts(model, ["abc" * 100])
+
+
+def test_without_line_feed() -> None:
+    """Where a model knows no lines, its first character comes first, as for the sampler."""
+    model = _model(characters="xyz")
+    np.testing.assert_allclose(
+        score_texts(model, ["zyx"])[0], _slowly(model, "zyx"), rtol=1e-4, atol=1e-4
+    )
