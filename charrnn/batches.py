@@ -113,8 +113,8 @@ class Streams:
 
     def chunk(self, index: int) -> Chunk:
         index %= self._count
-        start = index * self._length // self._count
-        stop = (index + 1) * self._length // self._count
+        # Rounded up: the first chunk is a longest one, so that buffers have their size at once.
+        start, stop = (-(-i * self._length // self._count) for i in (index, index + 1))
         return Chunk(
             np.ascontiguousarray(self._inputs[:, start:stop].T, dtype=np.intp),
             np.ascontiguousarray(self._targets[:, start:stop].T, dtype=np.intp),

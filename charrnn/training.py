@@ -276,14 +276,14 @@ class Training:
             progress.stale_evaluations = 0
         else:
             progress.stale_evaluations += 1
-        self._good = self._snapshot()  # a restart never goes back past an evaluation
+        self._good.become(self._here())  # a restart never goes back past an evaluation
         return evaluation
 
     # --------------------------------------------------------------------------------------- steps
 
     def _step(self) -> Step | Recovery:
         started = time.perf_counter()
-        before = self._snapshot() if self.step % SNAPSHOT_STEPS == 0 else None
+        before = self._here() if self.step % SNAPSHOT_STEPS == 0 else None
         chunk = self._chunks.chunk(self.step)
         if chunk.fresh.any():  # as at the beginning of an epoch
             self._progress.state[..., chunk.fresh] = 0
@@ -295,7 +295,8 @@ class Training:
             norm = clip_(gradient.flat, self.config.clip, self.config.clip_mode)
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 return self._recover()
-            self._good = before or self._good
+            if before:
+                self._good.become(before)
             rate = self._rate(self.step)
             self._optimizer.step(self._params, gradient, rate, self._shards)
 
@@ -337,36 +338,35 @@ class Training:
 
     # ----------------------------------------------------------------------------- going back
 
+    def _here(self) -> Progress:
+        """Where the run stands; the arrays that only an optimiser's step changes are those in use."""
+        generators = [dict(rng.bit_generator.state) for rng in self._rngs]
+        state = self._progress.state.copy()
+        return replace(self._progress, state=state, generators=generators)
+
     def _snapshot(self) -> Progress:
-        self._progress.generators = [dict(rng.bit_generator.state) for rng in self._rngs]
-        return self._progress.copy()
+        return self._here().copy()
 
     def _weights_are_finite(self) -> bool:
         return bool(np.isfinite(self._params.flat).all())
 
     def _recover(self) -> Recovery:
         """Go back to the last good state, with half the rate."""
-        failed, recoveries = self._progress, self._progress.recoveries + 1
-        # Into the same arrays, which the parameters and the optimiser view.
-        good = self._good.copy()
-        failed.weights[...] = good.weights
-        failed.state[...] = good.state
-        for name, slot in failed.slots.items():
-            slot[...] = good.slots[name]
-        good.weights, good.state, good.slots = failed.weights, failed.state, failed.slots
-        good.recoveries = min(recoveries, MAX_RECOVERIES)
-        good.rate_scale = failed.rate_scale / 2
-        for rng, state in zip(self._rngs, good.generators, strict=True):
+        progress, recoveries = self._progress, self._progress.recoveries + 1
+        failed_at, rate_scale = progress.step + 1, progress.rate_scale / 2
+        progress.become(self._good)  # in the same arrays, which parameters and optimiser view
+        progress.recoveries = min(recoveries, MAX_RECOVERIES)
+        progress.rate_scale = rate_scale
+        for rng, state in zip(self._rngs, progress.generators, strict=True):
             rng.bit_generator.state = state
-        self._progress = good
-        self._optimizer.steps = good.step
+        self._optimizer.steps = progress.step
         if recoveries > MAX_RECOVERIES:
             raise DivergenceError(
-                f"the loss is not finite at step {failed.step + 1}, also after "
+                f"the loss is not finite at step {failed_at}, also after "
                 f"{MAX_RECOVERIES} restarts at half the rate; try --learning-rate "
                 f"{self.config.learning_rate / 10:.1g}, a smaller --clip, or another --cell"
             )
-        return Recovery(failed.step + 1, good.step, good.rate_scale, recoveries)
+        return Recovery(failed_at, progress.step, rate_scale, recoveries)
 
     # -------------------------------------------------------------------------------------- results
 
