@@ -2,8 +2,9 @@
 
     CHARRNN_KERNELS=numpy python benchmarks/profile_step.py lstm 128 2 50 50
 
-NumPy is replaced by a stand-in that times each call, in the modules of the numeric core. What it
-does not see (in-place operators, Python itself, waiting for the interpreter's lock) is the rest.
+NumPy is replaced by a stand-in that times each call, in the modules of the numeric core, and so are the
+compiled steps. What it does not see (in-place operators, Python itself, waiting for the interpreter's
+lock) is the rest.
 """
 
 from __future__ import annotations
@@ -84,6 +85,21 @@ class Timed:
         return getattr(self._function, name)
 
 
+def time_kernels(watch: Stopwatch) -> dict[str, Any]:
+    """Let the compiled steps be timed, where there are any; returns them as they were."""
+    if "charrnn.nn.kernels" not in sys.modules:
+        return {}
+    module = sys.modules["charrnn.nn.kernels"]
+    steps = {
+        name: function
+        for name, function in vars(module).items()
+        if name.endswith(("_forward", "_backward"))
+    }
+    for name, function in steps.items():
+        setattr(module, name, Timed(function, watch, "compiled steps"))
+    return steps
+
+
 def profile(cell: str, shape: list[int], threads: int) -> None:
     """Print the shares of the threads' time."""
     step = charrnn_training(cell, shape, threads)
@@ -92,6 +108,7 @@ def profile(cell: str, shape: list[int], threads: int) -> None:
     for module in MODULES:
         if hasattr(module, "np"):
             module.np = watch
+    compiled = time_kernels(watch)
     steps, start = 0, time.perf_counter()
     while steps < 3 or time.perf_counter() - start < 5:
         step()
@@ -100,6 +117,8 @@ def profile(cell: str, shape: list[int], threads: int) -> None:
     for module in MODULES:
         if hasattr(module, "np"):
             module.np = np
+    for name, function in compiled.items():
+        setattr(charrnn.nn.kernels, name, function)
     characters = steps * shape[2] * shape[3]
     print(
         f"{cell} {tuple(shape)}, {threads} thread(s): {characters / wall:,.0f} characters a second"

@@ -25,7 +25,7 @@ from typing import Any
 from contestants import THREADS, VOCABULARY
 
 HERE = Path(__file__).parent
-TURNS = 2
+TURNS = 3
 SECONDS = 1.0
 TRAINING_SHAPES = (
     (128, 1, 50, 50),
@@ -36,6 +36,13 @@ TRAINING_SHAPES = (
     (512, 3, 100, 100),
 )
 SAMPLING_SHAPES = ((128, 1), (128, 2), (256, 2), (512, 2))
+PROFILED = (
+    ("lstm", (128, 2, 50, 50)),
+    ("lstm", (512, 2, 100, 64)),
+    ("gru", (512, 2, 100, 64)),
+    ("rnn", (128, 2, 50, 50)),
+    ("rnn", (512, 2, 100, 64)),
+)
 MANY = 64
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 GOALS = {"lstm": 1.25, "gru": 2.0, "rnn": 2.0}
@@ -221,19 +228,34 @@ def start_up() -> str:
 
 def memory() -> str:
     arguments = {"cell": "lstm", "shape": [512, 2, 100, 64]}
+    contestants = {
+        "charrnn[fast]": ("charrnn training", "compiled"),
+        "charrnn": ("charrnn training", "numpy"),
+        "PyTorch": ("torch training", "numpy"),
+    }
     peaks = {}
-    for name in ("charrnn training", "torch training"):
-        with Worker(name, **arguments) as worker:
+    for name, (contestant, kernels) in contestants.items():
+        with Worker(contestant, kernels, **arguments) as worker:
             worker.seconds()
             peaks[name] = worker.describe()["peak_bytes"] / 1e6
-    ours, theirs = peaks.values()
     return table(
         ["training an LSTM, (512, 2, 100, 64)", "peak MB", "ratio"],
         [
-            ["charrnn", f"{ours:,.0f}", f"**{ours / theirs:.2f}**"],
-            ["PyTorch", f"{theirs:,.0f}", "1"],
+            [name, f"{peak:,.0f}", f"**{peak / peaks['PyTorch']:.2f}**"]
+            for name, peak in peaks.items()
         ],
     )
+
+
+def profiles() -> str:
+    """Where the time of a training step goes, by profile_step.py."""
+    told = []
+    for cell, shape in PROFILED:
+        command = [sys.executable, str(HERE / "profile_step.py"), cell, *map(str, shape)]
+        run = subprocess.run(command, check=True, capture_output=True, text=True, env=environment())
+        told.append(run.stdout)
+        say(f"profile of {cell} {shape}")
+    return "\n".join(told)
 
 
 def growth() -> None:
@@ -321,6 +343,7 @@ def main() -> None:
     trained = training(peak)
     written = sampling()
     started, used = start_up(), memory()
+    profiled = profiles()
     growth()
     output.write_text(
         f"""# Speed and memory beside PyTorch
@@ -338,6 +361,15 @@ the step over what large matrix products reach; the largest ratio possible is th
 does nothing but those products, at that rate.
 
 {trained}
+## Where a step's time goes
+
+By `profile_step.py`, with charrnn[fast]: shares of the threads' time, first half the batch on one thread, then the
+batch on {THREADS}. On one thread nothing waits; what the same products take longer on {THREADS} is the price of shared caches and
+memory, and what the rest grows by is waiting for the interpreter's lock.
+
+```text
+{profiled}```
+
 ## Sampling
 
 {written}
