@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -500,6 +502,55 @@ def test_help_shows_every_default(run: Run) -> None:
             assert "default:" in after[:160], name
             if name not in ("epochs", "eval_every", "threads"):
                 assert f"({value})" in after[:160], name
+
+
+def test_help_is_grouped(run: Run) -> None:
+    """Options stand in panels, by what they are about."""
+    for command, panels in {
+        "train": ("Text", "Model", "Training", "Run"),
+        "sample": ("Text", "Choice of characters", "Several texts", "Output"),
+    }.items():
+        shown = run(command, "--help").out
+        for panel in panels:
+            assert re.search(rf"─ {panel} ─|^ *{panel}$", shown, re.MULTILINE), panel
+
+
+@posix
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("tr", "train"), ("sample --until", "--until-lines")]
+)
+def test_completion(typed: str, offered: str) -> None:
+    """A shell that asks is told commands and options."""
+    words = f"charrnn {typed}"
+    asked = {
+        "_CHARRNN_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(words.count(" ")),
+    }
+    done = subprocess.run(
+        CHARRNN, env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [offered]
+
+
+@posix
+@pytest.mark.parametrize("colour", [True, False])
+def test_no_color(colour: bool) -> None:
+    """On a terminal help has colours, unless NO_COLOR is set."""
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    settings = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    settings |= {"TERM": "xterm-256color"} | ({} if colour else {"NO_COLOR": "1"})
+    process = subprocess.Popen([*CHARRNN, "--help"], stdout=theirs, env=settings)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end was closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"Usage" in shown
+    assert bool(re.search(rb"\x1b\[[0-9;]*3[0-9][0-9;]*m", shown)) is colour
 
 
 def test_help_needs_no_numpy() -> None:
