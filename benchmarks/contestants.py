@@ -1,7 +1,7 @@
 """The same work done by charrnn and by PyTorch, each imported only where it is asked for.
 
-A contestant is made for a shape and then called: each call is one training step, or one character
-in each of the texts that are written. Both models see one-hot characters of a vocabulary of 65, as
+A contestant is made for a shape and then called: each call is one training step, or ``WRITTEN``
+characters in each of the texts that are written. Both models see one-hot characters of a vocabulary of 65, as
 in tinyshakespeare; a PyTorch model gets them as rows of an identity matrix.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 VOCABULARY = 65
 TEMPERATURE = 0.8
+WRITTEN = 16
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Call = Callable[[], Any]
@@ -76,23 +77,30 @@ def torch_training(cell: str, shape: list[int], threads: int = THREADS) -> Call:
 
 
 def charrnn_sampling(cell: str, shape: list[int]) -> Call:
-    """The next character of each text."""
+    """The next characters of each text."""
     import numpy as np
 
     import charrnn
     from charrnn.config import SamplingConfig
-    from charrnn.sampling import BATCH_STEPS, Prompt, generate, generate_batch
+    from charrnn.sampling import Prompt, generate, generate_batch
 
     hidden_size, num_layers, texts = shape
     vocabulary = charrnn.Vocabulary("".join(map(chr, range(33, 33 + VOCABULARY))))
     config = charrnn.ModelConfig(cell, hidden_size, num_layers)
     model = charrnn.CharacterModel.fresh(config, vocabulary, np.random.default_rng(0))
     if texts == 1:
-        return generate(model, length=1 << 40, temperature=TEMPERATURE, rng=0).__next__
+        text = generate(model, length=1 << 40, temperature=TEMPERATURE, rng=0)
+        return lambda: deque(islice(text, WRITTEN), maxlen=0)
     settings = SamplingConfig(length=None, temperature=TEMPERATURE)
     batch = generate_batch(model, [Prompt("A", seed, settings) for seed in range(texts)])
-    # A piece holds BATCH_STEPS characters of one text.
-    return lambda: deque(islice(batch, texts // BATCH_STEPS), maxlen=0)
+
+    def write() -> None:
+        """Pieces of one text each, of as many characters as come at once: a round of all texts."""
+        characters = 0
+        while characters < WRITTEN * texts:
+            characters += len(next(batch).text)
+
+    return write
 
 
 def torch_sampling(cell: str, shape: list[int]) -> Call:
@@ -114,7 +122,11 @@ def torch_sampling(cell: str, shape: list[int]) -> Call:
         probabilities = torch.softmax(linear(h[0]) / TEMPERATURE, dim=-1)
         ids = torch.multinomial(probabilities, 1)[:, 0]
 
-    return step
+    def write() -> None:
+        for _ in range(WRITTEN):
+            step()
+
+    return write
 
 
 def matrix_product(size: int) -> Call:

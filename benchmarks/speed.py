@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from contestants import THREADS, VOCABULARY
+from contestants import THREADS, VOCABULARY, WRITTEN
 
 HERE = Path(__file__).parent
 TURNS = 3
@@ -190,7 +190,7 @@ def sampling() -> str:
             Worker("torch sampling", **arguments) as theirs,
         ):
             (a, ratio), (b, _) = turns(ours, theirs, seconds=SECONDS / 2)
-        speeds = f"{texts / a:,.0f}", f"{texts / b:,.0f}"
+        speeds = (f"{WRITTEN * texts / seconds:,.0f}" for seconds in (a, b))
         rows.append([cell.upper(), f"{H}, {L}", str(texts), *speeds, f"**{ratio:.1f}**"])
         say(f"sampling {cell} {H}, {L}, {texts}: ratio {ratio:.1f}")
     return table(["cell", "H, L", "texts", "charrnn, chars/s", "PyTorch, chars/s", "ratio"], rows)
