@@ -32,7 +32,7 @@ FORMAT = 3
 
 BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     2: {TextConfig: {"unit": "character", "normalize": "none", "records": False}},
-    3: {},
+    3: {TrainingConfig: {"ema": 0.0}},
 }
 """Settings that a format brought, each with the value that means what was done before."""
 
@@ -153,7 +153,7 @@ def load_checkpoint(path: str | Path, *, with_progress: bool = False) -> Checkpo
     """Read a checkpoint.
 
     Args:
-        with_progress: Also read what resuming needs, three times as much as the model itself.
+        with_progress: Also read what resuming needs, up to four times as much as the model.
 
     Raises:
         InputError: There is no such file.
@@ -231,10 +231,7 @@ def _progress(
     state_shape = network.stack.state_shape(training.batch_size)
     progress = Progress(
         weights=file.read("progress/weights", size),
-        slots={
-            name: file.read(f"progress/slots/{name}", size)
-            for name in slot_names(training.optimizer)
-        },
+        slots={name: file.read(f"progress/slots/{name}", size) for name in slot_names(training)},
         state=file.read("progress/state", state_shape),
         generators=generators,
         step=_count(values["step"]),

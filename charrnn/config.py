@@ -116,6 +116,8 @@ class TrainingConfig:
         decay: Factor on the rate for each epoch of the ``exponential`` schedule.
         momentum: Momentum of ``sgd``.
         weight_decay: Pull of the weight matrices towards zero (decoupled for ``adamw``, L2 else).
+        ema: Decay of a running average of the weights, which is then what is evaluated, kept and
+            written with; 0 keeps none.
         clip: Largest gradient: its global norm, or each value; 0 switches clipping off.
         clip_mode: ``norm`` or ``value``.
         val_fraction: Tail of the text kept for validation.
@@ -140,6 +142,7 @@ class TrainingConfig:
     decay: float = 0.95
     momentum: float = 0.9
     weight_decay: float = 0.01
+    ema: float = 0.0
     clip: float = 1.0
     clip_mode: str = "norm"
     val_fraction: float = 0.1
@@ -159,6 +162,7 @@ class TrainingConfig:
         _real("decay", self.decay, 0.0, 1.0, above_bottom=True)
         _real("momentum", self.momentum, 0.0, 1.0, below_top=True)
         _real("weight-decay", self.weight_decay, 0.0, 1e3)
+        _real("ema", self.ema, 0.0, 1.0, below_top=True)
         _real("clip", self.clip, 0.0, 1e9)
         _one_of("clip-mode", self.clip_mode, CLIP_MODES)
         _real("val-fraction", self.val_fraction, 0.0, 0.5)

@@ -150,6 +150,14 @@ def train(
         float | None,
         _setting("--weight-decay", panel=TRAINING, help="Pull of weights towards zero."),
     ] = None,
+    ema: Annotated[
+        float | None,
+        _setting(
+            "--ema",
+            panel=TRAINING,
+            help="Keep weights averaged over the last 1/(1-EMA) steps or so; 0 does not.",
+        ),
+    ] = None,
     clip: Annotated[
         float | None,
         _setting("--clip", panel=TRAINING, help="Largest gradient; 0 does not clip."),
