@@ -14,6 +14,7 @@ import typer
 from charrnn.config import (
     CELLS,
     CLIP_MODES,
+    DROPOUTS,
     NORMALIZATIONS,
     OPTIMIZERS,
     SCHEDULES,
@@ -103,6 +104,14 @@ def train(
     dropout: Annotated[
         float | None,
         _setting("--dropout", panel=MODEL, help="Share of each layer's output that is dropped."),
+    ] = None,
+    dropout_kind: Annotated[
+        str | None,
+        _setting("--dropout-kind", panel=MODEL, help=f"What is drawn, {_choices(DROPOUTS)}"),
+    ] = None,
+    weight_drop: Annotated[
+        float | None,
+        _setting("--weight-drop", panel=MODEL, help="Share of recurrent weights that is dropped."),
     ] = None,
     seq_length: Annotated[
         int | None,

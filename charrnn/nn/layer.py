@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.cell import Cell
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.gru import GRU
 from charrnn.nn.initialization import scaled_uniform
 from charrnn.nn.lstm import LSTM
-from charrnn.nn.parameters import Array, Own, Parameters
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.rnn import RNN
 from charrnn.nn.workspace import Workspace
 
@@ -54,15 +55,27 @@ class Layer:
         own["b"][...] = 0
         self.cell.initialize(own, rng)
 
-    def own(self, arrays: Parameters) -> Own:
+    def own(self, arrays: Parameters) -> dict[str, Array]:
         """The layer's part of the model's parameters or gradients."""
         return {key: arrays[f"{self.name}/{key}"] for key in self._shapes}
 
     def forward(
-        self, params: Parameters, x: Array | Ids, state: Array, workspace: Workspace
+        self,
+        params: Parameters,
+        x: Array | Ids,
+        state: Array,
+        workspace: Workspace,
+        dropout: Dropout | None = None,
     ) -> tuple[Array, Array]:
-        """Returns ``h`` ``(H, T, B)``, valid until the next call, and the new state."""
+        """Returns ``h`` ``(H, T, B)``, valid until the next call, and the new state.
+
+        Of ``dropout`` only that of the recurrent weights is done here.
+        """
         own = self.own(params)
+        if dropout and dropout.weight_rate:
+            own["W"] = dropout.drop_weights(own["W"], workspace)
+        else:
+            workspace.forget("W_mask")
         U, b = own["U"], own["b"][:, None]
         z = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])
         workspace.remember(x=x)
@@ -84,9 +97,15 @@ class Layer:
         """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state."""
         x = workspace["x"]
         own, d_own = self.own(params), self.own(gradients)
-        U, dU, db = own["U"], d_own["U"], d_own["b"]
+        U, dU, dW, db = own["U"], d_own["U"], d_own["W"], d_own["b"]
+        if "W_mask" in workspace:
+            own["W"] = workspace["W_kept"]
+            d_own["W"] = workspace.scratch.array("dW_kept", *dW.shape)
+            d_own["W"].fill(0)
         dz = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])  # z itself is long used up
         dstate = self.cell.backward(own, d_own, dz, dh, dstate, workspace)
+        if "W_mask" in workspace:
+            dW += np.multiply(d_own["W"], workspace["W_mask"], out=d_own["W"])
         db += columns(dz).sum(axis=1)
         if self.one_hot:
             add_columns(dU, dz, x, workspace.scratch)
