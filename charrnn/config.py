@@ -61,6 +61,13 @@ class ModelConfig:
         _one_of("dropout-kind", self.dropout_kind, DROPOUTS)
         _real("weight-drop", self.weight_drop, 0.0, 1.0, below_top=True)
 
+    @property
+    def dropped(self) -> str:
+        """What training drops, in words."""
+        kind = "" if self.dropout_kind == "plain" else f"{self.dropout_kind} "
+        weights = f", {self.weight_drop:g} of recurrent weights" if self.weight_drop else ""
+        return f"{kind}dropout {self.dropout:g}{weights}"
+
 
 @dataclass(frozen=True)
 class TextConfig:
