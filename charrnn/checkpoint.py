@@ -16,19 +16,28 @@ from typing import Any, cast
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig, from_dict
+from charrnn.config import Config, ModelConfig, TextConfig, TrainingConfig, from_dict
 from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.npz import ArrayFile, one_line, write_arrays
 from charrnn.optim import slot_names
-from charrnn.text import VERBATIM, Vocabulary
+from charrnn.text import Vocabulary
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 2
+FORMAT = 3
 """Version of the format that this code writes, and the newest that it reads."""
+
+BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
+    2: {TextConfig: {"unit": "character", "normalize": "none", "records": False}},
+    3: {
+        ModelConfig: {"dropout_kind": "plain", "weight_drop": 0.0},
+        TrainingConfig: {"ema": 0.0},
+    },
+}
+"""Settings that a format brought, each with the value that means what was done before."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +166,7 @@ def load_checkpoint(path: str | Path, *, with_progress: bool = False) -> Checkpo
     """Read a checkpoint.
 
     Args:
-        with_progress: Also read what resuming needs, three times as much as the model itself.
+        with_progress: Also read what resuming needs, up to four times as much as the model.
 
     Raises:
         InputError: There is no such file.
@@ -180,11 +189,11 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
                 f"written by a newer charrnn (format {meta['format']}; this one, {__version__}, "
                 f"reads up to {FORMAT}); upgrade it: pip install -U charrnn"
             )
-        # Before format 2 all text was taken as it stood.
-        text = from_dict(TextConfig, meta["text"]) if meta["format"] >= 2 else VERBATIM
+        text = _config(TextConfig, meta.get("text", {}), meta["format"])
         vocabulary = Vocabulary(_typed(meta["vocabulary"], str), text)
-        training = from_dict(TrainingConfig, meta["training"])
-        network = LanguageModel(from_dict(ModelConfig, meta["model"]), len(vocabulary))
+        training = _config(TrainingConfig, meta["training"], meta["format"])
+        model = _config(ModelConfig, meta["model"], meta["format"])
+        network = LanguageModel(model, len(vocabulary))
         params = _parameters(file, network)
         progress = None
         if with_progress and meta["progress"] is not None:
@@ -202,6 +211,14 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
         raise
     except Exception as error:  # JSON of any shape raises errors of any kind
         raise CheckpointError(f"damaged: {one_line(error)}") from None
+
+
+def _config(kind: type[Config], values: Mapping[str, Any], format_number: int) -> Config:
+    """A configuration, whatever the format that it was saved in."""
+    for number, settings in BROUGHT.items():
+        if format_number < number:
+            values = {**settings.get(kind, {}), **values}
+    return from_dict(kind, values)
 
 
 def _parameters(file: ArrayFile, network: LanguageModel) -> Parameters:
@@ -227,10 +244,7 @@ def _progress(
     state_shape = network.stack.state_shape(training.batch_size)
     progress = Progress(
         weights=file.read("progress/weights", size),
-        slots={
-            name: file.read(f"progress/slots/{name}", size)
-            for name in slot_names(training.optimizer)
-        },
+        slots={name: file.read(f"progress/slots/{name}", size) for name in slot_names(training)},
         state=file.read("progress/state", state_shape),
         generators=generators,
         step=_count(values["step"]),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from charrnn.errors import InputError
 
+DROPOUTS = ("plain", "variational")
 CELLS = ("lstm", "gru", "rnn", "rnn-relu")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "exponential", "constant")
@@ -35,6 +36,9 @@ class ModelConfig:
         num_layers: Recurrent layers stacked on each other, *L*.
         embedding_size: Width of a learned character embedding; 0 feeds one-hot characters.
         dropout: Chance that a layer's output is dropped, between layers and before the softmax.
+        dropout_kind: ``plain`` draws for each time step; ``variational`` draws once for each stream
+            and chunk, and drops embedded characters too.
+        weight_drop: Chance that a weight from a layer's own state is dropped, drawn for each chunk.
 
     Raises:
         InputError: A value is out of its range.
@@ -45,6 +49,8 @@ class ModelConfig:
     num_layers: int = 2
     embedding_size: int = 0
     dropout: float = 0.2
+    dropout_kind: str = "plain"
+    weight_drop: float = 0.0
 
     def __post_init__(self) -> None:
         _one_of("cell", self.cell, CELLS)
@@ -52,6 +58,15 @@ class ModelConfig:
         _whole("num-layers", self.num_layers, 1, MAX_LAYERS)
         _whole("embedding-size", self.embedding_size, 0, MAX_HIDDEN_SIZE)
         _real("dropout", self.dropout, 0.0, 1.0, below_top=True)
+        _one_of("dropout-kind", self.dropout_kind, DROPOUTS)
+        _real("weight-drop", self.weight_drop, 0.0, 1.0, below_top=True)
+
+    @property
+    def dropped(self) -> str:
+        """What training drops, in words."""
+        kind = "" if self.dropout_kind == "plain" else f"{self.dropout_kind} "
+        weights = f", {self.weight_drop:g} of recurrent weights" if self.weight_drop else ""
+        return f"{kind}dropout {self.dropout:g}{weights}"
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,8 @@ class TrainingConfig:
         decay: Factor on the rate for each epoch of the ``exponential`` schedule.
         momentum: Momentum of ``sgd``.
         weight_decay: Pull of the weight matrices towards zero (decoupled for ``adamw``, L2 else).
+        ema: Decay of a running average of the weights, which is then what is evaluated, kept and
+            written with; 0 keeps none.
         clip: Largest gradient: its global norm, or each value; 0 switches clipping off.
         clip_mode: ``norm`` or ``value``.
         val_fraction: Tail of the text kept for validation.
@@ -140,6 +157,7 @@ class TrainingConfig:
     decay: float = 0.95
     momentum: float = 0.9
     weight_decay: float = 0.01
+    ema: float = 0.0
     clip: float = 1.0
     clip_mode: str = "norm"
     val_fraction: float = 0.1
@@ -159,6 +177,7 @@ class TrainingConfig:
         _real("decay", self.decay, 0.0, 1.0, above_bottom=True)
         _real("momentum", self.momentum, 0.0, 1.0, below_top=True)
         _real("weight-decay", self.weight_decay, 0.0, 1e3)
+        _real("ema", self.ema, 0.0, 1.0, below_top=True)
         _real("clip", self.clip, 0.0, 1e9)
         _one_of("clip-mode", self.clip_mode, CLIP_MODES)
         _real("val-fraction", self.val_fraction, 0.0, 0.5)

@@ -1,4 +1,4 @@
-"""From gradients to new parameters: clipping, the learning rate's schedule, and optimisers.
+"""From gradients to new parameters: clipping, the rate's schedule, optimisers, averaged weights.
 
 All work on flat vectors, in blocks that stay in the processor's cache.
 """
@@ -23,6 +23,7 @@ ADAM_BETA1, ADAM_BETA2 = (
 )  # 0.99 rather than 0.999: these runs have only thousands of steps
 RMSPROP_DECAY = 0.95
 EPSILON = 1e-8
+AVERAGE = "average"
 
 
 def clip_(gradient: Array, limit: float, mode: str) -> float:
@@ -63,20 +64,30 @@ class Optimizer:
     """An update rule with its running averages.
 
     Attributes:
-        slots: The running averages by name, each a flat vector like the parameters.
+        slots: The running averages by name, each a flat vector like the parameters. One of the
+            weights themselves, ``average``, is among them where the configuration asks for it.
         steps: Updates made so far.
     """
 
     def __init__(self, config: TrainingConfig, params: Parameters) -> None:
         self.config = config
-        slot_names, self._update = _RULES[config.optimizer]
-        self.slots = {name: np.zeros_like(params.flat) for name in slot_names}
+        names, self._update = _RULES[config.optimizer]
+        self.slots = {name: np.zeros_like(params.flat) for name in names}
+        if config.ema:
+            self.slots[AVERAGE] = params.flat.copy()
         self.steps = 0
 
     def step(self, params: Parameters, gradients: Parameters, rate: float, shards: Shards) -> None:
-        """Update ``params`` in place, on the threads of ``shards``. ``gradients`` may be changed."""
+        """Update ``params`` in place, on the threads of ``shards``. ``gradients`` may be changed.
+
+        The averaged weights (Polyak, Juditsky 1992) are exponential, over some 1 / (1 - ema) steps;
+        at first over fewer, so that where the weights started is soon forgotten.
+        """
+        decay = min(self.config.ema, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
         self._decay(params, gradients, rate)
+        slots = dict(self.slots)
+        average = slots.pop(AVERAGE, None)
         starts = range(0, params.flat.size, BLOCK)
 
         def update(_index: int, part: slice, workspace: Workspace) -> None:
@@ -84,8 +95,11 @@ class Optimizer:
             for start in starts[part]:
                 block = slice(start, start + BLOCK)
                 w, g = params.flat[block], gradients.flat[block]
-                slots = [slot[block] for slot in self.slots.values()]
-                self._update(self, w, g, rate, *slots, *scratch[:, : w.size])
+                s, d = scratch[:, : w.size]
+                self._update(self, w, g, rate, *(slot[block] for slot in slots.values()), s, d)
+                if average is not None:
+                    a = average[block]
+                    a += np.multiply(np.subtract(w, a, out=s), 1 - decay, out=s)
 
         shards.map(update, len(starts))
 
@@ -153,6 +167,7 @@ _RULES: dict[str, tuple[tuple[str, ...], Callable[..., None]]] = {
 }
 
 
-def slot_names(optimizer: str) -> tuple[str, ...]:
-    """Names of the running averages that an optimiser keeps."""
-    return _RULES[optimizer][0]
+def slot_names(config: TrainingConfig) -> tuple[str, ...]:
+    """Names of the running averages that a configuration's optimiser keeps."""
+    names, _ = _RULES[config.optimizer]
+    return (*names, AVERAGE) if config.ema else names

@@ -27,12 +27,12 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.nn.compiled import load_kernels
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.optim import Optimizer, clip_, learning_rate
+from charrnn.optim import AVERAGE, Optimizer, clip_, learning_rate
 from charrnn.parallel import Shards, default_shards, single_threaded_blas
 from charrnn.plan import divide
 from charrnn.text import Corpus
 
-FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "seed", "threads")
+FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""
 
 FITTED = ("batch_size", "seq_length", "threads")
@@ -197,7 +197,9 @@ class Training:
         """Let parameters and optimiser work on the arrays of ``self._progress``."""
         self._params = Parameters(self.network.parameter_shapes(), self._progress.weights)
         self._optimizer = optimizer
-        optimizer.slots = self._progress.slots
+        optimizer.slots = slots = self._progress.slots
+        # What is evaluated, kept and written with.
+        self._averaged = Parameters(self._params.shapes, slots.get(AVERAGE, self._params.flat))
         self._gradients = [self._params.zeros() for _ in range(self.config.threads)]
         self._good = self._snapshot()
 
@@ -256,7 +258,7 @@ class Training:
         loss = None
         if self._validation is not None:
             with single_threaded_blas():
-                loss = evaluate(self.network, self._params, self._validation, self._shards)
+                loss = evaluate(self.network, self._averaged, self._validation, self._shards)
         if not (self._weights_are_finite() and math.isfinite(loss or 0)):
             return self._recover()
         evaluation = Evaluation(
@@ -271,7 +273,7 @@ class Training:
         progress.evaluated_at = self.step
         progress.loss_sum, progress.loss_count = 0.0, 0
         if loss is None or progress.best_loss is None or loss < progress.best_loss:
-            self._best = self._params.copy()
+            self._best = self._averaged.copy()
             progress.best_loss = loss
             progress.stale_evaluations = 0
         else:
@@ -387,8 +389,9 @@ class Training:
         return CharacterModel(self.network, self._best.copy(), self.corpus.vocabulary)
 
     def current_model(self) -> CharacterModel:
-        """The weights in training, as they are now."""
-        weights = self._sound_progress().weights
+        """The weights in training as they are now, averaged if the configuration says so."""
+        progress = self._sound_progress()
+        weights = progress.slots.get(AVERAGE, progress.weights)
         params = Parameters(self._params.shapes, weights)
         return CharacterModel(self.network, params, self.corpus.vocabulary)
 
@@ -396,7 +399,7 @@ class Training:
         """A snapshot of the run, to be saved.
 
         Args:
-            with_progress: Include what resuming needs; without it the file is a quarter as large.
+            with_progress: Include what resuming needs; without it the file is a quarter as large or less.
         """
         return Checkpoint(
             self.model(),

@@ -133,7 +133,7 @@ def test_every_entry_is_described(cell: str, optimizer: str, tmp_path: Path) -> 
         charrnn.Corpus.from_text("abcdefgh" * 99),
         charrnn.ModelConfig(cell=cell, hidden_size=3, embedding_size=2),
         charrnn.TrainingConfig(
-            batch_size=2, seq_length=9, epochs=1, eval_every=1, optimizer=optimizer
+            batch_size=2, seq_length=9, epochs=1, eval_every=1, optimizer=optimizer, ema=0.9
         ),
     )
     next(iter(training))

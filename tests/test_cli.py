@@ -72,6 +72,8 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
         "num_layers": 1,
         "embedding_size": 5,
         "dropout": 0.1,
+        "dropout_kind": "variational",
+        "weight_drop": 0.2,
         "seq_length": 20,
         "batch_size": 4,
         "optimizer": "rmsprop",
@@ -80,6 +82,7 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
         "warmup": 7,
         "decay": 0.9,
         "momentum": 0.8,
+        "ema": 0.5,
         "weight_decay": 0.02,
         "clip": 3.0,
         "clip_mode": "value",
@@ -175,8 +178,8 @@ def test_init_from(run: Run, model: Path) -> None:
     old, new = _meta(run, model), _meta(run, extended.out.strip())
     assert new["vocabulary"] == old["vocabulary"] + "☃"
     assert new["config"]["model"] == old["config"]["model"]
-    again = run("train", "corpus.txt", "--init-from", model, "--dropout", 0.4, "--epochs", 1, "-q")
-    assert again.code == 0
+    dropping = ("--dropout", 0.4, "--dropout-kind", "variational", "--weight-drop", 0.1)
+    assert run("train", "corpus.txt", "--init-from", model, *dropping, *TINY[2:], "-q").code == 0
 
 
 def test_divergence(run: Run) -> None:

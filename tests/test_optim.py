@@ -99,7 +99,7 @@ def test_follows_its_formula(optimizer: str) -> None:
     found, made = _after(_config(optimizer), start, gradients, RATES)
     np.testing.assert_allclose(found, RULES[optimizer](start.flat, gradients, RATES), rtol=1e-10)
     assert made.steps == len(RATES)
-    assert tuple(made.slots) == slot_names(optimizer)
+    assert tuple(made.slots) == slot_names(_config(optimizer))
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -122,7 +122,9 @@ def test_weight_decay(optimizer: str) -> None:
     # sign would show there, so the running averages are compared as well.
     _, decayed = _after(_config(optimizer, weight_decay=0.3), start, [gradient], [0.01])
     _, without = _after(_config(optimizer), start, [gradient], [0.01])
-    differ = [not np.allclose(decayed.slots[n], without.slots[n]) for n in slot_names(optimizer)]
+    differ = [
+        not np.allclose(decayed.slots[n], without.slots[n]) for n in slot_names(_config(optimizer))
+    ]
     assert differ == [optimizer != "adamw"] * len(differ)
 
 
@@ -137,6 +139,23 @@ def test_every_block_is_updated(optimizer: str, size: int) -> None:
     expected = RULES[optimizer](params.flat, gradients, [0.01, 0.02])
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     assert (found != 1).all()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("size", [1, BLOCK, 2 * BLOCK + 3])
+def test_averaged_weights(optimizer: str, size: int) -> None:
+    """Each step moves the average a share of the way to the weights, at first a large one."""
+    rng = np.random.default_rng(4)
+    params = Parameters({"b": (size,)}, rng.standard_normal(size))
+    optimizer_ = Optimizer(_config(optimizer, ema=0.3), params)
+    expected = params.flat.copy()
+    for rate, share in zip(RATES, [9 / 10, 9 / 11, 9 / 12, 0.7, 0.7, 0.7], strict=True):
+        gradients = Parameters(params.shapes, rng.standard_normal(size))
+        optimizer_.step(params, gradients, rate, Shards(2, params.flat.dtype))
+        expected += share * (params.flat - expected)
+    np.testing.assert_allclose(optimizer_.slots["average"], expected, rtol=1e-10)
+    assert np.abs(expected - params.flat).max() > 1e-5
+    assert tuple(optimizer_.slots) == slot_names(optimizer_.config)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

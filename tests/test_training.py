@@ -13,6 +13,7 @@ from samples import make_text
 
 import charrnn
 import charrnn.config
+import charrnn.nn.parameters
 import charrnn.nn.workspace
 import charrnn.text
 from charrnn.batches import Segments
@@ -25,7 +26,7 @@ from charrnn.training import FIXED, MAX_RECOVERIES, Recovery, Step, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)
-QUICK = charrnn.TrainingConfig(epochs=3, batch_size=6, seq_length=20, threads=2, warmup=5)
+QUICK = charrnn.TrainingConfig(epochs=3, batch_size=6, seq_length=20, threads=2, warmup=5, ema=0.9)
 
 
 def _finish(training: Training) -> Training:
@@ -36,6 +37,12 @@ def _finish(training: Training) -> Training:
 
 def _losses(training: Training) -> list[tuple[int, float, float | None]]:
     return [(e.step, e.train_loss, e.validation_loss) for e in training.history]
+
+
+def _in_training(training: Training) -> charrnn.nn.parameters.Array:
+    progress = training.checkpoint().progress
+    assert progress is not None
+    return progress.weights
 
 
 def _resumed_after(
@@ -55,6 +62,7 @@ def _assert_same(one: Training, other: Training) -> None:
         (one.model(), other.model()),
     ):
         np.testing.assert_array_equal(first.parameters.flat, second.parameters.flat)
+    np.testing.assert_array_equal(_in_training(one), _in_training(other))
     assert _losses(one) == _losses(other)
     assert one.validation_loss == other.validation_loss
 
@@ -122,6 +130,21 @@ def test_kept_weights_are_the_best() -> None:
     shards = Shards(2, kernels=load_kernels(SMALL.cell))
     again = evaluate(model.network, model.parameters, Segments(tail), shards)
     assert again == training.validation_loss
+
+
+def test_averaged_weights_are_kept() -> None:
+    """They change nothing in training, and are what is evaluated, kept and written with."""
+    plain = _finish(Training(CORPUS, SMALL, replace(QUICK, ema=0.0)))
+    training = _finish(Training(CORPUS, SMALL, QUICK))
+    np.testing.assert_array_equal(_in_training(plain), _in_training(training))
+    np.testing.assert_array_equal(_in_training(plain), plain.current_model().parameters.flat)
+    progress = training.checkpoint().progress
+    assert progress is not None
+    average = progress.slots["average"]
+    np.testing.assert_array_equal(average, training.current_model().parameters.flat)
+    np.testing.assert_array_equal(average, training.model().parameters.flat)
+    assert not np.array_equal(average, progress.weights)
+    assert training.validation_loss != plain.validation_loss
 
 
 def test_patience() -> None:
@@ -328,7 +351,7 @@ def test_resumed_before_the_first_evaluation() -> None:
 def test_fixed_settings(name: str) -> None:
     """Each setting that a run is made of is refused by name when it is changed."""
     checkpoint = Training(CORPUS, SMALL, QUICK).checkpoint()
-    changes: dict[str, Any] = {"optimizer": "sgd", "val_fraction": 0.2}
+    changes: dict[str, Any] = {"optimizer": "sgd", "val_fraction": 0.2, "ema": 0.5}
     changed = replace(checkpoint.training, **{name: changes.get(name, 3)})
     with pytest.raises(InputError, match=f"{name.replace('_', '-')} is .* cannot change"):
         Training.resume(CORPUS, checkpoint, changed)

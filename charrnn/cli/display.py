@@ -251,7 +251,7 @@ def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
         (
             "model",
             f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
-            f"dropout {model.dropout:g}: {size:,} parameters",
+            f"{model.dropped}: {size:,} parameters",
         ),
         (
             "training",

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.config import TextConfig
+from charrnn.config import ModelConfig, TextConfig
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -59,7 +59,7 @@ def _arrays_table(summary: Mapping[str, Any]) -> Table:
     table = Table(
         title=f"Model: {model['cell']}, {model['num_layers']} × {model['hidden_size']}",
         title_justify="left",
-        caption=f"dropout {model['dropout']:g} after each layer; "
+        caption=f"{ModelConfig(**model).dropped}; "
         + (
             f"characters embedded in {model['embedding_size']} numbers"
             if model["embedding_size"]

@@ -14,6 +14,7 @@ import typer
 from charrnn.config import (
     CELLS,
     CLIP_MODES,
+    DROPOUTS,
     NORMALIZATIONS,
     OPTIMIZERS,
     SCHEDULES,
@@ -104,6 +105,14 @@ def train(
         float | None,
         _setting("--dropout", panel=MODEL, help="Share of each layer's output that is dropped."),
     ] = None,
+    dropout_kind: Annotated[
+        str | None,
+        _setting("--dropout-kind", panel=MODEL, help=f"What is drawn, {_choices(DROPOUTS)}"),
+    ] = None,
+    weight_drop: Annotated[
+        float | None,
+        _setting("--weight-drop", panel=MODEL, help="Share of recurrent weights that is dropped."),
+    ] = None,
     seq_length: Annotated[
         int | None,
         _setting("--seq-length", panel=TRAINING, help="Characters that gradients reach back over."),
@@ -149,6 +158,14 @@ def train(
     weight_decay: Annotated[
         float | None,
         _setting("--weight-decay", panel=TRAINING, help="Pull of weights towards zero."),
+    ] = None,
+    ema: Annotated[
+        float | None,
+        _setting(
+            "--ema",
+            panel=TRAINING,
+            help="Keep weights averaged over the last 1/(1-EMA) steps or so; 0 does not.",
+        ),
     ] = None,
     clip: Annotated[
         float | None,

@@ -16,6 +16,9 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.text import Corpus
 
+DROPPING = ("dropout", "dropout_kind", "weight_drop")
+"""Settings of a model that concern its training alone."""
+
 
 def refuse_changes(config: ModelConfig, settings: Mapping[str, Any], option: str) -> None:
     """Raise an InputError if ``settings`` would change a saved model."""
@@ -47,7 +50,7 @@ def adapted_model(
     Args:
         load: :func:`charrnn.text.load_corpus` of the corpus' files.
         text_settings: How to read the corpus, as far as it was asked for: the model's own way.
-        settings: Model settings that were asked for; only dropout may differ from the model's.
+        settings: Model settings that were asked for; only what is dropped may differ from the model's.
         extend_vocab: Widen the model by the characters that it lacks.
         seed: Draws the weights of new characters.
 
@@ -55,7 +58,8 @@ def adapted_model(
         UnknownCharacterError: The corpus has characters that the model lacks.
     """
     model = load_checkpoint(path).model
-    config = replace(model.config, dropout=settings.get("dropout", model.config.dropout))
+    dropping = {name: settings[name] for name in DROPPING if name in settings}
+    config = replace(model.config, **dropping)
     refuse_changes(config, settings, "--init-from")
     refuse_other_text(model.vocabulary.config, text_settings, "--init-from")
     try:

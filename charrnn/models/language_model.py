@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.initialization import scaled_uniform
 from charrnn.nn.loss import cross_entropy_
@@ -70,10 +71,9 @@ class LanguageModel:
         Args:
             rng: Draws the dropout masks; without it nothing is dropped.
         """
-        x = self._input(params, ids, workspace)
-        h, state = self.stack.forward(
-            params, x, state, workspace, rate=self.config.dropout, rng=rng
-        )
+        dropout = None if rng is None else self._dropout(rng)
+        x = self._input(params, ids, workspace, dropout)
+        h, state = self.stack.forward(params, x, state, workspace, dropout)
         logits = workspace.array("logits", self.vocabulary_size, *ids.shape)
         np.matmul(params["V"], columns(h), out=columns(logits))
         logits += params["c"][:, None, None]
@@ -133,13 +133,28 @@ class LanguageModel:
         np.matmul(params["V"].T, columns(dlogits), out=columns(dh))
         dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
         if dx is not None:
+            own = workspace.child("embedding")
+            if "mask" in own:
+                dx *= own["mask"]
             add_columns(gradients["E"], dx, ids, workspace)
         return dstate
 
-    def _input(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
+    def _dropout(self, rng: np.random.Generator) -> Dropout:
+        config = self.config
+        return Dropout(
+            rng, config.dropout, config.dropout_kind == "variational", config.weight_drop
+        )
+
+    def _input(
+        self, params: Parameters, ids: Ids, workspace: Workspace, dropout: Dropout | None
+    ) -> Array | Ids:
         """Embedded characters ``(D, T, B)``, or the ids themselves."""
         if not self.config.embedding_size:
             return ids
-        x = workspace.array("embedded", self.config.embedding_size, *ids.shape)
+        own = workspace.child("embedding")
+        x = own.array("embedded", self.config.embedding_size, *ids.shape)
         gather_columns(params["E"], ids, out=x)
+        if dropout and dropout.rate and dropout.held:
+            return dropout.drop(x, own)
+        own.forget("mask")
         return x

@@ -30,22 +30,22 @@ class Stepper:
     def __init__(self, network: LanguageModel, params: Parameters, state: Array) -> None:
         layers, batch, dtype = network.stack.layers, state.shape[-1], state.dtype
         self.state = state.copy()
-        U = params["layer0/U"]
+        first = layers[0].own(params)
+        U = first["U"]
         by_character = U @ params["E"] if "E" in params else U
-        self._table = np.ascontiguousarray(by_character.T) + params["layer0/b"]
+        self._table = np.ascontiguousarray(by_character.T) + first["b"]
         self._looked_up = np.empty((batch, len(U)), dtype)
         self._logits = np.empty((network.vocabulary_size, batch), dtype)
         self._steps: list[Callable[[], None]] = []
         h_below: Array | None = None
         for layer, layer_state in zip(layers, self.state, strict=True):
+            own = layer.own(params)
             z, Wh, h = self._looked_up.T, np.empty((len(U), batch), dtype), layer_state[0]
             if h_below is not None:
                 z = np.empty_like(Wh)
-                self._steps.append(
-                    _affine(params[f"{layer.name}/U"], h_below, params[f"{layer.name}/b"], out=z)
-                )
-            self._steps.append(_product(params[f"{layer.name}/W"], h, out=Wh))
-            self._steps.append(layer.cell.stepper(params, layer.name, z, Wh, layer_state))
+                self._steps.append(_affine(own["U"], h_below, own["b"], out=z))
+            self._steps.append(_product(own["W"], h, out=Wh))
+            self._steps.append(layer.cell.stepper(own, z, Wh, layer_state))
             h_below = h
         assert h_below is not None  # there is a layer at least
         self._steps.append(_affine(params["V"], h_below, params["c"], out=self._logits))

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
@@ -15,8 +15,8 @@ class Cell(Protocol):
     """The recurrence of one layer; it holds sizes only, never numbers that change.
 
     The layer has already computed the part that needs no recurrence, ``z = U x + b`` for the whole
-    chunk; the cell adds what comes from the previous step, and its parameters are found in
-    ``params`` under ``prefix`` (``"layer0/W"``).
+    chunk; the cell adds what comes from the previous step. ``params`` are those of its layer, under
+    their own names (``"W"``).
 
     Shapes: ``z`` is ``(gates*H, T, B)``, ``h`` is ``(H, T, B)``, a state is ``(states, H, B)``:
     *h* first, then the LSTM's *c*.
@@ -27,21 +27,20 @@ class Cell(Protocol):
     hidden_size: int
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parameters of the recurrence, without their prefix."""
+        """Shapes of the parameters of the recurrence, under their own names."""
 
-    def initialize(self, params: Parameters, prefix: str, rng: np.random.Generator) -> None:
+    def initialize(self, params: Own, rng: np.random.Generator) -> None:
         """Set the recurrence's parameters, and biases that the cell wants other than zero."""
 
     def forward(
-        self, params: Parameters, prefix: str, z: Array, state: Array, workspace: Workspace
+        self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         """Run over the chunk from ``state``. Returns ``h`` and the state after the last step."""
 
     def backward(
         self,
-        params: Parameters,
-        gradients: Parameters,
-        prefix: str,
+        params: Own,
+        gradients: Own,
         dz: Array,
         dh: Array,
         dstate: Array,
@@ -59,9 +58,7 @@ class Cell(Protocol):
             The gradient by the incoming state.
         """
 
-    def stepper(
-        self, params: Parameters, prefix: str, z: Array, Wh: Array, state: Array
-    ) -> Callable[[], None]:
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
         """A function that takes one time step in the arrays given here: to write, not to learn.
 
         Args:

@@ -1,6 +1,8 @@
-"""Dropout (Srivastava et al., JMLR 2014), inverted: what is kept is scaled up during training."""
+"""What is dropped while a network learns, inverted: what is kept is scaled up meanwhile."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -8,13 +10,40 @@ from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 
 
-def dropout(x: Array, rate: float, rng: np.random.Generator, workspace: Workspace) -> Array:
-    """``x`` times a random mask of 0 and 1/(1-rate); the mask stays in ``workspace["mask"]``.
+@dataclass(frozen=True)
+class Dropout:
+    """Random masks of 0 and 1/(1-rate), drawn anew for each chunk.
 
-    The rate is rounded to 1/65536, since sixteen random bits for each number are quick to draw.
+    The rates are rounded to 1/65536, since sixteen random bits for each number are quick to draw.
+
+    Args:
+        rng: Draws the masks.
+        rate: Chance that a number of an activation is dropped (Srivastava et al., JMLR 2014).
+        held: Whether a stream's mask is the same at all time steps of a chunk, and embedded inputs
+            are dropped too (Gal, Ghahramani, arXiv 1512.05287).
+        weight_rate: Chance that a recurrent weight is dropped (Merity, Keskar, Socher,
+            arXiv 1708.02182).
     """
-    dropped = min(round(rate * 65536), 65535)
-    mask = workspace.array("mask", *x.shape)
-    draws = rng.integers(0, 65536, x.shape, dtype=np.uint16)
-    np.multiply(draws >= dropped, 65536 / (65536 - dropped), out=mask, casting="same_kind")
-    return np.multiply(x, mask, out=workspace.array("kept", *x.shape))
+
+    rng: np.random.Generator
+    rate: float = 0.0
+    held: bool = False
+    weight_rate: float = 0.0
+
+    def drop(self, x: Array, workspace: Workspace) -> Array:
+        """Activations ``(features, T, B)`` times a mask, which stays in ``workspace["mask"]``."""
+        features, T, B = x.shape
+        mask = workspace.array("mask", features, 1 if self.held else T, B)
+        self._draw(mask, self.rate)
+        return np.multiply(x, mask, out=workspace.array("kept", *x.shape))
+
+    def drop_weights(self, W: Array, workspace: Workspace) -> Array:
+        """``W`` times a mask, which stays in ``workspace["W_mask"]``."""
+        mask = workspace.array("W_mask", *W.shape)
+        self._draw(mask, self.weight_rate)
+        return np.multiply(W, mask, out=workspace.array("W_kept", *W.shape))
+
+    def _draw(self, mask: Array, rate: float) -> None:
+        dropped = min(round(rate * 65536), 65535)
+        draws = self.rng.integers(0, 65536, mask.shape, dtype=np.uint16)
+        np.multiply(draws >= dropped, 65536 / (65536 - dropped), out=mask, casting="same_kind")

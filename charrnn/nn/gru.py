@@ -17,7 +17,7 @@ import numpy as np
 
 from charrnn.nn.functions import add_product, blocks, sigmoid_, tanh
 from charrnn.nn.initialization import orthogonal_blocks
-from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
@@ -33,18 +33,18 @@ class GRU:
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"W": (3 * self.hidden_size, self.hidden_size), "d": (self.hidden_size,)}
 
-    def initialize(self, params: Parameters, prefix: str, rng: np.random.Generator) -> None:
-        orthogonal_blocks(params[f"{prefix}/W"], rng)
+    def initialize(self, params: Own, rng: np.random.Generator) -> None:
+        orthogonal_blocks(params["W"], rng)
 
     @np.errstate(over="ignore")  # see sigmoid_
     def forward(
-        self, params: Parameters, prefix: str, z: Array, state: Array, workspace: Workspace
+        self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
         scratch, kernels = workspace.scratch, workspace.kernels
-        W = params[f"{prefix}/W"]
-        d = params[f"{prefix}/d"][:, None]
+        W = params["W"]
+        d = params["d"][:, None]
         gates = workspace.array("gates", T, 3, H, B)
         recalled = workspace.array("recalled", T, H, B)  # W h + d of the candidate
         h = workspace.array("h", H, T + 1, B)
@@ -72,11 +72,9 @@ class GRU:
 
         return h[:, 1:], np.stack((h[:, T],))
 
-    def stepper(
-        self, params: Parameters, prefix: str, z: Array, Wh: Array, state: Array
-    ) -> Callable[[], None]:
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
         H, (h,) = self.hidden_size, state
-        d = np.repeat(params[f"{prefix}/d"][:, None], h.shape[1], axis=1)
+        d = np.repeat(params["d"][:, None], h.shape[1], axis=1)
         ru, n = Wh[: 2 * H], Wh[2 * H :]
         r, u = ru.reshape(2, *h.shape)
         z_ru, z_n = z[: 2 * H], z[2 * H :]
@@ -96,9 +94,8 @@ class GRU:
 
     def backward(
         self,
-        params: Parameters,
-        gradients: Parameters,
-        prefix: str,
+        params: Own,
+        gradients: Own,
         dz: Array,
         dh: Array,
         dstate: Array,
@@ -109,7 +106,7 @@ class GRU:
         scratch, kernels = workspace.scratch, workspace.kernels
         gates, h = workspace["gates"], workspace["h"]
         WT = scratch.array("WT", H, 3 * H)  # a contiguous copy multiplies faster than a view
-        WT[...] = params[f"{prefix}/W"].T
+        WT[...] = params["W"].T
         # The candidate's row of dz is by U x + b; the product W h sees that row times r.
         drecalled = scratch.array("drecalled", H, T, B)
         dWh = scratch.array("dWh", 3 * H, B)
@@ -137,10 +134,11 @@ class GRU:
                     dh_t *= gates[t, 1]  # what passes straight to h_{t-1}
                     dh_t += through_W
 
-        dW = gradients[f"{prefix}/W"]
+        dW = gradients["W"]
         add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)
         add_product(dW[2 * H :], drecalled, h[:, :T], scratch)
-        gradients.add(f"{prefix}/d", drecalled.sum(axis=(1, 2)))
+        dd = gradients["d"]
+        dd += drecalled.sum(axis=(1, 2))
         return np.stack((dh_t,))
 
     def _slopes(self, workspace: Workspace, block: slice) -> tuple[Array, Array]:

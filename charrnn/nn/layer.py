@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.cell import Cell
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.gru import GRU
 from charrnn.nn.initialization import scaled_uniform
@@ -41,23 +42,41 @@ class Layer:
         self.input_size = input_size
         self.name = name
         self.one_hot = one_hot
+        rows = cell.gates * cell.hidden_size
+        self._shapes = {"U": (rows, input_size), **cell.parameter_shapes(), "b": (rows,)}
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        rows = self.cell.gates * self.cell.hidden_size
-        shapes = {"U": (rows, self.input_size), **self.cell.parameter_shapes(), "b": (rows,)}
-        return {f"{self.name}/{key}": shape for key, shape in shapes.items()}
+        return {f"{self.name}/{key}": shape for key, shape in self._shapes.items()}
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
         fan_in = 1 if self.one_hot else self.input_size  # only one of the one-hot inputs is a one
-        scaled_uniform(params[f"{self.name}/U"], fan_in, rng)
-        params[f"{self.name}/b"][...] = 0
-        self.cell.initialize(params, self.name, rng)
+        own = self.own(params)
+        scaled_uniform(own["U"], fan_in, rng)
+        own["b"][...] = 0
+        self.cell.initialize(own, rng)
+
+    def own(self, arrays: Parameters) -> dict[str, Array]:
+        """The layer's part of the model's parameters or gradients."""
+        return {key: arrays[f"{self.name}/{key}"] for key in self._shapes}
 
     def forward(
-        self, params: Parameters, x: Array | Ids, state: Array, workspace: Workspace
+        self,
+        params: Parameters,
+        x: Array | Ids,
+        state: Array,
+        workspace: Workspace,
+        dropout: Dropout | None = None,
     ) -> tuple[Array, Array]:
-        """Returns ``h`` ``(H, T, B)``, valid until the next call, and the new state."""
-        U, b = params[f"{self.name}/U"], params[f"{self.name}/b"][:, None]
+        """Returns ``h`` ``(H, T, B)``, valid until the next call, and the new state.
+
+        Of ``dropout`` only that of the recurrent weights is done here.
+        """
+        own = self.own(params)
+        if dropout and dropout.weight_rate:
+            own["W"] = dropout.drop_weights(own["W"], workspace)
+        else:
+            workspace.forget("W_mask")
+        U, b = own["U"], own["b"][:, None]
         z = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])
         workspace.remember(x=x)
         if self.one_hot:
@@ -65,7 +84,7 @@ class Layer:
         else:
             np.matmul(U, columns(x), out=columns(z))
             columns(z)[...] += b
-        return self.cell.forward(params, self.name, z, state, workspace)
+        return self.cell.forward(own, z, state, workspace)
 
     def backward(
         self,
@@ -77,10 +96,16 @@ class Layer:
     ) -> tuple[Array | None, Array]:
         """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state."""
         x = workspace["x"]
-        U = params[f"{self.name}/U"]
-        dU, db = gradients[f"{self.name}/U"], gradients[f"{self.name}/b"]
+        own, d_own = self.own(params), self.own(gradients)
+        U, dU, dW, db = own["U"], d_own["U"], d_own["W"], d_own["b"]
+        if "W_mask" in workspace:
+            own["W"] = workspace["W_kept"]
+            d_own["W"] = workspace.scratch.array("dW_kept", *dW.shape)
+            d_own["W"].fill(0)
         dz = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])  # z itself is long used up
-        dstate = self.cell.backward(params, gradients, self.name, dz, dh, dstate, workspace)
+        dstate = self.cell.backward(own, d_own, dz, dh, dstate, workspace)
+        if "W_mask" in workspace:
+            dW += np.multiply(d_own["W"], workspace["W_mask"], out=d_own["W"])
         db += columns(dz).sum(axis=1)
         if self.one_hot:
             add_columns(dU, dz, x, workspace.scratch)

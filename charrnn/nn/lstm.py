@@ -18,7 +18,7 @@ import numpy as np
 
 from charrnn.nn.functions import add_product, blocks, gates_, tanh
 from charrnn.nn.initialization import orthogonal_blocks
-from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
@@ -34,20 +34,20 @@ class LSTM:
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"W": (4 * self.hidden_size, self.hidden_size)}
 
-    def initialize(self, params: Parameters, prefix: str, rng: np.random.Generator) -> None:
-        orthogonal_blocks(params[f"{prefix}/W"], rng)
+    def initialize(self, params: Own, rng: np.random.Generator) -> None:
+        orthogonal_blocks(params["W"], rng)
         # An open forget gate lets gradients reach far back from the first step on
         # (Jozefowicz, Zaremba, Sutskever, ICML 2015).
-        params[f"{prefix}/b"].reshape(4, -1)[1] = 1
+        params["b"].reshape(4, -1)[1] = 1
 
     @np.errstate(over="ignore")  # see sigmoid_
     def forward(
-        self, params: Parameters, prefix: str, z: Array, state: Array, workspace: Workspace
+        self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
         scratch, kernels = workspace.scratch, workspace.kernels
-        W = params[f"{prefix}/W"]
+        W = params["W"]
         gates = workspace.array("gates", T, 4, H, B)
         h = workspace.array("h", H, T + 1, B)
         c = workspace.array("c", T + 1, H, B)
@@ -76,8 +76,7 @@ class LSTM:
 
     def stepper(
         self,
-        params: Parameters,  # noqa: ARG002
-        prefix: str,  # noqa: ARG002
+        params: Own,  # noqa: ARG002
         z: Array,
         Wh: Array,
         state: Array,
@@ -99,9 +98,8 @@ class LSTM:
 
     def backward(
         self,
-        params: Parameters,
-        gradients: Parameters,
-        prefix: str,
+        params: Own,
+        gradients: Own,
         dz: Array,
         dh: Array,
         dstate: Array,
@@ -112,7 +110,7 @@ class LSTM:
         scratch, kernels = workspace.scratch, workspace.kernels
         gates, h = workspace["gates"], workspace["h"]
         WT = scratch.array("WT", H, 4 * H)  # a contiguous copy multiplies faster than a view
-        WT[...] = params[f"{prefix}/W"].T
+        WT[...] = params["W"].T
         dh_t = scratch.array("dh_t", H, B)
         dc_t = scratch.array("dc_t", H, B)
         through_h = scratch.array("through_h", H, B)
@@ -145,7 +143,7 @@ class LSTM:
                     dc_t *= forget
                     np.matmul(WT, dz[:, t], out=dh_t)
 
-        add_product(gradients[f"{prefix}/W"], dz, h[:, :T], scratch)
+        add_product(gradients["W"], dz, h[:, :T], scratch)
         return np.stack((dh_t, dc_t))
 
     def _slopes(self, workspace: Workspace, block: slice) -> tuple[Array, Array]:

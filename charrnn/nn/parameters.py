@@ -14,6 +14,9 @@ Array = NDArray[Any]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+Own = Mapping[str, Array]
+"""One layer's arrays, under their own names: ``"W"`` rather than ``"layer0/W"``."""
+
 
 class Parameters(Mapping[str, Array]):
     """Named arrays that are views of one flat vector.

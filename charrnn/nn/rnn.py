@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.nn.functions import add_product, blocks, tanh
 from charrnn.nn.initialization import orthogonal_blocks
-from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
@@ -32,17 +32,17 @@ class RNN:
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"W": (self.hidden_size, self.hidden_size)}
 
-    def initialize(self, params: Parameters, prefix: str, rng: np.random.Generator) -> None:
-        orthogonal_blocks(params[f"{prefix}/W"], rng)
+    def initialize(self, params: Own, rng: np.random.Generator) -> None:
+        orthogonal_blocks(params["W"], rng)
 
     @np.errstate(over="ignore")  # see sigmoid_
     def forward(
-        self, params: Parameters, prefix: str, z: Array, state: Array, workspace: Workspace
+        self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
         scratch, kernels = workspace.scratch, workspace.kernels
-        W = params[f"{prefix}/W"]
+        W = params["W"]
         h = workspace.array("h", H, T + 1, B)
         a = scratch.array("a", H, B)
         h[:, 0] = state[0]
@@ -63,8 +63,7 @@ class RNN:
 
     def stepper(
         self,
-        params: Parameters,  # noqa: ARG002
-        prefix: str,  # noqa: ARG002
+        params: Own,  # noqa: ARG002
         z: Array,
         Wh: Array,
         state: Array,
@@ -82,9 +81,8 @@ class RNN:
 
     def backward(
         self,
-        params: Parameters,
-        gradients: Parameters,
-        prefix: str,
+        params: Own,
+        gradients: Own,
         dz: Array,
         dh: Array,
         dstate: Array,
@@ -95,7 +93,7 @@ class RNN:
         scratch, kernels = workspace.scratch, workspace.kernels
         h = workspace["h"]
         WT = scratch.array("WT", H, H)  # a contiguous copy multiplies faster than a view
-        WT[...] = params[f"{prefix}/W"].T
+        WT[...] = params["W"].T
         dh_t = scratch.array("dh_t", H, B)
         dh_t[...] = dstate[0]
 
@@ -113,7 +111,7 @@ class RNN:
                     np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
                     np.matmul(WT, dz[:, t], out=dh_t)
 
-        add_product(gradients[f"{prefix}/W"], dz, h[:, :T], scratch)
+        add_product(gradients["W"], dz, h[:, :T], scratch)
         return np.stack((dh_t,))
 
     def _slopes(self, workspace: Workspace, block: slice) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from charrnn.nn.dropout import dropout
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids
 from charrnn.nn.layer import Layer, make_cell
 from charrnn.nn.parameters import Array, Parameters
@@ -49,23 +49,21 @@ class Stack:
         x: Array | Ids,
         state: Array,
         workspace: Workspace,
-        *,
-        rate: float = 0.0,
-        rng: np.random.Generator | None = None,
+        dropout: Dropout | None = None,
     ) -> tuple[Array, Array]:
         """Returns the top layer's ``h`` ``(H, T, B)`` and the new state.
 
         Args:
             x: Dense ``(input_size, T, B)``, or ids ``(T, B)``.
             state: ``(L, states, H, B)``.
-            rate: Dropout rate, used only where there is an ``rng``.
+            dropout: What is dropped; nothing without it.
         """
         new_state = np.empty_like(state)
         for index, layer in enumerate(self.layers):
             own = workspace.child(layer.name)
-            x, new_state[index] = layer.forward(params, x, state[index], own)
-            if rate and rng is not None:
-                x = dropout(x, rate, rng, own)
+            x, new_state[index] = layer.forward(params, x, state[index], own, dropout)
+            if dropout and dropout.rate:
+                x = dropout.drop(x, own)
             else:
                 own.forget("mask")
         return x, new_state

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array, Parameters, Shapes
 from charrnn.nn.stack import Stack
@@ -34,8 +35,10 @@ class StackProblem:
         state: The incoming state ``(L, states, H, B)``; not zero, or it would hide its own terms.
         dh: ``(H, T, B)``.
         dstate: ``(L, states, H, B)``.
-        rate: Dropout.
-        seed: Of the dropout masks: each forward pass draws the same ones.
+        rate: Dropout of the layers' outputs.
+        held: Whether a stream's mask is the same at all steps.
+        weight_rate: Dropout of the recurrent weights.
+        seed: Of the masks: each forward pass draws the same ones.
     """
 
     stack: Stack
@@ -45,16 +48,19 @@ class StackProblem:
     dh: Array
     dstate: Array
     rate: float = 0.0
+    held: bool = False
+    weight_rate: float = 0.0
     seed: int = 0
 
     def workspace(self) -> Workspace:
         return Workspace(self.params.flat.dtype)
 
+    def dropout(self) -> Dropout:
+        rng = np.random.default_rng(self.seed)
+        return Dropout(rng, self.rate, self.held, self.weight_rate)
+
     def forward(self, workspace: Workspace) -> tuple[Array, Array]:
-        rng = np.random.default_rng(self.seed) if self.rate else None
-        return self.stack.forward(
-            self.params, self.x, self.state, workspace, rate=self.rate, rng=rng
-        )
+        return self.stack.forward(self.params, self.x, self.state, workspace, self.dropout())
 
     def backward(self, workspace: Workspace, gradients: Parameters) -> tuple[Array | None, Array]:
         return self.stack.backward(
@@ -93,6 +99,8 @@ def random_problem(
     batch: int = 3,
     one_hot: bool = False,
     rate: float = 0.0,
+    held: bool = False,
+    weight_rate: float = 0.0,
     seed: int = 0,
 ) -> StackProblem:
     """A problem in float64."""
@@ -111,6 +119,8 @@ def random_problem(
         dh=rng.standard_normal((hidden_size, length, batch)),
         dstate=rng.standard_normal(state_shape),
         rate=rate,
+        held=held,
+        weight_rate=weight_rate,
         seed=seed,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,10 @@ def noise_like(params: Parameters, rng: np.random.Generator) -> Parameters:
 @pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
-    """Every cell, input and depth: gradients by parameters, by a dense input and by the state."""
+    """Every cell, input and depth: gradients by parameters, by a dense input and by the state.
+
+    With dropout a stack of two layers drops weights, too, and one of three has masks that are held.
+    """
     problem = random_problem(
         cell,
         hidden_size=3,
@@ -74,6 +78,8 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
         batch=2,
         one_hot=one_hot,
         rate=rate,
+        held=num_layers == 3,
+        weight_rate=rate if num_layers > 1 else 0.0,
         seed=CELLS.index(cell),
     )
     workspace = problem.workspace()
@@ -81,8 +87,10 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
     gradients = before.copy()
 
     problem.forward(workspace)
-    masks = [workspace.child(layer.name) for layer in problem.stack.layers]
-    assert all(("mask" in mask) == (rate > 0) for mask in masks)
+    for layer in problem.stack.layers:
+        own = workspace.child(layer.name)
+        assert ("mask" in own) == (rate > 0)
+        assert ("W_mask" in own) == (rate > 0 and num_layers > 1)
     dx, dstate = problem.backward(workspace, gradients)
     gradients.flat -= before.flat
 
@@ -101,7 +109,7 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_stack_backward_adds(cell: str) -> None:
     """Two backward passes of one forward pass leave twice the gradient: nothing is assigned."""
-    problem = random_problem(cell, rate=0.25)
+    problem = random_problem(cell, rate=0.25, weight_rate=0.25)
     workspace = problem.workspace()
     once = problem.run().gradients
 
@@ -118,11 +126,11 @@ def test_stack_backward_adds(cell: str) -> None:
 
 
 def random_model(
-    cell: str, embedding_size: int = 0, dropout: float = 0.0
+    cell: str, embedding_size: int = 0, dropout: float = 0.0, **dropping: Any
 ) -> tuple[LanguageModel, Parameters, Ids, Ids, Array]:
     """A model of two layers with its parameters, ids, targets and state."""
     rng = np.random.default_rng(len(cell))
-    config = ModelConfig(cell, 3, 2, embedding_size, dropout)
+    config = ModelConfig(cell, 3, 2, embedding_size, dropout, **dropping)
     model = LanguageModel(config, K)
     params = random_parameters(model.parameter_shapes(), rng)
     ids, targets = rng.integers(K, size=(2, T, B))
@@ -131,12 +139,16 @@ def random_model(
     return model, params, ids, targets, state
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize(
+    "dropping",
+    [{}, {"dropout": 0.4}, {"dropout": 0.4, "dropout_kind": "variational", "weight_drop": 0.3}],
+    ids=["whole", "dropout", "held"],
+)
 @pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_language_model(cell: str, embedding_size: int, dropout: float) -> None:
+def test_language_model(cell: str, embedding_size: int, dropping: dict[str, Any]) -> None:
     """From the logits and the final state back to every parameter and the initial state."""
-    model, params, ids, _, state = random_model(cell, embedding_size, dropout)
+    model, params, ids, _, state = random_model(cell, embedding_size, **dropping)
     rng = np.random.default_rng(2)
     dlogits = rng.standard_normal((K, T, B))
     dfinal = rng.standard_normal(state.shape)

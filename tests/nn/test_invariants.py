@@ -15,7 +15,7 @@ from stack_problem import Result, StackProblem, assert_same, random_parameters, 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn import functions
-from charrnn.nn.dropout import dropout
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import blocks, columns, gates_, gather_columns, sigmoid_, tanh
 from charrnn.nn.initialization import orthogonal_blocks, scaled_uniform
 from charrnn.nn.loss import cross_entropy_, softmax_
@@ -193,10 +193,10 @@ def test_workspace_leaks_nothing(cell: str, one_hot: bool) -> None:
 
 def test_workspace_forgets_the_mask() -> None:
     """A pass without dropout after one with it goes back without the old mask."""
-    problem = random_problem("lstm", rate=0.5)
+    problem = random_problem("lstm", rate=0.5, weight_rate=0.5)
     workspace = problem.workspace()
     problem.run(workspace)
-    plain = replace(problem, rate=0.0)
+    plain = replace(problem, rate=0.0, weight_rate=0.0)
     assert_same(plain.run(workspace), plain.run())
 
 
@@ -239,7 +239,7 @@ def test_dropout_scale_and_expectation(rate: float) -> None:
     """A share ``rate`` of the numbers is 0, the others are scaled by 1/(1-rate); the mean stays."""
     x = np.random.default_rng(0).uniform(1, 2, (50, 40, 30))
     workspace = Workspace(np.float64)
-    y = dropout(x, rate, np.random.default_rng(1), workspace)
+    y = Dropout(np.random.default_rng(1), rate).drop(x, workspace)
     mask = workspace["mask"]
 
     np.testing.assert_array_equal(y, x * mask)
@@ -253,7 +253,7 @@ def test_dropout_scale_and_expectation(rate: float) -> None:
 def test_dropout_scale_undoes_its_rounded_rate() -> None:
     """The rate that is really used, of sixteen bits, has expectation one exactly."""
     workspace = Workspace(np.float64)
-    dropout(np.ones((4, 4, 4)), 0.3, np.random.default_rng(0), workspace)
+    Dropout(np.random.default_rng(0), 0.3).drop(np.ones((4, 4, 4)), workspace)
     chance = 1 - round(0.3 * 65536) / 65536
     assert workspace["mask"].max() * chance == pytest.approx(1, rel=1e-15)
 
@@ -263,9 +263,7 @@ def test_dropout_rate_zero_draws_nothing() -> None:
     problem = random_problem("gru")
     rng = np.random.default_rng(0)
     workspace = problem.workspace()
-    h, _ = problem.stack.forward(
-        problem.params, problem.x, problem.state, workspace, rate=0.0, rng=rng
-    )
+    h, _ = problem.stack.forward(problem.params, problem.x, problem.state, workspace, Dropout(rng))
     assert_close(h, problem.run().h)
     assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
 
@@ -277,15 +275,41 @@ def test_dropout_masks_differ() -> None:
     rng = np.random.default_rng(0)
     masks = []
     for _ in range(2):
-        problem.stack.forward(
-            problem.params, problem.x, problem.state, workspace, rate=problem.rate, rng=rng
-        )
+        dropout = Dropout(rng, problem.rate)
+        problem.stack.forward(problem.params, problem.x, problem.state, workspace, dropout)
         masks += [workspace.child(layer.name)["mask"].copy() for layer in problem.stack.layers]
     assert len(masks) == 6
     for one, other in combinations(masks, 2):
         assert 0.3 < np.mean(one != other) < 0.7
     for axis in range(3):
         assert 0.3 < np.mean(masks[0] != np.roll(masks[0], 1, axis)) < 0.7
+
+
+def test_held_masks() -> None:
+    """The same at every step; not of two streams, two units or two chunks."""
+    workspace = Workspace(np.float64)
+    dropout = Dropout(np.random.default_rng(0), 0.5, held=True)
+    first = dropout.drop(np.ones((30, 5, 20)), workspace).copy()
+    second = dropout.drop(np.ones((30, 5, 20)), workspace)
+    assert (first == first[:, :1]).all()
+    for other in (second, np.roll(first, 1, 0), np.roll(first, 1, 2)):
+        assert 0.3 < np.mean(first != other) < 0.7
+
+
+@every_cell
+def test_dropped_weights(cell: str) -> None:
+    """The stack is the one whose recurrent weights are multiplied by the masks."""
+    problem = random_problem(cell, weight_rate=0.5, seed=2)
+    workspace = problem.workspace()
+    dropped = problem.run(workspace)
+    params = problem.params.copy()
+    for layer in problem.stack.layers:
+        params[f"{layer.name}/W"][...] *= workspace.child(layer.name)["W_mask"]
+    assert_close(dropped.h, replace(problem, params=params, weight_rate=0.0).run().h)
+    assert np.abs(dropped.h - replace(problem, weight_rate=0.0).run().h).max() > 1e-3
+    W_mask = workspace.child("layer0")["W_mask"]
+    assert set(np.unique(W_mask)) == {0.0, 2.0}
+    assert not dropped.gradients["layer0/W"][W_mask == 0].any()
 
 
 @every_cell
@@ -303,7 +327,7 @@ def test_dropout_is_never_in_the_recurrence(cell: str) -> None:
 def test_evaluation_drops_nothing() -> None:
     """Without a generator a model with dropout is the model without it, and so is its ``loss``."""
     rng = np.random.default_rng(0)
-    with_dropout = LanguageModel(ModelConfig("lstm", 4, 2, dropout=0.5), K)
+    with_dropout = LanguageModel(ModelConfig("lstm", 4, 2, dropout=0.5, weight_drop=0.5), K)
     without = LanguageModel(ModelConfig("lstm", 4, 2, dropout=0.0), K)
     params = random_parameters(with_dropout.parameter_shapes(), rng)
     ids, targets = rng.integers(K, size=(2, 5, 3))
