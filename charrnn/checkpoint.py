@@ -32,7 +32,7 @@ FORMAT = 3
 
 BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     2: {TextConfig: {"unit": "character", "normalize": "none", "records": False}},
-    3: {},
+    3: {TrainingConfig: {"steps": 0, "cooldown": 0}},
 }
 """Settings that a format brought, each with the value that means what was done before."""
 
