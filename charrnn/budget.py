@@ -161,14 +161,18 @@ def choose(
     batch = round(wanted / (SEQ_LENGTH * ENOUGH_STEPS * 16)) * 16
     settings.setdefault("batch_size", min(max(SMALLEST_BATCH, batch), LARGEST_BATCH))
     settings.setdefault("seq_length", SEQ_LENGTH)
-    per_step = math.prod(fit_sizes(learnt, settings["batch_size"], settings["seq_length"]))
+    batch, length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
+    settings.update({"batch_size": batch, "seq_length": length} | dict(training or {}))
+    per_step = batch * length
     most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
     read = min(affordable, most)
     epochs, steps = read / learnt, max(1, round(read / per_step))
 
     # Both how often the text is seen and how much of it the model could hold make it over-fit.
     pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
-    dropout = min(MOST_DROPOUT, round(DROPOUT_PER_EPOCH * pressure, 2)) if epochs > 1 else 0.0
+    dropout = (
+        min(MOST_DROPOUT, round(20 * DROPOUT_PER_EPOCH * pressure) / 20) if epochs > 1 else 0.0
+    )
     rate = min(HIGHEST_RATE, RATE_TIMES_HIDDEN_SIZE / kept["hidden_size"])
     settings.setdefault("learning_rate", _digits(rate))
     settings.setdefault("schedule", "trapezoid")

@@ -134,7 +134,7 @@ class Pace:
         elif isinstance(report, Evaluation):
             self._evaluation = took
         self._fixed |= training.falling or isinstance(report, Cooldown)
-        if now - self._corrected < self._every:
+        if now - self._corrected < self._every or not self._steps:
             return
         self._corrected = now
         if self._fixed:

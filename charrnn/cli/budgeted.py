@@ -50,7 +50,7 @@ class Timed:
         model = start if isinstance(start, CharacterModel) else choice.model
         self.training = Training(corpus, model, choice.training)
         self.pace = Pace(self.training, choice, deadline, training_settings.get("cooldown", 0))
-        self.reasons = _reasons(corpus, choice, seconds)
+        self.reasons = _reasons(self.training, choice, seconds)
 
     def repeating(self, init_from: Path | None, *, extend_vocab: bool) -> str:
         """The command that makes the same run again, without a clock."""
@@ -76,18 +76,18 @@ def _text_flags(config: TextConfig) -> list[str]:
     return flags if config.normalize == TextConfig.normalize else ["--normalize", "none", *flags]
 
 
-def _reasons(corpus: Corpus, choice: Choice, seconds: float) -> list[str]:
-    model, training = choice.model, choice.training
-    cost = Cost.of(model, len(corpus.vocabulary))
-    units = f"{corpus.vocabulary.config.unit}s"
-    shape = f"{model.cell} of {model.num_layers} × {model.hidden_size} units"
-    ends_early = training.steps == choice.most_steps
+def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
+    config, vocabulary = training.config, training.corpus.vocabulary
+    cost = Cost.of(choice.model, len(vocabulary))
+    characters = f"{vocabulary.config.unit}s"
+    units = f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units"
+    early = "; more would not help so short a text, and the run ends before its time"
     return [
-        f"budget: {duration(seconds)}; here an {shape} learns from {1 / choice.seconds:,.0f} "
-        f"{units} a second ({cost.operations / choice.seconds / 1e9:.3g} GFLOP/s)",
-        f"chosen: {shape}, dropout {model.dropout:g}, rate {training.learning_rate:g}, some "
-        f"{training.steps:,} steps of {training.batch_size} × {training.seq_length} {units}",
-        f"since: each weight sees {choice.characters / cost.operations * 6:.2g} {units}, and the text "
-        f"is read {choice.epochs:.2g} times"
-        + ("; more would not help a text so short, so it takes less time" if ends_early else ""),
+        f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds:,.0f} "
+        f"{characters} a second ({cost.operations / choice.seconds / 1e9:.3g} GFLOP/s)",
+        f"chosen: {units}, dropout {choice.model.dropout:g}, rate {config.learning_rate:g}, some "
+        f"{config.steps:,} steps of {config.batch_size} × {config.seq_length} {characters}",
+        f"reason: each weight sees {6 * choice.characters / cost.operations:.2g} {characters}, each "
+        f"character is seen {choice.epochs:.2g} times"
+        + (early if config.steps == choice.most_steps else ""),
     ]
