@@ -232,6 +232,8 @@ def main() -> None:
 
     def keep() -> None:
         raw.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        if not results["runs"]:
+            return
         output.write_text(report(results), encoding="utf-8")
         plot(results, picture)
 

@@ -17,8 +17,9 @@ from conftest import Run
 
 import charrnn
 from charrnn.cli.files import newest_checkpoint
+from charrnn.cli.train import CHOSEN
 
-CHOSEN = ("epochs", "steps", "cooldown", "val_fraction", "eval_every", "threads")
+RULES = ("epochs", "steps", "cooldown", "val_fraction", "eval_every", "threads")
 """Settings whose default is a rule."""
 TINY = ("--hidden-size", 8, "--epochs", 1, "--sample-every", 0)
 CHARRNN = [sys.executable, "-m", "charrnn"]
@@ -508,8 +509,9 @@ def test_help_shows_every_default(run: Run) -> None:
         for name, value in vars(config).items():
             after = text.partition(f"--{name.replace('_', '-')}")[2]
             assert "default:" in after[:160], name
-            if name not in CHOSEN:
-                assert f"({value})" in after[:160], name
+            if name not in RULES:
+                said = f"chosen; {value} with" if name in CHOSEN else f"({value})"
+                assert said in after[:200], name
 
 
 def test_help_needs_no_numpy() -> None:

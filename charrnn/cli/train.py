@@ -39,6 +39,8 @@ EPILOG = (
 )
 
 MINUTES, MOST_MINUTES = 10, 1_000_000
+CHOSEN = ("hidden_size", "dropout", "batch_size", "learning_rate", "schedule", "warmup")
+"""Settings that a run of so many minutes chooses unless they are given."""
 
 TEXT, MODEL, TRAINING, RUN = "Text", "Model", "Training", "Run"
 
@@ -50,6 +52,8 @@ def _setting(*flags: str, help: str, panel: str, default: str | None = None) -> 
         for field in fields(config):
             if field.name == name and default is None:
                 default = str(field.default)
+                if name in CHOSEN:
+                    default = f"chosen; {default} with --epochs or --steps"
     return typer.Option(*flags, help=help, rich_help_panel=panel, show_default=default or False)
 
 
