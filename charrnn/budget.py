@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.batches import fit_sizes
+from charrnn.batches import READING_SHARE, fit_sizes
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.plan import default_val_fraction
@@ -34,14 +34,14 @@ RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 1.5, 0.01
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
+MOST_STREAMS = 256
+"""Largest batch for the sake of many processors."""
 SHORTEST_RUN, LONGEST_WARMUP = 200, 100
 """Steps that a text gets at least however short it is, and over which the rate rises at most."""
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
 SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))
 """Hidden sizes to choose from."""
-READING_SHARE = 1 / 3
-"""What reading a character for evaluation costs, of what learning from it does."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +73,19 @@ class Speed:
     Attributes:
         per_operation: Seconds for an operation of the matrix products.
         per_unit: Seconds for a unit, see :class:`Cost`.
-        batch_size: The batch that it holds for.
+        streams: Smallest batch that keeps all processors busy: a step of fewer takes as long.
     """
 
     per_operation: float
     per_unit: float = 0.0
-    batch_size: int = SMALLEST_BATCH
+    streams: int = SMALLEST_BATCH
 
     @classmethod
-    def fit(cls, measured: Sequence[tuple[Cost, float]], batch_size: int) -> Speed:
+    def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int) -> Speed:
         """From costs and their seconds for a character: of two models, the larger one last, or of one."""
         if len(measured) == 1:
             ((cost, took),) = measured
-            return cls(took / cost.operations, 0.0, batch_size)
+            return cls(took / cost.operations, 0.0, streams)
         costs = np.array([(cost.operations, cost.units) for cost, _ in measured])
         seconds = np.array([s for _, s in measured])
         per_operation, per_unit = np.linalg.solve(costs, seconds)
@@ -93,7 +93,7 @@ class Speed:
             per_operation, per_unit = seconds[-1] / costs[-1, 0], 0.0
         elif per_operation <= 0:
             per_operation, per_unit = 0.0, seconds[-1] / costs[-1, 1]
-        return cls(float(per_operation), float(per_unit), batch_size)
+        return cls(float(per_operation), float(per_unit), streams)
 
     def seconds(self, cost: Cost) -> float:
         """Of training, for each character."""
@@ -159,7 +159,7 @@ def choose(
 
     wanted = min(affordable, MOST_EPOCHS * learnt)
     batch = round(wanted / (SEQ_LENGTH * ENOUGH_STEPS * 16)) * 16
-    settings.setdefault("batch_size", min(max(SMALLEST_BATCH, batch), LARGEST_BATCH))
+    settings.setdefault("batch_size", max(speed.streams, min(batch, LARGEST_BATCH)))
     settings.setdefault("seq_length", SEQ_LENGTH)
     batch, length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
     settings.update({"batch_size": batch, "seq_length": length} | dict(training or {}))

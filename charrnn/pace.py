@@ -14,10 +14,12 @@ from itertools import islice
 from statistics import fmean, median
 from typing import Any
 
-from charrnn.budget import READING_SHARE, SEQ_LENGTH, SMALLEST_BATCH, Choice, Cost, Speed, choose
+from charrnn.batches import READING_SHARE
+from charrnn.budget import MOST_STREAMS, SEQ_LENGTH, SMALLEST_BATCH, Choice, Cost, Speed, choose
 from charrnn.checkpoint import Evaluation
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
+from charrnn.parallel import MIN_STREAMS, available_processors
 from charrnn.text import Corpus
 from charrnn.training import COOLDOWN, Cooldown, Report, Step, Training
 
@@ -52,16 +54,13 @@ def plan(
         InputError: A setting is out of its range.
     """
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
-    settings = {"batch_size": SMALLEST_BATCH, "seq_length": SEQ_LENGTH, **training}
+    streams = MIN_STREAMS * (training.get("threads") or available_processors())
+    streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
+    settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
-        speed = Speed.fit(
-            [
-                _measure(corpus, ModelConfig(**{**model, "hidden_size": size}), settings, limit)
-                for size in sizes
-            ],
-            settings["batch_size"],
-        )
+        models = [ModelConfig(**{**model, "hidden_size": size}) for size in sizes]
+        speed = Speed.fit([_measure(corpus, one, settings, limit) for one in models], streams)
         left = max(0.0, deadline - clock())
         known = len(corpus), len(corpus.vocabulary), speed, left, model
         choice = choose(*known, training)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from charrnn.batches import Chunk, default_epochs, default_eval_every
+from charrnn.batches import READING_SHARE, Chunk, default_epochs, default_eval_every
 from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
@@ -188,9 +188,8 @@ class Training:
             self.notices.append("the text is too short to keep a part of it for validation")
         self._chunks, self._validation = plan.training, plan.validation
         self.steps_per_epoch = len(self._chunks)
-        # Reading forwards only takes a third of the arithmetic.
         validated = plan.validation.characters if plan.validation else 0
-        eval_cost = validated / 3 / (self._chunks.characters / self.steps_per_epoch)
+        eval_cost = READING_SHARE * validated / (self._chunks.characters / self.steps_per_epoch)
         epochs = config.epochs or (0 if config.steps else default_epochs(self.steps_per_epoch))
         total_steps = config.steps or self.steps_per_epoch * epochs
         cooldown = config.cooldown
