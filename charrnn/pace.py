@@ -137,7 +137,8 @@ class Pace:
             return
         self._corrected = now
         if self._fixed:
-            training.skip_evaluations = self._affordable(now) < training.total_steps
+            rest = (training.total_steps - training.step) * self._step()
+            training.skip_evaluations = now + rest + 2 * self._evaluation > self._deadline
         else:
             self._correct(now)
 
@@ -156,7 +157,10 @@ class Pace:
 
     def _affordable(self, now: float) -> int:
         """Steps of a run that ends on time, the last evaluation included."""
-        step = fmean(self._steps[len(self._steps) // 2 :])  # as quick as it has been lately
         every = self._training.config.eval_every
         left = self._deadline - now - self._evaluation  # the last one
-        return self._training.step + max(0, int(left / (step + self._evaluation / every)))
+        return self._training.step + max(0, int(left / (self._step() + self._evaluation / every)))
+
+    def _step(self) -> float:
+        """Seconds of a step, as it has been lately."""
+        return fmean(self._steps[len(self._steps) // 2 :])

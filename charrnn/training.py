@@ -269,8 +269,8 @@ class Training:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether ``patience`` evaluations brought nothing better."""
-        return self._overfits and not self._can_fall
+        """Whether ``patience`` evaluations that brought nothing better ended the run."""
+        return self._overfits and not self._can_fall and self.step < self.total_steps
 
     @property
     def _overfits(self) -> bool:
