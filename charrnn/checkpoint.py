@@ -34,7 +34,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     2: {TextConfig: {"unit": "character", "normalize": "none", "records": False}},
     3: {
         ModelConfig: {"dropout_kind": "plain", "weight_drop": 0.0},
-        TrainingConfig: {"ema": 0.0},
+        TrainingConfig: {"steps": 0, "cooldown": 0, "ema": 0.0},
     },
 }
 """Settings that a format brought, each with the value that means what was done before."""

@@ -15,7 +15,10 @@ from charrnn.errors import InputError
 DROPOUTS = ("plain", "variational")
 CELLS = ("lstm", "gru", "rnn", "rnn-relu")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
-SCHEDULES = ("cosine", "exponential", "constant")
+SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
+ANNEALING = ("cosine", "trapezoid")
+"""Schedules that end at zero, so that a model is at its best only at the end."""
+
 CLIP_MODES = ("norm", "value")
 UNITS = ("character", "byte")
 NORMALIZATIONS = ("nfc", "none")
@@ -124,10 +127,13 @@ class TrainingConfig:
         seq_length: Characters that truncated back-propagation sees at once, *T*.
         batch_size: Streams of text read side by side, *B*.
         epochs: Passes over the training text; 0 makes as many as give some 4,000 steps.
+        steps: Updates of the whole run, instead of ``epochs``; 0 leaves it to them.
         optimizer: ``adamw``, ``adam``, ``rmsprop``, ``adagrad`` or ``sgd``.
         learning_rate: Peak step size.
-        schedule: ``cosine`` (to zero at the last step), ``exponential`` or ``constant``.
+        schedule: ``cosine`` (to zero at the last step), ``trapezoid`` (constant, then linearly to
+            zero), ``exponential`` or ``constant``.
         warmup: Steps over which the rate rises linearly to ``learning_rate``.
+        cooldown: Steps at the end over which the rate of ``trapezoid`` falls; 0 takes two fifths.
         decay: Factor on the rate for each epoch of the ``exponential`` schedule.
         momentum: Momentum of ``sgd``.
         weight_decay: Pull of the weight matrices towards zero (decoupled for ``adamw``, L2 else).
@@ -135,10 +141,13 @@ class TrainingConfig:
             written with; 0 keeps none.
         clip: Largest gradient: its global norm, or each value; 0 switches clipping off.
         clip_mode: ``norm`` or ``value``.
-        val_fraction: Tail of the text kept for validation.
+        val_fraction: Tail of the text kept for validation; None keeps a tenth of it, but at most
+            some million characters.
         eval_every: Steps between evaluations; 0 evaluates at the end of each epoch, or at a more
             sensible interval where the text is very short or very long.
-        patience: Evaluations without a new best before the run stops; 0 never stops early.
+        patience: Evaluations without a new best before the run stops; 0 never stops early. With a
+            schedule that ends at zero only those count that are clearly worse than the best, and
+            ``trapezoid`` first lets its rate fall.
         seed: Seed of every random draw.
         threads: Parts into which a batch is split, one thread each; 0 takes one for each processor,
             as long as each part stays wide enough. The last bits of a result depend on it.
@@ -150,17 +159,19 @@ class TrainingConfig:
     seq_length: int = 50
     batch_size: int = 50
     epochs: int = 0
+    steps: int = 0
     optimizer: str = "adamw"
     learning_rate: float = 5e-3
     schedule: str = "cosine"
     warmup: int = 100
+    cooldown: int = 0
     decay: float = 0.95
     momentum: float = 0.9
     weight_decay: float = 0.01
     ema: float = 0.0
     clip: float = 1.0
     clip_mode: str = "norm"
-    val_fraction: float = 0.1
+    val_fraction: float | None = None
     eval_every: int = 0
     patience: int = 10
     seed: int = 0
@@ -170,17 +181,22 @@ class TrainingConfig:
         _whole("seq-length", self.seq_length, 1, 1 << 20)
         _whole("batch-size", self.batch_size, 1, 1 << 20)
         _whole("epochs", self.epochs, 0, 1 << 30)
+        _whole("steps", self.steps, 0, 1 << 40)
+        if self.epochs and self.steps:
+            raise InputError("epochs and steps both say how long a run is; give one of them")
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _real("learning-rate", self.learning_rate, 0.0, 1e3, above_bottom=True)
         _one_of("schedule", self.schedule, SCHEDULES)
         _whole("warmup", self.warmup, 0, 1 << 40)
+        _whole("cooldown", self.cooldown, 0, 1 << 40)
         _real("decay", self.decay, 0.0, 1.0, above_bottom=True)
         _real("momentum", self.momentum, 0.0, 1.0, below_top=True)
         _real("weight-decay", self.weight_decay, 0.0, 1e3)
         _real("ema", self.ema, 0.0, 1.0, below_top=True)
         _real("clip", self.clip, 0.0, 1e9)
         _one_of("clip-mode", self.clip_mode, CLIP_MODES)
-        _real("val-fraction", self.val_fraction, 0.0, 0.5)
+        if self.val_fraction is not None:
+            _real("val-fraction", self.val_fraction, 0.0, 0.5)
         _whole("eval-every", self.eval_every, 0, 1 << 40)
         _whole("patience", self.patience, 0, 1 << 30)
         _whole("seed", self.seed, 0, (1 << 64) - 1)

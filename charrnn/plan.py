@@ -11,6 +11,7 @@ from charrnn.records import Records, Spans, fit_batch
 from charrnn.text import Corpus
 
 VALIDATION_COLUMNS, VALIDATION_STEPS = 64, 100
+VALIDATION_FRACTION, VALIDATION_CHARACTERS = 0.1, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Plan:
         train_characters: Size of the part to train on.
         batch_size: Columns of a chunk, as many as were asked for or as that part can fill.
         seq_length: Longest chunk, likewise.
+        val_fraction: Part kept for validation.
         extent: That part in words.
     """
 
@@ -31,7 +33,13 @@ class Plan:
     train_characters: int
     batch_size: int
     seq_length: int
+    val_fraction: float
     extent: str
+
+
+def default_val_fraction(characters: int) -> float:
+    """A tenth of a text; of a long one, as much as tells a loss to three digits."""
+    return min(VALIDATION_FRACTION, VALIDATION_CHARACTERS / characters)
 
 
 def divide(corpus: Corpus, config: TrainingConfig) -> Plan:
@@ -40,11 +48,15 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Plan:
     Raises:
         InputError: A corpus of records has none.
     """
-    return (_records if corpus.vocabulary.config.records else _running_text)(corpus, config)
+    fraction = config.val_fraction
+    if fraction is None:
+        fraction = default_val_fraction(len(corpus))
+    kind = _records if corpus.vocabulary.config.records else _running_text
+    return kind(corpus, config, fraction)
 
 
-def _running_text(corpus: Corpus, config: TrainingConfig) -> Plan:
-    train, validation = corpus.split(config.val_fraction)
+def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Plan:
+    train, validation = corpus.split(val_fraction)
     batch_size, seq_length = fit_sizes(len(train), config.batch_size, config.seq_length)
     return Plan(
         Streams(train, batch_size, seq_length),
@@ -52,17 +64,18 @@ def _running_text(corpus: Corpus, config: TrainingConfig) -> Plan:
         len(train),
         batch_size,
         seq_length,
+        val_fraction,
         f"{len(train):,} {corpus.vocabulary.config.unit}s of training text",
     )
 
 
-def _records(corpus: Corpus, config: TrainingConfig) -> Plan:
+def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Plan:
     ids, seed = corpus.ids, config.seed
     (end,) = corpus.vocabulary.encode(corpus.vocabulary.config.end)
     spans = Spans.of(ids, end)
     if not len(spans):
         raise InputError(f"{', '.join(corpus.sources)}: has no records, only empty lines")
-    train, validation = spans.split(config.val_fraction, seed)
+    train, validation = spans.split(val_fraction, seed)
     batch_size = fit_batch(train, config.batch_size)
     return Plan(
         Records(ids, train, batch_size, config.seq_length, seed),
@@ -72,5 +85,6 @@ def _records(corpus: Corpus, config: TrainingConfig) -> Plan:
         train.characters,
         batch_size,
         config.seq_length,
+        val_fraction,
         f"{len(train):,} records to train on",
     )

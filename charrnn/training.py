@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from charrnn.batches import Chunk, default_epochs, default_eval_every
+from charrnn.batches import READING_SHARE, Chunk, default_epochs, default_eval_every
 from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
-from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.evaluation import evaluate
 from charrnn.models.character_model import CharacterModel
@@ -37,6 +37,12 @@ FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed",
 
 FITTED = ("batch_size", "seq_length", "threads")
 """What is made smaller where the text is short, when a run starts."""
+
+COOLDOWN = 0.4
+"""Part of a run over which the rate of ``trapezoid`` falls, where nothing else is said."""
+
+OVERFITTED = 1.02
+"""Times the best loss, from which on an evaluation under an annealing schedule is one too many."""
 
 MAX_RECOVERIES = 3
 SNAPSHOT_STEPS = 100  # a loss that is not finite takes a run back by at most so many steps
@@ -63,7 +69,15 @@ class Recovery:
     attempt: int
 
 
-Report = Step | Evaluation | Recovery
+@dataclass(frozen=True)
+class Cooldown:
+    """The validation loss rises: the rate falls to zero from here on, and the run ends early."""
+
+    step: int
+    total_steps: int
+
+
+Report = Step | Evaluation | Recovery | Cooldown
 
 
 class Training:
@@ -78,10 +92,10 @@ class Training:
     Attributes:
         config: The configuration in use.
         notices: What was changed to fit the text, in words.
-        total_steps: Steps of the whole run.
         history: The evaluations so far.
         compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.load_kernels`.
         stopped_early: Whether ``patience`` ended the run.
+        skip_evaluations: Set it where time is short: then only the last evaluation is made.
 
     Raises:
         InputError: The model's vocabulary is not the corpus'.
@@ -170,22 +184,28 @@ class Training:
             )
             if used != asked
         ]
-        if config.val_fraction and plan.validation is None:
+        if plan.val_fraction and plan.validation is None:
             self.notices.append("the text is too short to keep a part of it for validation")
         self._chunks, self._validation = plan.training, plan.validation
         self.steps_per_epoch = len(self._chunks)
-        # Reading forwards only takes a third of the arithmetic.
         validated = plan.validation.characters if plan.validation else 0
-        eval_cost = validated / 3 / (self._chunks.characters / self.steps_per_epoch)
+        eval_cost = READING_SHARE * validated / (self._chunks.characters / self.steps_per_epoch)
+        epochs = config.epochs or (0 if config.steps else default_epochs(self.steps_per_epoch))
+        total_steps = config.steps or self.steps_per_epoch * epochs
+        cooldown = config.cooldown
+        if config.schedule == "trapezoid":
+            cooldown = cooldown or max(1, round(COOLDOWN * total_steps))
         self.config = replace(
             config,
             batch_size=plan.batch_size,
             seq_length=plan.seq_length,
-            epochs=config.epochs or default_epochs(self.steps_per_epoch),
+            val_fraction=plan.val_fraction,
+            epochs=epochs,
+            cooldown=cooldown,
             eval_every=config.eval_every or default_eval_every(self.steps_per_epoch, eval_cost),
             threads=min(config.threads or default_shards(plan.batch_size), plan.batch_size),
         )
-        self.total_steps = self.steps_per_epoch * self.config.epochs
+        self.skip_evaluations = False
         self.network = model.network
         self.corpus = corpus
         self.corpus_info = CorpusInfo(
@@ -214,6 +234,8 @@ class Training:
         while True:
             if self._evaluation_is_due():
                 yield self._evaluate()
+                if self._overfits and self._can_fall:
+                    yield self._fall_early()
             if self.finished:
                 return
             yield self._step()
@@ -224,14 +246,23 @@ class Training:
         return self._progress.step
 
     @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.config.steps or self.steps_per_epoch * self.config.epochs
+
+    @property
     def total_characters(self) -> int:
         """Characters read in the whole run."""
-        return self._chunks.characters * self.config.epochs
+        return self._characters(self.total_steps)
 
     @property
     def characters_read(self) -> int:
-        """Characters read so far; a stream's chunks differ in length by one at most."""
-        return round(self._chunks.characters * self.step / self.steps_per_epoch)
+        """Characters read so far."""
+        return self._characters(self.step)
+
+    def _characters(self, steps: int) -> int:
+        """Characters of so many steps; a stream's chunks differ in length by one at most."""
+        return round(self._chunks.characters * steps / self.steps_per_epoch)
 
     @property
     def compiled(self) -> bool:
@@ -240,9 +271,40 @@ class Training:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether ``patience`` evaluations brought nothing better."""
+        """Whether ``patience`` evaluations that brought nothing better ended the run."""
+        return self._overfits and not self._can_fall and self.step < self.total_steps
+
+    @property
+    def _overfits(self) -> bool:
         patience = self.config.patience
         return bool(patience) and self._progress.stale_evaluations >= patience
+
+    @property
+    def falling(self) -> bool:
+        """Whether the last part of ``trapezoid`` has begun, after which no step count changes."""
+        trapezoid = self.config.schedule == "trapezoid"
+        return trapezoid and self.step > self.total_steps - self.config.cooldown
+
+    @property
+    def _can_fall(self) -> bool:
+        return self.config.schedule == "trapezoid" and not self.falling
+
+    def plan(self, steps: int, cooldown: int = 0) -> None:
+        """Change how many steps the run has, as long as the rate so far did not depend on it.
+
+        Args:
+            steps: Of the whole run.
+            cooldown: Those over which the rate of ``trapezoid`` falls.
+        """
+        self.config = replace(self.config, epochs=0, steps=steps, cooldown=cooldown)
+
+    def _fall_early(self) -> Cooldown:
+        """Let the rate fall, over as large a part of the run as is usual at most."""
+        usual = math.ceil(self.step * COOLDOWN / (1 - COOLDOWN))
+        cooldown = min(self.config.cooldown, usual)
+        self.plan(self.step + cooldown, cooldown)
+        self._progress.stale_evaluations = 0
+        return Cooldown(self.step, self.total_steps)
 
     @property
     def finished(self) -> bool:
@@ -250,8 +312,10 @@ class Training:
         return self.step >= self.total_steps or self.stopped_early
 
     def _evaluation_is_due(self) -> bool:
-        at_mark = self.step % self.config.eval_every == 0 or self.step >= self.total_steps
-        return at_mark and self.step > self._progress.evaluated_at
+        at_mark = self.step % self.config.eval_every == 0 and not self.skip_evaluations
+        return (
+            at_mark or self.step >= self.total_steps
+        ) and self.step > self._progress.evaluated_at
 
     def _evaluate(self) -> Evaluation | Recovery:
         progress = self._progress
@@ -276,7 +340,7 @@ class Training:
             self._best = self._averaged.copy()
             progress.best_loss = loss
             progress.stale_evaluations = 0
-        else:
+        elif self.config.schedule not in ANNEALING or loss > OVERFITTED * progress.best_loss:
             progress.stale_evaluations += 1
         self._good.become(self._here())  # a restart never goes back past an evaluation
         return evaluation

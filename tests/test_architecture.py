@@ -18,6 +18,8 @@ FLOORS = (
         "checkpoint",
         "evaluation",
         "training",
+        "budget",
+        "pace",
         "choosing",
         "sampling",
         "scoring",

@@ -19,7 +19,10 @@ from conftest import Run
 
 import charrnn
 from charrnn.cli.files import newest_checkpoint
+from charrnn.cli.train import CHOSEN
 
+RULES = ("epochs", "steps", "cooldown", "val_fraction", "eval_every", "threads")
+"""Settings whose default is a rule."""
 TINY = ("--hidden-size", 8, "--epochs", 1, "--sample-every", 0)
 CHARRNN = [sys.executable, "-m", "charrnn"]
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell or signals")
@@ -92,6 +95,8 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
         "seed": 5,
         "threads": 2,
         "epochs": 2,
+        "steps": 0,
+        "cooldown": 3,
     }
     flags = [x for name, value in options.items() for x in (f"--{name.replace('_', '-')}", value)]
     outcome = run("train", "corpus.txt", "--rnn-size", 6, *flags, "-q", "-o", "deep/er/a.npz")
@@ -437,6 +442,13 @@ BAD: list[tuple[int, str, tuple[object, ...]]] = [
     (2, "leave it out with --bytes", ("train", "corpus.txt", "--bytes", "--normalize", "nfc")),
     (2, "learn its bytes as they are with --bytes", ("train", "latin1.txt")),
     (2, "seed must be", ("train", "corpus.txt", "--seed", -1)),
+    (2, "--minutes must be above 0", ("train", "corpus.txt", "--minutes", 0)),
+    (2, "--minutes must be above 0", ("train", "corpus.txt", "--minutes", "nan")),
+    (2, "leave it out with --epochs", ("train", "corpus.txt", "--minutes", 1, "--epochs", 2)),
+    (2, "leave it out with --steps", ("train", "corpus.txt", "--minutes", 1, "--steps", 2)),
+    (2, "leave it out with --resume", ("train", "--minutes", 1, "--resume", "taken.npz")),
+    (2, "give one of them", ("train", "corpus.txt", "--epochs", 1, "--steps", 2)),
+    (2, "cooldown must be a whole number", ("train", "corpus.txt", "--cooldown", -1)),
     (2, "--sample-every", ("train", "corpus.txt", "--sample-every", -1)),
     (2, "exists already", ("train", "corpus.txt", "-o", "taken.npz")),
     (1, "not a folder", ("train", "corpus.txt", "-o", "taken.npz/x.npz")),
@@ -503,8 +515,9 @@ def test_help_shows_every_default(run: Run) -> None:
         for name, value in vars(config).items():
             after = text.partition(f"--{name.replace('_', '-')}")[2]
             assert "default:" in after[:160], name
-            if name not in ("epochs", "eval_every", "threads"):
-                assert f"({value})" in after[:160], name
+            if name not in RULES:
+                said = f"chosen; {value} with" if name in CHOSEN else f"({value})"
+                assert said in after[:200], name
 
 
 def test_help_is_grouped(run: Run) -> None:

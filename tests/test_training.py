@@ -125,7 +125,7 @@ def test_kept_weights_are_the_best() -> None:
     training = _finish(Training(CORPUS, SMALL, config))
     losses = [entry.validation_loss for entry in training.history]
     assert training.validation_loss == min(loss for loss in losses if loss is not None)
-    _, tail = CORPUS.split(config.val_fraction)
+    _, tail = CORPUS.split(training.config.val_fraction or 0)
     model = training.model()
     shards = Shards(2, kernels=load_kernels(SMALL.cell))
     again = evaluate(model.network, model.parameters, Segments(tail), shards)

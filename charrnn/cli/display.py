@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -23,7 +23,8 @@ from charrnn.cli.tables import duration
 from charrnn.evaluation import bits
 from charrnn.reading import DEFAULT_SOURCE, Progress
 from charrnn.sampling import generate, generate_records
-from charrnn.training import Recovery, Report, Step, Training
+from charrnn.text import Corpus
+from charrnn.training import Cooldown, Recovery, Report, Step, Training
 
 SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
@@ -59,6 +60,7 @@ class Display(Protocol):
     def start(self) -> None: ...
     def report(self, report: Report) -> None: ...
     def warn(self, message: str) -> None: ...
+    def note(self, lines: Iterable[str]) -> None: ...
     def finish(self, *, interrupted: bool) -> None: ...
     def close(self) -> None: ...
 
@@ -83,6 +85,9 @@ class Silence:
 
     def warn(self, message: str) -> None:
         print(f"charrnn: {message}", file=sys.stderr, flush=True)
+
+    def note(self, lines: Iterable[str]) -> None:
+        pass
 
     def finish(self, *, interrupted: bool) -> None:
         pass
@@ -114,6 +119,8 @@ class Lines(Silence):
     def report(self, report: Report) -> None:
         if isinstance(report, Recovery):
             self.warn(_recovery_words(report))
+        elif isinstance(report, Cooldown):
+            self._say(_cooldown_words(report))
         elif isinstance(report, Evaluation):
             self._say(self._evaluation_line(report))
             if text := self._sample_is_due():
@@ -121,9 +128,12 @@ class Lines(Silence):
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
             self._say(f"{self._place()}  loss {report.loss:.4f}  {self._pace()}")
 
-    def finish(self, *, interrupted: bool) -> None:
-        for line in _closing_lines(self.training, self.path, interrupted):
+    def note(self, lines: Iterable[str]) -> None:
+        for line in lines:
             self._say(line)
+
+    def finish(self, *, interrupted: bool) -> None:
+        self.note(_closing_lines(self.training, self.path, interrupted))
 
     def _sample_is_due(self) -> str:
         """A sample if it is time for one."""
@@ -144,7 +154,7 @@ class Lines(Silence):
         epoch = training.step / training.steps_per_epoch
         return (
             f"step {training.step}/{training.total_steps}  "
-            f"epoch {epoch:.2f}/{training.config.epochs}"
+            f"epoch {epoch:.2f}/{training.total_steps / training.steps_per_epoch:.4g}"
         )
 
     def _pace(self) -> str:
@@ -194,12 +204,16 @@ class Bars(Lines):
             weight = 0.01 if self._loss else 1.0
             self._loss += weight * (report.loss - self._loss)
             self._bar.set_postfix_str(f"loss {self._loss:.3f}{self._validation}", refresh=False)
+            self._bar.total = self.training.total_characters
             self._bar.update(self.training.characters_read - self._bar.n)
             return
         with tqdm.external_write_mode(file=sys.stderr):
             if isinstance(report, Recovery):
                 self.console.print(Text(_recovery_words(report), style="yellow"))
                 self._bar.n = self.training.characters_read
+                return
+            if isinstance(report, Cooldown):
+                self.console.print(Text(_cooldown_words(report), style="yellow"))
                 return
             self._remember(report)
             self.console.print(
@@ -214,12 +228,16 @@ class Bars(Lines):
         with tqdm.external_write_mode(file=sys.stderr):
             self.console.print(Text(message, style="yellow"))
 
+    def note(self, lines: Iterable[str]) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            for line in lines:
+                self.console.print(Text(line), soft_wrap=True)
+
     def finish(self, *, interrupted: bool) -> None:
         self.close()
         first, *rest = _closing_lines(self.training, self.path, interrupted)
         self.console.print(Text(first, style="bold"))
-        for line in rest:
-            self.console.print(Text(line), soft_wrap=True)
+        self.note(rest)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -255,7 +273,7 @@ def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
         ),
         (
             "training",
-            f"{config.epochs} epochs of {training.steps_per_epoch:,} steps, "
+            f"{training.total_steps:,} steps, {training.steps_per_epoch:,} an epoch, "
             f"{config.batch_size} × {config.seq_length} {corpus.vocabulary.config.unit}s each; {config.optimizer}, "
             f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
             f"{config.threads} thread{'s' if config.threads > 1 else ''}, "
@@ -293,6 +311,13 @@ def _recovery_words(report: Recovery) -> str:
     )
 
 
+def _cooldown_words(report: Cooldown) -> str:
+    return (
+        f"over-fitting: the validation loss rises; from step {report.step:,} on the rate falls, "
+        f"and the run ends at step {report.total_steps:,}"
+    )
+
+
 def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[str]:
     """The result, and the command to try next."""
     loss = training.validation_loss
@@ -317,16 +342,20 @@ def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[st
             f"after {best.epoch:.2f} epochs"
         )
     if interrupted:
-        lines.append(f"go on:  charrnn train {_corpus_words(training)}--resume {_quoted(path)}")
-    lines.append(f"write:  charrnn sample {_quoted(path)} --temp 0.8")
+        lines.append(
+            f"go on:  charrnn train {corpus_words(training.corpus)}--resume {quoted(path)}"
+        )
+    lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
     return lines
 
 
-def _corpus_words(training: Training) -> str:
-    if training.corpus.sources == (DEFAULT_SOURCE,):
+def corpus_words(corpus: Corpus) -> str:
+    """A corpus as arguments of a command, each with a space after it."""
+    if corpus.sources == (DEFAULT_SOURCE,):
         return ""
-    return "".join(f"{_quoted(source)} " for source in training.corpus.sources)
+    return "".join(f"{quoted(source)} " for source in corpus.sources)
 
 
-def _quoted(path: str | Path) -> str:
+def quoted(path: str | Path) -> str:
+    """As a shell takes it."""
     return shlex.quote(str(path))

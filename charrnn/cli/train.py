@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Container
 from contextlib import ExitStack
 from dataclasses import fields, replace
 from functools import partial
@@ -26,8 +27,10 @@ from charrnn.errors import DivergenceError, InputError, UnknownCharacterError
 
 if TYPE_CHECKING:
     from charrnn.checkpoint import Checkpoint
+    from charrnn.cli.budgeted import Timed
     from charrnn.cli.display import Display
     from charrnn.cli.saving import Saver
+    from charrnn.models.character_model import CharacterModel
     from charrnn.text import Corpus
     from charrnn.training import Training
 
@@ -35,6 +38,10 @@ EPILOG = (
     "Standard output carries only the checkpoint's path, so that this works: "
     "charrnn train corpus.txt | xargs charrnn sample"
 )
+
+MINUTES, MOST_MINUTES = 10, 1_000_000
+CHOSEN = ("hidden_size", "dropout", "batch_size", "learning_rate", "schedule", "warmup")
+"""Settings that a run of so many minutes chooses unless they are given."""
 
 TEXT, MODEL, TRAINING, RUN = "Text", "Model", "Training", "Run"
 
@@ -46,6 +53,8 @@ def _setting(*flags: str, help: str, panel: str, default: str | None = None) -> 
         for field in fields(config):
             if field.name == name and default is None:
                 default = str(field.default)
+                if name in CHOSEN:
+                    default = f"chosen; {default} with --epochs or --steps"
     return typer.Option(*flags, help=help, rich_help_panel=panel, show_default=default or False)
 
 
@@ -121,13 +130,30 @@ def train(
         int | None,
         _setting("--batch-size", panel=TRAINING, help="Streams of text read side by side."),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=TRAINING,
+            help="How long to take in all. What is not set is chosen for that time and this machine.",
+            show_default=f"{MINUTES}, or what --epochs or --steps takes",
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         _setting(
             "--epochs",
             panel=TRAINING,
-            default="enough for 4,000 steps",
-            help="Passes over the training text.",
+            default="as many as there is time for",
+            help="Passes over the training text, instead of --minutes.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        _setting(
+            "--steps",
+            panel=TRAINING,
+            default="as many as there is time for",
+            help="Updates of the weights, instead of --minutes.",
         ),
     ] = None,
     optimizer: Annotated[
@@ -145,6 +171,15 @@ def train(
     warmup: Annotated[
         int | None,
         _setting("--warmup", panel=TRAINING, help="Steps over which the rate rises at first."),
+    ] = None,
+    cooldown: Annotated[
+        int | None,
+        _setting(
+            "--cooldown",
+            panel=TRAINING,
+            default="two fifths of all",
+            help="Steps over which the rate falls, with --schedule trapezoid.",
+        ),
     ] = None,
     decay: Annotated[
         float | None,
@@ -177,7 +212,12 @@ def train(
     ] = None,
     val_fraction: Annotated[
         float | None,
-        _setting("--val-fraction", panel=TRAINING, help="Tail of the text to validate on."),
+        _setting(
+            "--val-fraction",
+            panel=TRAINING,
+            default="0.1, or a million characters",
+            help="Tail of the text to validate on.",
+        ),
     ] = None,
     eval_every: Annotated[
         int | None,
@@ -256,7 +296,8 @@ def train(
         bool, typer.Option("--quiet", "-q", rich_help_panel=RUN, help="Report nothing but errors.")
     ] = False,
 ) -> None:
-    """Train a model on text."""
+    """Train a model on text, in a given time."""
+    began = time.monotonic()
     given = {name: value for name, value in locals().items() if value is not None}
     if by_bytes:
         if normalize not in (None, "none"):
@@ -273,12 +314,15 @@ def train(
     if extend_vocab and not init_from:
         raise InputError("--extend-vocab goes with --init-from")
 
+    from charrnn.cli.budgeted import Timed
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.saving import Saver, parse_interval
     from charrnn.text import load_corpus
+    from charrnn.training import Training
 
     every = parse_interval(save_every)
+    seconds = _seconds(minutes, given)
     settings = text_settings, model_settings, training_settings
     paths = corpus or []
     with ExitStack() as stack:
@@ -288,36 +332,54 @@ def train(
                 path = stack.enter_context(claim_old(resume)).path
                 training = _resumed(load, paths, path, *settings)
             else:
-                training = _started(partial(load, paths), init_from, extend_vocab, *settings)
-                path = stack.enter_context(claim_new(output, training.corpus.sources)).path
+                load = partial(load, paths)
+                start, text = _start(load, init_from, extend_vocab, *settings)
+                path = stack.enter_context(claim_new(output, text.sources)).path
+        timed = None
+        if seconds is not None:
+            timed = Timed(text, start, began, seconds, model_settings, training_settings)
+            training = timed.training
+        elif not resume:
+            training = Training(text, start, TrainingConfig(**training_settings))
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
-        _run(training, path, display, Saver(training, path, every, display.warn))
+        _run(training, path, display, Saver(training, path, every, display.warn), timed)
+    if timed and training.finished:
+        display.note([f"repeat: {timed.repeating(init_from, extend_vocab=extend_vocab)}"])
 
 
 def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
     return {f.name: values[f.name] for f in fields(config) if f.name in values}
 
 
-def _started(
+def _seconds(minutes: float | None, given: Container[str]) -> float | None:
+    """How long a run may take; None where something else says it."""
+    others = [f"--{name}" for name in ("epochs", "steps", "resume") if name in given]
+    if minutes is None:
+        return None if others else 60 * MINUTES
+    if others:
+        raise InputError(f"--minutes says how long a new run is; leave it out with {others[0]}")
+    if not 0 < minutes <= MOST_MINUTES:
+        raise InputError(f"--minutes must be above 0 and at most {MOST_MINUTES}, not {minutes:g}")
+    return 60 * minutes
+
+
+def _start(
     load: Callable[..., Corpus],
     init_from: Path | None,
     extend_vocab: bool,
     text_settings: dict[str, Any],
     model_settings: dict[str, Any],
     training_settings: dict[str, Any],
-) -> Training:
-    """A new run, from nothing or from a model's weights."""
-    from charrnn.training import Training
-
+) -> tuple[ModelConfig | CharacterModel, Corpus]:
+    """What a new run starts from, nothing or a model's weights, and its corpus."""
     config = TrainingConfig(**training_settings)
     if init_from is None:
-        model_config = ModelConfig(**model_settings)
-        return Training(load(config=TextConfig(**text_settings)), model_config, config)
+        return ModelConfig(**model_settings), load(config=TextConfig(**text_settings))
 
     from charrnn.cli.transfer import adapted_model
 
-    model, corpus = adapted_model(
+    return adapted_model(
         init_from,
         load,
         text_settings,
@@ -325,7 +387,6 @@ def _started(
         extend_vocab=extend_vocab,
         seed=config.seed,
     )
-    return Training(corpus, model, config)
 
 
 def _resumed(
@@ -361,6 +422,8 @@ def _resumed(
             f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
             f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
         )
+    if "steps" in training_settings or "epochs" in training_settings:  # one takes the other's place
+        training_settings = {"steps": 0, "epochs": 0, **training_settings}
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
 
 
@@ -374,7 +437,9 @@ def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
     return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
 
 
-def _run(training: Training, path: Path, display: Display, saver: Saver) -> None:
+def _run(
+    training: Training, path: Path, display: Display, saver: Saver, timed: Timed | None
+) -> None:
     """Train to the end or to an interruption, and save on the way."""
     from charrnn.cli.terminal import interruptible
 
@@ -382,10 +447,14 @@ def _run(training: Training, path: Path, display: Display, saver: Saver) -> None
         if not path.exists():
             saver.save()  # a folder that cannot be written should be known now
         display.start()
+        if timed:
+            display.note(timed.reasons)
         try:
             for report in training:
                 display.report(report)
                 saver.after(report)
+                if timed:
+                    timed.pace.after(report)
                 if interruption.number:
                     break
         except DivergenceError as error:

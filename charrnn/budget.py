@@ -1,0 +1,211 @@
+"""The best model for a text, a machine and a time: a few rules, and nothing that runs.
+
+A character costs about six operations for each weight that it is multiplied with, so time and speed
+give what can be afforded. It is best spent in equal parts on more weights and on more characters
+(Hoffmann et al., arXiv 2203.15556): the model is the largest one whose every weight sees
+``CHARACTERS_PER_WEIGHT`` characters, which makes the weights grow as the square root of the time.
+What a text is too short for is not spent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from charrnn.batches import READING_SHARE, fit_sizes
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.models.language_model import LanguageModel
+from charrnn.plan import default_val_fraction
+
+CHARACTERS_PER_WEIGHT = 8.0
+"""Characters read for each weight in a run that has the right size for its time."""
+WEIGHTS_PER_CHARACTER = 4.0
+"""Largest model for a text: more weights only learn it by heart sooner."""
+MOST_EPOCHS = 50.0
+"""Passes over a text after which more bring nothing, with as much dropout as there is."""
+DROPOUT_PER_EPOCH, MOST_DROPOUT = 0.02, 0.5
+"""How much is dropped, for each time that a character is seen; seen once, none of it."""
+RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 1.5, 0.01
+"""The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
+SEQ_LENGTH = 50
+SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
+"""Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
+MOST_STREAMS = 256
+"""Largest batch for the sake of many processors."""
+SHORTEST_RUN, LONGEST_WARMUP = 200, 100
+"""Steps that a text gets at least however short it is, and over which the rate rises at most."""
+EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
+"""How often a run is evaluated, unless that would take more than this part of its time."""
+SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))
+"""Hidden sizes to choose from."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training step costs for each character.
+
+    Attributes:
+        operations: Multiplications and additions of the matrix products: two for each weight going
+            forward, four going back. The first layer's input is looked up and costs none.
+        units: Numbers that a gate or the softmax is computed for.
+    """
+
+    operations: float
+    units: float
+
+    @classmethod
+    def of(cls, model: ModelConfig, vocabulary_size: int) -> Cost:
+        """That of a model."""
+        shapes = LanguageModel(model, vocabulary_size).parameter_shapes()
+        looked_up = "E" if model.embedding_size else "layer0/U"
+        weights = [math.prod(s) for name, s in shapes.items() if len(s) > 1 and name != looked_up]
+        return cls(6.0 * sum(weights), sum(s[0] for s in shapes.values() if len(s) == 1))
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How quickly a machine trains.
+
+    Attributes:
+        per_operation: Seconds for an operation of the matrix products.
+        per_unit: Seconds for a unit, see :class:`Cost`.
+        streams: Smallest batch that keeps all processors busy: a step of fewer takes as long.
+    """
+
+    per_operation: float
+    per_unit: float = 0.0
+    streams: int = SMALLEST_BATCH
+
+    @classmethod
+    def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int) -> Speed:
+        """From costs and their seconds for a character: of two models, the larger one last, or of one."""
+        if len(measured) == 1:
+            ((cost, took),) = measured
+            return cls(took / cost.operations, 0.0, streams)
+        costs = np.array([(cost.operations, cost.units) for cost, _ in measured])
+        seconds = np.array([s for _, s in measured])
+        per_operation, per_unit = np.linalg.solve(costs, seconds)
+        if per_unit < 0:  # noise; then all is put down to the products, or nothing
+            per_operation, per_unit = seconds[-1] / costs[-1, 0], 0.0
+        elif per_operation <= 0:
+            per_operation, per_unit = 0.0, seconds[-1] / costs[-1, 1]
+        return cls(float(per_operation), float(per_unit), streams)
+
+    def seconds(self, cost: Cost) -> float:
+        """Of training, for each character."""
+        return self.per_operation * cost.operations + self.per_unit * cost.units
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A run that fits a budget.
+
+    Attributes:
+        model: What to train.
+        training: How; ``steps`` is an estimate, to be corrected as the run goes.
+        most_steps: Steps that the text is good for, however much time there is.
+        characters: Characters that are read in all.
+        epochs: How often the text is read.
+        seconds: Training time for a character.
+    """
+
+    model: ModelConfig
+    training: TrainingConfig
+    most_steps: int
+    characters: float
+    epochs: float
+    seconds: float
+
+
+def choose(
+    characters: int,
+    vocabulary_size: int,
+    speed: Speed,
+    seconds: float,
+    model: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> Choice:
+    """The run that makes the best of a budget.
+
+    Args:
+        characters: Length of the text.
+        vocabulary_size: Different characters in it.
+        speed: That of the machine.
+        seconds: The budget, evaluations included.
+        model: Settings of :class:`ModelConfig` that are not to be chosen.
+        training: Settings of :class:`TrainingConfig` that are not to be chosen.
+
+    Raises:
+        InputError: A setting is out of its range.
+    """
+    kept, settings = dict(model or {}), dict(training or {})
+    seconds *= 1 - EVALUATION_SHARE
+    if "hidden_size" not in kept:
+        kept["hidden_size"] = _largest(characters, vocabulary_size, speed, seconds, kept)
+    cost = Cost.of(ModelConfig(**kept), vocabulary_size)
+    affordable = seconds / speed.seconds(cost)
+
+    fraction = settings.get("val_fraction")
+    if fraction is None:
+        fraction = default_val_fraction(characters)
+        longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
+        if fraction * characters > longest:
+            fraction = settings["val_fraction"] = _digits(longest / characters)
+    learnt = max(2, round(characters * (1 - fraction)))
+
+    wanted = min(affordable, MOST_EPOCHS * learnt)
+    batch = round(wanted / (SEQ_LENGTH * ENOUGH_STEPS * 16)) * 16
+    settings.setdefault("batch_size", max(speed.streams, min(batch, LARGEST_BATCH)))
+    settings.setdefault("seq_length", SEQ_LENGTH)
+    batch, length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
+    settings.update({"batch_size": batch, "seq_length": length} | dict(training or {}))
+    per_step = batch * length
+    most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
+    read = min(affordable, most)
+    epochs, steps = read / learnt, max(1, round(read / per_step))
+
+    # Both how often the text is seen and how much of it the model could hold make it over-fit.
+    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
+    dropout = (
+        min(MOST_DROPOUT, round(20 * DROPOUT_PER_EPOCH * pressure) / 20) if epochs > 1 else 0.0
+    )
+    rate = min(HIGHEST_RATE, RATE_TIMES_HIDDEN_SIZE / kept["hidden_size"])
+    settings.setdefault("learning_rate", _digits(rate))
+    settings.setdefault("schedule", "trapezoid")
+    settings.setdefault("warmup", min(LONGEST_WARMUP, steps // 10))
+    if not settings.get("eval_every"):
+        evaluation = READING_SHARE * fraction * characters / per_step
+        every = max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE)
+        settings["eval_every"] = math.ceil(every)
+    return Choice(
+        ModelConfig(**{"dropout": dropout, **kept}),
+        TrainingConfig(**{**settings, "steps": steps}),
+        max(1, round(most / per_step)),
+        read,
+        epochs,
+        speed.seconds(cost),
+    )
+
+
+def _largest(
+    characters: int, vocabulary_size: int, speed: Speed, seconds: float, kept: Mapping[str, Any]
+) -> int:
+    """The hidden size of the largest model that the text and the time are enough for."""
+    best: int = SIZES[0]
+    for size in SIZES:
+        cost = Cost.of(ModelConfig(**{**kept, "hidden_size": size}), vocabulary_size)
+        weights = cost.operations / 6
+        enough_time = seconds / speed.seconds(cost) >= CHARACTERS_PER_WEIGHT * weights
+        if not enough_time or weights > WEIGHTS_PER_CHARACTER * characters:
+            break
+        best = size
+    return best
+
+
+def _digits(value: float) -> float:
+    """Two digits of a number: what is chosen should be easy to say."""
+    return float(f"{value:.2g}")

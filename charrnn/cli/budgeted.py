@@ -1,0 +1,93 @@
+"""Training for a time: what is chosen, in words, and the command that makes the same run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from charrnn.budget import Choice, Cost
+from charrnn.cli.display import corpus_words, quoted
+from charrnn.cli.tables import duration
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.models.character_model import CharacterModel
+from charrnn.pace import AIM, Pace, plan
+from charrnn.plan import default_val_fraction
+from charrnn.text import Corpus
+from charrnn.training import Training
+
+
+class Timed:
+    """A run that is chosen for a budget and keeps to it.
+
+    Args:
+        start: A model to start from; of a configuration only ``model_settings`` are kept.
+        began: When the budget began, on the monotonic clock.
+        seconds: The budget.
+        model_settings: What the user has set.
+        training_settings: Likewise.
+
+    Attributes:
+        training: The run.
+        pace: What is to be shown its reports.
+        reasons: What was chosen and why, in lines.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        start: ModelConfig | CharacterModel,
+        began: float,
+        seconds: float,
+        model_settings: Mapping[str, Any],
+        training_settings: Mapping[str, Any],
+    ) -> None:
+        deadline = began + AIM * seconds
+        if isinstance(start, CharacterModel):
+            model_settings = vars(start.config)
+        choice = plan(corpus, deadline, model_settings, training_settings)
+        model = start if isinstance(start, CharacterModel) else choice.model
+        self.training = Training(corpus, model, choice.training)
+        self.pace = Pace(self.training, choice, deadline, training_settings.get("cooldown", 0))
+        self.reasons = _reasons(self.training, choice, seconds)
+
+    def repeating(self, init_from: Path | None, *, extend_vocab: bool) -> str:
+        """The command that makes the same run again, without a clock."""
+        flags = _text_flags(self.training.corpus.vocabulary.config)
+        configs: list[ModelConfig | TrainingConfig] = [self.training.config]
+        if init_from:
+            flags += ["--init-from", quoted(init_from)] + ["--extend-vocab"] * extend_vocab
+        else:
+            configs.append(self.training.network.config)
+        usual = {"val_fraction": default_val_fraction(len(self.training.corpus))}
+        for config in configs:
+            for field in fields(config):
+                value = getattr(config, field.name)
+                if value not in (field.default, usual.get(field.name)):
+                    flags += [f"--{field.name.replace('_', '-')}", str(value)]
+        return f"charrnn train {corpus_words(self.training.corpus)}{' '.join(flags)}"
+
+
+def _text_flags(config: TextConfig) -> list[str]:
+    flags = ["--records"] if config.records else []
+    if config.unit == "byte":
+        return ["--bytes", *flags]
+    return flags if config.normalize == TextConfig.normalize else ["--normalize", "none", *flags]
+
+
+def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
+    config, vocabulary = training.config, training.corpus.vocabulary
+    cost = Cost.of(choice.model, len(vocabulary))
+    characters = f"{vocabulary.config.unit}s"
+    units = f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units"
+    early = "; more would not help so short a text, and the run ends before its time"
+    return [
+        f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds:,.0f} "
+        f"{characters} a second ({cost.operations / choice.seconds / 1e9:.3g} GFLOP/s)",
+        f"chosen: {units}, dropout {choice.model.dropout:g}, rate {config.learning_rate:g}, some "
+        f"{config.steps:,} steps of {config.batch_size} × {config.seq_length} {characters}",
+        f"reason: each weight sees {6 * choice.characters / cost.operations:.2g} {characters}, each "
+        f"character is seen {choice.epochs:.2g} times"
+        + (early if config.steps == choice.most_steps else ""),
+    ]

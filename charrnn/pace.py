@@ -1,0 +1,166 @@
+"""A run that ends on time: how quickly this machine trains, and what that means as the run goes.
+
+``plan`` measures and chooses; ``Pace`` looks at the clock after each report. While the rate is
+constant it corrects how many steps the run has; once the rate falls it is fixed, so that the same
+run can be made again without a clock, by its steps alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import islice
+from statistics import fmean, median
+from typing import Any
+
+from charrnn.batches import READING_SHARE
+from charrnn.budget import MOST_STREAMS, SEQ_LENGTH, SMALLEST_BATCH, Choice, Cost, Speed, choose
+from charrnn.checkpoint import Evaluation
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import InputError
+from charrnn.parallel import MIN_STREAMS, available_processors
+from charrnn.text import Corpus
+from charrnn.training import COOLDOWN, Cooldown, Report, Step, Training
+
+AIM = 0.985
+"""Part of the budget that is planned: something slows a machine down more often than up."""
+MEASURED_SIZES = (128, 256)
+"""Hidden sizes to measure; two tell what products and what the rest of a step costs."""
+MEASURING_SHARE, MEASURING_SECONDS = 0.015, 0.7
+"""How long each size is measured: a part of the budget, but no longer than that."""
+SAMPLED = 1 << 18  # characters of the text to measure on
+CORRECTIONS = 100  # of the number of steps, in the time of a run
+
+Clock = Callable[[], float]
+
+
+def plan(
+    corpus: Corpus,
+    deadline: float,
+    model: Mapping[str, Any],
+    training: Mapping[str, Any],
+    clock: Clock = time.monotonic,
+) -> Choice:
+    """Measure this machine and choose a run that is over at ``deadline``.
+
+    Args:
+        corpus: The text.
+        deadline: When the run should end, on ``clock``.
+        model: Settings of :class:`ModelConfig` that are not to be chosen.
+        training: Settings of :class:`TrainingConfig` that are not to be chosen.
+
+    Raises:
+        InputError: A setting is out of its range.
+    """
+    limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
+    streams = MIN_STREAMS * (training.get("threads") or available_processors())
+    streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
+    settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
+    sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
+    while True:
+        models = [ModelConfig(**{**model, "hidden_size": size}) for size in sizes]
+        speed = Speed.fit([_measure(corpus, one, settings, limit) for one in models], streams)
+        left = max(0.0, deadline - clock())
+        known = len(corpus), len(corpus.vocabulary), speed, left, model
+        choice = choose(*known, training)
+        if choice.training.batch_size == settings["batch_size"]:
+            return choice
+        # Another batch has another speed, too.
+        training = {**training, "batch_size": choice.training.batch_size}
+        settings.update(training)
+
+
+def _measure(
+    corpus: Corpus, model: ModelConfig, settings: Mapping[str, Any], seconds: float
+) -> tuple[Cost, float]:
+    """A model's cost, and its seconds of training for each character, on this machine."""
+    endless = {"epochs": 0, "steps": 1 << 40, "eval_every": 1 << 40, "val_fraction": 0.0}
+    config = TrainingConfig(**{**settings, **endless})
+    part = replace(corpus, ids=corpus.ids[:SAMPLED])
+    try:
+        training = Training(part, model, config)
+    except InputError:  # no record ends so soon
+        training = Training(corpus, model, config)
+    reports, times, characters = iter(training), list[float](), list[int]()
+    list(islice(reports, 2))  # which also allocate
+    started = last = time.perf_counter()
+    for report in reports:
+        now = time.perf_counter()
+        if isinstance(report, Step):
+            times.append(now - last)
+            characters.append(report.characters)
+        last = now
+        if now - started > seconds:
+            break
+    cost = Cost.of(model, len(corpus.vocabulary))
+    return cost, median(times) / max(1.0, fmean(characters))
+
+
+class Pace:
+    """Keeps a run to its time; call :meth:`after` with each of its reports.
+
+    Args:
+        training: A new run of what was chosen.
+        choice: What was chosen.
+        deadline: When the run should end, on ``clock``.
+        cooldown: Steps of the rate's fall where the user has set them; else 0.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        choice: Choice,
+        deadline: float,
+        cooldown: int = 0,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._training, self._deadline, self._clock = training, deadline, clock
+        self._most_steps, self._cooldown = choice.most_steps, cooldown
+        self._steps: list[float] = []  # seconds that each took, saving and drawing included
+        validated = training.corpus_info.characters - training.corpus_info.train_characters
+        self._evaluation = READING_SHARE * validated * choice.seconds  # until there has been one
+        self._last = self._corrected = clock()
+        self._every = (deadline - self._last) / CORRECTIONS
+        self._fixed = training.config.schedule == "cosine"  # whose every rate depends on the end
+
+    def after(self, report: Report) -> None:
+        """Correct the plan by what the report took."""
+        training, now = self._training, self._clock()
+        took, self._last = now - self._last, now
+        if isinstance(report, Step):
+            self._steps.append(took)
+        elif isinstance(report, Evaluation):
+            self._evaluation = took
+        self._fixed |= training.falling or isinstance(report, Cooldown)
+        if now - self._corrected < self._every or not self._steps:
+            return
+        self._corrected = now
+        if self._fixed:
+            rest = (training.total_steps - training.step) * self._step()
+            training.skip_evaluations = now + rest + 2 * self._evaluation > self._deadline
+        else:
+            self._correct(now)
+
+    def _correct(self, now: float) -> None:
+        training = self._training
+        steps = min(self._affordable(now), self._most_steps)
+        if training.config.schedule != "trapezoid":
+            training.plan(steps)
+            return
+        cooldown = self._cooldown or max(1, round(COOLDOWN * steps))
+        if training.step >= steps - cooldown:
+            cooldown = self._cooldown or max(1, steps - training.step)
+            steps = training.step + cooldown
+            self._fixed = True
+        training.plan(steps, cooldown)
+
+    def _affordable(self, now: float) -> int:
+        """Steps of a run that ends on time, the last evaluation included."""
+        every = self._training.config.eval_every
+        left = self._deadline - now - self._evaluation  # the last one
+        return self._training.step + max(0, int(left / (self._step() + self._evaluation / every)))
+
+    def _step(self) -> float:
+        """Seconds of a step, as it has been lately."""
+        return fmean(self._steps[len(self._steps) // 2 :])

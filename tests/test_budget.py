@@ -1,0 +1,166 @@
+"""What is chosen for a budget: it grows with it, keeps what is set, and fits any text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from charrnn.budget import (
+    CHARACTERS_PER_WEIGHT,
+    MOST_DROPOUT,
+    WEIGHTS_PER_CHARACTER,
+    Choice,
+    Cost,
+    Speed,
+    choose,
+)
+from charrnn.config import CELLS, ModelConfig
+
+SHAKESPEARE = 1_115_394, 65
+LAPTOP = Speed(per_operation=1 / 300e9)
+BUDGETS = (0, 1, 10, 30, 82, 300, 600, 1800, 7200, 86400)
+
+
+def _chosen(characters: int, seconds: float, speed: Speed = LAPTOP, **settings: Any) -> Choice:
+    return choose(characters, 65, speed, seconds, **settings)
+
+
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_cost(num_layers: int) -> None:
+    """Six operations for each weight of a product; the first layer's input is looked up."""
+    H, K = 24, 65
+    weights = (2 * num_layers - 1) * 4 * H * H + K * H
+    cost = Cost.of(ModelConfig(hidden_size=H, num_layers=num_layers), K)
+    assert cost == Cost(operations=6 * weights, units=num_layers * 4 * H + K)
+    D = 8
+    embedded = Cost.of(ModelConfig(hidden_size=H, num_layers=num_layers, embedding_size=D), K)
+    assert embedded.operations == 6 * (weights + 4 * H * D)
+
+
+def test_speed_of_two_sizes() -> None:
+    """What products and what gates take is found from two sizes, and holds for a third."""
+    costs = [Cost.of(ModelConfig(hidden_size=size), 65) for size in (128, 256, 384)]
+    true = Speed(2e-12, 3e-9)
+    found = Speed.fit([(cost, true.seconds(cost)) for cost in costs[:2]], 48)
+    assert found.seconds(costs[2]) == pytest.approx(true.seconds(costs[2]))
+    one = Speed.fit([(costs[0], 1e-5)], 48)
+    assert (found.streams, one.streams) == (48, 48)
+    assert one.seconds(costs[0]) == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("seconds", [(1e-5, 1e-3), (1e-5, 1.01e-5)])
+def test_speed_in_noise(seconds: tuple[float, float]) -> None:
+    """Times that no machine can have still give a speed: that of the larger size."""
+    costs = [Cost.of(ModelConfig(hidden_size=size), 65) for size in (128, 256)]
+    found = Speed.fit(list(zip(costs, seconds, strict=True)), 48)
+    assert min(found.per_operation, found.per_unit) == 0
+    assert found.seconds(costs[1]) == pytest.approx(seconds[1])
+
+
+@pytest.mark.parametrize("characters", [1000, 10_000, 100_000, SHAKESPEARE[0], 10**7, 10**9])
+def test_more_time_is_a_larger_model(characters: int) -> None:
+    """Neither the model nor what it reads ever shrinks with the budget, nor with the speed."""
+    for choices in (
+        [_chosen(characters, seconds) for seconds in BUDGETS],
+        [_chosen(characters, 82, Speed(1 / rate, 1e-9)) for rate in (1e9, 1e10, 1e11, 1e12)],
+    ):
+        for one, more in pairwise(choices):
+            assert more.model.hidden_size >= one.model.hidden_size
+            assert more.characters >= one.characters
+    hour, second = (_chosen(characters, seconds).model.hidden_size for seconds in (3600, 1))
+    assert hour > second or characters <= 10_000  # for which a second is enough
+
+
+@pytest.mark.parametrize("seconds", BUDGETS)
+@pytest.mark.parametrize("vocabulary_size", [2, 65, 5000])
+@pytest.mark.parametrize("characters", [16, 1000, SHAKESPEARE[0], 10**9])
+def test_every_choice_fits(characters: int, vocabulary_size: int, seconds: float) -> None:
+    """It takes no more than its time, has steps to take, and warms up within them."""
+    for cell in CELLS:
+        speed = Speed(1 / 50e9, 1e-9)
+        choice = choose(characters, vocabulary_size, speed, seconds, {"cell": cell})
+        training = choice.training
+        assert choice.characters * choice.seconds <= seconds
+        assert 1 <= training.steps <= choice.most_steps
+        assert training.warmup < training.steps
+        assert training.batch_size * training.seq_length <= max(2, characters)
+        assert 0 <= choice.model.dropout <= MOST_DROPOUT
+        read = training.steps * training.batch_size * training.seq_length
+        assert read == pytest.approx(choice.characters, rel=0.5, abs=1600)
+
+
+def test_what_was_learnt_about_shakespeare() -> None:
+    """Sizes that have proved themselves on a machine of 300 GFLOP/s."""
+    short, middle, long = (_chosen(SHAKESPEARE[0], seconds) for seconds in (82, 600, 1800))
+    assert 192 <= short.model.hidden_size <= 288
+    assert 352 <= middle.model.hidden_size <= 448
+    assert 448 <= long.model.hidden_size <= 576
+    assert 3 <= short.epochs <= 8
+    assert short.model.dropout < middle.model.dropout < long.model.dropout
+    assert short.training.learning_rate > long.training.learning_rate
+    for choice in (short, middle, long):
+        weights = Cost.of(choice.model, 65).operations / 6
+        assert choice.characters == pytest.approx(CHARACTERS_PER_WEIGHT * weights, rel=0.3)
+        assert choice.training.val_fraction is None  # the usual tenth
+
+
+def test_many_processors() -> None:
+    """They are kept busy, however short the run; a set batch stays."""
+    many = replace(LAPTOP, streams=128)
+    assert _chosen(SHAKESPEARE[0], 30).training.batch_size == 32
+    assert _chosen(SHAKESPEARE[0], 30, many).training.batch_size == 128
+    assert _chosen(SHAKESPEARE[0], 30, many, training={"batch_size": 9}).training.batch_size == 9
+    assert _chosen(SHAKESPEARE[0], 3600).training.batch_size == 64
+
+
+def test_a_short_text() -> None:
+    """It gets a small model and much dropout, and ends long before a large budget."""
+    choice = _chosen(10_000, 3600)
+    assert Cost.of(choice.model, 65).operations / 6 <= WEIGHTS_PER_CHARACTER * 10_000
+    assert choice.model.dropout == MOST_DROPOUT
+    assert choice.training.steps == choice.most_steps
+    assert choice.characters * choice.seconds < 360
+
+
+def test_a_long_text() -> None:
+    """Read less than once, it needs no dropout, and no long evaluations."""
+    choice = _chosen(100_000_000, 82)
+    assert choice.epochs < 1
+    assert choice.model.dropout == 0
+    assert choice.training.steps < choice.most_steps
+    assert choice.training.val_fraction is not None
+    assert choice.training.val_fraction * 100_000_000 < choice.characters / 10
+    assert 2 * choice.training.eval_every < choice.training.steps
+    assert choice.model.hidden_size >= _chosen(1_000_000, 82).model.hidden_size
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [{"hidden_size": 40}, {"num_layers": 1}, {"cell": "gru"}, {"dropout": 0.35}],
+    ids=str,
+)
+def test_a_set_model_is_kept(kept: dict[str, Any]) -> None:
+    """What the user says about the model is taken, and the rest chosen around it."""
+    choice = _chosen(SHAKESPEARE[0], 82, model=kept)
+    assert kept.items() <= vars(choice.model).items()
+    assert choice.characters * choice.seconds <= 82
+
+
+def test_set_training_is_kept() -> None:
+    """Likewise about how it is trained; of the steps only the number is left to choose."""
+    kept = {
+        "seq_length": 64,
+        "batch_size": 7,
+        "learning_rate": 0.02,
+        "schedule": "cosine",
+        "warmup": 3,
+        "val_fraction": 0.25,
+        "eval_every": 11,
+        "seed": 5,
+    }
+    choice = _chosen(SHAKESPEARE[0], 82, training=kept)
+    assert kept.items() <= vars(choice.training).items()
+    assert choice.training.steps == pytest.approx(choice.characters / (7 * 64), abs=1)

@@ -1,0 +1,293 @@
+"""On time, by a clock that the tests turn; and the same run again by its steps alone."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+from samples import content, make_text
+
+import charrnn
+from charrnn import pace, training
+from charrnn.budget import Choice, Cost, Speed, choose
+from charrnn.checkpoint import Evaluation
+from charrnn.pace import AIM, Pace
+from charrnn.plan import divide
+from charrnn.training import COOLDOWN, OVERFITTED, Cooldown, Report, Step, Training
+
+CORPUS = charrnn.Corpus.from_text(make_text(60))
+SIZES = {"batch_size": 4, "seq_length": 10, "threads": 1, "warmup": 5, "patience": 0}
+BUDGET = 100.0
+STEP, EVALUATION = 0.5, 1.5
+"""Seconds that the machine of these tests takes."""
+
+Course = Callable[[float], float]
+
+
+class Clock:
+    """Time that goes by with each report, as ``course`` of the time so far has it."""
+
+    def __init__(self, course: Course = lambda _: 1.0) -> None:
+        self.now, self._course = 0.0, course
+
+    def __call__(self) -> float:
+        return self.now
+
+    def after(self, report: Report) -> None:
+        usual = STEP if isinstance(report, Step) else EVALUATION
+        self.now += usual * self._course(self.now)
+
+
+def _choice(**settings: Any) -> Choice:
+    """A small model for the budget, on a machine that was measured rightly."""
+    settings = {**SIZES, **settings}
+    shape: dict[str, Any] = {"hidden_size": 4, "num_layers": 1}
+    cost = Cost.of(charrnn.ModelConfig(**shape), len(CORPUS.vocabulary))
+    speed = Speed(STEP / 40 / cost.operations)
+    choice = choose(len(CORPUS), len(CORPUS.vocabulary), speed, BUDGET, shape, settings)
+    return replace(choice, most_steps=1_000_000)
+
+
+def _paced(
+    run: Training, choice: Choice, clock: Clock, cooldown: int = 0
+) -> Iterator[tuple[float, Report]]:
+    keeper = Pace(run, choice, AIM * BUDGET, cooldown, clock)
+    for report in run:
+        clock.after(report)
+        keeper.after(report)
+        yield clock.now, report
+
+
+def _end(course: Course, cooldown: int = 0, **settings: Any) -> tuple[float, Training]:
+    """When a run ends on a machine of such a course, and the run."""
+    choice, clock = _choice(**settings), Clock(course)
+    run = Training(CORPUS, choice.model, choice.training)
+    *_, (now, last) = _paced(run, choice, clock, cooldown)
+    assert isinstance(last, Evaluation)
+    assert last.step == run.total_steps
+    return now, run
+
+
+COURSES: dict[str, Course] = {
+    "steady": lambda _: 1.0,
+    "measured too high": lambda _: 2.0,
+    "measured too low": lambda _: 0.5,
+    "throttled at once": lambda now: 1.0 if now < 10 else 1.5,
+    "busy for a while": lambda now: 3.0 if 20 < now < 35 else 1.0,
+    "jitter": lambda now: 0.5 + (now * 7.3) % 1.0,
+    "a little slower at the end": lambda now: 1.0 if now < 65 else 1.1,
+}
+
+
+@pytest.mark.parametrize("schedule", ["trapezoid", "constant"])
+@pytest.mark.parametrize("course", COURSES)
+def test_on_time(course: str, schedule: str) -> None:
+    """Within five per cent of the budget, whatever the machine does until the rate falls."""
+    end, run = _end(COURSES[course], schedule=schedule)
+    assert 0.95 * BUDGET <= end <= 1.05 * BUDGET
+    if schedule == "trapezoid":
+        assert run.config.cooldown == pytest.approx(COOLDOWN * run.total_steps, rel=0.25)
+        assert run.history[-1].rate < run.config.learning_rate / run.config.cooldown
+
+
+def test_evaluations_are_skipped_where_time_is_short() -> None:
+    """A machine that slows down in the fall makes up for it, but the last one is made."""
+    end, run = _end(lambda now: 1.0 if now < 65 else 1.4, eval_every=6)
+    assert run.history[-1].step == run.total_steps
+    steps = [entry.step for entry in run.history]
+    assert max(b - a for a, b in pairwise(steps)) > 2 * run.config.eval_every
+    assert end <= 1.05 * BUDGET
+
+
+def test_a_set_fall_is_kept() -> None:
+    """``--cooldown`` says how many steps it has; when it begins is for the clock to say."""
+    end, run = _end(lambda _: 2.0, cooldown=30)
+    assert run.config.cooldown == 30
+    assert 0.95 * BUDGET <= end <= 1.05 * BUDGET
+
+
+def test_cosine_is_left_alone() -> None:
+    """Its every rate depends on the number of steps, which stays as it was planned."""
+    choice = _choice(schedule="cosine")
+    _, run = _end(lambda _: 0.5, schedule="cosine")
+    assert run.total_steps == choice.training.steps
+
+
+def test_a_short_text_ends_early() -> None:
+    """However much time is left, no more steps are taken than help."""
+    choice, clock = replace(_choice(), most_steps=40), Clock()
+    run = Training(CORPUS, choice.model, choice.training)
+    *_, (now, _) = _paced(run, choice, clock)
+    assert run.total_steps == 40
+    assert now < BUDGET / 2
+    assert run.config.cooldown == COOLDOWN * 40
+
+
+def _assert_same(one: Training, other: Training) -> None:
+    np.testing.assert_array_equal(
+        one.current_model().parameters.flat, other.current_model().parameters.flat
+    )
+    np.testing.assert_array_equal(one.model().parameters.flat, other.model().parameters.flat)
+    assert [entry.validation_loss for entry in one.history] == [
+        entry.validation_loss for entry in other.history
+    ]
+
+
+def _finish(run: Training) -> Training:
+    for _ in run:
+        pass
+    return run
+
+
+def test_the_same_run_without_a_clock() -> None:
+    """The steps and the fall that the clock came to give the same weights, bit for bit."""
+    _, timed = _end(COURSES["throttled at once"])
+    assert timed.total_steps != _choice().training.steps
+    again = Training(CORPUS, timed.network.config, timed.config)
+    _assert_same(_finish(again), timed)
+
+
+@pytest.mark.parametrize("left_at", [30.0, 80.0])
+def test_resumed_in_the_middle(left_at: float, tmp_path: Path) -> None:
+    """Before the fall or in it, a resumed run takes the steps that were planned when it was left."""
+    choice = _choice()
+    run = Training(CORPUS, choice.model, choice.training)
+    for now, _ in _paced(run, choice, Clock(COURSES["throttled at once"])):
+        if now > left_at:
+            break
+    assert run.falling == (left_at > 60)
+    charrnn.save_checkpoint(run.checkpoint(), tmp_path / "run.npz")
+    loaded = charrnn.load_checkpoint(tmp_path / "run.npz", with_progress=True)
+    resumed = _finish(Training.resume(CORPUS, loaded))
+    whole = _finish(Training(CORPUS, run.network.config, run.config))
+    assert whole.total_steps == run.total_steps
+    _assert_same(resumed, whole)
+
+
+# ---------------------------------------------------------------------------------- over-fitting
+
+
+def _losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
+    """Let evaluations find these validation losses, then the last of them for ever."""
+    found = iter(losses)
+    monkeypatch.setattr(training, "evaluate", lambda *_: next(found, losses[-1]))
+
+
+def _evaluated(schedule: str, **settings: Any) -> Training:
+    config = charrnn.TrainingConfig(
+        **{**SIZES, "schedule": schedule, "steps": 100, "eval_every": 5, "patience": 3, **settings}
+    )
+    return Training(CORPUS, charrnn.ModelConfig(hidden_size=4, num_layers=1), config)
+
+
+@pytest.mark.parametrize("schedule", charrnn.config.SCHEDULES)
+def test_a_standstill_is_no_over_fitting(schedule: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rate that will fall to zero brings a loss down that stands still; another one does not."""
+    _losses(monkeypatch, [2.0, 2.0 * (OVERFITTED - 0.001)])
+    run = _finish(_evaluated(schedule))
+    anneals = schedule in ("cosine", "trapezoid")
+    assert run.stopped_early != anneals
+    assert run.step == (100 if anneals else 20)
+
+
+def test_over_fitting_ends_a_cosine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that is clearly worse, again and again, will not come back."""
+    _losses(monkeypatch, [2.0, 2.0 * (OVERFITTED + 0.001)])
+    run = _finish(_evaluated("cosine"))
+    assert run.stopped_early
+    assert run.step == 20
+
+
+def test_over_fitting_lets_a_trapezoid_fall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rate falls at once, for its usual part of the run; then it ends if that does not help."""
+    losses = [2.0, 2.5, 2.5, 2.5, 1.9]
+    _losses(monkeypatch, losses)
+    run = _evaluated("trapezoid")
+    (fall,) = [report for report in run if isinstance(report, Cooldown)]
+    assert (fall.step, fall.total_steps) == (20, 34)
+    assert (run.step, run.stopped_early, run.validation_loss) == (34, False, 1.9)
+    _losses(monkeypatch, losses)
+    again = _finish(Training(CORPUS, run.network.config, run.config))
+    _assert_same(again, run)
+
+    _losses(monkeypatch, [2.5, 2.4, 2.3, 2.2, 2.1, 2.0, 2.5])
+    in_vain = _finish(_evaluated("trapezoid"))
+    assert in_vain.stopped_early
+    assert (in_vain.step, in_vain.total_steps) == (60, 75)
+    assert in_vain.validation_loss == 2.0
+
+
+def test_validation_is_bounded() -> None:
+    """A long text keeps about a million characters for it, and whoever asks for more gets more."""
+    ids = np.zeros(30_000_000, np.uint8)
+    corpus = charrnn.Corpus(ids, charrnn.Vocabulary("ab"), ("long",), "")
+    plan = divide(corpus, charrnn.TrainingConfig())
+    assert plan.validation is not None
+    assert plan.validation.characters == pytest.approx(1_000_000, abs=2)
+    asked = divide(corpus, charrnn.TrainingConfig(val_fraction=0.1))
+    assert asked.validation is not None
+    assert asked.validation.characters == 2_999_999
+
+
+# ------------------------------------------------------------------------------ the command line
+
+
+def test_minutes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what it chose and why, keeps what was set, and ends with a command for the same."""
+    monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
+    flags = ("--minutes", 0.04, "--seed", 3, "--sample-every", 0)
+    outcome = run("train", "corpus.txt", *flags, "--num-layers", 1, "-o", "a.npz")
+    assert outcome.code == 0, outcome.err
+    lines = outcome.err.splitlines()
+    for name in ("budget", "chosen", "reason"):
+        assert [line for line in lines if line.startswith(f"{name}: ")]
+    (repeat,) = [line for line in lines if line.startswith("repeat: ")]
+    program, *words = shlex.split(repeat.removeprefix("repeat: "))
+    assert program == "charrnn"
+    for name in ("--steps", "--cooldown", "--threads", "--eval-every"):
+        assert name in words
+    assert "--cell" not in words  # an LSTM is the default
+    assert words[words.index("--seed") + 1] == "3"
+    assert words[words.index("--num-layers") + 1] == "1"
+    assert run(*words, "-o", "b.npz", "-q").code == 0
+    one, other = content("a.npz"), content("b.npz")
+    assert one["training"] == other["training"]
+    for name in ("progress/weights", "progress/slots/m"):
+        assert one["arrays"][name] == other["arrays"][name]
+
+
+def test_minutes_from_a_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model to start from stays as it is; only how it is trained is chosen."""
+    monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
+    tiny = ("--hidden-size", 8, "--num-layers", 1, "--dropout", 0.3, "--sample-every", 0)
+    made = run("train", "corpus.txt", "--bytes", *tiny, "--steps", 3, "-o", "a.npz", "-q")
+    assert made.code == 0
+    flags = ("--init-from", "a.npz", "--minutes", 0.02, "--schedule", "constant")
+    outcome = run("train", "corpus.txt", *flags, "-o", "b.npz")
+    assert outcome.code == 0, outcome.err
+    assert (
+        charrnn.load_checkpoint("b.npz").model.config
+        == charrnn.load_checkpoint("a.npz").model.config
+    )
+    (repeat,) = [line for line in outcome.err.splitlines() if line.startswith("repeat: ")]
+    assert "--bytes --init-from a.npz" in repeat
+    assert "--hidden-size" not in repeat
+
+
+def test_steps_and_epochs_replace_each_other(run: Run) -> None:
+    """A run of so many steps can be resumed for more of them, or for epochs, and back."""
+    tiny = ("--hidden-size", 4, "--num-layers", 1, "-q")
+    assert run("train", "corpus.txt", *tiny, "--steps", 5, "-o", "a.npz").code == 0
+    for option, value, steps in (("--steps", 7, 7), ("--epochs", 2, None), ("--steps", 60, 60)):
+        assert run("train", "--resume", "a.npz", option, value, "-q").code == 0
+        loaded = charrnn.load_checkpoint("a.npz", with_progress=True)
+        assert loaded.progress is not None
+        assert steps in (None, loaded.progress.step)
+        assert (loaded.training.steps or loaded.training.epochs) == value
