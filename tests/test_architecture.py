@@ -23,6 +23,7 @@ FLOORS = (
         "choosing",
         "sampling",
         "scoring",
+        "novelty",
         "inspection",
     },
     {"cli", "__init__", "__main__"},

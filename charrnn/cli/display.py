@@ -21,6 +21,7 @@ from tqdm import tqdm
 from charrnn.checkpoint import Evaluation
 from charrnn.cli.tables import duration
 from charrnn.evaluation import bits
+from charrnn.inspection import judge
 from charrnn.reading import DEFAULT_SOURCE, Progress
 from charrnn.sampling import generate, generate_records
 from charrnn.text import Corpus
@@ -341,6 +342,7 @@ def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[st
             f"best validation loss {loss:.4f} nats/{symbol} ({bits(loss):.3f} bits/{symbol}), "
             f"after {best.epoch:.2f} epochs"
         )
+    lines.append(f"fit:    {judge(training.history, training.network.config, training.config)}")
     if interrupted:
         lines.append(
             f"go on:  charrnn train {corpus_words(training.corpus)}--resume {quoted(path)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -164,6 +165,15 @@ def sample(
             "length; whatever else they have is passed on.",
         ),
     ] = False,
+    novelty: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="CORPUS",
+            rich_help_panel=OUTPUT,
+            help="Tell on standard error, or with --json, how much of what was written stands word "
+            "for word in this file. May be repeated.",
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Do not tell the seed.")
     ] = False,
@@ -187,6 +197,8 @@ def sample(
         raise InputError(
             "--novel-only writes plain records of one prime; leave out prompts and --json"
         )
+    if source == "-" and Path("-") in (novelty or ()):
+        raise InputError("standard input holds the prompts; --novelty needs a file")
     config = SamplingConfig(
         length or None, temperature, top_k, top_p, ban, tuple(stop or ()), until_lines
     )
@@ -199,8 +211,9 @@ def sample(
     from charrnn.cli.records import write_novel
     from charrnn.cli.terminal import argument_symbols, silence_stdout
     from charrnn.cli.writing import Json, Output, Plain, write_all
+    from charrnn.novelty import Originals
 
-    if (source and not jsonl) or num_samples > 1 or as_json:
+    if (source and not jsonl) or num_samples > 1 or as_json or novelty:
         require_end(config)
     path = checkpoint or newest_checkpoint()
     model = load_checkpoint(path).model
@@ -238,15 +251,20 @@ def sample(
         groups = iter([request.times(num_samples)])
     if not quiet:
         print(f"{path}: seed {seed}", file=sys.stderr)
-    output: Output = Json(kind) if as_json or jsonl else Plain(kind, between, echo=echo)
-    try:
-        with np.errstate(all="ignore"):  # what overflows is an error of one line
-            if novel_only:
-                write_novel(model, request, num_samples, novel_only, output)
-            else:
-                write_all(model, groups, output)
-    except BrokenPipeError:
-        silence_stdout()  # the reader has seen enough
+    with ExitStack() as stack:
+        originals = Originals(list(map(str, novelty)), kind, stack) if novelty else None
+        if as_json or jsonl:
+            output: Output = Json(kind, originals)
+        else:
+            output = Plain(kind, between, echo=echo, originals=originals)
+        try:
+            with np.errstate(all="ignore"):  # what overflows is an error of one line
+                if novel_only:
+                    write_novel(model, request, num_samples, novel_only, output)
+                else:
+                    write_all(model, groups, output)
+        except BrokenPipeError:
+            silence_stdout()  # the reader has seen enough
 
 
 def _sources(

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.config import ModelConfig, TextConfig
+from charrnn.inspection import Fit
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -114,6 +115,7 @@ def _result_facts(summary: Mapping[str, Any]) -> dict[str, str]:
         values = [entry[key] for entry in history if entry[key] is not None]
         if values:
             facts[f"{name} curve"] = f"{sparkline(values, 40)}  {values[0]:.3f} → {values[-1]:.3f}"
+    facts["fit"] = str(Fit(**summary["fit"]))
     return facts
 
 

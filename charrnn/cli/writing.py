@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from charrnn.cli.copies import as_fields, in_words
 from charrnn.cli.prompts import Request, in_batches
 from charrnn.cli.terminal import in_json, put, put_json
 from charrnn.config import TextConfig
 from charrnn.evaluation import bits
 from charrnn.models.character_model import CharacterModel
+from charrnn.novelty import Originals
 from charrnn.sampling import Piece, Prompt, generate_batch
 
 FLUSH_SECONDS = 0.05
@@ -61,17 +63,22 @@ class Plain:
     Args:
         config: What the texts are.
         echo: Show the prime as well.
+        originals: Tell on standard error what a text copies of these.
     """
 
     scored = False
 
-    def __init__(self, config: TextConfig, separator: str, *, echo: bool) -> None:
-        self._encoding, self._end = config.encoding, config.end
+    def __init__(
+        self, config: TextConfig, separator: str, *, echo: bool, originals: Originals | None = None
+    ) -> None:
+        self._config, self._encoding, self._end = config, config.encoding, config.end
         self._separator, self._echo = separator, echo
+        self._originals = originals
         self._between = self._last = ""
         self._flushed = 0.0
 
     def begin(self, request: Request) -> None:
+        self._seed, self._text = request.seed, list[str]()
         self._put(self._between)
         self._between = "" if self._end else self._separator
         if self._echo:
@@ -85,10 +92,16 @@ class Plain:
         if piece.last or now - self._flushed > FLUSH_SECONDS:
             sys.stdout.flush()
             self._flushed = now
+        if self._originals is not None:
+            self._text.append(piece.text)
+            if piece.last:
+                self.close()
+                novelty = self._originals.compare("".join(self._text).removesuffix(self._end))
+                print(in_words(novelty, self._config, self._seed), file=sys.stderr)
 
     def close(self) -> None:
         if sys.stdout.isatty() and not self._last.endswith("\n"):
-            put("\n")  # for the shell's next prompt; a pipe gets just the text
+            self._put("\n")  # for the shell's next prompt; a pipe gets just the text
         sys.stdout.flush()
 
     def _put(self, text: str) -> None:
@@ -97,12 +110,18 @@ class Plain:
 
 
 class Json:
-    """A JSON object a line for each text; a record's end counts, but is not shown."""
+    """A JSON object a line for each text; a record's end counts, but is not shown.
+
+    Args:
+        config: What the texts are.
+        originals: Tell what a text copies of these.
+    """
 
     scored = True
 
-    def __init__(self, config: TextConfig) -> None:
-        self._encoding, self._end = config.encoding, config.end
+    def __init__(self, config: TextConfig, originals: Originals | None = None) -> None:
+        self._config, self._encoding, self._end = config, config.encoding, config.end
+        self._originals = originals
 
     def begin(self, request: Request) -> None:
         self._request, self._text, self._nats = request, list[str](), 0.0
@@ -112,13 +131,16 @@ class Json:
         self._nats += piece.nats
         if piece.last:
             text = "".join(self._text)
+            shown = text.removesuffix(self._end)
             values = {
                 **self._request.given,
                 "prime": in_json(self._request.prime, self._encoding),
-                "text": in_json(text.removesuffix(self._end), self._encoding),
+                "text": in_json(shown, self._encoding),
                 "seed": self._request.seed,
                 "bits_per_char": round(bits(self._nats) / len(text), 6),
             }
+            if self._originals is not None:
+                values["novelty"] = as_fields(self._originals.compare(shown), self._config)
             put_json(values)
             sys.stdout.flush()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.evaluation import bits
+from charrnn.inspection.fit import judge
 
 
 def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
@@ -31,5 +32,6 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
         },
         "corpus": asdict(checkpoint.corpus),
         "history": [asdict(evaluation) for evaluation in checkpoint.history],
+        "fit": asdict(judge(checkpoint.history, model.config, checkpoint.training)),
         "resumable": checkpoint.resumable,
     }

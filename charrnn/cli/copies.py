@@ -1,0 +1,42 @@
+"""What a written text copies, as it is told by ``charrnn sample --novelty``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from charrnn.cli.incoming import name_of
+from charrnn.cli.terminal import in_json
+from charrnn.config import TextConfig
+from charrnn.novelty import RUN, Novelty
+
+SHOWN = 60
+"""Characters of a copied span that are shown."""
+
+
+def in_words(novelty: Novelty, config: TextConfig, seed: int) -> str:
+    """A line for standard error; the seed tells which text it is about."""
+    size = f"{novelty.characters:,} {config.unit}s"
+    about = (
+        f"novelty (seed {seed}): {novelty.share:.1%} of {size} are in copied runs of over {RUN - 1}"
+    )
+    if novelty.source is None:
+        return f"{about}; not one is known"
+    span = in_json(novelty.span, config.encoding)
+    shown = span if len(span) <= SHOWN else f"{span[: SHOWN - 1]}…"
+    return (
+        f"{about}; the longest run, {len(novelty.span):,}, is in {name_of(novelty.source)}, "
+        f"line {novelty.line:,}: {json.dumps(shown, ensure_ascii=False)}"
+    )
+
+
+def as_fields(novelty: Novelty, config: TextConfig) -> dict[str, Any]:
+    """For an object of JSON."""
+    return {
+        "copied": round(novelty.share, 6),
+        "longest": len(novelty.span),
+        "span": in_json(novelty.span, config.encoding),
+        "start": novelty.start,
+        "file": novelty.source,
+        "line": novelty.line,
+    }

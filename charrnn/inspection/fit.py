@@ -1,0 +1,129 @@
+"""Did a run learn too little, too much, or about right? Told from its evaluations, in plain words.
+
+A training loss is measured with dropout on and a validation loss without, so the former is some
+per cent higher than it would be: a healthy gap is small, and none at all means room to learn. An
+annealed rate flattens every curve at its end, so flat alone is not taken for learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.checkpoint import Evaluation
+from charrnn.config import MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
+
+UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
+
+FEWEST = 4  # evaluations, so that the last third has a slope
+NEARLY_DONE = 0.9  # of a run's epochs
+FALLING = 0.01  # of the validation loss, over the last third of a run
+RISEN = 0.02  # of the best validation loss; a plateau's noise is less
+WIDE = 0.3  # of the validation loss
+NARROW = 0.03  # of the validation loss
+LEARNT = 0.1  # nats: nothing left to learn
+MOST_DROPOUT = 0.5
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a model fits its text.
+
+    Attributes:
+        verdict: ``under-fitted``, ``right``, ``over-fitted`` or ``cannot be told``.
+        reason: Why, with the figures (nats for each character or byte).
+        advice: What to try next, the best first; options have values.
+    """
+
+    verdict: str
+    reason: str
+    advice: tuple[str, ...]
+
+    def __str__(self) -> str:
+        advice = f"; try {', or '.join(self.advice)}" if self.advice else ""
+        return f"{self.verdict}: {self.reason}{advice}"
+
+
+def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingConfig) -> Fit:
+    """Judge a run by its evaluations.
+
+    Over-fitted is a validation loss that rose while the training loss fell, or one far above it.
+    Under-fitted is a validation loss that still fell when the run ended, or that is no higher than
+    the training loss.
+    """
+    measured = [entry for entry in history if entry.validation_loss is not None]
+    if not history:
+        return Fit(UNKNOWN, "no evaluation yet", ())
+    if not measured:
+        advice = "more text" if training.val_fraction else "--val-fraction 0.1"
+        return Fit(UNKNOWN, "nothing was kept for validation", (advice,))
+    steps, train, validation = np.array(
+        [(e.step, e.train_loss, e.validation_loss) for e in measured], float
+    ).T
+    best, last = int(validation.argmin()), measured[-1]
+    gap = validation[-1] - train[-1]
+    ends = f"training {train[-1]:.3f}, validation {validation[-1]:.3f}"
+    enough = len(measured) >= FEWEST
+    if validation[-1] < LEARNT:
+        return Fit(RIGHT, f"next to nothing is left to learn ({ends})", ())
+    if enough and _end(validation) > (1 + RISEN) * validation[best]:
+        rise = f"validation rose from {validation[best]:.3f} to {validation[-1]:.3f}"
+        if _end(train) < (1 - RISEN) * train[best]:
+            reason = f"{rise} while training fell from {train[best]:.3f} to {train[-1]:.3f}"
+            return Fit(OVER, reason, _restraints(model))
+        if _end(train) > (1 + RISEN) * train[best]:
+            slower = f"--learning-rate {training.learning_rate / 3:.1g}"
+            return Fit(UNKNOWN, f"{rise}, and training rose as well", (slower,))
+    if enough and gap > WIDE * validation[-1]:
+        return Fit(OVER, f"validation is far above training ({ends})", _restraints(model))
+
+    stopped_early = 0 < training.patience < len(measured) - best
+    if last.epoch < NEARLY_DONE * training.epochs and not stopped_early:
+        return Fit(UNKNOWN, f"only {last.epoch:.3g} of {training.epochs} epochs are done", ())
+    if not enough:
+        reason = f"evaluated {len(measured)} times, and it takes {FEWEST}"
+        return Fit(UNKNOWN, reason, (f"--eval-every {max(1, last.step // 10)}",))
+    narrow = gap < NARROW * validation[-1]
+    fall = _late_fall(steps, validation) / validation[-1]
+    if fall > FALLING and not stopped_early:
+        reason = f"validation still fell by {fall:.1%} over the last third ({ends})"
+        longer = f"--epochs {2 * training.epochs}"
+        return Fit(UNDER, reason, (longer, _larger(model)) if narrow else (longer,))
+    if narrow:
+        less = (f"--dropout {model.dropout / 2:.2g}",) if model.dropout else ()
+        reason = f"validation levelled off no higher than training ({ends})"
+        return Fit(UNDER, reason, (_larger(model), *less))
+    both = f"{_larger(model)} with --dropout {_more_dropout(model):.2g}"
+    return Fit(RIGHT, f"validation levelled off ({ends})", (both,))
+
+
+def _end(losses: NDArray[Any]) -> float:
+    """The least of the last quarter: a single evaluation may be an accident."""
+    return float(losses[-max(1, len(losses) // 4) :].min())
+
+
+def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> float:
+    """By how much the last third of a run beat all before it; noise alone hardly ever does."""
+    progress = steps / max(1.0, steps.max())
+    early = max(1, int((progress < 0.67).sum()))
+    fall = float(losses[:early].min() - losses[early:].min())
+    return fall / (3 * (1 - float(progress[early - 1])) or 1.0)  # where no evaluation was at 2/3
+
+
+def _restraints(model: ModelConfig) -> tuple[str, ...]:
+    """What keeps a model from learning by heart."""
+    dropout = _more_dropout(model)
+    first = f"--dropout {dropout:.2g}" if dropout > model.dropout else "more text"
+    return (first, f"--hidden-size {max(1, model.hidden_size // 2)}")
+
+
+def _more_dropout(model: ModelConfig) -> float:
+    return max(model.dropout, min(MOST_DROPOUT, model.dropout + 0.2))
+
+
+def _larger(model: ModelConfig) -> str:
+    return f"--hidden-size {min(MAX_HIDDEN_SIZE, 2 * model.hidden_size)}"
