@@ -57,6 +57,14 @@ class LanguageModel:
         """The state before any text, ``(L, states, H, B)``."""
         return np.zeros(self.stack.state_shape(batch), dtype)
 
+    def embed(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
+        """The stack's input: embedded characters ``(D, T, B)``, or the ids themselves."""
+        if not self.config.embedding_size:
+            return ids
+        x = workspace.array("embedded", self.config.embedding_size, *ids.shape)
+        gather_columns(params["E"], ids, out=x)
+        return x
+
     def logits(
         self,
         params: Parameters,
@@ -70,7 +78,7 @@ class LanguageModel:
         Args:
             rng: Draws the dropout masks; without it nothing is dropped.
         """
-        x = self._input(params, ids, workspace)
+        x = self.embed(params, ids, workspace)
         h, state = self.stack.forward(
             params, x, state, workspace, rate=self.config.dropout, rng=rng
         )
@@ -135,11 +143,3 @@ class LanguageModel:
         if dx is not None:
             add_columns(gradients["E"], dx, ids, workspace)
         return dstate
-
-    def _input(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
-        """Embedded characters ``(D, T, B)``, or the ids themselves."""
-        if not self.config.embedding_size:
-            return ids
-        x = workspace.array("embedded", self.config.embedding_size, *ids.shape)
-        gather_columns(params["E"], ids, out=x)
-        return x
