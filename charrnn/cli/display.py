@@ -1,9 +1,8 @@
-"""A run as it is drawn: the only code beside ``tables`` that touches rich, and the only one with tqdm."""
+"""A run as it is drawn: the only code beside ``views`` that touches rich, and the only one with tqdm."""
 
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -19,9 +18,9 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.checkpoint import Evaluation
-from charrnn.cli.tables import duration
+from charrnn.cli.words import corpus_words, duration, quoted
 from charrnn.evaluation import bits
-from charrnn.reading import DEFAULT_SOURCE, Progress
+from charrnn.reading import Progress
 from charrnn.sampling import generate, generate_records
 from charrnn.training import Recovery, Report, Step, Training
 
@@ -317,16 +316,8 @@ def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[st
             f"after {best.epoch:.2f} epochs"
         )
     if interrupted:
-        lines.append(f"go on:  charrnn train {_corpus_words(training)}--resume {_quoted(path)}")
-    lines.append(f"write:  charrnn sample {_quoted(path)} --temp 0.8")
+        lines.append(
+            f"go on:  charrnn train {corpus_words(training.corpus.sources)}--resume {quoted(path)}"
+        )
+    lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
     return lines
-
-
-def _corpus_words(training: Training) -> str:
-    if training.corpus.sources == (DEFAULT_SOURCE,):
-        return ""
-    return "".join(f"{_quoted(source)} " for source in training.corpus.sources)
-
-
-def _quoted(path: str | Path) -> str:
-    return shlex.quote(str(path))

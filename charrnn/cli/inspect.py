@@ -1,40 +1,97 @@
-"""``charrnn inspect``: what a checkpoint is and how it came to be."""
+"""``charrnn inspect``: windows into a model, one at a time."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.errors import InputError
+
+if TYPE_CHECKING:
+    from charrnn.cli.views import View
+
 EPILOG = 'For a pipe: charrnn inspect --json | python -c "import json, sys; …"'
+
+VIEWS, OUTPUT = "Views (one at a time)", "Output"
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A view's option: what it was set to, the view's file, and what else can be said with it."""
+
+    flag: str
+    value: Any
+    file: str
+    refinements: dict[str, Any] = field(default_factory=dict)
 
 
 def inspect(
-    checkpoint: Annotated[
-        Path | None,
-        typer.Argument(help="What to look into.", show_default="the newest model in checkpoints/"),
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="CHECKPOINT",
+            help="What to look into; several with --compare.",
+            show_default="the newest model in checkpoints/",
+        ),
     ] = None,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details",
+            rich_help_panel=VIEWS,
+            help="Tables: each array, the corpus, the configuration, the history.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool,
-        typer.Option("--json", rich_help_panel="Output", help="One JSON object instead of tables."),
+        typer.Option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
     ] = False,
 ) -> None:
-    """Show a model's architecture, its training, and how well it learnt."""
+    """Look into a model: what it is and learnt, what surprises it, what its units do."""
+    options = [
+        _Option("--details", details, "details"),
+    ]
+    option = _chosen(options)
+
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
-    from charrnn.cli.terminal import silence_stdout
-    from charrnn.inspection import summarize
+    from charrnn.cli.terminal import put_json, silence_stdout
+    from charrnn.cli.views import Subject
+    from charrnn.cli.views.screen import Screen
 
-    path = checkpoint or newest_checkpoint()
-    summary = {"checkpoint": str(path), **summarize(load_checkpoint(path))}
+    view: View = import_module(f"charrnn.cli.views.{option.file}")
+    paths = checkpoints or [newest_checkpoint()]
+    subjects = [Subject(path, load_checkpoint(path)) for path in paths]
+    found = view.measure(subjects, option.value, **option.refinements)
     try:
         if as_json:
-            print(json.dumps(summary, ensure_ascii=False, indent=2), flush=True)
+            put_json(view.as_json(found))
         else:
-            from charrnn.cli.tables import show_summary
-
-            show_summary(summary)
+            view.draw(found, Screen.standard())
     except BrokenPipeError:
         silence_stdout()
+
+
+def _chosen(options: list[_Option]) -> _Option:
+    """The one view that was asked for; the card if none was.
+
+    Raises:
+        InputError: There are two, or one with what belongs to another.
+    """
+    asked = [option for option in options if _given(option.value)]
+    if len(asked) > 1:
+        raise InputError(f"{asked[0].flag} and {asked[1].flag} are two views; ask for one")
+    chosen = asked[0] if asked else _Option("", None, "card")
+    for option in options:
+        for name, value in option.refinements.items():
+            if _given(value) and name not in chosen.refinements:
+                raise InputError(f"--{name.replace('_', '-')} goes with {option.flag}")
+    return chosen
+
+
+def _given(value: Any) -> bool:
+    return value is not None and value is not False
