@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EPILOG = 'For a pipe: charrnn inspect --json | python -c "import json, sys; …"'
 
-VIEWS, OUTPUT = "Views (one at a time)", "Output"
+VIEWS, REFINEMENTS, OUTPUT = "Views (one at a time)", "With a view", "Output"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,57 @@ def inspect(
             help="Tables: each array, the corpus, the configuration, the history.",
         ),
     ] = False,
+    gates: Annotated[
+        bool,
+        typer.Option(
+            "--gates",
+            rich_help_panel=VIEWS,
+            help="How often the gates are shut and open while it reads, and how long units remember.",
+        ),
+    ] = False,
+    gradients: Annotated[
+        bool,
+        typer.Option(
+            "--gradients",
+            rich_help_panel=VIEWS,
+            help="How far back a loss reaches, beside fresh cells of each kind: vanishing and "
+            "exploding gradients. Several checkpoints are compared.",
+        ),
+    ] = False,
+    weights: Annotated[
+        bool,
+        typer.Option(
+            "--weights",
+            rich_help_panel=VIEWS,
+            help="Singular values of the recurrent matrices, histograms, the last update.",
+        ),
+    ] = False,
+    embedding: Annotated[
+        bool,
+        typer.Option(
+            "--embedding",
+            rich_help_panel=VIEWS,
+            help="Characters that the model treats alike: a map, and each one's neighbours.",
+        ),
+    ] = False,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            rich_help_panel=REFINEMENTS,
+            help="What it reads meanwhile: a file, - for standard input, or the text itself.",
+            show_default="what it writes itself",
+        ),
+    ] = None,
+    unknown: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=REFINEMENTS,
+            help="Characters that the model does not know: error, skip, or replace (by a similar "
+            "one).",
+            show_default="error",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
@@ -54,6 +105,10 @@ def inspect(
     """Look into a model: what it is and learnt, what surprises it, what its units do."""
     options = [
         _Option("--details", details, "details"),
+        _Option("--gates", gates, "gates", {"on": on, "unknown": unknown}),
+        _Option("--gradients", gradients, "gradients", {"on": on, "unknown": unknown}),
+        _Option("--weights", weights, "weights"),
+        _Option("--embedding", embedding, "embedding", {"on": on, "unknown": unknown}),
     ]
     option = _chosen(options)
 

@@ -54,12 +54,22 @@ class GradientFlow:
         return _rms(self.norms)
 
     @property
+    def shares(self) -> Array:
+        """``(K+1,)``, ``rms`` by its value at k = 0."""
+        rms = self.rms
+        return rms / (rms[0] or 1)
+
+    def quantile(self, fraction: float) -> Array:
+        """``(K+1,)``, below which that fraction of the steps t lies."""
+        with np.errstate(all="ignore"):
+            quantile: Array = np.nanquantile(self.norms, fraction, axis=-1)
+        return quantile
+
+    @property
     def memory(self) -> int | None:
         """The k from which on the gradient stays below a hundredth of that at k = 0; None if beyond K."""
-        rms = self.rms
-        remembered = np.flatnonzero(~(rms < FORGOTTEN * rms[0]))
-        last = int(remembered[-1]) if len(remembered) else 0
-        return None if last == len(rms) - 1 else last + 1
+        last = int(np.flatnonzero(~(self.shares < FORGOTTEN))[-1])  # k = 0 is one
+        return None if last == len(self.norms) - 1 else last + 1
 
     @property
     def factor(self) -> float:

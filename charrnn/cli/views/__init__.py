@@ -50,7 +50,7 @@ def only(subjects: list[Subject]) -> Subject:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses and arrays as JSON has them; numbers with six decimals, null if not finite."""
+    """Dataclasses and arrays as JSON has them; numbers with seven digits, null if not finite."""
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
@@ -60,5 +60,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float):
-        return round(value, 6) if isfinite(value) else None
+        return float(f"{value:.7g}") if isfinite(value) else None
     return value

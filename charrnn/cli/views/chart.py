@@ -31,13 +31,20 @@ class Curve:
 
 
 def chart(
-    screen: Screen, curves: Sequence[Curve], x_label: str, y_label: str, height: int = 10
+    screen: Screen,
+    curves: Sequence[Curve],
+    x_label: str,
+    y_label: str,
+    height: int = 10,
+    *,
+    log: bool = False,
 ) -> list[Text]:
     """Curves with axes, and each one's name where it ends; the first is the topmost.
 
     Args:
         curves: One at least, with one finite point each at least.
         height: Rows of the plot; the axis and its labels take three more.
+        log: The curves' y are logarithms (base 10) of what the axis is to tell.
 
     Returns:
         Lines, none wider than the screen.
@@ -47,6 +54,8 @@ def chart(
     low, high = _padded(min(ys), max(ys))
     left, right = min(xs), max(xs)
     y_ticks = ticks(low, high, max(2, height // 2))
+    if log:
+        y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
     margin = max(len(tick) for tick in y_ticks.values()) + 1
     names = max(len(curve.name) for curve in curves) + 1
     beside = names <= screen.width // 4

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from rich.color import Color
 from rich.console import Console, RenderableType
 from rich.style import Style
+from rich.table import Table
 from rich.text import Text
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -79,6 +80,13 @@ class Screen:
     def put_whole(self, line: str | Text) -> None:
         """Print a line as it is, however long: what is to be copied must not be wrapped."""
         self.console.print(line, soft_wrap=True)
+
+    def table(self, *columns: str) -> Table:
+        """A table without borders; its first column is words, the others are figures."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="right" if number else "left")
+        return table
 
     def bar(self, fraction: float, width: int) -> str:
         """A bar of ``width`` columns, filled from the left."""
