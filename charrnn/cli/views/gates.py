@@ -143,4 +143,6 @@ def _memory(screen: Screen, gates: GateActivity) -> list[RenderableType]:
 
 
 def _steps(memory: float) -> str:
-    return f"{memory:,.0f}" if np.isfinite(memory) else "for ever"
+    if not np.isfinite(memory):
+        return "for ever"
+    return f"{memory:,.0f}" if memory >= 10 else f"{memory:.1f}"

@@ -46,7 +46,8 @@ def measure(
     for subject in subjects:
         model = subject.checkpoint.model
         text, source = text_to_read(model, on, unknown)
-        name = _free(f"{subject.path.stem}, {model.config.cell}", flows)
+        cell, stem = model.config.cell, subject.path.stem
+        name = _free(stem if stem == cell else f"{stem}, {cell}", flows)
         with single_threaded_blas():
             flows[name] = gradient_flow(model, text)
     if len(subjects) == 1:
