@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EPILOG = 'For a pipe: charrnn inspect --json | python -c "import json, sys; …"'
 
-VIEWS, OUTPUT = "Views (one at a time)", "Output"
+VIEWS, REFINEMENTS, OUTPUT = "Views (one at a time)", "With a view", "Output"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,32 @@ def inspect(
             help="Tables: each array, the corpus, the configuration, the history.",
         ),
     ] = False,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            rich_help_panel=VIEWS,
+            help="A text (a file, - for standard input, or the text itself), coloured by how much "
+            "each character surprises the model.",
+        ),
+    ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=REFINEMENTS,
+            help="With --text: what the model expected in place of its Nth character.",
+        ),
+    ] = None,
+    unknown: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=REFINEMENTS,
+            help="Characters that the model does not know: error, skip, or replace (by a similar "
+            "one).",
+            show_default="error",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
@@ -54,6 +80,7 @@ def inspect(
     """Look into a model: what it is and learnt, what surprises it, what its units do."""
     options = [
         _Option("--details", details, "details"),
+        _Option("--text", text, "surprise", {"at": at, "unknown": unknown}),
     ]
     option = _chosen(options)
 
