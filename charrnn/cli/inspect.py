@@ -63,6 +63,24 @@ def inspect(
             help="With --text: what the model expected in place of its Nth character.",
         ),
     ] = None,
+    prime: Annotated[
+        str | None,
+        typer.Option(
+            "--next",
+            metavar="PRIME",
+            rich_help_panel=VIEWS,
+            help="What could follow this beginning, as bars, at several temperatures.",
+        ),
+    ] = None,
+    temp: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="FLOAT",
+            rich_help_panel=REFINEMENTS,
+            help="With --next: a temperature; may be given several times.",
+            show_default="0.5, 1 and 1.5",
+        ),
+    ] = None,
     unknown: Annotated[
         str | None,
         typer.Option(
@@ -81,6 +99,7 @@ def inspect(
     options = [
         _Option("--details", details, "details"),
         _Option("--text", text, "surprise", {"at": at, "unknown": unknown}),
+        _Option("--next", prime, "following", {"temp": temp, "unknown": unknown}),
     ]
     option = _chosen(options)
 
@@ -121,4 +140,4 @@ def _chosen(options: list[_Option]) -> _Option:
 
 
 def _given(value: Any) -> bool:
-    return value is not None and value is not False
+    return value is not None and value is not False and value != []

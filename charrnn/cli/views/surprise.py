@@ -12,7 +12,7 @@ from rich.text import Text
 
 from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.passage import passage, shown
+from charrnn.cli.views.passage import named, passage, percent, shown
 from charrnn.cli.views.screen import Screen, amount
 from charrnn.cli.views.source import given_text
 from charrnn.cli.words import printable
@@ -153,7 +153,7 @@ def _guesses(found: Found, place: int, screen: Screen, count: int) -> str:
     surprise, encoding = found.surprise, found.kind.encoding
     guesses = zip(surprise.guesses[place], surprise.probabilities[place], strict=True)
     return "  ".join(
-        f"{_named(character, screen, encoding)} {percent(probability)}"
+        f"{named(character, screen, encoding)} {percent(probability)}"
         for character, probability in list(guesses)[:count]
     )
 
@@ -162,31 +162,15 @@ def _draw_place(found: Found, at: int, screen: Screen) -> None:
     """One place, and the guesses as bars."""
     surprise, encoding = found.surprise, found.kind.encoding
     character, bits = surprise.text[at - 1], float(surprise.bits[at - 1])
+    chance = percent(2.0**-bits) if bits < 10 else f"1 in {2.0**bits:,.0f}"
     screen.put(
-        f"{found.kind.unit} {at:,} is {_named(character, screen, encoding)}: {bits:.2f} bits, "
-        f"a chance of {percent(2.0**-bits)}; the model expected "
-        f"{surprise.entropy[at - 1]:.2f} bits"
+        f"{found.kind.unit} {at:,} is {named(character, screen, encoding)}: {bits:.2f} bits, "
+        f"a chance of {chance}. The model expected {surprise.entropy[at - 1]:.2f} bits here:"
     )
     width = max(8, min(50, screen.width - 16))
     for guess, probability in zip(
         surprise.guesses[at - 1], surprise.probabilities[at - 1], strict=True
     ):
-        line = Text(f"{_named(guess, screen, encoding):>5} {percent(probability):>7} ")
+        line = Text(f"{named(guess, screen, encoding):>5} {percent(probability):>7} ")
         style = Style(bold=True) if guess == character else Style.null()
         screen.put(line.append(screen.bar(probability, width).rstrip(), style))
-
-
-def _named(character: str, screen: Screen, encoding: str) -> str:
-    """A character where it stands alone: a space has to be seen."""
-    if character == " ":
-        return "␣" if screen.unicode else "' '"
-    if encoding == "latin-1" and not (character.isascii() and character.isprintable()):
-        return f"{ord(character):02x}h" if character not in "\n\t" else shown(character, screen)
-    return shown(character, screen, encoding)
-
-
-def percent(probability: float) -> str:
-    """``63 %``, ``0.4 %``; very small ones as ``1e-06``."""
-    if probability < 0.0005:
-        return f"{probability:.0e}"
-    return f"{100 * probability:.0f} %" if probability >= 0.1 else f"{100 * probability:.1f} %"
