@@ -162,7 +162,7 @@ def _draw_place(found: Found, at: int, screen: Screen) -> None:
     """One place, and the guesses as bars."""
     surprise, encoding = found.surprise, found.kind.encoding
     character, bits = surprise.text[at - 1], float(surprise.bits[at - 1])
-    chance = percent(2.0**-bits) if bits < 10 else f"1 in {2.0**bits:,.0f}"
+    chance = percent(2.0**-bits) if bits < 10 else f"1 in {2.0 ** min(bits, 1000):.3g}"
     screen.put(
         f"{found.kind.unit} {at:,} is {named(character, screen, encoding)}: {bits:.2f} bits, "
         f"a chance of {chance}. The model expected {surprise.entropy[at - 1]:.2f} bits here:"
