@@ -46,6 +46,41 @@ def inspect(
             help="Tables: each array, the corpus, the configuration, the history.",
         ),
     ] = False,
+    text: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            rich_help_panel=VIEWS,
+            help="A text (a file, - for standard input, or the text itself), coloured by how much "
+            "each character surprises the model.",
+        ),
+    ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=REFINEMENTS,
+            help="With --text: what the model expected in place of its Nth character.",
+        ),
+    ] = None,
+    prime: Annotated[
+        str | None,
+        typer.Option(
+            "--next",
+            metavar="PRIME",
+            rich_help_panel=VIEWS,
+            help="What could follow this beginning, as bars, at several temperatures.",
+        ),
+    ] = None,
+    temp: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="FLOAT",
+            rich_help_panel=REFINEMENTS,
+            help="With --next: a temperature; may be given several times.",
+            show_default="0.5, 1 and 1.5",
+        ),
+    ] = None,
     gates: Annotated[
         bool,
         typer.Option(
@@ -105,6 +140,8 @@ def inspect(
     """Look into a model: what it is and learnt, what surprises it, what its units do."""
     options = [
         _Option("--details", details, "details"),
+        _Option("--text", text, "surprise", {"at": at, "unknown": unknown}),
+        _Option("--next", prime, "following", {"temp": temp, "unknown": unknown}),
         _Option("--gates", gates, "gates", {"on": on, "unknown": unknown}),
         _Option("--gradients", gradients, "gradients", {"on": on, "unknown": unknown}),
         _Option("--weights", weights, "weights"),
@@ -149,4 +186,4 @@ def _chosen(options: list[_Option]) -> _Option:
 
 
 def _given(value: Any) -> bool:
-    return value is not None and value is not False
+    return value is not None and value is not False and value != []

@@ -72,3 +72,19 @@ def passage(
     if cells:
         end_line()
     return lines
+
+
+def named(character: str, screen: Screen, encoding: str) -> str:
+    """A character where it stands alone: a space has to be seen."""
+    if character == " ":
+        return "␣" if screen.unicode else "' '"
+    if encoding == "latin-1" and not (character.isascii() and character.isprintable()):
+        return f"{ord(character):02x}h" if character not in "\n\t" else shown(character, screen)
+    return shown(character, screen, encoding)
+
+
+def percent(probability: float) -> str:
+    """``63 %``, ``0.4 %`` or ``<0.1 %``."""
+    if 0 < probability < 0.001:
+        return "<0.1 %"
+    return f"{100 * probability:.{0 if probability >= 0.1 or not probability else 1}f} %"
