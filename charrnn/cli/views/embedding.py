@@ -11,9 +11,10 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.own_text import text_to_read
-from charrnn.cli.views.passage import shown
+from charrnn.cli.views.passage import named
 from charrnn.cli.views.screen import LINES, Screen
 from charrnn.cli.words import printable
 from charrnn.inspection.embedding import CharacterMap, Likeness, character_map
@@ -33,7 +34,7 @@ class Found:
 
 
 def measure(
-    subjects: list[Subject], _value: bool, on: str | None = None, unknown: str | None = None
+    subjects: list[Subject], _value: bool, *, on: str | None = None, unknown: str | None = None
 ) -> Found:
     model = only(subjects).checkpoint.model
     text, source = text_to_read(model, on, unknown)
@@ -41,20 +42,21 @@ def measure(
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
-    characters = found.map.characters
+    characters = [in_json(character, found.encoding) for character in found.map.characters]
     return {
         "text": found.text,
-        "characters": list(characters),
+        "characters": characters,
         "counts": plain(found.map.counts),
         **{
             name: {
                 "array": likeness.array,
                 "places": plain(likeness.places),
                 "explained": plain(likeness.explained),
-                "nearest": {
-                    character: "".join(characters[n] for n in likeness.nearest(index, NEIGHBOURS))
-                    for index, character in enumerate(characters)
-                },
+                "nearest": [
+                    [characters[n] for n in likeness.nearest(index, NEIGHBOURS)]
+                    for index in range(len(characters))
+                ],
+                "cosines": plain(likeness.cosines),
             }
             for name, likeness in (("read", found.map.read), ("predicted", found.map.predicted))
         },
@@ -71,15 +73,6 @@ def draw(found: Found, screen: Screen) -> None:
     screen.put("", _neighbours(screen, found))
 
 
-def label(character: str, screen: Screen, encoding: str) -> str:
-    """A character as a word that can be seen: a space as its sign, a byte beyond ASCII as its number."""
-    if character == " ":
-        return "␣" if screen.unicode else "sp"
-    if encoding == "latin-1" and character not in "\n\t" and not (" " < character < "\x7f"):
-        return f"{ord(character):02x}"
-    return shown(character, screen, encoding)
-
-
 def _map(screen: Screen, found: Found, likeness: Likeness) -> list[Text]:
     """Each character at its place, or next to it where that is taken."""
     width = min(WIDEST, screen.width)
@@ -88,13 +81,13 @@ def _map(screen: Screen, found: Found, likeness: Likeness) -> list[Text]:
     taken = np.zeros((HEIGHT, width), bool)
     rows: list[dict[int, tuple[str, str]]] = [{} for _ in range(HEIGHT)]
     for character, (x, y) in zip(found.map.characters, shares, strict=True):
-        word = label(character, screen, found.encoding)
+        word = named(character, screen, found.encoding)
         size = cell_len(word)
         place = _free(taken, (1 - y) * (HEIGHT - 1), x * (width - size), size)
         if place is not None:
             row, column = place
             taken[row, max(0, column - 1) : column + size + 1] = True
-            rows[row][column] = word, _colour(character)
+            rows[row][column] = word, colour_of(character)
     lines = []
     for words in rows:
         line = Text()
@@ -118,7 +111,7 @@ def _free(taken: Any, row: float, column: float, size: int) -> tuple[int, int] |
     return place // fits.shape[1], place % fits.shape[1]
 
 
-def _colour(character: str) -> str:
+def colour_of(character: str) -> str:
     """Of its kind: letters, capitals, digits, spaces, all else."""
     kinds = (
         character.islower(),
@@ -138,11 +131,11 @@ def _neighbours(screen: Screen, found: Found) -> Table:
     for index, character in enumerate(characters[:LISTED]):
         cells = [
             "  ".join(
-                f"{label(characters[n], screen, found.encoding)} {likeness.cosines[index, n]:.2f}"
+                f"{named(characters[n], screen, found.encoding)} {likeness.cosines[index, n]:.2f}"
                 for n in likeness.nearest(index, NEIGHBOURS)
             )
             for likeness in (found.map.read, found.map.predicted)
         ]
-        word = label(character, screen, found.encoding)
+        word = named(character, screen, found.encoding)
         table.add_row(Text(word), f"{found.map.counts[index]:,}", *map(Text, cells))
     return table

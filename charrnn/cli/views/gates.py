@@ -35,7 +35,7 @@ class Found:
 
 
 def measure(
-    subjects: list[Subject], _value: bool, on: str | None = None, unknown: str | None = None
+    subjects: list[Subject], _value: bool, *, on: str | None = None, unknown: str | None = None
 ) -> Found:
     model = only(subjects).checkpoint.model
     text, source = text_to_read(model, on, unknown)

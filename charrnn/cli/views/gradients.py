@@ -40,7 +40,7 @@ class Found:
 
 
 def measure(
-    subjects: list[Subject], _value: bool, on: str | None = None, unknown: str | None = None
+    subjects: list[Subject], _value: bool, *, on: str | None = None, unknown: str | None = None
 ) -> Found:
     flows: dict[str, GradientFlow] = {}
     for subject in subjects:
