@@ -72,6 +72,33 @@ def inspect(
             help="What could follow this beginning, as bars, at several temperatures.",
         ),
     ] = None,
+    neurons: Annotated[
+        bool,
+        typer.Option(
+            "--neurons",
+            rich_help_panel=VIEWS,
+            help="Units that follow something in the text: quotes, brackets, words, lines …",
+        ),
+    ] = False,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER:NUMBER",
+            rich_help_panel=VIEWS,
+            help="A text coloured by what one unit holds, as --neurons names it: 1:37 or, for an "
+            "LSTM's cell, 1:37:c.",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="TEXT",
+            rich_help_panel=REFINEMENTS,
+            help="With --neurons or --unit: the text to read (a file, - or the text itself).",
+            show_default="the beginning of what the model learnt from, or else what it writes",
+        ),
+    ] = None,
     temp: Annotated[
         list[float] | None,
         typer.Option(
@@ -100,6 +127,8 @@ def inspect(
         _Option("--details", details, "details"),
         _Option("--text", text, "surprise", {"at": at, "unknown": unknown}),
         _Option("--next", prime, "following", {"temp": temp, "unknown": unknown}),
+        _Option("--neurons", neurons, "neurons", {"on": on, "unknown": unknown}),
+        _Option("--unit", unit, "unit", {"on": on, "unknown": unknown}),
     ]
     option = _chosen(options)
 
