@@ -55,6 +55,15 @@ def inspect(
             "each character surprises the model.",
         ),
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            rich_help_panel=VIEWS,
+            help="Several checkpoints side by side: what was different, and the curves in one "
+            "chart.",
+        ),
+    ] = False,
     at: Annotated[
         int | None,
         typer.Option(
@@ -129,6 +138,7 @@ def inspect(
         _Option("--next", prime, "following", {"temp": temp, "unknown": unknown}),
         _Option("--neurons", neurons, "neurons", {"on": on, "unknown": unknown}),
         _Option("--unit", unit, "unit", {"on": on, "unknown": unknown}),
+        _Option("--compare", compare, "comparison"),
     ]
     option = _chosen(options)
 

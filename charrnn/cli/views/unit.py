@@ -92,8 +92,9 @@ class Scale:
     def legend(self, screen: Screen) -> Text:
         """What the colours, or the marks, mean."""
         words = Text("holds ")
-        for fraction in (-1.0, -0.5, 0.0, 0.5, 1.0):
-            number = f"{(self.low + self.high + fraction * (self.high - self.low)) / 2:+.2f}"
+        for fraction in (-1.0, 0.0, 1.0):
+            here = (self.low + self.high + fraction * (self.high - self.low)) / 2
+            number = f"{round(here, 2) + 0.0:.2f}"  # no -0.00
             if screen.colour:
                 words.append(f" {number} ", signed(fraction))
             else:
