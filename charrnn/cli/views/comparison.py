@@ -103,9 +103,8 @@ def _curves(found: Found) -> list[Curve]:
             for entry in history
         ]
         known = [(x, y) for x, y in points if y is not None]
-        if known:
-            curves.append(Curve(letter, *zip(*known, strict=True)))
-    return curves
+        curves.append(Curve(letter, [x for x, _ in known], [y for _, y in known]))
+    return curves if any(curve.x for curve in curves) else []
 
 
 def _shown(value: Any) -> str:
