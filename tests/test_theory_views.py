@@ -22,7 +22,7 @@ TEXT = "abc\ndefé fed\n" * 5
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.views.own_text.LENGTH", 80)
+    monkeypatch.setattr("charrnn.cli.views.source.OWN", 80)
     monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
 
 
@@ -81,7 +81,7 @@ def test_gates(run: Run) -> None:
     found = _json(run, path, "--gates", "--on", TEXT)
     assert found["names"] == ["input", "forget", "output"]
     assert found["steps"] == len(TEXT)
-    assert found["text"] == "the text given"
+    assert found["source"] == "the text given"
     assert np.shape(found["memory"]) == (2, 4)
     out = run("inspect", path, "--gates", "--on", TEXT).out
     unit = int(np.argmax(found["memory"][1]))

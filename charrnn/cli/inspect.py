@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -55,6 +56,15 @@ def inspect(
             "each character surprises the model.",
         ),
     ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            rich_help_panel=VIEWS,
+            help="Several checkpoints side by side: what was different, and the curves in one "
+            "chart.",
+        ),
+    ] = False,
     at: Annotated[
         int | None,
         typer.Option(
@@ -70,6 +80,34 @@ def inspect(
             metavar="PRIME",
             rich_help_panel=VIEWS,
             help="What could follow this beginning, as bars, at several temperatures.",
+        ),
+    ] = None,
+    neurons: Annotated[
+        bool,
+        typer.Option(
+            "--neurons",
+            rich_help_panel=VIEWS,
+            help="Units that follow something in the text: quotes, brackets, words, lines …",
+        ),
+    ] = False,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER:NUMBER",
+            rich_help_panel=VIEWS,
+            help="A text coloured by what one unit holds, as --neurons names it: 1:37 or, for an "
+            "LSTM's cell, 1:37:c.",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="TEXT",
+            rich_help_panel=REFINEMENTS,
+            help="With --neurons, --unit, --gates, --gradients or --embedding: the text to read "
+            "(a file, - or the text itself).",
+            show_default="the beginning of what the model learnt from, or else what it writes",
         ),
     ] = None,
     temp: Annotated[
@@ -114,15 +152,6 @@ def inspect(
             help="Characters that the model treats alike: a map, and each one's neighbours.",
         ),
     ] = False,
-    on: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            rich_help_panel=REFINEMENTS,
-            help="What it reads meanwhile: a file, - for standard input, or the text itself.",
-            show_default="what it writes itself",
-        ),
-    ] = None,
     unknown: Annotated[
         str | None,
         typer.Option(
@@ -131,6 +160,16 @@ def inspect(
             "one).",
             show_default="error",
         ),
+    ] = None,
+    png: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", rich_help_panel=OUTPUT, help="The view as a picture (charrnn[plot])."
+        ),
+    ] = None,
+    svg: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="The same, as an SVG file."),
     ] = None,
     as_json: Annotated[
         bool,
@@ -142,6 +181,9 @@ def inspect(
         _Option("--details", details, "details"),
         _Option("--text", text, "surprise", {"at": at, "unknown": unknown}),
         _Option("--next", prime, "following", {"temp": temp, "unknown": unknown}),
+        _Option("--neurons", neurons, "neurons", {"on": on, "unknown": unknown}),
+        _Option("--unit", unit, "unit", {"on": on, "unknown": unknown}),
+        _Option("--compare", compare, "comparison"),
         _Option("--gates", gates, "gates", {"on": on, "unknown": unknown}),
         _Option("--gradients", gradients, "gradients", {"on": on, "unknown": unknown}),
         _Option("--weights", weights, "weights"),
@@ -156,13 +198,21 @@ def inspect(
     from charrnn.cli.views.screen import Screen
 
     view: View = import_module(f"charrnn.cli.views.{option.file}")
+    pictures = [(kind, path) for kind, path in (("png", png), ("svg", svg)) if path]
+    if pictures:
+        from charrnn.cli.plots import drawing, save
+
+        draw = drawing(option.file)  # says before the work what cannot be drawn
     paths = checkpoints or [newest_checkpoint()]
     subjects = [Subject(path, load_checkpoint(path)) for path in paths]
     found = view.measure(subjects, option.value, **option.refinements)
+    for kind, path in pictures:
+        save(draw, found, path, kind)
+        print(f"{kind}: {path}", file=sys.stderr)
     try:
         if as_json:
             put_json(view.as_json(found))
-        else:
+        elif not pictures:
             view.draw(found, Screen.standard())
     except BrokenPipeError:
         silence_stdout()
@@ -181,7 +231,8 @@ def _chosen(options: list[_Option]) -> _Option:
     for option in options:
         for name, value in option.refinements.items():
             if _given(value) and name not in chosen.refinements:
-                raise InputError(f"--{name.replace('_', '-')} goes with {option.flag}")
+                flags = [other.flag for other in options if name in other.refinements]
+                raise InputError(f"--{name.replace('_', '-')} goes with {', '.join(flags)}")
     return chosen
 
 

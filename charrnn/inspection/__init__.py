@@ -4,7 +4,18 @@ One file for each view of ``charrnn inspect``; a notebook can use them as well.
 """
 
 from charrnn.inspection.following import Following, read_following
+from charrnn.inspection.neurons import Neurons, Unit, activation, find_neurons
 from charrnn.inspection.summary import summarize
 from charrnn.inspection.surprise import Surprise, read_surprise
 
-__all__ = ["Following", "Surprise", "read_following", "read_surprise", "summarize"]
+__all__ = [
+    "Following",
+    "Neurons",
+    "Surprise",
+    "Unit",
+    "activation",
+    "find_neurons",
+    "read_following",
+    "read_surprise",
+    "summarize",
+]

@@ -89,5 +89,7 @@ def _told(svg: bytes, picture: Picture) -> bytes:
     """An SVG that says what it shows: metadata is not read out, its title and description are."""
     start = svg.index(b"<svg ") + len(b"<svg ")
     end = svg.index(b">", start) + 1
-    words = f"\n <title>{escape(picture.title)}</title>\n <desc>{escape(picture.description)}</desc>"
+    words = (
+        f"\n <title>{escape(picture.title)}</title>\n <desc>{escape(picture.description)}</desc>"
+    )
     return svg[:start] + b'role="img" ' + svg[start:end] + words.encode() + svg[end:]

@@ -52,7 +52,7 @@ def gradients(found: gradients_view.Found) -> Picture:
     axes.set_xlim(0)
     axes.set_xlabel("steps back, k")
     axes.set_ylabel("‖∂loss(t)/∂state(t−k)‖, share of k = 0")
-    axes.legend(loc="lower left", title=f"{found.size} units: steps until below 1 %")
+    axes.legend(loc="lower left", title=f"{found.size}: steps until below 1 %")
     title = "How far back a loss reaches"
     axes.set_title(title)
     memories = "; ".join(
@@ -97,7 +97,7 @@ def gates(found: gates_view.Found) -> Picture:
         row[-1].set_title(f"layer {layer}, memory")
         row[-1].set_xlabel("steps")
         row[-1].set_ylabel("units")
-    title = f"Gates on {found.text}"
+    title = f"Gates on {found.source}"
     figure.suptitle(title)
     return Picture(
         figure,
@@ -118,7 +118,7 @@ def weights(found: weights_view.Found) -> Picture:
     tops = above.subplots(1, layers, squeeze=False, sharey=True)[0]
     for layer, axes in enumerate(tops):
         own = [recurrence for recurrence in found.recurrences if recurrence.layer == layer]
-        for recurrence, form in zip(own, cycle(FORMS)):  # noqa: B905 (as many forms as it takes)
+        for recurrence, form in zip(own, cycle(FORMS)):
             axes.plot(
                 recurrence.singular_values,
                 linestyle=form,
@@ -179,9 +179,7 @@ def _map(axes: Axes, found: embedding_view.Found, likeness: Likeness) -> None:
         )
     low, high = likeness.places.min(axis=0), likeness.places.max(axis=0)
     room = 0.06 * np.maximum(high - low, 1e-9)
-    axes.set(
-        xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1])
-    )
+    axes.set(xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1]))
     for number, name in enumerate(("x", "y")):
         axes.set(**{f"{name}label": f"{likeness.explained[number]:.0%} of the variance"})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -23,7 +23,7 @@ DASHES = ((0, 1, 2, 3, 4, 5), (0, 1, 3, 4), (0, 3), (0, 1, 2, 4), (0,))
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart; ``x`` increases."""
+    """A line of a chart; ``x`` increases. Without points it only keeps its place among the colours."""
 
     name: str
     x: Sequence[float]
@@ -42,7 +42,7 @@ def chart(
     """Curves with axes, and each one's name where it ends; the first is the topmost.
 
     Args:
-        curves: One at least, with one finite point each at least.
+        curves: One finite point at least.
         height: Rows of the plot; the axis and its labels take three more.
         log: The curves' y are logarithms (base 10) of what the axis is to tell.
 
@@ -62,13 +62,17 @@ def chart(
     width = max(4, screen.width - margin - 1 - (names if beside else 0))
 
     cells = _Cells(screen, width, height)
-    for number, curve in reversed(list(enumerate(curves))):
+    drawn = [(number, curve) for number, curve in enumerate(curves) if len(curve.x)]
+    for number, curve in reversed(drawn):
         x = (np.asarray(curve.x, float) - left) / ((right - left) or 1)
         y = (high - np.asarray(curve.y, float)) / (high - low)
         cells.draw(number, x, y)
     lines = cells.lines()
 
-    ends = _apart([(high - curve.y[-1]) / (high - low) * (height - 1) for curve in curves], height)
+    ends = _apart(
+        {number: (high - curve.y[-1]) / (high - low) * (height - 1) for number, curve in drawn},
+        height,
+    )
     tick_rows = {round((high - value) / (high - low) * (height - 1)): value for value in y_ticks}
     rows = []
     for row, line in enumerate(lines):
@@ -80,7 +84,7 @@ def chart(
         rows.append(whole)
     legend = Text()
     if not beside:
-        for number, curve in enumerate(curves):
+        for number, curve in drawn:
             legend.append_text(_name(screen, number, curve.name))
         legend.truncate(screen.width)
     return [
@@ -163,10 +167,10 @@ def _padded(low: float, high: float) -> tuple[float, float]:
     return (low, high) if high > low else (low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1))
 
 
-def _apart(places: Sequence[float], height: int) -> dict[int, int]:
+def _apart(places: Mapping[int, float], height: int) -> dict[int, int]:
     """A row for each curve's name, near its place: from row to curve. Some may find none."""
     rows: dict[int, int] = {}
-    for number in sorted(range(len(places)), key=lambda n: places[n]):
+    for number in sorted(places, key=lambda n: places[n]):
         wanted = round(places[number])
         free = [row for row in range(height) if row not in rows]
         # A name stays below those that end higher.

@@ -13,12 +13,13 @@ from rich.text import Text
 
 from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.own_text import text_to_read
 from charrnn.cli.views.passage import named
 from charrnn.cli.views.screen import LINES, Screen
+from charrnn.cli.views.source import text_to_read
 from charrnn.cli.words import printable
 from charrnn.inspection.embedding import CharacterMap, Likeness, character_map
 
+MOST = 100_000  # characters that are counted
 HEIGHT, WIDEST = 14, 76  # of a map
 LISTED = 16  # characters whose neighbours are told
 NEIGHBOURS = 4
@@ -29,22 +30,23 @@ class Found:
     """The characters, the text that they are frequent in, in words, and its encoding."""
 
     map: CharacterMap
-    text: str
+    source: str
     encoding: str
 
 
 def measure(
     subjects: list[Subject], _value: bool, *, on: str | None = None, unknown: str | None = None
 ) -> Found:
-    model = only(subjects).checkpoint.model
-    text, source = text_to_read(model, on, unknown)
+    subject = only(subjects)
+    model = subject.checkpoint.model
+    text, source = text_to_read(subject, on, unknown, MOST)
     return Found(character_map(model, text), source, model.vocabulary.config.encoding)
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
     characters = [in_json(character, found.encoding) for character in found.map.characters]
     return {
-        "text": found.text,
+        "source": found.source,
         "characters": characters,
         "counts": plain(found.map.counts),
         **{
@@ -64,7 +66,7 @@ def as_json(found: Found) -> Mapping[str, Any]:
 
 
 def draw(found: Found, screen: Screen) -> None:
-    count, source = len(found.map.characters), printable(found.text)
+    count, source = len(found.map.characters), printable(found.source)
     screen.put(f"The {count} most frequent characters of {source}, near each other if alike")
     for title, likeness in (("read", found.map.read), ("predicted", found.map.predicted)):
         share = f"{likeness.explained.sum():.0%} of the variance"

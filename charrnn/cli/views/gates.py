@@ -13,13 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.own_text import text_to_read
 from charrnn.cli.views.screen import LINES, Screen
+from charrnn.cli.views.source import text_to_read
 from charrnn.cli.words import printable
 from charrnn.inspection.gates import OPEN, SHUT, GateActivity, gate_activity
 from charrnn.nn.parameters import Array
 from charrnn.parallel import single_threaded_blas
 
+MOST = 20_000  # characters that are read
 HEIGHT, WIDEST = 9, 24  # of a saturation plot
 SHADES = (("░", "▒", "▓", "█"), (".", ":", "*", "#"))  # of 1, 2 or 3, 4 to 7, and more units
 BOUNDS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, np.inf)  # of the classes of memory, in steps
@@ -31,27 +32,28 @@ class Found:
     """What the gates did, and what was read, in words."""
 
     gates: GateActivity
-    text: str
+    source: str
 
 
 def measure(
     subjects: list[Subject], _value: bool, *, on: str | None = None, unknown: str | None = None
 ) -> Found:
-    model = only(subjects).checkpoint.model
-    text, source = text_to_read(model, on, unknown)
+    subject = only(subjects)
+    model = subject.checkpoint.model
+    text, source = text_to_read(subject, on, unknown, MOST)
     with single_threaded_blas():
         return Found(gate_activity(model, text), source)
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
-    return {"text": found.text, **plain(found.gates)}
+    return {"source": found.source, **plain(found.gates)}
 
 
 def draw(found: Found, screen: Screen) -> None:
     gates = found.gates
     screen.put(
         f"How often each unit's gates are open (above {OPEN:g}, to the right) and shut (below "
-        f"{SHUT:g}, upwards), on {printable(found.text)}"
+        f"{SHUT:g}, upwards), on {printable(found.source)}"
     )
     for layer in range(len(gates.memory)):
         screen.put("", Text(f"Layer {layer}", style="bold"))

@@ -11,12 +11,13 @@ from rich.table import Table
 
 from charrnn.cli.views import Subject, plain
 from charrnn.cli.views.chart import Curve, chart
-from charrnn.cli.views.own_text import text_to_read
 from charrnn.cli.views.screen import Screen
+from charrnn.cli.views.source import known_text, text_to_read
 from charrnn.cli.words import printable
 from charrnn.inspection.gradients import FORGOTTEN, GradientFlow, fresh_flows, gradient_flow
 from charrnn.parallel import single_threaded_blas
 
+MOST = 5000  # characters that are read
 LOWEST, HIGHEST = 1e-8, 1e8  # shares of the gradient at k = 0 that are drawn
 SHOWN = (1, 10, 50, 100)  # steps back that the table tells
 
@@ -28,35 +29,39 @@ class Found:
     Attributes:
         trained: How many they are.
         size: Layers and units, in words.
-        text: What was read, in words.
+        source: What was read, in words.
         seq_length: Steps that gradients went back in training.
     """
 
     flows: dict[str, GradientFlow]
     trained: int
     size: str
-    text: str
+    source: str
     seq_length: int
 
 
 def measure(
     subjects: list[Subject], _value: bool, *, on: str | None = None, unknown: str | None = None
 ) -> Found:
+    text, source = text_to_read(subjects[0], on, unknown, MOST)
     flows: dict[str, GradientFlow] = {}
-    for subject in subjects:
-        model = subject.checkpoint.model
-        text, source = text_to_read(model, on, unknown)
-        cell, stem = model.config.cell, subject.path.stem
-        name = _free(stem if stem == cell else f"{stem}, {cell}", flows)
-        with single_threaded_blas():
-            flows[name] = gradient_flow(model, text)
-    if len(subjects) == 1:
-        with single_threaded_blas():
+    with single_threaded_blas():
+        for subject in subjects:
+            model, stem = subject.checkpoint.model, subject.path.stem
+            read = known_text(model.vocabulary, text, source, unknown or "error")
+            cell = model.config.cell
+            name = _free(stem if stem == cell else f"{stem}, {cell}", flows)
+            flows[name] = gradient_flow(model, read)
+        if len(subjects) == 1:
             for cell, flow in fresh_flows(model, text):
                 flows[f"fresh {cell}"] = flow
-    config, training = model.config, subjects[0].checkpoint.training
-    size = f"{config.num_layers} × {config.hidden_size}"
-    return Found(flows, len(subjects), size, source, training.seq_length)
+    sizes = {
+        f"{config.num_layers} × {config.hidden_size} units"
+        for config in (subject.checkpoint.model.config for subject in subjects)
+    }
+    size = sizes.pop() if len(sizes) == 1 else "several sizes"
+    lengths = [subject.checkpoint.training.seq_length for subject in subjects]
+    return Found(flows, len(subjects), size, source, max(lengths))
 
 
 def _free(name: str, taken: Mapping[str, Any]) -> str:
@@ -70,7 +75,7 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 
 def as_json(found: Found) -> Mapping[str, Any]:
     return {
-        "text": found.text,
+        "source": found.source,
         "seq_length": found.seq_length,
         "gradients": [
             {
@@ -90,7 +95,7 @@ def as_json(found: Found) -> Mapping[str, Any]:
 
 def draw(found: Found, screen: Screen) -> None:
     by = "∂loss(t)/∂state(t-k)" if screen.unicode else "d loss(t) / d state(t-k)"
-    screen.put(f"How far back a loss reaches: the norm of {by}, on {printable(found.text)}")
+    screen.put(f"How far back a loss reaches: the norm of {by}, on {printable(found.source)}")
     screen.put("")
     curves = [_curve(name, flow) for name, flow in found.flows.items()]
     lines = chart(screen, curves, "steps back, k", "share of k=0", height=14, log=True)
@@ -108,7 +113,7 @@ def _curve(name: str, flow: GradientFlow) -> Curve:
 
 
 def _table(found: Found, screen: Screen) -> Table:
-    table = screen.table(f"{found.size} units", "memory", "each step")
+    table = screen.table(found.size, "memory", "each step")
     steps = [k for k in SHOWN if k < max(len(flow.norms) for flow in found.flows.values())]
     for k in steps:
         table.add_column(f"k={k}", justify="right")
