@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from charrnn.cli.views.passage import SIGNS, UNSHOWN
 from charrnn.cli.views.screen import LINES
 from charrnn.errors import InputError
 
@@ -51,6 +52,15 @@ class Picture:
 
 
 Draw = Callable[[Any], Picture]
+
+
+def sign(character: str, encoding: str) -> str:
+    """A character that fonts have and eyes see."""
+    if character in SIGNS or character == " ":
+        return SIGNS.get(character, "␣")
+    if encoding == "latin-1" and not (character.isascii() and character.isprintable()):
+        return f"{ord(character):02x}h"
+    return character if character.isprintable() else UNSHOWN
 
 
 def drawing(view: str) -> Draw:

@@ -8,12 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charrnn.cli.plots import FORMS, Picture
+from charrnn.cli.plots import FORMS, Picture, sign
 from charrnn.cli.views import embedding as embedding_view
 from charrnn.cli.views import gates as gates_view
 from charrnn.cli.views import gradients as gradients_view
 from charrnn.cli.views import weights as weights_view
-from charrnn.cli.views.passage import UNSHOWN
 from charrnn.cli.views.screen import LINES
 from charrnn.inspection.embedding import Likeness
 from charrnn.inspection.gradients import FORGOTTEN
@@ -155,8 +154,8 @@ def embedding(found: embedding_view.Found) -> Picture:
     title = f"The {len(found.map.characters)} most frequent characters"
     figure.suptitle(title)
     pairs = ", ".join(
-        f"{_sign(character, found.encoding)} and "
-        f"{_sign(found.map.characters[found.map.predicted.nearest(index, 1)[0]], found.encoding)}"
+        f"{sign(character, found.encoding)} and "
+        f"{sign(found.map.characters[found.map.predicted.nearest(index, 1)[0]], found.encoding)}"
         for index, character in enumerate(found.map.characters[:8])
     )
     return Picture(
@@ -170,7 +169,7 @@ def embedding(found: embedding_view.Found) -> Picture:
 def _map(axes: Axes, found: embedding_view.Found, likeness: Likeness) -> None:
     for character, (x, y) in zip(found.map.characters, likeness.places, strict=True):
         axes.annotate(
-            _sign(character, found.encoding),
+            sign(character, found.encoding),
             (x, y),
             color=embedding_view.colour_of(character),
             ha="center",
@@ -182,13 +181,3 @@ def _map(axes: Axes, found: embedding_view.Found, likeness: Likeness) -> None:
     axes.set(xlim=(low[0] - room[0], high[0] + room[0]), ylim=(low[1] - room[1], high[1] + room[1]))
     for number, name in enumerate(("x", "y")):
         axes.set(**{f"{name}label": f"{likeness.explained[number]:.0%} of the variance"})
-
-
-def _sign(character: str, encoding: str) -> str:
-    """A character that fonts have and eyes see."""
-    signs = {" ": "␣", "\n": "⏎", "\t": "→"}
-    if character in signs:
-        return signs[character]
-    if encoding == "latin-1" and not (character.isascii() and character.isprintable()):
-        return f"{ord(character):02x}h"
-    return character if character.isprintable() else UNSHOWN

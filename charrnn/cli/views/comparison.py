@@ -69,10 +69,9 @@ def draw(found: Found, screen: Screen) -> None:
         screen.put("All settings are the same.", "")
     if not comparison.same_text:
         screen.put("They learnt from different texts: their losses do not tell which is better.")
-    if curves := _curves(found):
-        unit = "epochs" if comparison.same_text else "steps"
-        which = "validation" if _validated(found) else "train"
-        screen.put(*chart(screen, curves, unit, f"{which} loss, nats"))
+    lines, x, y = curves(found)
+    if lines:
+        screen.put(*chart(screen, lines, x, y))
 
 
 def _labels(found: Found) -> list[tuple[str, str, str]]:
@@ -91,9 +90,9 @@ def _validated(found: Found) -> bool:
     )
 
 
-def _curves(found: Found) -> list[Curve]:
-    """Losses over epochs of the same text, or over steps."""
-    comparison, validated, curves = found.comparison, _validated(found), []
+def curves(found: Found) -> tuple[list[Curve], str, str]:
+    """Losses over epochs of the same text, or over steps; and what both axes are."""
+    comparison, validated, lines = found.comparison, _validated(found), []
     for (letter, _, _), history in zip(_labels(found), comparison.histories, strict=True):
         points = [
             (
@@ -103,8 +102,10 @@ def _curves(found: Found) -> list[Curve]:
             for entry in history
         ]
         known = [(x, y) for x, y in points if y is not None]
-        curves.append(Curve(letter, [x for x, _ in known], [y for _, y in known]))
-    return curves if any(curve.x for curve in curves) else []
+        if known:
+            lines.append(Curve(letter, [x for x, _ in known], [y for _, y in known]))
+    unit = "epochs" if comparison.same_text else "steps"
+    return lines, unit, f"{'validation' if validated else 'train'} loss, nats"
 
 
 def _shown(value: Any) -> str:

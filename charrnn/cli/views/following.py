@@ -48,7 +48,7 @@ def measure(
 
 def as_json(found: Found) -> Mapping[str, Any]:
     following, encoding = found.following, found.kind.encoding
-    order = _likeliest(following)
+    order = likeliest(following)
     return {
         "prime": in_json(following.prime, encoding),
         "temperatures": list(following.temperatures),
@@ -58,7 +58,7 @@ def as_json(found: Found) -> Mapping[str, Any]:
     }
 
 
-def _likeliest(following: Following) -> list[int]:
+def likeliest(following: Following) -> list[int]:
     """All characters, the likeliest first. (No temperature changes the order but 0.)"""
     order = np.argsort(-following.probabilities[np.argmax(following.temperatures)], kind="stable")
     return [int(place) for place in order]
@@ -66,7 +66,7 @@ def _likeliest(following: Following) -> list[int]:
 
 def draw(found: Found, screen: Screen) -> None:
     following, encoding = found.following, found.kind.encoding
-    order = _likeliest(following)
+    order = likeliest(following)
     prime = "".join(shown(character, screen, encoding) for character in following.prime[-200:])
     screen.put(Text("after ").append(prime or "nothing: the beginning of a text", "bold"))
     # On a narrow screen some temperatures stand below the others.
