@@ -6,7 +6,7 @@ All work on flat vectors, in blocks that stay in the processor's cache.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -171,6 +171,25 @@ _RULES: dict[str, tuple[tuple[str, ...], Callable[..., None]]] = {
     "adagrad": (("v",), Optimizer._adagrad),
     "sgd": (("m",), Optimizer._sgd),
 }
+
+
+def last_direction(config: TrainingConfig, slots: Mapping[str, Array], steps: int) -> Array | None:
+    """The last update by the rate it was made with, from the averages that it left.
+
+    Weight decay is not in it. None where the averages do not tell: RMSprop and Adagrad keep the
+    gradient's size alone.
+
+    Args:
+        slots: The running averages, as :class:`Optimizer` has them.
+        steps: Updates made, at least one.
+    """
+    if config.optimizer == "sgd":
+        return slots["m"]
+    if "m" not in slots:
+        return None
+    m, v = slots["m"] / (1 - ADAM_BETA1**steps), slots["v"] / (1 - ADAM_BETA2**steps)
+    direction: Array = m / (np.sqrt(v) + EPSILON)
+    return direction
 
 
 def slot_names(config: TrainingConfig) -> tuple[str, ...]:

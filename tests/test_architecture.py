@@ -92,12 +92,17 @@ def test_no_circles() -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_who_draws(module: str) -> None:
-    """Only the command line prints; two of its files know rich, one of them tqdm; one file Numba."""
+    """Only the command line prints: views and ``display`` by rich, that by tqdm, ``plots`` by matplotlib.
+
+    One file knows Numba.
+    """
     roots = {name.split(".")[0] for name in _imports(module)}
-    if module not in ("charrnn.cli.display", "charrnn.cli.tables"):
+    if module != "charrnn.cli.display" and not module.startswith("charrnn.cli.views"):
         assert "rich" not in roots
     if module != "charrnn.cli.display":
         assert "tqdm" not in roots
+    if not module.startswith("charrnn.cli.plots"):
+        assert "matplotlib" not in roots
     if module != "charrnn.nn.kernels":
         assert "numba" not in roots
     if not module.startswith("charrnn.cli"):

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.budget import Choice, Cost
-from charrnn.cli.display import corpus_words, quoted
-from charrnn.cli.tables import duration
+from charrnn.cli.words import corpus_words, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.pace import AIM, Pace, plan
@@ -66,7 +65,7 @@ class Timed:
                 value = getattr(config, field.name)
                 if value not in (field.default, usual.get(field.name)):
                     flags += [f"--{field.name.replace('_', '-')}", str(value)]
-        return f"charrnn train {corpus_words(self.training.corpus)}{' '.join(flags)}"
+        return f"charrnn train {corpus_words(self.training.corpus.sources)}{' '.join(flags)}"
 
 
 def _text_flags(config: TextConfig) -> list[str]:

@@ -1,9 +1,8 @@
-"""A run as it is drawn: the only code beside ``tables`` that touches rich, and the only one with tqdm."""
+"""A run as it is drawn: the only code beside ``views`` that touches rich, and the only one with tqdm."""
 
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -19,12 +18,11 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.checkpoint import Evaluation
-from charrnn.cli.tables import duration
+from charrnn.cli.words import corpus_words, duration, quoted
 from charrnn.evaluation import bits
 from charrnn.inspection import judge
-from charrnn.reading import DEFAULT_SOURCE, Progress
+from charrnn.reading import Progress
 from charrnn.sampling import generate, generate_records
-from charrnn.text import Corpus
 from charrnn.training import Cooldown, Recovery, Report, Step, Training
 
 SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
@@ -345,19 +343,7 @@ def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[st
     lines.append(f"fit:    {judge(training.history, training.network.config, training.config)}")
     if interrupted:
         lines.append(
-            f"go on:  charrnn train {corpus_words(training.corpus)}--resume {quoted(path)}"
+            f"go on:  charrnn train {corpus_words(training.corpus.sources)}--resume {quoted(path)}"
         )
     lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
     return lines
-
-
-def corpus_words(corpus: Corpus) -> str:
-    """A corpus as arguments of a command, each with a space after it."""
-    if corpus.sources == (DEFAULT_SOURCE,):
-        return ""
-    return "".join(f"{quoted(source)} " for source in corpus.sources)
-
-
-def quoted(path: str | Path) -> str:
-    """As a shell takes it."""
-    return shlex.quote(str(path))

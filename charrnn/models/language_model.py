@@ -58,6 +58,24 @@ class LanguageModel:
         """The state before any text, ``(L, states, H, B)``."""
         return np.zeros(self.stack.state_shape(batch), dtype)
 
+    def embed(
+        self,
+        params: Parameters,
+        ids: Ids,
+        workspace: Workspace,
+        dropout: Dropout | None = None,
+    ) -> Array | Ids:
+        """The stack's input: embedded characters ``(D, T, B)``, or the ids themselves."""
+        if not self.config.embedding_size:
+            return ids
+        own = workspace.child("embedding")
+        x = own.array("embedded", self.config.embedding_size, *ids.shape)
+        gather_columns(params["E"], ids, out=x)
+        if dropout and dropout.rate and dropout.held:
+            return dropout.drop(x, own)
+        own.forget("mask")
+        return x
+
     def logits(
         self,
         params: Parameters,
@@ -72,7 +90,7 @@ class LanguageModel:
             rng: Draws the dropout masks; without it nothing is dropped.
         """
         dropout = None if rng is None else self._dropout(rng)
-        x = self._input(params, ids, workspace, dropout)
+        x = self.embed(params, ids, workspace, dropout)
         h, state = self.stack.forward(params, x, state, workspace, dropout)
         logits = workspace.array("logits", self.vocabulary_size, *ids.shape)
         np.matmul(params["V"], columns(h), out=columns(logits))
@@ -144,17 +162,3 @@ class LanguageModel:
         return Dropout(
             rng, config.dropout, config.dropout_kind == "variational", config.weight_drop
         )
-
-    def _input(
-        self, params: Parameters, ids: Ids, workspace: Workspace, dropout: Dropout | None
-    ) -> Array | Ids:
-        """Embedded characters ``(D, T, B)``, or the ids themselves."""
-        if not self.config.embedding_size:
-            return ids
-        own = workspace.child("embedding")
-        x = own.array("embedded", self.config.embedding_size, *ids.shape)
-        gather_columns(params["E"], ids, out=x)
-        if dropout and dropout.rate and dropout.held:
-            return dropout.drop(x, own)
-        own.forget("mask")
-        return x

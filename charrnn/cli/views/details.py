@@ -1,4 +1,4 @@
-"""A checkpoint as tables."""
+"""``--details``: a checkpoint as tables."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ from itertools import pairwise
 from math import prod
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from charrnn.cli.views import Subject, only
+from charrnn.cli.views.screen import Screen
+from charrnn.cli.words import duration, printable
 from charrnn.config import ModelConfig, TextConfig
-from charrnn.inspection import Fit
+from charrnn.inspection import Fit, summarize
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-
-
-def duration(seconds: float) -> str:
-    """``1:23`` or ``4:05:06``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def sparkline(values: Sequence[float], width: int = 60) -> str:
@@ -37,22 +32,27 @@ def sparkline(values: Sequence[float], width: int = 60) -> str:
     return "".join(BLOCKS[round((value - low) * scale)] for value in values)
 
 
-def show_summary(summary: Mapping[str, Any]) -> None:
-    """Tables of :func:`charrnn.inspection.summarize`, on standard output."""
-    console = Console(highlight=False)
-    console.print(Text(summary["checkpoint"], style="bold"), soft_wrap=True)
-    console.print(_arrays_table(summary))
-    console.print(_facts_table("Corpus", _corpus_facts(summary)))
+def measure(subjects: list[Subject], _value: bool) -> dict[str, Any]:
+    subject = only(subjects)
+    return {"checkpoint": str(subject.path), **summarize(subject.checkpoint)}
+
+
+def as_json(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    return found
+
+
+def draw(summary: Mapping[str, Any], screen: Screen) -> None:
+    screen.put_whole(Text(printable(summary["checkpoint"]), style="bold"))
+    screen.put(_arrays_table(summary), _facts_table("Corpus", _corpus_facts(summary)))
     training = {
         key.replace("_", "-"): value for key, value in summary["config"]["training"].items()
     }
-    console.print(_facts_table("Training", training))
+    screen.put(_facts_table("Training", training))
     history = summary["history"]
     if not history:
-        console.print("No evaluation yet.")
+        screen.put("No evaluation yet.")
         return
-    console.print(_facts_table("Result", _result_facts(summary)))
-    console.print(_history_table(history))
+    screen.put(_facts_table("Result", _result_facts(summary)), _history_table(history))
 
 
 def _arrays_table(summary: Mapping[str, Any]) -> Table:
@@ -82,7 +82,9 @@ def _facts_table(title: str, facts: Mapping[str, Any]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for key, value in facts.items():
-        table.add_row(key, Text(f"{value:g}" if isinstance(value, float) else str(value)))
+        table.add_row(
+            key, Text(f"{value:g}" if isinstance(value, float) else printable(str(value)))
+        )
     return table
 
 

@@ -1,0 +1,208 @@
+"""A line chart in a terminal: braille dots, eight to a character, or ASCII marks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+
+from charrnn.cli.views.screen import LINES, Screen
+
+# Which bit of U+2800 is which of a character's 4 × 2 dots.
+BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+MARKS = "*+ox#"  # of the curves, in ASCII
+# Of the curves where there are no colours: which of six columns of dots are drawn.
+DASHES = ((0, 1, 2, 3, 4, 5), (0, 1, 3, 4), (0, 3), (0, 1, 2, 4), (0,))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a chart; ``x`` increases. Without points it only keeps its place among the colours."""
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+def chart(
+    screen: Screen,
+    curves: Sequence[Curve],
+    x_label: str,
+    y_label: str,
+    height: int = 10,
+    *,
+    log: bool = False,
+) -> list[Text]:
+    """Curves with axes, and each one's name where it ends; the first is the topmost.
+
+    Args:
+        curves: One finite point at least.
+        height: Rows of the plot; the axis and its labels take three more.
+        log: The curves' y are logarithms (base 10) of what the axis is to tell.
+
+    Returns:
+        Lines, none wider than the screen.
+    """
+    xs = [value for curve in curves for value in curve.x]
+    ys = [value for curve in curves for value in curve.y]
+    low, high = _padded(min(ys), max(ys))
+    left, right = min(xs), max(xs)
+    y_ticks = ticks(low, high, max(2, height // 2))
+    if log:
+        y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
+    margin = max(len(tick) for tick in y_ticks.values()) + 1
+    names = max(len(curve.name) for curve in curves) + 1
+    beside = names <= screen.width // 4
+    width = max(4, screen.width - margin - 1 - (names if beside else 0))
+
+    cells = _Cells(screen, width, height)
+    drawn = [(number, curve) for number, curve in enumerate(curves) if len(curve.x)]
+    for number, curve in reversed(drawn):
+        x = (np.asarray(curve.x, float) - left) / ((right - left) or 1)
+        y = (high - np.asarray(curve.y, float)) / (high - low)
+        cells.draw(number, x, y)
+    lines = cells.lines()
+
+    ends = _apart(
+        {number: (high - curve.y[-1]) / (high - low) * (height - 1) for number, curve in drawn},
+        height,
+    )
+    tick_rows = {round((high - value) / (high - low) * (height - 1)): value for value in y_ticks}
+    rows = []
+    for row, line in enumerate(lines):
+        tick = y_ticks[tick_rows[row]] if row in tick_rows else ""
+        edge = ("┤" if tick else "│") if screen.unicode else ("+" if tick else "|")
+        whole = Text(f"{tick:>{margin}}{edge}").append_text(line)
+        if beside and row in ends:
+            whole.append_text(_name(screen, ends[row], curves[ends[row]].name))
+        rows.append(whole)
+    legend = Text()
+    if not beside:
+        for number, curve in drawn:
+            legend.append_text(_name(screen, number, curve.name))
+        legend.truncate(screen.width)
+    return [
+        Text(y_label.rjust(min(margin, screen.width)))[: screen.width],
+        *rows,
+        *_x_axis(screen, margin, width, left, right, x_label),
+        *([legend] if legend else []),
+    ]
+
+
+class _Cells:
+    """The plot: for each curve which dots are set."""
+
+    def __init__(self, screen: Screen, width: int, height: int) -> None:
+        self._screen = screen
+        self._dots = (4, 2) if screen.unicode else (1, 1)  # of a character: rows, columns
+        self._shape = height * self._dots[0], width * self._dots[1]
+        self._size = height, width
+        self._characters = np.zeros(self._size, int)
+        self._owner = np.full(self._size, -1)
+
+    def draw(self, number: int, x: NDArray[Any], y: NDArray[Any]) -> None:
+        """Join points; their coordinates are fractions of the plot, from its upper left corner."""
+        rows, columns = self._shape
+        places = np.arange(math.ceil(x[0] * (columns - 1)), int(x[-1] * (columns - 1)) + 1)
+        if not len(places):
+            places = np.array([round(x[0] * (columns - 1))])
+        height = np.rint(np.interp(places / max(1, columns - 1), x, y) * (rows - 1)).astype(int)
+        dots = np.zeros(self._shape, bool)
+        dashes = DASHES[number % len(DASHES)]
+        if self._screen.colour or not self._screen.unicode:
+            dashes = DASHES[0]
+        before = height[0]
+        for place, row in zip(places, height, strict=True):
+            # A steep line goes half of the way down in the column before.
+            step = int(np.sign(row - before))
+            if place % 6 in dashes:
+                dots[min(row, before + step) : max(row, before + step) + 1, place] = True
+            before = row
+        cells = dots.reshape(self._size[0], self._dots[0], self._size[1], self._dots[1])
+        if self._screen.unicode:
+            self._characters |= np.einsum("arbc,rc->ab", cells, BRAILLE)
+        self._owner[cells.any(axis=(1, 3))] = number
+
+    def lines(self) -> list[Text]:
+        """The rows."""
+        rows = []
+        for characters, owners in zip(self._characters, self._owner, strict=True):
+            line = Text()
+            for owner, run in groupby(zip(owners, characters, strict=True), lambda cell: cell[0]):
+                dots = [int(character) for _, character in run]
+                if owner < 0:
+                    line.append(" " * len(dots))
+                elif self._screen.unicode:
+                    line.append("".join(chr(0x2800 + d) for d in dots), LINES[owner % len(LINES)])
+                else:
+                    line.append(MARKS[owner % len(MARKS)] * len(dots), LINES[owner % len(LINES)])
+            rows.append(line)
+        return rows
+
+
+def ticks(low: float, high: float, most: int) -> dict[float, str]:
+    """Round numbers from ``low`` to ``high``, ``most`` of them or fewer but one, as they are written."""
+    span = (high - low) or 1.0
+    power = math.floor(math.log10(span / most))
+    for factor in (1, 2, 5, 10):
+        step = factor * 10.0**power
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first < most:
+            break
+    digits = max(0, -power - (factor == 10))
+    values = [index * step for index in range(first, last + 1)] or [low]
+    if max(map(abs, values)) >= 1e6 or digits > 4:
+        return {value: f"{value:.3g}" for value in values}
+    return {value: f"{value:,.{digits}f}" for value in values}
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    """A range with something in it."""
+    return (low, high) if high > low else (low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1))
+
+
+def _apart(places: Mapping[int, float], height: int) -> dict[int, int]:
+    """A row for each curve's name, near its place: from row to curve. Some may find none."""
+    rows: dict[int, int] = {}
+    for number in sorted(places, key=lambda n: places[n]):
+        wanted = round(places[number])
+        free = [row for row in range(height) if row not in rows]
+        # A name stays below those that end higher.
+        free = [row for row in free if row > max(rows, default=-1)] or free
+        if free:
+            rows[min(free, key=lambda row: abs(row - wanted))] = number
+    return rows
+
+
+def _name(screen: Screen, number: int, name: str) -> Text:
+    mark = "" if screen.unicode else MARKS[number % len(MARKS)]
+    return Text(f" {mark}{name}", style=LINES[number % len(LINES)])
+
+
+def _x_axis(
+    screen: Screen, margin: int, width: int, left: float, right: float, label: str
+) -> list[Text]:
+    """The axis, and below it the numbers, with the label at the end."""
+    corner, flat, cross = ("└", "─", "┬") if screen.unicode else ("+", "-", "+")
+    axis, numbers = [flat] * width, " " * width
+    room = width - len(label) - 1
+    for value, written in ticks(left, right, max(2, width // 12)).items():
+        place = round((value - left) / ((right - left) or 1) * (width - 1))
+        axis[place] = cross
+        start = max(0, place - len(written) // 2)
+        if numbers[max(0, start - 1) : start + len(written) + 1].strip() == "" and (
+            start + len(written) <= room
+        ):
+            numbers = numbers[:start] + written + numbers[start + len(written) :]
+    numbers = numbers[: max(0, width - len(label))] + label
+    indent = " " * (margin + 1)
+    lines = [Text(" " * margin + corner + "".join(axis)), Text(indent + numbers)]
+    for line in lines:
+        line.truncate(screen.width)
+    return lines

@@ -1,0 +1,148 @@
+"""Where views draw: the terminal's width and abilities, colours, bars.
+
+Colours carry a meaning only beside something else that does, so that nothing is lost where there
+are none. They are backgrounds with a foreground of their own: readable on dark and light terminals.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from rich.color import Color
+from rich.console import Console, RenderableType
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+HEIGHTS = " ▁▂▃▄▅▆▇█"
+
+RGB = tuple[int, int, int]
+# Blue against orange: the pair that every kind of colour blindness tells apart. All stops are of
+# middling lightness, so that they stand out on black as on white.
+AMOUNT: tuple[RGB, ...] = ((84, 112, 158), (150, 118, 134), (232, 126, 4))
+COLD: tuple[RGB, ...] = ((118, 124, 136), (0, 112, 200))
+WARM: tuple[RGB, ...] = ((136, 124, 114), (232, 126, 4))
+# Of lines on the terminal's own background (Okabe and Ito's palette; contrast 3 on black and white).
+LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#999999")
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A console, and what can be shown there.
+
+    Attributes:
+        colour: Whether colours are shown; if not, marks have to tell what they would.
+        unicode: Whether block and braille characters are; if not, ASCII has to do.
+    """
+
+    console: Console
+    colour: bool
+    unicode: bool
+
+    @classmethod
+    def of(cls, console: Console) -> Screen:
+        """The abilities that a console tells."""
+        colour = console.color_system is not None and not console.no_color
+        return cls(console, colour, console.encoding.lower().startswith("utf"))
+
+    @classmethod
+    def standard(cls) -> Screen:
+        """Standard output."""
+        screen = cls.of(Console(highlight=False, emoji=False, markup=False))
+        encoding = None
+        with suppress(OSError, ValueError):  # a stream without a file
+            encoding = os.device_encoding(sys.stdout.fileno())
+        # What is written is UTF-8 whatever the locale says, but a terminal of another one shows
+        # ASCII alone. (Python writes to a Windows console by another way, which knows Unicode.)
+        knows = encoding is None or os.name == "nt" or encoding.lower().startswith("utf")
+        return cls(screen.console, screen.colour, screen.unicode and knows)
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return max(20, self.console.width)
+
+    @property
+    def rule(self) -> str:
+        """What joins words of one line."""
+        return " · " if self.unicode else ", "
+
+    def put(self, *parts: RenderableType) -> None:
+        """Print, each part on lines of its own, words kept whole where they fit."""
+        for part in parts:
+            self.console.print(part)
+
+    def put_whole(self, line: str | Text) -> None:
+        """Print a line as it is, however long: what is to be copied must not be wrapped."""
+        self.console.print(line, soft_wrap=True)
+
+    def table(self, *columns: str) -> Table:
+        """A table without borders; its first column is words, the others are figures."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="right" if number else "left")
+        return table
+
+    def bar(self, fraction: float, width: int) -> str:
+        """A bar of ``width`` columns, filled from the left."""
+        fraction = min(max(fraction, 0.0), 1.0)
+        if not self.unicode:
+            return ("#" * round(fraction * width)).ljust(width)
+        whole, rest = divmod(round(fraction * width * 8), 8)
+        return ("█" * whole + EIGHTHS[rest].strip()).ljust(width)
+
+    def height(self, fraction: float) -> str:
+        """One character that is filled from below; a digit where there are no blocks."""
+        fraction = min(max(fraction, 0.0), 1.0)
+        if not self.unicode:
+            return " 123456789"[round(fraction * 9)]
+        return HEIGHTS[round(fraction * 8)]
+
+
+def blend(stops: Sequence[RGB], fraction: float) -> RGB:
+    """The colour at a fraction of the way along a scale."""
+    place = min(max(fraction, 0.0), 1.0) * (len(stops) - 1)
+    index = min(int(place), len(stops) - 2)
+    part = place - index
+    low, high = stops[index], stops[index + 1]
+    red, green, blue = (round(a + (b - a) * part) for a, b in zip(low, high, strict=True))
+    return red, green, blue
+
+
+def luminance(colour: RGB) -> float:
+    """Relative luminance of an sRGB colour (WCAG 2.1)."""
+    linear = (c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
+    red, green, blue = linear
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: RGB, other: RGB) -> float:
+    """Contrast ratio of two colours, 1 to 21 (WCAG 2.1)."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+BLACK, WHITE = (0, 0, 0), (255, 255, 255)
+
+
+def on(background: RGB) -> Style:
+    """A background, with black or white on it, whichever is read better."""
+    front = max(BLACK, WHITE, key=lambda colour: contrast(colour, background))
+    return Style(color=Color.from_rgb(*front), bgcolor=Color.from_rgb(*background))
+
+
+def amount(fraction: float, least: float = 0.15) -> Style:
+    """The style for how much of something there is, 0 to 1; none below ``least``."""
+    return on(blend(AMOUNT, fraction)) if fraction >= least else Style.null()
+
+
+def signed(value: float, least: float = 0.1) -> Style:
+    """The style for a number from -1 (blue) to 1 (orange); none near 0."""
+    if abs(value) < least:
+        return Style.null()
+    return on(blend(WARM if value > 0 else COLD, abs(value)))

@@ -1,0 +1,111 @@
+"""The text that a view looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from charrnn.cli.incoming import name_of, pieces
+from charrnn.cli.terminal import argument_symbols
+from charrnn.cli.views import Subject
+from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.models.character_model import CharacterModel
+from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT, default_text
+from charrnn.sampling import generate, generate_records
+from charrnn.text import Vocabulary
+
+OWN = 4000  # characters that a model writes to be watched on
+OWN_NAME = "a text that the model wrote itself (its corpus is not at hand; --on names another)"
+
+
+def given_text(vocabulary: Vocabulary, value: str, option: str, unknown: str) -> tuple[str, str]:
+    """A text in a model's characters, and where it came from in words.
+
+    Args:
+        value: ``-`` for standard input, the path of a file, or else the text itself.
+        unknown: What becomes of characters that the model lacks: error, skip or replace.
+
+    Raises:
+        InputError: It cannot be read, is empty, or has unknown characters.
+    """
+    if value == STANDARD_INPUT or _is_file(value):
+        text, name = "".join(pieces(value, vocabulary.config)), name_of(value)
+    else:
+        text, name = argument_symbols(vocabulary, value, option), "the text given"
+    return known_text(vocabulary, text, name, unknown), name
+
+
+def text_to_read(
+    subject: Subject, value: str | None, unknown: str | None, most: int
+) -> tuple[str, str]:
+    """A text to watch a model on, ``most`` characters of it at most, and what it is in words.
+
+    Args:
+        value: What was asked for, as in :func:`given_text`; by default what the model learnt from,
+            or, where that is not at hand, what the model writes itself.
+
+    Raises:
+        InputError: As :func:`given_text`.
+    """
+    model = subject.checkpoint.model
+    vocabulary = model.vocabulary
+    if value is not None:
+        text, name = given_text(vocabulary, value, "--on", unknown or "error")
+    else:
+        text, name = _learnt_text(subject, most) or (_own_text(model, min(most, OWN)), OWN_NAME)
+    if len(text) > most:
+        text, name = text[:most], f"the first {most:,} {vocabulary.config.unit}s of {name}"
+    return text, name
+
+
+def _learnt_text(subject: Subject, most: int) -> tuple[str, str] | None:
+    """The head of the corpus, if it is still where it was."""
+    vocabulary = subject.checkpoint.model.vocabulary
+    for source in subject.checkpoint.corpus.sources:
+        try:
+            if source == DEFAULT_SOURCE:
+                # Another Python may have another version of it.
+                return vocabulary.resolve(vocabulary.symbols(default_text()), "skip"), source
+            if not _is_file(source):
+                continue
+            text = ""
+            for piece in pieces(source, vocabulary.config):
+                text += piece
+                if len(text) > most:
+                    break
+        except InputError:
+            continue
+        if text and not vocabulary.unknown_in(text[: most + 1]):
+            return text[: most + 1], source
+    return None
+
+
+def _own_text(model: CharacterModel, length: int) -> str:
+    if not model.vocabulary.config.records:
+        return "".join(generate(model, length=length, temperature=0.8, rng=0))
+    text = ""
+    for record in generate_records(model, temperature=0.8, rng=0):
+        text += record + model.vocabulary.config.end
+        if len(text) > length:
+            return text
+    raise AssertionError("records never run out")
+
+
+def known_text(vocabulary: Vocabulary, text: str, name: str, unknown: str) -> str:
+    """A text that a model can read, and that is not empty; errors as :func:`given_text`."""
+    if unknown not in ("error", "skip", "replace"):
+        raise InputError(f"--unknown must be error, skip or replace, not {unknown!r}")
+    if unknown != "error":
+        text = vocabulary.resolve(text, unknown)
+    elif characters := vocabulary.unknown_in(text):
+        error = UnknownCharacterError(characters, "; add --unknown skip or --unknown replace")
+        raise InputError(f"{name}: {error}")
+    if not text:
+        raise InputError(f"{name}: is empty")
+    return text
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte
+        return False

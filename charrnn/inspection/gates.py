@@ -1,0 +1,99 @@
+"""What the gates do while a model reads: how often they are shut or open, and how long units remember.
+
+A gate is left-saturated where it is below 0.1 and right-saturated where it is above 0.9; a unit's place
+in the plane of both shares tells what it does (Karpathy, Johnson, Fei-Fei, arXiv 1506.02078, figure 3).
+
+What a unit keeps from one step to the next is decided by one gate, which multiplies what was there: the
+forget gate of an LSTM (c_t = f ∘ c_{t-1} + …), the update gate of a GRU (h_t = u ∘ h_{t-1} + …). After n
+steps the product of n such factors is left of a number, f̄ⁿ with their geometric mean f̄, and 1/e of it
+after
+
+    n = -1 / log f̄
+
+steps: the unit's memory. What the other units write back by way of W is not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn.errors import CheckpointError, InputError
+from charrnn.inspection.reading import chunks_of
+from charrnn.models.character_model import CharacterModel
+from charrnn.nn.parameters import Array
+from charrnn.nn.workspace import Workspace
+
+SHUT, OPEN = 0.1, 0.9
+ZERO = np.finfo(np.float32).eps  # what float32 computes of a gate below this is rounding
+
+GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
+"""Of each gated cell, in the order of its rows."""
+
+KEEPS = {"lstm": "forget", "gru": "update"}
+"""The gate that multiplies what a unit held before."""
+
+
+@dataclass(frozen=True)
+class GateActivity:
+    """How the gates stood at each step of a text.
+
+    Attributes:
+        names: The *G* gates.
+        keeps: Which of them keeps what a unit held.
+        steps: Characters that were read.
+        left: ``(L, G, H)``, the share of steps at which each unit's gate was below 0.1.
+        right: The same above 0.9.
+        mean: The same, its mean.
+        memory: ``(L, H)``, steps after which 1/e is left of what a unit held; infinity if nothing
+            is ever lost.
+    """
+
+    names: tuple[str, ...]
+    keeps: str
+    steps: int
+    left: Array
+    right: Array
+    mean: Array
+    memory: Array
+
+
+def gate_activity(model: CharacterModel, text: str) -> GateActivity:
+    """Read a text as it was read in training, and watch the gates.
+
+    Raises:
+        InputError: The model's cells have no gates, or there is no text.
+        UnknownCharacterError: It has a character that the model does not know.
+        CheckpointError: The model's numbers overflow.
+    """
+    cell = model.config.cell
+    if cell not in GATES:
+        raise InputError(f"a model of {cell} cells has no gates; those of gru and lstm have")
+    names, keeps = GATES[cell], KEEPS[cell]
+    shape = (model.config.num_layers, len(names), model.config.hidden_size)
+    left, right, total = (np.zeros(shape) for _ in range(3))
+    logs = np.zeros((shape[0], shape[2]))
+    network, params, workspace = model.network, model.parameters, Workspace()
+    chunks = chunks_of(model, text)
+    state = network.zero_state(chunks.columns)
+    for chunk in map(chunks.chunk, range(len(chunks))):
+        state[..., chunk.fresh] = 0
+        with np.errstate(all="ignore"):
+            x = network.embed(params, chunk.inputs, workspace)
+            _, state = network.stack.forward(params, x, state, workspace)
+        counted = np.True_ if chunk.counted is None else chunk.counted[:, None, None]
+        for index, layer in enumerate(network.stack.layers):
+            gates = workspace.child(layer.name)["gates"][:, : len(names)]  # (T, G, H, B)
+            left[index] += (gates < SHUT).sum((0, 3), where=counted)
+            right[index] += (gates > OPEN).sum((0, 3), where=counted)
+            total[index] += gates.sum((0, 3), np.float64, where=counted)
+            keep = gates[:, [names.index(keeps)]]
+            log = np.log(np.maximum(keep, ZERO))
+            logs[index] += log.sum((0, 1, 3), np.float64, where=counted)
+    if not np.isfinite(total).all():
+        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    steps = chunks.characters
+    with np.errstate(divide="ignore"):
+        memory = steps / np.abs(logs)
+    return GateActivity(names, keeps, steps, left / steps, right / steps, total / steps, memory)

@@ -1,0 +1,231 @@
+"""How far back a loss reaches: the gradient of one step's loss by the state of k steps before.
+
+loss(t) = -log p(x_{t+1}) is that of step t alone. The state s(t) is all that the stack carries from step
+t to the next: *h* of every layer, and the LSTM's *c*. Given the characters from t-k+1 to t, the
+loss is a function of s(t-k) and nothing else, and its gradient, through all layers and all paths, is
+
+    ∂loss(t)/∂s(t-k) = ∂loss(t)/∂s(t) J(t) J(t-1) … J(t-k+1),    J(t) = ∂s(t)/∂s(t-1).
+
+A product of k matrices shrinks or grows like a power of k: the gradient vanishes or explodes (Bengio,
+Simard, Frasconi, IEEE Trans. Neural Networks 5(2), 1994; Pascanu, Mikolov, Bengio, arXiv 1211.5063,
+equation 5; *Deep Learning*, section 10.7). What has vanished cannot be learnt from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import CELLS
+from charrnn.errors import CheckpointError, InputError
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.functions import Ids
+from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.workspace import Workspace
+from charrnn.sampling import line_start
+
+STEPS = 100
+LOSSES = 32
+WARM_UP = 100  # characters that are read before the steps that are gone back
+MEMORY = 1 << 28  # bytes that the saved activations may take, about
+FORGOTTEN = 0.01  # share of the gradient at k = 0 under which it counts as vanished
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """The norm of ∂loss(t)/∂s(t-k), for k = 0 … K and N steps t of a text.
+
+    Attributes:
+        norms: ``(K+1, N)``, of the whole state; NaN where the text, or the record, begins later.
+        parts: ``(K+1, L, states)``, root mean square over t of the norm by each layer's *h* (and *c*).
+    """
+
+    norms: Array
+    parts: Array
+
+    @property
+    def rms(self) -> Array:
+        """``(K+1,)``, root mean square over t: it weighs each step as learning does."""
+        return _rms(self.norms)
+
+    @property
+    def shares(self) -> Array:
+        """``(K+1,)``, ``rms`` by its value at k = 0."""
+        rms = self.rms
+        return rms / (rms[0] or 1)
+
+    def quantile(self, fraction: float) -> Array:
+        """``(K+1,)``, below which that fraction of the steps t lies."""
+        with np.errstate(all="ignore"):
+            quantile: Array = np.nanquantile(self.norms, fraction, axis=-1)
+        return quantile
+
+    @property
+    def memory(self) -> int | None:
+        """The k from which on the gradient stays below a hundredth of that at k = 0; None if beyond K."""
+        last = int(np.flatnonzero(~(self.shares < FORGOTTEN))[-1])  # k = 0 is one
+        return None if last == len(self.norms) - 1 else last + 1
+
+    @property
+    def factor(self) -> float:
+        """By what the gradient is multiplied with each step back, in the geometric mean."""
+        rms = self.rms[1:]
+        usable = np.flatnonzero(np.isfinite(rms) & (rms > 0))
+        if len(usable) < 2:
+            return float("nan")
+        first, last = usable[0], usable[-1]
+        return float(np.exp(np.log(rms[last] / rms[first]) / (last - first)))
+
+
+def gradient_flow(
+    model: CharacterModel, text: str, *, steps: int = STEPS, losses: int = LOSSES
+) -> GradientFlow:
+    """Measure how far the model's losses reach back.
+
+    The text is read as it was in training: from a line's start on, and in a model of records each
+    record from the zero state. The arithmetic is float64, since gradients vanish beyond float32's range.
+
+    Args:
+        text: What is read; the steps t are spread over it.
+        steps: How far to go back, *K*, at most.
+        losses: Number of steps t, *N*, at most.
+
+    Raises:
+        InputError: There is no text.
+        UnknownCharacterError: It has a character that the model does not know.
+        CheckpointError: The model's numbers overflow while it reads.
+    """
+    if not text:
+        raise InputError("there is no text to go back through")
+    network = model.network
+    params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
+    ids = model.vocabulary.encode(line_start(model) + text).astype(np.intp)
+    first, last = min(steps, len(ids) - 1) - 1, len(ids) - 2
+    chosen = np.unique(np.linspace(first, last, losses).round().astype(np.intp))
+    begins = _begins(model, ids)[chosen]
+    reach = np.minimum(chosen - begins + 1, steps)
+    K, N = int(reach.max()), len(chosen)
+    squares = np.full((K + 1, *network.stack.state_shape(N)[:2], N), np.nan)
+    width = max(1, MEMORY // (K * _bytes_per_step(network)))
+    with np.errstate(all="ignore"):  # exploding is what some are here for
+        for start in range(0, N, width):
+            columns = slice(start, start + width)
+            places = chosen[columns] + np.arange(1 - K - WARM_UP, 1)[:, None]
+            places = places[(places >= 0).any(axis=1)]
+            gradients = state_gradients(
+                network,
+                params,
+                ids[np.maximum(places, 0)],
+                ids[chosen[columns] + 1],
+                network.zero_state(places.shape[1], np.float64),
+                steps=K,
+                fresh=places == begins[columns],
+            )
+            for k, gradient in enumerate(gradients):
+                within = k <= reach[columns]
+                squares[k][..., columns] = np.where(within, np.square(gradient).sum(axis=2), np.nan)
+        norms = np.sqrt(squares.sum(axis=(1, 2)))
+    return GradientFlow(norms, np.sqrt(np.nanmean(squares, axis=-1)))
+
+
+def fresh_flows(
+    model: CharacterModel,
+    text: str,
+    *,
+    steps: int = STEPS,
+    losses: int = LOSSES,
+    rng: np.random.Generator | int = 0,
+) -> Iterator[tuple[str, GradientFlow]]:
+    """The same of a model of the same size for each kind of cell, as it is before it learns.
+
+    Args:
+        rng: Draws the models.
+
+    Yields:
+        The cell's name and its measurement.
+    """
+    rng = np.random.default_rng(rng)
+    for cell in CELLS:
+        config = replace(model.config, cell=cell)
+        fresh = CharacterModel.fresh(config, model.vocabulary, rng)
+        yield cell, gradient_flow(fresh, text, steps=steps, losses=losses)
+
+
+def state_gradients(
+    network: LanguageModel,
+    params: Parameters,
+    ids: Ids,
+    targets: Ids,
+    state: Array,
+    *,
+    steps: int | None = None,
+    fresh: NDArray[np.bool_] | None = None,
+) -> Iterator[Array]:
+    """∂loss(t)/∂s(t-k) for k = 0, 1, …, where t is the last step.
+
+    Each step is a chunk of its own, so that the layers' own backward passes return each gradient.
+
+    Args:
+        ids: ``(T, B)``, what is read.
+        targets: ``(B,)``, what the last step is to predict.
+        state: ``(L, states, H, B)`` before the first step.
+        steps: Largest k; *T* without it.
+        fresh: ``(T, B)`` booleans: where a column starts anew, from the zero state.
+
+    Yields:
+        ``(L, states, H, B)``, like a state.
+
+    Raises:
+        CheckpointError: The model's numbers overflow while it reads.
+    """
+    dtype, scratch = params.flat.dtype, Workspace(params.flat.dtype)
+    steps = len(ids) if steps is None else steps
+    saved: list[Workspace] = []
+    for step, symbols in enumerate(ids):
+        if fresh is not None:
+            state = np.where(fresh[step], 0, state)
+        workspace = Workspace(dtype, scratch=scratch)
+        x = network.embed(params, symbols[None], workspace)
+        h, state = network.stack.forward(params, x, state, workspace)
+        if len(ids) - step <= steps:
+            saved.append(workspace)
+
+    logits = params["V"] @ state[-1, 0] + params["c"][:, None]
+    if not np.isfinite(cross_entropy_(logits, targets)).all():  # logits are their gradient now
+        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    gradient = np.zeros_like(state)
+    gradient[-1, 0] = params["V"].T @ logits
+    yield gradient
+
+    unused = params.zeros()
+    for workspace in reversed(saved):
+        above = np.zeros_like(h)  # no other step has a loss
+        _, gradient = network.stack.backward(params, unused, above, gradient, workspace)
+        yield gradient
+
+
+def _begins(model: CharacterModel, ids: Ids) -> Ids:
+    """For each place where the text, or the record, that it belongs to begins."""
+    places = np.arange(len(ids))
+    end = model.vocabulary.config.end
+    starts = ids == model.vocabulary.encode(end)[0] if end else places == 0
+    begins: Ids = np.maximum.accumulate(np.where(starts, places, 0))
+    return begins
+
+
+def _bytes_per_step(network: LanguageModel) -> int:
+    """What the largest cell keeps of one step and column: gates, h and c before and after, tanh c."""
+    config = network.config
+    return 8 * (10 * config.num_layers * config.hidden_size + config.embedding_size)
+
+
+def _rms(values: Array) -> Array:
+    """Root mean square over the last axis, of what is there."""
+    with np.errstate(all="ignore"):
+        mean: Array = np.sqrt(np.nanmean(np.square(values), axis=-1))
+    return mean
