@@ -13,7 +13,7 @@ from charrnn.cli.views.chart import Curve, chart
 from charrnn.cli.views.screen import Screen
 from charrnn.cli.words import duration, printable, quoted
 from charrnn.config import TextConfig
-from charrnn.inspection import summarize
+from charrnn.inspection import Fit, summarize
 from charrnn.reading import STANDARD_INPUT
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
@@ -108,17 +108,7 @@ def _training(found: Mapping[str, Any], kind: TextConfig, screen: Screen) -> str
 
 def in_words(found: Mapping[str, Any]) -> str:
     """What the curves mean, in a sentence."""
-    scored = [entry for entry in found["history"] if entry["validation_loss"] is not None]
-    if not scored:
-        return "without validation nothing tells whether it learnt its text by heart"
-    best = min(scored, key=lambda entry: float(entry["validation_loss"]))
-    if best is scored[-1]:
-        return "the last evaluation was the best one; its weights are kept"
-    return (
-        f"the best evaluation, after {best['epoch']:.4g} epochs, is kept; by the last one the "
-        f"validation loss had gone from {best['validation_loss']:.4f} to "
-        f"{scored[-1]['validation_loss']:.4f}"
-    )
+    return str(Fit(**found["fit"]))
 
 
 def loss_curves(history: list[Mapping[str, Any]]) -> list[Curve]:
@@ -134,13 +124,15 @@ def loss_curves(history: list[Mapping[str, Any]]) -> list[Curve]:
 
 def _commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How to go on from here."""
-    path, epochs = quoted(found["checkpoint"]), found["config"]["training"]["epochs"]
+    path, training = quoted(found["checkpoint"]), found["config"]["training"]
     if found["resumable"]:
         # The corpus is found again by itself, unless it came through a pipe.
         again = "- " if STANDARD_INPUT in found["corpus"]["sources"] else ""
         onward = f"charrnn train {again}--resume {path}"
-        if found["history"] and found["history"][-1]["epoch"] >= epochs:
-            onward += f" --epochs {2 * epochs}"
+        last = found["history"][-1] if found["history"] else {"step": 0, "epoch": 0}
+        for flag, done in (("steps", last["step"]), ("epochs", last["epoch"])):
+            if training[flag] and done >= training[flag]:
+                onward += f" --{flag} {2 * training[flag]}"
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"
     look = 'charrnn inspect … --text "…", --next "…", --neurons, --compare, --details'
