@@ -45,7 +45,8 @@ class Evaluation:
     """One line of a run's history. Losses are in nats for each character (or byte).
 
     ``train_loss`` is the mean over the steps since the evaluation before; ``validation_loss`` is
-    None where nothing was kept for validation. ``seconds`` is the time trained so far.
+    None where nothing was kept for validation, and that of the averaged weights where there are any.
+    ``seconds`` is the time trained so far.
     """
 
     step: int

@@ -157,7 +157,7 @@ class TrainingConfig:
     decay: float = 0.95
     momentum: float = 0.9
     weight_decay: float = 0.01
-    ema: float = 0.0
+    ema: float = 0.99
     clip: float = 1.0
     clip_mode: str = "norm"
     val_fraction: float = 0.1
