@@ -33,7 +33,7 @@ FORMAT = 3
 BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     2: {TextConfig: {"unit": "character", "normalize": "none", "records": False}},
     3: {
-        ModelConfig: {"dropout_kind": "plain", "weight_drop": 0.0},
+        ModelConfig: {"weight_drop": 0.0},
         TrainingConfig: {"ema": 0.0},
     },
 }

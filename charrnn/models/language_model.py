@@ -71,8 +71,10 @@ class LanguageModel:
         Args:
             rng: Draws the dropout masks; without it nothing is dropped.
         """
-        dropout = None if rng is None else self._dropout(rng)
-        x = self._input(params, ids, workspace, dropout)
+        dropout = None
+        if rng is not None:
+            dropout = Dropout(rng, self.config.dropout, self.config.weight_drop)
+        x = self._input(params, ids, workspace)
         h, state = self.stack.forward(params, x, state, workspace, dropout)
         logits = workspace.array("logits", self.vocabulary_size, *ids.shape)
         np.matmul(params["V"], columns(h), out=columns(logits))
@@ -133,28 +135,13 @@ class LanguageModel:
         np.matmul(params["V"].T, columns(dlogits), out=columns(dh))
         dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
         if dx is not None:
-            own = workspace.child("embedding")
-            if "mask" in own:
-                dx *= own["mask"]
             add_columns(gradients["E"], dx, ids, workspace)
         return dstate
 
-    def _dropout(self, rng: np.random.Generator) -> Dropout:
-        config = self.config
-        return Dropout(
-            rng, config.dropout, config.dropout_kind == "variational", config.weight_drop
-        )
-
-    def _input(
-        self, params: Parameters, ids: Ids, workspace: Workspace, dropout: Dropout | None
-    ) -> Array | Ids:
+    def _input(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
         """Embedded characters ``(D, T, B)``, or the ids themselves."""
         if not self.config.embedding_size:
             return ids
-        own = workspace.child("embedding")
-        x = own.array("embedded", self.config.embedding_size, *ids.shape)
+        x = workspace.array("embedded", self.config.embedding_size, *ids.shape)
         gather_columns(params["E"], ids, out=x)
-        if dropout and dropout.rate and dropout.held:
-            return dropout.drop(x, own)
-        own.forget("mask")
         return x
