@@ -15,7 +15,6 @@ import typer
 from charrnn.config import (
     CELLS,
     CLIP_MODES,
-    DROPOUTS,
     NORMALIZATIONS,
     OPTIMIZERS,
     SCHEDULES,
@@ -113,10 +112,6 @@ def train(
     dropout: Annotated[
         float | None,
         _setting("--dropout", panel=MODEL, help="Share of each layer's output that is dropped."),
-    ] = None,
-    dropout_kind: Annotated[
-        str | None,
-        _setting("--dropout-kind", panel=MODEL, help=f"What is drawn, {_choices(DROPOUTS)}"),
     ] = None,
     weight_drop: Annotated[
         float | None,
