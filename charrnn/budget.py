@@ -23,9 +23,9 @@ from charrnn.plan import default_val_fraction
 
 CHARACTERS_PER_WEIGHT = 8.0
 """Characters read for each weight in a run that has the right size for its time."""
-WEIGHTS_PER_CHARACTER = 4.0
+WEIGHTS_PER_CHARACTER = 20.0
 """Largest model for a text: more weights only learn it by heart sooner."""
-MOST_EPOCHS = 50.0
+MOST_EPOCHS = 30.0
 """Passes over a text after which more bring nothing, with as much dropout as there is."""
 DROPOUT_PER_EPOCH, MOST_DROPOUT = 0.02, 0.5
 """How much is dropped, for each time that a character is seen; seen once, none of it."""
@@ -40,6 +40,8 @@ SHORTEST_RUN, LONGEST_WARMUP = 200, 100
 """Steps that a text gets at least however short it is, and over which the rate rises at most."""
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
+PATIENCE = 4
+"""Evaluations that are clearly over-fitted, until the rate falls."""
 SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))
 """Hidden sizes to choose from."""
 
@@ -152,37 +154,31 @@ def choose(
     fraction = settings.get("val_fraction")
     if fraction is None:
         fraction = default_val_fraction(characters)
-        longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
-        if fraction * characters > longest:
-            fraction = settings["val_fraction"] = _digits(longest / characters)
+        if (most := _longest_validation(affordable) / characters) < fraction:
+            fraction = settings["val_fraction"] = _digits(most)
     learnt = max(2, round(characters * (1 - fraction)))
 
     wanted = min(affordable, MOST_EPOCHS * learnt)
-    batch = round(wanted / (SEQ_LENGTH * ENOUGH_STEPS * 16)) * 16
-    settings.setdefault("batch_size", max(speed.streams, min(batch, LARGEST_BATCH)))
+    settings.setdefault("batch_size", _batch_size(wanted, speed))
     settings.setdefault("seq_length", SEQ_LENGTH)
-    batch, length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
-    settings.update({"batch_size": batch, "seq_length": length} | dict(training or {}))
-    per_step = batch * length
+    batch_size, seq_length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
+    settings.update({"batch_size": batch_size, "seq_length": seq_length} | dict(training or {}))
+    per_step = batch_size * seq_length
     most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
     read = min(affordable, most)
     epochs, steps = read / learnt, max(1, round(read / per_step))
 
-    # Both how often the text is seen and how much of it the model could hold make it over-fit.
-    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
-    dropout = (
-        min(MOST_DROPOUT, round(20 * DROPOUT_PER_EPOCH * pressure) / 20) if epochs > 1 else 0.0
-    )
     rate = min(HIGHEST_RATE, RATE_TIMES_HIDDEN_SIZE / kept["hidden_size"])
     settings.setdefault("learning_rate", _digits(rate))
     settings.setdefault("schedule", "trapezoid")
+    settings.setdefault("patience", PATIENCE)
     settings.setdefault("warmup", min(LONGEST_WARMUP, steps // 10))
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * fraction * characters / per_step
-        every = max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE)
-        settings["eval_every"] = math.ceil(every)
+        settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
+    kept.setdefault("dropout", _dropout(epochs, cost.operations / 6 / learnt))
     return Choice(
-        ModelConfig(**{"dropout": dropout, **kept}),
+        ModelConfig(**kept),
         TrainingConfig(**{**settings, "steps": steps}),
         max(1, round(most / per_step)),
         read,
@@ -204,6 +200,26 @@ def _largest(
             break
         best = size
     return best
+
+
+def _longest_validation(affordable: float) -> float:
+    """Characters that a run of so many can afford to be evaluated on."""
+    return EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
+
+
+def _batch_size(read: float, speed: Speed) -> int:
+    """A multiple of 16: narrow where a wider one would leave too few steps."""
+    enough = 16 * round(read / (SEQ_LENGTH * ENOUGH_STEPS * 16))
+    return max(speed.streams, min(enough, LARGEST_BATCH))
+
+
+def _dropout(epochs: float, weights: float) -> float:
+    """Dropout of a run of so many epochs and so many weights for each character of the text."""
+    if epochs <= 1:
+        return 0.0
+    # Both how often the text is seen and how much of it the model could hold make it over-fit.
+    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * weights)
+    return min(MOST_DROPOUT, round(20 * DROPOUT_PER_EPOCH * pressure) / 20)
 
 
 def _digits(value: float) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import islice
 from statistics import fmean, median
 from typing import Any
 
@@ -83,7 +82,7 @@ def _measure(
     except InputError:  # no record ends so soon
         training = Training(corpus, model, config)
     reports, times, characters = iter(training), list[float](), list[int]()
-    list(islice(reports, 2))  # which also allocate
+    next(reports)  # which also allocates
     started = last = time.perf_counter()
     for report in reports:
         now = time.perf_counter()
@@ -122,6 +121,7 @@ class Pace:
         self._evaluation = READING_SHARE * validated * choice.seconds  # until there has been one
         self._last = self._corrected = clock()
         self._every = (deadline - self._last) / CORRECTIONS
+        self._fall = deadline - COOLDOWN * (deadline - self._last)  # when the rate begins to fall
         self._fixed = training.config.schedule == "cosine"  # whose every rate depends on the end
 
     def after(self, report: Report) -> None:
@@ -144,23 +144,24 @@ class Pace:
 
     def _correct(self, now: float) -> None:
         training = self._training
-        steps = min(self._affordable(now), self._most_steps)
+        steps = min(self._reached(self._deadline - self._evaluation, now), self._most_steps)
         if training.config.schedule != "trapezoid":
             training.plan(steps)
             return
-        cooldown = self._cooldown or max(1, round(COOLDOWN * steps))
-        if training.step >= steps - cooldown:
-            cooldown = self._cooldown or max(1, steps - training.step)
-            steps = training.step + cooldown
-            self._fixed = True
-        training.plan(steps, cooldown)
+        if self._cooldown:
+            fall = steps - self._cooldown
+        else:
+            fall = min(self._reached(self._fall, now), round((1 - COOLDOWN) * self._most_steps))
+        if fall <= training.step:
+            fall, self._fixed = training.step, True
+        cooldown = self._cooldown or max(1, steps - fall)
+        training.plan(fall + cooldown, cooldown)
 
-    def _affordable(self, now: float) -> int:
-        """Steps of a run that ends on time, the last evaluation included."""
-        every = self._training.config.eval_every
-        left = self._deadline - now - self._evaluation  # the last one
-        return self._training.step + max(0, int(left / (self._step() + self._evaluation / every)))
+    def _reached(self, then: float, now: float) -> int:
+        """The step that the run will be at, evaluations included."""
+        seconds = self._step() + self._evaluation / self._training.config.eval_every
+        return self._training.step + max(0, int((then - now) / seconds))
 
     def _step(self) -> float:
         """Seconds of a step, as it has been lately."""
-        return fmean(self._steps[len(self._steps) // 2 :])
+        return fmean(self._steps[-(1 + len(self._steps) // 4) :])

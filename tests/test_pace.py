@@ -242,7 +242,8 @@ def test_validation_is_bounded() -> None:
 def test_minutes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what it chose and why, keeps what was set, and ends with a command for the same."""
     monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
-    flags = ("--minutes", 0.04, "--seed", 3, "--sample-every", 0)
+    monkeypatch.setattr(pace, "MEASURED_SIZES", (8, 16))
+    flags = ("--minutes", 0.02, "--seed", 3, "--sample-every", 0)
     outcome = run("train", "corpus.txt", *flags, "--num-layers", 1, "-o", "a.npz")
     assert outcome.code == 0, outcome.err
     lines = outcome.err.splitlines()
@@ -269,7 +270,7 @@ def test_minutes_from_a_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     tiny = ("--hidden-size", 8, "--num-layers", 1, "--dropout", 0.3, "--sample-every", 0)
     made = run("train", "corpus.txt", "--bytes", *tiny, "--steps", 3, "-o", "a.npz", "-q")
     assert made.code == 0
-    flags = ("--init-from", "a.npz", "--minutes", 0.02, "--schedule", "constant")
+    flags = ("--init-from", "a.npz", "--minutes", 0.01, "--schedule", "constant")
     outcome = run("train", "corpus.txt", *flags, "-o", "b.npz")
     assert outcome.code == 0, outcome.err
     assert (
