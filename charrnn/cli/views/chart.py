@@ -48,7 +48,7 @@ def chart(
     left, right = min(xs), max(xs)
     y_ticks = ticks(low, high, max(2, height // 2))
     margin = max(len(tick) for tick in y_ticks.values()) + 1
-    names = max(len(curve.name) for curve in curves) + 1
+    names = max(len(_name(screen, 0, curve.name)) for curve in curves)
     beside = names <= screen.width // 4
     width = max(4, screen.width - margin - 1 - (names if beside else 0))
 
