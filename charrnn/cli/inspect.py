@@ -154,7 +154,9 @@ def inspect(
     found = view.measure(subjects, option.value, **option.refinements)
     try:
         if as_json:
-            put_json(view.as_json(found))
+            names = [subject.name for subject in subjects]
+            told = {"checkpoints": names} if len(names) > 1 else {"checkpoint": names[0]}
+            put_json({**told, **view.as_json(found)})
         else:
             view.draw(found, Screen.standard())
     except BrokenPipeError:
