@@ -1,6 +1,6 @@
 # make demo   train on the embedded corpus and write some text
 # make test   every test
-# make docs   the reference of the command line anew
+# make docs   the reference of the command line and the pictures of inspect anew
 # make check  format, lint, types and tests (the docs too): what has to be green at every commit
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 10 minutes
 # The first call of any of them sets up an environment in .venv.
@@ -38,9 +38,10 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# The reference of the command line, docs/cli.md.
+# docs/cli.md and docs/inspect.md, from the program itself.
 docs: $(READY)
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_inspect.py
 
 # The small model that lies in checkpoints/ of a clone: the kept weights, without training state.
 demo-model: $(READY)

@@ -55,23 +55,6 @@ def inspect(
             "each character surprises the model.",
         ),
     ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare",
-            rich_help_panel=VIEWS,
-            help="Several checkpoints side by side: what was different, and the curves in one "
-            "chart.",
-        ),
-    ] = False,
-    at: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=REFINEMENTS,
-            help="With --text: what the model expected in place of its Nth character.",
-        ),
-    ] = None,
     prime: Annotated[
         str | None,
         typer.Option(
@@ -98,14 +81,21 @@ def inspect(
             "LSTM's cell, 1:37:c.",
         ),
     ] = None,
-    on: Annotated[
-        str | None,
+    compare: Annotated[
+        bool,
         typer.Option(
-            "--on",
-            metavar="TEXT",
+            "--compare",
+            rich_help_panel=VIEWS,
+            help="Several checkpoints side by side: what was different, and the curves in one "
+            "chart.",
+        ),
+    ] = False,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
             rich_help_panel=REFINEMENTS,
-            help="With --neurons or --unit: the text to read (a file, - or the text itself).",
-            show_default="the beginning of what the model learnt from, or else what it writes",
+            help="With --text: what the model expected in place of its Nth character.",
         ),
     ] = None,
     temp: Annotated[
@@ -115,6 +105,16 @@ def inspect(
             rich_help_panel=REFINEMENTS,
             help="With --next: a temperature; may be given several times.",
             show_default="0.5, 1 and 1.5",
+        ),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="TEXT",
+            rich_help_panel=REFINEMENTS,
+            help="With --neurons or --unit: the text to read (a file, - or the text itself).",
+            show_default="the beginning of what the model learnt from, or else what it writes",
         ),
     ] = None,
     unknown: Annotated[

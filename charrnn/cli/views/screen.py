@@ -74,8 +74,14 @@ class Screen:
 
     def put(self, *parts: RenderableType) -> None:
         """Print, each part on lines of its own, words kept whole where they fit."""
-        for part in parts:
-            self.console.print(part)
+        if self.console.is_terminal:
+            self.console.print(*parts, sep="\n")
+            return
+        with self.console.capture() as held:
+            self.console.print(*parts, sep="\n")
+        # What fills lines up is of no use in a pipe.
+        lines = held.get().split("\n")
+        self.console.file.write("\n".join(line.rstrip() for line in lines))
 
     def put_whole(self, line: str | Text) -> None:
         """Print a line as it is, however long: what is to be copied must not be wrapped."""
