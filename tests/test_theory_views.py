@@ -9,20 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run
+from rich.console import Console
 
 from charrnn.checkpoint import Checkpoint, CorpusInfo, save_checkpoint
+from charrnn.cli.views.screen import Screen
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.text import BYTES, Vocabulary
 
 VIEWS = ("--gates", "--gradients", "--weights", "--embedding")
 KINDS = ("lstm", "gru", "rnn", "rnn-relu", "bytes", "records")
-TEXT = "abc\ndefé fed\n" * 5
+TEXT = "abc\ndefé fed\n" * 2
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.views.source.OWN", 80)
+    monkeypatch.setattr("charrnn.cli.views.source.OWN", 40)
     monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
 
 
@@ -57,19 +59,20 @@ def test_every_model(run: Run, view: str, kind: str, monkeypatch: pytest.MonkeyP
             == f"charrnn: a model of {kind} cells has no gates; those of gru and lstm have\n"
         )
         return
-    assert outcome.code == 0, outcome.err
-    assert outcome.err == ""
+    assert (outcome.code, outcome.err) == (0, "")
     lines = outcome.out.splitlines()
     assert len(lines) > 10
     assert max(map(len, lines)) <= 60
     assert "\x1b" not in outcome.out
-    _json(run, path, view)
+    if kind in ("bytes", "records"):
+        _json(run, path, view)
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_ascii(run: Run, view: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the terminal knows nothing else; the model's own characters too."""
-    monkeypatch.setattr("os.device_encoding", lambda _: "ascii")
+    plain = Screen(Console(width=80), colour=False, unicode=False)
+    monkeypatch.setattr("charrnn.cli.views.screen.Screen.standard", lambda: plain)
     outcome = run("inspect", _saved("gru"), view)
     assert outcome.code == 0
     assert outcome.out.isascii()
@@ -103,8 +106,7 @@ def test_gradients(run: Run) -> None:
     low, rms, high = (np.array(alone[0][name]) for name in ("low", "rms", "high"))
     assert (low <= high).all()
     assert (low[1:] < rms[1:]).all()
-    # What vanishes keeps its digits in JSON.
-    assert 0 < rms[-1] < 1e-5 * rms[0]
+    assert 0 < rms[-1] < 1e-4 * rms[0]  # what vanishes keeps its digits
 
 
 def test_weights(run: Run) -> None:
@@ -143,7 +145,7 @@ def test_embedding(run: Run) -> None:
     ("said", "arguments"),
     [
         ("--gates and --weights are two views", ("--gates", "--weights")),
-        ("--on goes with --gates", ("--weights", "--on", "abc")),
+        ("--on goes with --neurons", ("--weights", "--on", "abc")),
         ("'Z' (U+005A)", ("--gates", "--on", "abZ")),
         ("is empty", ("--gradients", "--on", "")),
         ("--unknown must be", ("--embedding", "--on", "ab", "--unknown", "what")),
