@@ -64,17 +64,14 @@ def test_every_view(run: Run, model: Path, view: str) -> None:
     assert len(list(root.iter(f"{SVG}path"))) > 3
 
 
-def test_the_same_file_again(run: Run, model: Path) -> None:
-    for name in ("one.svg", "other.svg"):
-        assert run("inspect", model, "--next", "It", "--svg", name).code == 0
-    assert Path("one.svg").read_bytes() == Path("other.svg").read_bytes()
-
-
 def test_both_kinds_and_json(run: Run, model: Path) -> None:
+    """And the same SVG file again."""
     outcome = run("inspect", model, "--next", "It", "--png", "a.png", "--svg", "a.svg", "--json")
     assert outcome.code == 0
     assert outcome.out.startswith("{")
     assert outcome.err == "png: a.png\nsvg: a.svg\n"
+    assert run("inspect", model, "--next", "It", "--svg", "b.svg").code == 0
+    assert Path("a.svg").read_bytes() == Path("b.svg").read_bytes()
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
     assert b"What could follow" in Path("a.png").read_bytes()
 
@@ -102,7 +99,7 @@ def test_without_matplotlib(run: Run, model: Path, monkeypatch: pytest.MonkeyPat
     ("said", "arguments"),
     [
         ("no picture of this view", ("--details", "--svg", "a.svg")),
-        ("no/such/a.svg: No such file", ("--weights", "--svg", "no/such/a.svg")),
+        ("no/such/a.svg: No such file", ("--next", "It", "--svg", "no/such/a.svg")),
     ],
 )
 def test_bad_input(run: Run, model: Path, said: str, arguments: tuple[object, ...]) -> None:

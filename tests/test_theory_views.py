@@ -24,7 +24,7 @@ TEXT = "abc\ndefé fed\n" * 2
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.views.source.OWN", 40)
+    monkeypatch.setattr("charrnn.cli.views.source.OWN", 24)
     monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
 
 
@@ -105,7 +105,7 @@ def test_gradients(run: Run) -> None:
     assert both[0] == alone[0] == {**both[2], "name": "gru"}
     low, rms, high = (np.array(alone[0][name]) for name in ("low", "rms", "high"))
     assert (low <= high).all()
-    assert (low[1:] < rms[1:]).all()
+    assert (low[1:-1] < rms[1:-1]).all()
     assert 0 < rms[-1] < 1e-4 * rms[0]  # what vanishes keeps its digits
 
 
@@ -115,7 +115,9 @@ def test_weights(run: Run) -> None:
     assert found["updates"] == []
     assert "no optimiser state" in found["unknown"]
     assert [r["gate"] for r in found["recurrences"]] == ["reset", "update", "candidate"] * 2
-    trained = run("train", "corpus.txt", "--hidden-size", 4, "--epochs", 1, "--quiet").out.strip()
+    Path("text.txt").write_text(TEXT * 4, encoding="utf-8")
+    options = ("--hidden-size", 4, "--num-layers", 1, "--epochs", 1, "--sample-every", 0, "--quiet")
+    trained = run("train", "text.txt", *options).out.strip()
     found = _json(run, trained, "--weights")
     assert found["unknown"] is None
     assert [update["name"] for update in found["updates"]] == [
