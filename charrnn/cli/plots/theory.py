@@ -113,7 +113,8 @@ def weights(found: weights_view.Found) -> Picture:
     layers = 1 + max(recurrence.layer for recurrence in found.recurrences)
     rows = -(-len(found.spreads) // 4)
     figure = Figure(figsize=(8, 2.6 + 1.5 * rows))
-    above, below = figure.subfigures(2, 1, height_ratios=(2.6, 1.5 * rows))
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.6, 1.5 * rows))
+    above, below = parts[:, 0]
     tops = above.subplots(1, layers, squeeze=False, sharey=True)[0]
     for layer, axes in enumerate(tops):
         own = [recurrence for recurrence in found.recurrences if recurrence.layer == layer]
