@@ -27,6 +27,11 @@ def corpus_words(sources: Sequence[str]) -> str:
     return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)
 
 
+def rejoined(path: str) -> str:
+    """A path in UTF-8, whatever the locale made of its bytes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+
+
 def printable(text: str) -> str:
     """Text on one line, with nothing in it that a terminal could take for a command.
 

@@ -105,7 +105,7 @@ def gradient_flow(
     network = model.network
     params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
     ids = model.vocabulary.encode(line_start(model) + text).astype(np.intp)
-    first, last = min(steps, len(ids) - 1) - 1, len(ids) - 2
+    first, last = min(steps, len(ids) // 2) - 1, len(ids) - 2
     chosen = np.unique(np.linspace(first, last, losses).round().astype(np.intp))
     begins = _begins(model, ids)[chosen]
     reach = np.minimum(chosen - begins + 1, steps)

@@ -23,7 +23,7 @@ try:
 except ImportError:
     raise InputError("pictures need matplotlib: pip install 'charrnn[plot]'") from None
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.prop_cycle": f"cycler('color', {list(LINES)})",
     "axes.spines.right": False,
@@ -88,7 +88,10 @@ def save(draw: Draw, found: Any, path: Path, kind: str) -> None:
     buffer = io.BytesIO()
     with rc_context(STYLE):
         picture = draw(found)
-        metadata = {"Title": picture.title, "Description": picture.description}
+        metadata: dict[str, str | None] = {
+            "Title": picture.title,
+            "Description": picture.description,
+        }
         metadata |= {"Date": None, "Creator": "charrnn"} if kind == "svg" else {}
         picture.figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     data = buffer.getvalue()

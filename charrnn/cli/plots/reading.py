@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ def card(found: Mapping[str, Any]) -> Picture:
     kind = TextConfig(**found["config"]["text"])
     curves = loss_curves(found["history"])
     words = in_words(found)
-    return _losses(curves, "epochs", f"nats/{kind.symbol}", f"{found['checkpoint']}: loss", words)
+    return _losses(
+        curves, "epochs", f"nats/{kind.symbol}", f"Loss of {Path(found['checkpoint']).name}", words
+    )
 
 
 def comparison(found: comparison_view.Found) -> Picture:

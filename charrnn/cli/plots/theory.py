@@ -22,7 +22,7 @@ LOWEST = 1e-8  # share of the gradient at k = 0 below which curves leave the pic
 
 def gradients(found: gradients_view.Found) -> Picture:
     """Curves over the steps back, on a logarithmic axis; of trained models with their spread."""
-    figure = Figure(figsize=(7, 4))
+    figure = Figure(figsize=(8, 4))
     axes = figure.add_subplot()
     lowest = highest = 1.0
     for number, (name, flow) in enumerate(found.flows.items()):
@@ -45,13 +45,13 @@ def gradients(found: gradients_view.Found) -> Picture:
             )
         lowest, highest = min(lowest, shares[finite].min()), max(highest, shares[finite].max())
     axes.axhline(FORGOTTEN, color="black", linewidth=0.8, linestyle=(0, (1, 3)))
-    axes.annotate("1 %", (1, FORGOTTEN), xycoords=("axes fraction", "data"), va="center")
+    axes.annotate("1 %", (0, FORGOTTEN), (4, 2), textcoords="offset points")
     axes.set_yscale("log")
     axes.set_ylim(max(lowest, LOWEST), 3 * highest)
     axes.set_xlim(0)
     axes.set_xlabel("steps back, k")
     axes.set_ylabel("‖∂loss(t)/∂state(t−k)‖, share of k = 0")
-    axes.legend(loc="lower left", title=f"{found.size}: steps until below 1 %")
+    figure.legend(loc="outside right center", title=f"{found.size}:\nsteps until below 1 %")
     title = "How far back a loss reaches"
     axes.set_title(title)
     memories = "; ".join(
@@ -113,7 +113,8 @@ def weights(found: weights_view.Found) -> Picture:
     layers = 1 + max(recurrence.layer for recurrence in found.recurrences)
     rows = -(-len(found.spreads) // 4)
     figure = Figure(figsize=(8, 2.6 + 1.5 * rows))
-    above, below = figure.subfigures(2, 1, height_ratios=(2.6, 1.5 * rows))
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.6, 1.5 * rows))
+    above, below = parts[:, 0]
     tops = above.subplots(1, layers, squeeze=False, sharey=True)[0]
     for layer, axes in enumerate(tops):
         own = [recurrence for recurrence in found.recurrences if recurrence.layer == layer]

@@ -13,7 +13,7 @@ from charrnn.cli.views.chart import Curve, chart
 from charrnn.cli.views.screen import Screen
 from charrnn.cli.words import duration, printable, quoted
 from charrnn.config import TextConfig
-from charrnn.inspection import Fit, summarize
+from charrnn.inspection import Fit
 from charrnn.reading import STANDARD_INPUT
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
@@ -22,8 +22,7 @@ OTHERS = 17  # rows of a screen that the rest takes
 
 
 def measure(subjects: list[Subject], _value: None) -> dict[str, Any]:
-    subject = only(subjects)
-    return {"checkpoint": str(subject.path), **summarize(subject.checkpoint)}
+    return only(subjects).summary()
 
 
 def as_json(found: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -57,7 +57,7 @@ def chart(
     if log:
         y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
     margin = max(len(tick) for tick in y_ticks.values()) + 1
-    names = max(len(curve.name) for curve in curves) + 1
+    names = max(len(_name(screen, 0, curve.name)) for curve in curves)
     beside = names <= screen.width // 4
     width = max(4, screen.width - margin - 1 - (names if beside else 0))
 

@@ -29,12 +29,13 @@ class Found:
 def measure(subjects: list[Subject], _value: bool) -> Found:
     if not 2 <= len(subjects) <= MOST:
         raise InputError(f"--compare takes 2 to {MOST} checkpoints, not {len(subjects)}")
-    names = tuple(str(subject.path) for subject in subjects)
+    names = tuple(subject.name for subject in subjects)
     return Found(names, compare([subject.checkpoint for subject in subjects]))
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
-    return {"checkpoints": list(found.names), **plain(found.comparison)}
+    compared: dict[str, Any] = plain(found.comparison)
+    return compared
 
 
 def draw(found: Found, screen: Screen) -> None:

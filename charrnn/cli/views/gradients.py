@@ -113,11 +113,11 @@ def _curve(name: str, flow: GradientFlow) -> Curve:
 
 
 def _table(found: Found, screen: Screen) -> Table:
-    table = screen.table(found.size, "memory", "each step")
+    times = "×" if screen.unicode else "x"
+    table = screen.table(found.size.replace("×", times), "memory", "each step")
     steps = [k for k in SHOWN if k < max(len(flow.norms) for flow in found.flows.values())]
     for k in steps:
         table.add_column(f"k={k}", justify="right")
-    times = "×" if screen.unicode else "x"
     for name, flow in found.flows.items():
         last, shares = len(flow.norms) - 1, flow.shares
         table.add_row(

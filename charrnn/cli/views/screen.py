@@ -24,9 +24,10 @@ HEIGHTS = " ▁▂▃▄▅▆▇█"
 RGB = tuple[int, int, int]
 # Blue against orange: the pair that every kind of colour blindness tells apart. All stops are of
 # middling lightness, so that they stand out on black as on white.
-AMOUNT: tuple[RGB, ...] = ((84, 112, 158), (150, 118, 134), (232, 126, 4))
+ORANGE = (236, 130, 0)
+AMOUNT: tuple[RGB, ...] = ((46, 104, 190), (150, 124, 132), ORANGE)
 COLD: tuple[RGB, ...] = ((118, 124, 136), (0, 112, 200))
-WARM: tuple[RGB, ...] = ((136, 124, 114), (232, 126, 4))
+WARM: tuple[RGB, ...] = ((136, 124, 114), ORANGE)
 # Of lines on the terminal's own background (Okabe and Ito's palette; contrast 3 on black and white).
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#999999")
 
@@ -74,8 +75,14 @@ class Screen:
 
     def put(self, *parts: RenderableType) -> None:
         """Print, each part on lines of its own, words kept whole where they fit."""
-        for part in parts:
-            self.console.print(part)
+        if self.console.is_terminal:
+            self.console.print(*parts, sep="\n")
+            return
+        with self.console.capture() as held:
+            self.console.print(*parts, sep="\n")
+        # What fills lines up is of no use in a pipe.
+        lines = held.get().split("\n")
+        self.console.file.write("\n".join(line.rstrip() for line in lines))
 
     def put_whole(self, line: str | Text) -> None:
         """Print a line as it is, however long: what is to be copied must not be wrapped."""

@@ -1,0 +1,182 @@
+"""Writes docs/inspect.md with what ``charrnn inspect`` really shows: ``make docs``.
+
+A test compares the two, but for views of the default corpus, which varies with the version of Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from unittest import mock
+
+from charrnn.cli import run
+
+ROOT = Path(__file__).parent.parent
+TARGET = ROOT / "docs" / "inspect.md"
+
+HEAD = """\
+# Windows into a model
+
+Made by `make docs` from what the program shows of the small model that a clone carries.
+
+`charrnn inspect [CHECKPOINT]` opens one window at a time; without a checkpoint it takes the newest one in
+`checkpoints/`. On a terminal texts are coloured, from blue to orange, which every kind of colour blindness tells
+apart; in a pipe, with `NO_COLOR`, and below, there are marks instead. Where a terminal knows neither blocks nor
+braille, all is drawn in ASCII. Each view has `--json`, one object for a pipe, and a function in
+`charrnn.inspection` for a notebook.
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A view: what it is for, the command, and how to read it."""
+
+    title: str
+    before: str
+    command: str
+    after: str
+
+    @property
+    def varies(self) -> bool:
+        """Whether it reads the default corpus."""
+        return ("--neurons" in self.command or "--unit" in self.command) and (
+            "--on" not in self.command
+        )
+
+
+SECTIONS = (
+    Section(
+        "A model on one screen",
+        "What it is, what it learnt from, how well, how its loss went, and how to go on.",
+        "charrnn inspect checkpoints/demo.npz",
+        """\
+Perplexity is 2 to the bits: among so many equally likely characters the model might as well choose. Where the
+curves part, the model begins to learn its text by heart; the weights that are kept are those of the best evaluation.
+
+`--json` has `parameters`, `vocabulary_size`, `validation_loss` (nats per character or byte, of the kept weights),
+`validation_bits_per_char`, `config`, `corpus`, `history` and more; `charrnn.summarize` gives the same.""",
+    ),
+    Section(
+        "Everything in tables",
+        "Each array, the corpus with its vocabulary, the configuration, and the history.",
+        "charrnn inspect checkpoints/demo.npz --details",
+        "",
+    ),
+    Section(
+        "What surprises it",
+        """\
+A text (a file, `-` for standard input, or the text itself), read from left to right: a character counts -log2 of the
+probability that the model gave it after all before it. The mean is what `charrnn score` tells. An expected character
+costs next to nothing, one that had a chance of 1 in 256 costs 8 bits.""",
+        "charrnn inspect checkpoints/demo.npz --text "
+        "'The class statement is used. The vqxj zkpw is qqz. If it is an object, it is called.'",
+        """\
+Surprise sits at the beginnings of words, where much is possible; inside of a word the rest soon follows. `--at N`
+shows what was expected in the place of the Nth character:""",
+    ),
+    Section(
+        "",
+        "",
+        "charrnn inspect checkpoints/demo.npz --text 'If it is an object, it is called.' --at 14",
+        """\
+The bits that the model expected are those of its own prediction, its entropy: a character that costs more than that
+surprised it, one that costs less is among those that it had in mind. `--json` has `bits_per_char`, `bits` and `entropy` for each
+character, and `most_surprising` places with their guesses; in Python it is
+`charrnn.inspection.read_surprise(model, text)`. `--unknown skip` or `replace` reads texts with characters that the
+model does not know.""",
+    ),
+    Section(
+        "What comes next",
+        """\
+The distribution of the character after a beginning, as `charrnn sample --prime` draws from it, at several
+temperatures (`--temp`, as often as you like).""",
+        "charrnn inspect checkpoints/demo.npz --next 'The class'",
+        """\
+A temperature divides the scores before the softmax: below 1 the likely becomes likelier, above 1 the unlikely gets
+its chance. The bits in the head are the entropy. `--json` has all `characters` with their `probabilities`; in Python,
+`charrnn.inspection.read_following(model, prime, temperatures)`.""",
+    ),
+    Section(
+        "What its units do",
+        """\
+Each number of the recurrent state, in every layer the output *h* and an LSTM's cell *c*, is correlated with features
+of a text at each character: is it in quotes, how deep in brackets, how far into the line, the word, the sentence?
+That is how Karpathy, Johnson and Fei-Fei looked for interpretable cells
+([arXiv 1506.02078](https://arxiv.org/abs/1506.02078)), but found by a matrix product instead of by eye.
+The text is that of `--on` (a file, `-`, or words), by default the beginning of what the model learnt from, or, where
+that is not at hand, what the model writes itself.""",
+        "charrnn inspect checkpoints/demo.npz --neurons",
+        """\
+`1:47` is *h* of unit 47 in layer 1, `1:96:c` its cell, both counted from 0 as the arrays are (`layer1/W`). The lines
+below the table are where a feature comes and goes most. A negative r is as good as a positive one: the unit is low
+where the feature is high. A high r is no proof that the model uses the unit so. A feature that hardly ever varies in
+the text, as digits here, has a low one. The table of features is
+[`charrnn/inspection/features.py`](../charrnn/inspection/features.py); a further one is a function and a line.
+In Python, `charrnn.inspection.find_neurons(model, text)` gives all correlations as an array.""",
+    ),
+    Section(
+        "One unit at work",
+        "A text coloured by what one unit holds after each character.",
+        "charrnn inspect checkpoints/demo.npz --unit 1:96:c --on "
+        "'Assert statements are a convenient way to insert debugging assertions into a program: "
+        'assert_stmt ::= "assert" expression ["," expression]\'',
+        """\
+This cell counts the letters of a word. `--json` has the `values`, and how closely they follow each feature; in
+Python, `charrnn.inspection.activation(model, text, unit)`.""",
+    ),
+    Section(
+        "Several models side by side",
+        """\
+`charrnn inspect --compare a.npz b.npz` lists the settings in which models differ, and nothing else; their sizes,
+losses and times; and their validation losses in one chart. Where they learnt from different texts it says so: then
+the losses do not tell which is better.""",
+        "charrnn inspect --compare checkpoints/demo.npz tests/golden/format-2.npz",
+        "",
+    ),
+)
+
+
+def page() -> Iterator[str]:
+    """The page, a part after the other."""
+    yield HEAD
+    with at_home():
+        for section in SECTIONS:
+            if section.title:
+                yield f"\n## {section.title}\n"
+            if section.before:
+                yield f"\n{section.before}\n"
+            if section.command:
+                yield f"\n{session(section.command)}"
+            if section.after:
+                yield f"\n{section.after}\n"
+
+
+def session(command: str) -> str:
+    """A command with its output, as a block."""
+    with redirect_stdout(StringIO()) as output:
+        assert run(shlex.split(command)[1:]) == 0
+    return f"```console\n$ {command}\n{output.getvalue()}```\n"
+
+
+@contextmanager
+def at_home() -> Iterator[None]:
+    """In the folder of the repository, with a screen of 80 columns and no colours."""
+    here = Path.cwd()
+    os.chdir(ROOT)
+    kept = {name: value for name, value in os.environ.items() if name != "FORCE_COLOR"}
+    with mock.patch.dict(os.environ, {**kept, "COLUMNS": "80", "NO_COLOR": "1"}, clear=True):
+        try:
+            yield
+        finally:
+            os.chdir(here)
+
+
+if __name__ == "__main__":
+    TARGET.write_text("".join(page()), encoding="utf-8", newline="\n")
+    print(TARGET, file=sys.stderr)
