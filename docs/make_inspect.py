@@ -6,6 +6,7 @@ A test compares the page, but for views of the default corpus, which varies with
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -24,10 +25,12 @@ ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "inspect.md"
 
 DARK = TerminalTheme((16, 20, 24), (220, 220, 220), [(0, 0, 0)] * 8)
+ROW = 24.4  # height of a line in rich's SVG
 SVG = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 996 {terminal_height}">
-<style>text {{ font: {char_height}px monospace; }} {styles}</style>
-<rect x="-10" y="-10" width="996" height="100%" rx="8" fill="#101418"/>
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 996 HEIGHT">
+<style>text {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: {char_height}px }}
+{styles}</style>
+<rect x="-10" y="-10" width="996" height="HEIGHT" rx="8" fill="#101418"/>
 {backgrounds}
 <g>{matrix}</g>
 </svg>
@@ -191,7 +194,10 @@ def picture(command: str) -> str:
     screen = Screen(console, colour=True, unicode=True)
     with mock.patch.object(Screen, "standard", lambda: screen):
         assert run(shlex.split(command)[1:]) == 0
-    return console.export_svg(theme=DARK, code_format=SVG, unique_id="inspect")
+    lines = console.export_text(clear=False).count("\n")
+    form = SVG.replace("HEIGHT", f"{lines * ROW + 20:.0f}")
+    svg = console.export_svg(theme=DARK, code_format=form, unique_id="inspect")
+    return re.sub(r' clip-path="[^"]*"', "", svg)
 
 
 @contextmanager
