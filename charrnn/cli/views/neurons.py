@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -77,7 +78,7 @@ def draw(found: Found, screen: Screen) -> None:
     for feature in neurons.ranked():
         (unit, r), *others = neurons.best(feature)
         bar = Text(f"{r:+.2f} ").append(screen.bar(abs(r), width).rstrip(), LINES[int(r > 0)])
-        row = [neurons.features[feature], str(unit), bar]
+        row: list[RenderableType] = [neurons.features[feature], str(unit), bar]
         if screen.width >= 64:
             row.append("  ".join(f"{other} {r:+.2f}" for other, r in others))
         table.add_row(*row)
