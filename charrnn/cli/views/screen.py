@@ -43,7 +43,7 @@ class Screen:
     """A console, and what can be shown there.
 
     Attributes:
-        colour: Whether colours are shown; if not, marks have to tell what they would.
+        colour: Whether shades of colours are shown; if not, marks have to tell what they would.
         unicode: Whether block and braille characters are; if not, ASCII has to do.
     """
 
@@ -54,7 +54,8 @@ class Screen:
     @classmethod
     def of(cls, console: Console) -> Screen:
         """The abilities that a console tells."""
-        colour = console.color_system is not None and not console.no_color
+        # Of sixteen colours nobody knows how they look, nor whether text on them can be read.
+        colour = console.color_system in ("256", "truecolor") and not console.no_color
         return cls(console, colour, console.encoding.lower().startswith("utf"))
 
     @classmethod
