@@ -18,6 +18,7 @@ from rich.cells import cell_len
 from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, save_checkpoint
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
+from charrnn.reading import DEFAULT_SOURCE, default_text
 from charrnn.text import BYTES, Vocabulary
 
 VIEWS = (
@@ -33,7 +34,14 @@ VIEWS = (
 ESCAPE = "\x1b["
 
 
-def _save(path: str, text: TextConfig, cell: str = "lstm", *, evaluations: int = 3) -> None:
+def _save(
+    path: str,
+    text: TextConfig,
+    cell: str = "lstm",
+    *,
+    evaluations: int = 3,
+    source: str = "learnt.txt",
+) -> None:
     characters = BYTES if text.unit == "byte" else "\n\t ()Iabefhilnostw"
     model = CharacterModel.fresh(
         ModelConfig(cell, 6), Vocabulary(characters, text), np.random.default_rng(1)
@@ -43,7 +51,7 @@ def _save(path: str, text: TextConfig, cell: str = "lstm", *, evaluations: int =
         for n in range(1, evaluations + 1)
     )
     loss = history[-1].validation_loss if history else None
-    corpus = CorpusInfo(("learnt.txt",), 1000, 900, "0" * 64)
+    corpus = CorpusInfo((source,), 1000, 900, "0" * 64)
     save_checkpoint(Checkpoint(model, TrainingConfig(epochs=3), corpus, history, loss), path)
 
 
@@ -148,6 +156,10 @@ def test_sources_of_text(models: list[str], run: Run, monkeypatch: pytest.Monkey
     Path("learnt.txt").write_text("Something else?", encoding="utf-8")  # with unknown characters
     assert "wrote itself" in json.loads(run(*watch).out)["source"]
     assert json.loads(run(*watch, "--on", "It was").out)["text"] == "It was"
+    _save("default.npz", TextConfig(unit="byte"), source=DEFAULT_SOURCE)
+    found = json.loads(run("inspect", "default.npz", "--unit", "0:1", "--json").out)
+    assert found["source"] == f"the first 1,200 bytes of {DEFAULT_SOURCE}"
+    assert found["text"] == default_text()[:1200]  # which is ASCII so far
     monkeypatch.setattr("sys.stdin", type("", (), {"buffer": BytesIO(b"a (b)")}))
     found = json.loads(run(*watch, "--on", "-").out)
     assert (found["text"], found["source"], len(found["values"])) == ("a (b)", "standard input", 5)
