@@ -50,7 +50,7 @@ def chart(
     def row_of(value: float) -> float:
         return (high - value) / (high - low) * (height - 1)
 
-    y_ticks = ticks(low, high, max(2, height // 2))
+    y_ticks = ticks(low, high, max(2, height * 2 // 3))
     margin = max(map(len, y_ticks.values())) + 1
     labels = {number: _name(screen, number, curve.name) for number, curve in drawn}
     longest = max(map(len, labels.values()))
