@@ -49,19 +49,6 @@ def chart(
     Returns:
         Lines, none wider than the screen.
     """
-<<<<<<< HEAD
-    xs = [value for curve in curves for value in curve.x]
-    ys = [value for curve in curves for value in curve.y]
-    low, high = _padded(min(ys), max(ys))
-    left, right = min(xs), max(xs)
-    y_ticks = ticks(low, high, max(2, height // 2))
-    if log:
-        y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
-    margin = max(len(tick) for tick in y_ticks.values()) + 1
-    names = max(len(_name(screen, 0, curve.name)) for curve in curves)
-    beside = names <= screen.width // 4
-    width = max(4, screen.width - margin - 1 - (names if beside else 0))
-=======
     drawn = [(number, curve) for number, curve in enumerate(curves) if len(curve.x)]
     left = min(curve.x[0] for _, curve in drawn)
     right = max(curve.x[-1] for _, curve in drawn)
@@ -71,12 +58,13 @@ def chart(
         return (high - value) / (high - low) * (height - 1)
 
     y_ticks = ticks(low, high, max(2, height * 2 // 3))
+    if log:
+        y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
     margin = max(map(len, y_ticks.values())) + 1
     labels = {number: _name(screen, number, curve.name) for number, curve in drawn}
     longest = max(map(len, labels.values()))
     beside = longest <= screen.width // 4  # names stand there, or else below
     width = max(4, screen.width - margin - 1 - longest * beside)
->>>>>>> i6-views
 
     cells = _Cells(screen, width, height)
     for number, curve in reversed(drawn):
