@@ -1,13 +1,13 @@
-"""Writes docs/inspect.md with what ``charrnn inspect`` really shows: ``make docs``.
+"""Writes docs/inspect.md with what ``charrnn inspect`` really shows, and pictures: ``make docs``.
 
-A test compares the two, but for views of the default corpus, which varies with the version of Python.
+A test compares the page, but for views of the default corpus, which varies with the version of Python.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -15,10 +15,26 @@ from io import StringIO
 from pathlib import Path
 from unittest import mock
 
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+
 from charrnn.cli import run
+from charrnn.cli.views.screen import Screen
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "inspect.md"
+
+DARK = TerminalTheme((16, 20, 24), (220, 220, 220), [(0, 0, 0)] * 8)
+ROW = 24.4  # height of a line in rich's SVG
+SVG = """\
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="-10 -10 996 HEIGHT">
+<style>text {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: {char_height}px }}
+{styles}</style>
+<rect x="-10" y="-10" width="996" height="HEIGHT" rx="8" fill="#101418"/>
+{backgrounds}
+<g>{matrix}</g>
+</svg>
+"""
 
 HEAD = """\
 # Windows into a model
@@ -41,13 +57,13 @@ class Section:
     before: str
     command: str
     after: str
+    picture: str = ""  # the name of one in colours, if there is to be one
 
     @property
     def varies(self) -> bool:
-        """Whether it reads the default corpus."""
-        return ("--neurons" in self.command or "--unit" in self.command) and (
-            "--on" not in self.command
-        )
+        """Whether it reads the default corpus, or shows last digits that may differ."""
+        views = ("--neurons", "--unit", "--gradients", "--weights", "--embedding")
+        return any(view in self.command for view in views) and "--on" not in self.command
 
 
 SECTIONS = (
@@ -79,6 +95,7 @@ costs next to nothing, one that had a chance of 1 in 256 costs 8 bits.""",
         """\
 Surprise sits at the beginnings of words, where much is possible; inside of a word the rest soon follows. `--at N`
 shows what was expected in the place of the Nth character:""",
+        "inspect-text.svg",
     ),
     Section(
         "",
@@ -129,6 +146,57 @@ In Python, `charrnn.inspection.find_neurons(model, text)` gives all correlations
         """\
 This cell counts the letters of a word. `--json` has the `values`, and how closely they follow each feature; in
 Python, `charrnn.inspection.activation(model, text, unit)`.""",
+        "inspect-unit.svg",
+    ),
+    Section(
+        "How far back a loss reaches",
+        """\
+The gradient of one step's loss by the state of *k* steps before, in the trained model and in fresh ones of each cell:
+it vanishes, and in an LSTM last of all. [gradients.md](gradients.md) tells what to look at, with exercises.""",
+        "charrnn inspect checkpoints/demo.npz --gradients",
+        """\
+Several checkpoints are drawn beside each other: `charrnn inspect rnn.npz lstm.npz --gradients`. `--json` has for each
+`rms`, the tenth and ninetieth percentiles over the steps (`low`, `high`), and `layers`, by layer and state; in Python,
+`charrnn.inspection.gradient_flow(model, text)`.""",
+    ),
+    Section(
+        "What the gates do",
+        """\
+`charrnn inspect --gates` shows for each unit how often its gates are open and shut (the saturation plots of Karpathy,
+Johnson and Fei-Fei), and for how long it remembers by its forget gate (a GRU's update gate): n = -1/log of the gate's
+geometric mean, the steps after which 1/e is left of what it held. In Python it is
+`charrnn.inspection.gate_activity(model, text)`.
+
+![Saturation plots of each gate, and the units' memory](images/gates.svg)""",
+        "",
+        "",
+    ),
+    Section(
+        "Characters that it treats alike",
+        """\
+The columns of the embedding (or of the first layer, where the input is one-hot) and the rows of V, compared by the
+cosine of their angle after taking their mean away. As characters are read, a capital is like its small letter; as
+they are predicted, vowels stand in for vowels.""",
+        "charrnn inspect checkpoints/demo.npz --embedding",
+        "In Python, `charrnn.inspection.character_map(model, text)`; the text tells which characters are frequent.",
+    ),
+    Section(
+        "The weights",
+        "",
+        "charrnn inspect checkpoints/demo.npz --weights",
+        """\
+A checkpoint that can be resumed shows the last update of each array as well. In Python: `recurrences`, `spreads` and
+`last_updates` in `charrnn.inspection`.""",
+    ),
+    Section(
+        "Pictures",
+        """\
+`--png FILE` and `--svg FILE` write a picture of any view but `--unit` and `--details`, with matplotlib
+(`pip install 'charrnn[plot]'`). An SVG says in its title and description what it shows. `--json` may be given as well.
+
+![Characters that the model treats alike](images/embedding.svg)""",
+        "",
+        "",
     ),
     Section(
         "Several models side by side",
@@ -153,6 +221,8 @@ def page() -> Iterator[str]:
                 yield f"\n{section.before}\n"
             if section.command:
                 yield f"\n{session(section.command)}"
+            if section.picture:
+                yield f"\nThe same in colours:\n\n![{section.title}]({section.picture})\n"
             if section.after:
                 yield f"\n{section.after}\n"
 
@@ -162,6 +232,21 @@ def session(command: str) -> str:
     with redirect_stdout(StringIO()) as output:
         assert run(shlex.split(command)[1:]) == 0
     return f"```console\n$ {command}\n{output.getvalue()}```\n"
+
+
+def picture(command: str) -> str:
+    """What a terminal with colours shows, as SVG."""
+    console = Console(
+        record=True, file=StringIO(), width=80, force_terminal=True, color_system="truecolor",
+        no_color=False, highlight=False, emoji=False, markup=False,
+    )  # fmt: skip
+    screen = Screen(console, colour=True, unicode=True)
+    with mock.patch.object(Screen, "standard", lambda: screen):
+        assert run(shlex.split(command)[1:]) == 0
+    lines = console.export_text(clear=False).count("\n")
+    form = SVG.replace("HEIGHT", f"{lines * ROW + 20:.0f}")
+    svg = console.export_svg(theme=DARK, code_format=form, unique_id="inspect")
+    return re.sub(r' clip-path="[^"]*"', "", svg)
 
 
 @contextmanager
@@ -179,4 +264,8 @@ def at_home() -> Iterator[None]:
 
 if __name__ == "__main__":
     TARGET.write_text("".join(page()), encoding="utf-8", newline="\n")
-    print(TARGET, file=sys.stderr)
+    with at_home():
+        for one in SECTIONS:
+            if one.picture:
+                svg = picture(one.command)
+                TARGET.with_name(one.picture).write_text(svg, encoding="utf-8", newline="\n")

@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
+from rich.text import Text
 
 from charrnn.cli.views import plain
 from charrnn.cli.views.chart import Curve, chart, ticks
@@ -198,6 +199,22 @@ def test_passage() -> None:
     assert cell_len(mark.plain) == 1
     (shown, _) = passage(screen(20), "aé", [Style.null()] * 2, "11", "latin-1")
     assert shown.plain == "a\ufffd"
+
+
+def test_put() -> None:
+    """In a pipe nothing fills lines up; where there is only ASCII, nothing else is written."""
+    piped = screen(20)
+    piped.put("a · b   ", Text("é │"))
+    assert output(piped) == "a · b\né │\n"
+    ascii_only = screen(20, unicode=False)
+    ascii_only.put("2 × 3 … ▁█ é")
+    ascii_only.put_whole("a path that is longer than the screen")
+    assert output(ascii_only) == "2 x 3 ... 18 ?\na path that is longer than the screen\n"
+
+
+def output(on_screen: Screen) -> str:
+    assert isinstance(on_screen.console.file, StringIO)
+    return on_screen.console.file.getvalue()
 
 
 def test_plain() -> None:

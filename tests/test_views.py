@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +18,7 @@ from rich.cells import cell_len
 from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, save_checkpoint
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
+from charrnn.reading import DEFAULT_SOURCE, default_text
 from charrnn.text import BYTES, Vocabulary
 
 VIEWS = (
@@ -32,7 +34,14 @@ VIEWS = (
 ESCAPE = "\x1b["
 
 
-def _save(path: str, text: TextConfig, cell: str = "lstm", *, evaluations: int = 3) -> None:
+def _save(
+    path: str,
+    text: TextConfig,
+    cell: str = "lstm",
+    *,
+    evaluations: int = 3,
+    source: str = "learnt.txt",
+) -> None:
     characters = BYTES if text.unit == "byte" else "\n\t ()Iabefhilnostw"
     model = CharacterModel.fresh(
         ModelConfig(cell, 6), Vocabulary(characters, text), np.random.default_rng(1)
@@ -42,7 +51,7 @@ def _save(path: str, text: TextConfig, cell: str = "lstm", *, evaluations: int =
         for n in range(1, evaluations + 1)
     )
     loss = history[-1].validation_loss if history else None
-    corpus = CorpusInfo(("learnt.txt",), 1000, 900, "0" * 64)
+    corpus = CorpusInfo((source,), 1000, 900, "0" * 64)
     save_checkpoint(Checkpoint(model, TrainingConfig(epochs=3), corpus, history, loss), path)
 
 
@@ -84,6 +93,19 @@ def test_each_view_of_each_model(
         assert max(map(cell_len, lines)) <= 40 or view == ("--details",)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a Windows console always knows Unicode")
+@pytest.mark.parametrize("view", VIEWS[::2], ids=str)
+def test_ascii(
+    view: tuple[Any, ...], models: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A terminal of another encoding than UTF-8 is sent ASCII."""
+    monkeypatch.setattr("os.device_encoding", lambda _: "iso8859-1")
+    monkeypatch.setattr("sys.stdout.fileno", lambda: 1)
+    out = run(*_of(view, models[0])).out
+    assert out
+    assert out.isascii()
+
+
 def test_card(models: list[str], run: Run) -> None:
     """On one screen of 80 × 24: what it is, how well, the curves, how to go on."""
     out = run("inspect", models[0]).out
@@ -110,13 +132,12 @@ def test_text_sums_to_the_score(models: list[str], run: Run) -> None:
         found = json.loads(run("inspect", model, "--text", "given.txt", "--json").out)
         assert sum(found["bits"]) / found["characters"] == pytest.approx(score, abs=1e-4)
         assert found["bits_per_char"] == pytest.approx(score, abs=1e-4)
-        assert f"{score:.4f} bits/" in run("inspect", model, "--text", "given.txt").out
         top = found["most_surprising"][0]
         assert top["bits"] == max(found["bits"]) == found["bits"][top["at"] - 1]
 
 
 def test_next_sums_to_one(models: list[str], run: Run) -> None:
-    for model in models:
+    for model in models[1:3]:
         found = json.loads(run("inspect", model, "--next", "It", "--temp", 0.7, "--json").out)
         assert found["temperatures"] == [0.7]
         (shares,) = found["probabilities"]
@@ -134,6 +155,10 @@ def test_sources_of_text(models: list[str], run: Run, monkeypatch: pytest.Monkey
     Path("learnt.txt").write_text("Something else?", encoding="utf-8")  # with unknown characters
     assert "wrote itself" in json.loads(run(*watch).out)["source"]
     assert json.loads(run(*watch, "--on", "It was").out)["text"] == "It was"
+    _save("default.npz", TextConfig(unit="byte"), source=DEFAULT_SOURCE)
+    found = json.loads(run("inspect", "default.npz", "--unit", "0:1", "--json").out)
+    assert found["source"] == f"the first 1,200 bytes of {DEFAULT_SOURCE}"
+    assert found["text"] == default_text()[:1200]  # which is ASCII so far
     monkeypatch.setattr("sys.stdin", type("", (), {"buffer": BytesIO(b"a (b)")}))
     found = json.loads(run(*watch, "--on", "-").out)
     assert (found["text"], found["source"], len(found["values"])) == ("a (b)", "standard input", 5)
@@ -178,6 +203,7 @@ def test_compare(models: list[str], run: Run) -> None:
     assert "unknown" in out
 
 
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no such names of files")
 def test_nothing_acts_on_the_terminal(models: list[str], run: Run) -> None:
     """Control characters in a text, a path or a source are shown, never sent."""
     evil = "\x1b[2J\x07"
@@ -188,13 +214,11 @@ def test_nothing_acts_on_the_terminal(models: list[str], run: Run) -> None:
     checkpoint = models[0]
     Path(checkpoint).rename("a\x1b[2J.npz")
     for option in ([], ["--details"]):
-        assert "\x1b" not in run("inspect", "a\x1b[2J.npz", *option).out.replace(
-            "'a\x1b[2J.npz'", ""
-        )
+        assert "\x1b" not in run("inspect", "a\x1b[2J.npz", *option).out
 
 
 def test_colours_and_no_color(models: list[str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal gets colours instead of marks; with NO_COLOR it gets the marks."""
+    """A terminal gets colours instead of marks; with NO_COLOR or with 16 colours it gets the marks."""
     view = ("inspect", models[0], "--text", "It was (the best)")
     plain_out = run(*view).out
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -202,7 +226,12 @@ def test_colours_and_no_color(models: list[str], run: Run, monkeypatch: pytest.M
     monkeypatch.setenv("TERM", "xterm-256color")
     coloured = run(*view).out
     assert "48;2;" in coloured and "█" not in coloured.split("most surprising")[0]
-    monkeypatch.setenv("NO_COLOR", "1")
-    without = run(*view).out
-    assert "48;2;" not in without
-    assert re.sub(r"\x1b\[[\d;]*m", "", without) == plain_out
+    few = {"COLORTERM": "", "TERM": "xterm"}
+    for environment in ({"NO_COLOR": "1"}, few):
+        with monkeypatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            without = run(*view).out
+        assert not re.search(r"\x1b\[[\d;]*4\d", without)  # no background
+        lines = re.sub(r"\x1b\[[\d;]*m", "", without).splitlines()
+        assert [line.rstrip() for line in lines] == plain_out.splitlines()

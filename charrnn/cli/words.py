@@ -18,8 +18,8 @@ def duration(seconds: float) -> str:
 
 
 def quoted(path: str | Path) -> str:
-    """A path as a shell reads it."""
-    return shlex.quote(str(path))
+    """A path as a shell reads it, but for what a terminal could take for a command."""
+    return printable(shlex.quote(str(path)))
 
 
 def corpus_words(sources: Sequence[str]) -> str:

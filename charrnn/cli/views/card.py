@@ -141,5 +141,5 @@ def _commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
             onward += f" --epochs {2 * epochs}"
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"
-    look = 'charrnn inspect … --text "…", --next "…", --neurons, --compare, --details'
+    look = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
     return [("write", f"charrnn sample {path} --temp 0.8"), ("go on", onward), ("look", look)]
