@@ -61,10 +61,9 @@ class Section:
 
     @property
     def varies(self) -> bool:
-        """Whether it reads the default corpus."""
-        return ("--neurons" in self.command or "--unit" in self.command) and (
-            "--on" not in self.command
-        )
+        """Whether it reads the default corpus, or shows last digits that may differ."""
+        views = ("--neurons", "--unit", "--gradients", "--weights", "--embedding")
+        return any(view in self.command for view in views) and "--on" not in self.command
 
 
 SECTIONS = (
@@ -148,6 +147,56 @@ In Python, `charrnn.inspection.find_neurons(model, text)` gives all correlations
 This cell counts the letters of a word. `--json` has the `values`, and how closely they follow each feature; in
 Python, `charrnn.inspection.activation(model, text, unit)`.""",
         "inspect-unit.svg",
+    ),
+    Section(
+        "How far back a loss reaches",
+        """\
+The gradient of one step's loss by the state of *k* steps before, in the trained model and in fresh ones of each cell:
+it vanishes, and in an LSTM last of all. [gradients.md](gradients.md) tells what to look at, with exercises.""",
+        "charrnn inspect checkpoints/demo.npz --gradients",
+        """\
+Several checkpoints are drawn beside each other: `charrnn inspect rnn.npz lstm.npz --gradients`. `--json` has for each
+`rms`, the tenth and ninetieth percentiles over the steps (`low`, `high`), and `layers`, by layer and state; in Python,
+`charrnn.inspection.gradient_flow(model, text)`.""",
+    ),
+    Section(
+        "What the gates do",
+        """\
+`charrnn inspect --gates` shows for each unit how often its gates are open and shut (the saturation plots of Karpathy,
+Johnson and Fei-Fei), and for how long it remembers by its forget gate (a GRU's update gate): n = -1/log of the gate's
+geometric mean, the steps after which 1/e is left of what it held. In Python it is
+`charrnn.inspection.gate_activity(model, text)`.
+
+![Saturation plots of each gate, and the units' memory](images/gates.svg)""",
+        "",
+        "",
+    ),
+    Section(
+        "Characters that it treats alike",
+        """\
+The columns of the embedding (or of the first layer, where the input is one-hot) and the rows of V, compared by the
+cosine of their angle after taking their mean away. As characters are read, a capital is like its small letter; as
+they are predicted, vowels stand in for vowels.""",
+        "charrnn inspect checkpoints/demo.npz --embedding",
+        "In Python, `charrnn.inspection.character_map(model, text)`; the text tells which characters are frequent.",
+    ),
+    Section(
+        "The weights",
+        "",
+        "charrnn inspect checkpoints/demo.npz --weights",
+        """\
+A checkpoint that can be resumed shows the last update of each array as well. In Python: `recurrences`, `spreads` and
+`last_updates` in `charrnn.inspection`.""",
+    ),
+    Section(
+        "Pictures",
+        """\
+`--png FILE` and `--svg FILE` write a picture of any view but `--unit` and `--details`, with matplotlib
+(`pip install 'charrnn[plot]'`). An SVG says in its title and description what it shows. `--json` may be given as well.
+
+![Characters that the model treats alike](images/embedding.svg)""",
+        "",
+        "",
     ),
     Section(
         "Several models side by side",
