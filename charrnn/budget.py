@@ -76,18 +76,20 @@ class Speed:
         per_operation: Seconds for an operation of the matrix products.
         per_unit: Seconds for a unit, see :class:`Cost`.
         streams: Smallest batch that keeps all processors busy: a step of fewer takes as long.
+        filled: Part of a step's places that hold characters; records leave some empty.
     """
 
     per_operation: float
     per_unit: float = 0.0
     streams: int = SMALLEST_BATCH
+    filled: float = 1.0
 
     @classmethod
-    def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int) -> Speed:
+    def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int, filled: float) -> Speed:
         """From costs and their seconds for a character: of two models, the larger one last, or of one."""
         if len(measured) == 1:
             ((cost, took),) = measured
-            return cls(took / cost.operations, 0.0, streams)
+            return cls(took / cost.operations, 0.0, streams, filled)
         costs = np.array([(cost.operations, cost.units) for cost, _ in measured])
         seconds = np.array([s for _, s in measured])
         per_operation, per_unit = np.linalg.solve(costs, seconds)
@@ -95,7 +97,7 @@ class Speed:
             per_operation, per_unit = seconds[-1] / costs[-1, 0], 0.0
         elif per_operation <= 0:
             per_operation, per_unit = 0.0, seconds[-1] / costs[-1, 1]
-        return cls(float(per_operation), float(per_unit), streams)
+        return cls(float(per_operation), float(per_unit), streams, filled)
 
     def seconds(self, cost: Cost) -> float:
         """Of training, for each character."""
@@ -163,7 +165,7 @@ def choose(
     settings.setdefault("seq_length", SEQ_LENGTH)
     batch_size, seq_length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
     settings.update({"batch_size": batch_size, "seq_length": seq_length} | dict(training or {}))
-    per_step = batch_size * seq_length
+    per_step = batch_size * seq_length * speed.filled
     most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
     read = min(affordable, most)
     epochs, steps = read / learnt, max(1, round(read / per_step))

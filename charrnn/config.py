@@ -140,8 +140,8 @@ class TrainingConfig:
         eval_every: Steps between evaluations; 0 evaluates at the end of each epoch, or at a more
             sensible interval where the text is very short or very long.
         patience: Evaluations without a new best before the run stops; 0 never stops early. With a
-            schedule that ends at zero only those count that are clearly worse than the best, and
-            ``trapezoid`` first lets its rate fall.
+            schedule that ends at zero only those count that over-fit: clearly worse than the best,
+            at a lower training loss. ``trapezoid`` first lets its rate fall.
         seed: Seed of every random draw.
         threads: Parts into which a batch is split, one thread each; 0 takes one for each processor,
             as long as each part stays wide enough. The last bits of a result depend on it.

@@ -59,7 +59,11 @@ def plan(
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
         models = [ModelConfig(**{**model, "hidden_size": size}) for size in sizes]
-        speed = Speed.fit([_measure(corpus, one, settings, limit) for one in models], streams)
+        found = [_measure(corpus, one, settings, limit) for one in models]
+        costs = [Cost.of(one, len(corpus.vocabulary)) for one in models]
+        seconds = [seconds for seconds, _ in found]
+        filled = found[-1][1]
+        speed = Speed.fit(list(zip(costs, seconds, strict=True)), streams, filled)
         left = max(0.0, deadline - clock())
         known = len(corpus), len(corpus.vocabulary), speed, left, model
         choice = choose(*known, training)
@@ -72,8 +76,8 @@ def plan(
 
 def _measure(
     corpus: Corpus, model: ModelConfig, settings: Mapping[str, Any], seconds: float
-) -> tuple[Cost, float]:
-    """A model's cost, and its seconds of training for each character, on this machine."""
+) -> tuple[float, float]:
+    """Seconds of training for each character, and what part of a step's places hold one."""
     endless = {"epochs": 0, "steps": 1 << 40, "eval_every": 1 << 40, "val_fraction": 0.0}
     config = TrainingConfig(**{**settings, **endless})
     part = replace(corpus, ids=corpus.ids[:SAMPLED])
@@ -92,8 +96,8 @@ def _measure(
         last = now
         if now - started > seconds:
             break
-    cost = Cost.of(model, len(corpus.vocabulary))
-    return cost, median(times) / max(1.0, fmean(characters))
+    places = training.config.batch_size * training.config.seq_length
+    return median(times) / fmean(characters), fmean(characters) / places
 
 
 class Pace:

@@ -44,10 +44,10 @@ def test_speed_of_two_sizes() -> None:
     """What products and what gates take is found from two sizes, and holds for a third."""
     costs = [Cost.of(ModelConfig(hidden_size=size), 65) for size in (128, 256, 384)]
     true = Speed(2e-12, 3e-9)
-    found = Speed.fit([(cost, true.seconds(cost)) for cost in costs[:2]], 48)
+    found = Speed.fit([(cost, true.seconds(cost)) for cost in costs[:2]], 48, 0.9)
     assert found.seconds(costs[2]) == pytest.approx(true.seconds(costs[2]))
-    one = Speed.fit([(costs[0], 1e-5)], 48)
-    assert (found.streams, one.streams) == (48, 48)
+    one = Speed.fit([(costs[0], 1e-5)], 48, 0.9)
+    assert (found.streams, found.filled, one.streams, one.filled) == (48, 0.9, 48, 0.9)
     assert one.seconds(costs[0]) == pytest.approx(1e-5)
 
 
@@ -55,7 +55,7 @@ def test_speed_of_two_sizes() -> None:
 def test_speed_in_noise(seconds: tuple[float, float]) -> None:
     """Times that no machine can have still give a speed: that of the larger size."""
     costs = [Cost.of(ModelConfig(hidden_size=size), 65) for size in (128, 256)]
-    found = Speed.fit(list(zip(costs, seconds, strict=True)), 48)
+    found = Speed.fit(list(zip(costs, seconds, strict=True)), 48, 0.9)
     assert min(found.per_operation, found.per_unit) == 0
     assert found.seconds(costs[1]) == pytest.approx(seconds[1])
 
@@ -114,6 +114,13 @@ def test_many_processors() -> None:
     assert _chosen(SHAKESPEARE[0], 30, many).training.batch_size == 128
     assert _chosen(SHAKESPEARE[0], 30, many, training={"batch_size": 9}).training.batch_size == 9
     assert _chosen(SHAKESPEARE[0], 3600).training.batch_size == 64
+
+
+def test_records() -> None:
+    """Where steps are half empty, it takes twice as many to read as much."""
+    full, half = (_chosen(10**6, 82, replace(LAPTOP, filled=filled)) for filled in (1, 0.5))
+    assert half.training.steps == pytest.approx(2 * full.training.steps, abs=1)
+    assert half.most_steps == pytest.approx(2 * full.most_steps, abs=1)
 
 
 def test_a_short_text() -> None:
