@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from charrnn.checkpoint import Evaluation
 from charrnn.cli.tables import duration
+from charrnn.config import ANNEALING
 from charrnn.evaluation import bits
 from charrnn.reading import DEFAULT_SOURCE, Progress
 from charrnn.sampling import generate, generate_records
@@ -325,9 +326,8 @@ def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[st
     if interrupted:
         first = f"interrupted at {done}; saved"
     elif training.stopped_early:
-        first = (
-            f"stopped early at {done}: {training.config.patience} evaluations without a new best"
-        )
+        vain = "over-fitted" if training.config.schedule in ANNEALING else "without a new best"
+        first = f"stopped early at {done}: {training.config.patience} evaluations {vain}"
     else:
         first = f"finished: {done}"
     lines = [f"{first} in {duration(training.seconds)} of training"]
