@@ -25,7 +25,7 @@ CHARACTERS_PER_WEIGHT = 8.0
 """Characters read for each weight in a run that has the right size for its time."""
 WEIGHTS_PER_CHARACTER = 20.0
 """Largest model for a text: more weights only learn it by heart sooner."""
-MOST_EPOCHS = 30.0
+MOST_EPOCHS = 50.0
 """Passes over a text after which more bring nothing, with as much dropout as there is."""
 DROPOUT_PER_EPOCH, MOST_DROPOUT = 0.02, 0.5
 """How much is dropped, for each time that a character is seen; seen once, none of it."""

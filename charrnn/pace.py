@@ -24,6 +24,8 @@ from charrnn.training import COOLDOWN, Cooldown, Report, Step, Training
 
 AIM = 0.985
 """Part of the budget that is planned: something slows a machine down more often than up."""
+LATE = 0.02
+"""Part of its time that a run may be late before it does without evaluations."""
 MEASURED_SIZES = (128, 256)
 """Hidden sizes to measure; two tell what products and what the rest of a step costs."""
 MEASURING_SHARE, MEASURING_SECONDS = 0.015, 0.7
@@ -126,6 +128,7 @@ class Pace:
         self._last = self._corrected = clock()
         self._every = (deadline - self._last) / CORRECTIONS
         self._fall = deadline - COOLDOWN * (deadline - self._last)  # when the rate begins to fall
+        self._latest = deadline + LATE * (deadline - self._last)
         self._fixed = training.config.schedule == "cosine"  # whose every rate depends on the end
 
     def after(self, report: Report) -> None:
@@ -142,7 +145,7 @@ class Pace:
         self._corrected = now
         if self._fixed:
             rest = (training.total_steps - training.step) * self._step()
-            training.skip_evaluations = now + rest + 2 * self._evaluation > self._deadline
+            training.skip_evaluations = now + rest + 2 * self._evaluation > self._latest
         else:
             self._correct(now)
 
