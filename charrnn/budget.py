@@ -26,9 +26,10 @@ CHARACTERS_PER_WEIGHT = 8.0
 WEIGHTS_PER_CHARACTER = 20.0
 """Largest model for a text: more weights only learn it by heart sooner."""
 MOST_EPOCHS = 50.0
-"""Passes over a text after which more bring nothing, with as much dropout as there is."""
-DROPOUT_PER_EPOCH, MOST_DROPOUT = 0.02, 0.5
-"""How much is dropped, for each time that a character is seen; seen once, none of it."""
+"""Passes over a text after which more bring nothing, however much is dropped."""
+DROP_PER_EPOCH, MOST_WEIGHT_DROP = 0.02, 0.5
+"""How many recurrent weights are dropped, for each time that a character is seen; seen once, none.
+Against over-fitting they do more than dropout, beside which they then need none."""
 RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 1.5, 0.01
 """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
 SEQ_LENGTH = 50
@@ -178,7 +179,9 @@ def choose(
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * fraction * characters / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
-    kept.setdefault("dropout", _dropout(epochs, cost.operations / 6 / learnt))
+    if not {"dropout", "weight_drop"} & set(kept):
+        kept["weight_drop"] = _weight_drop(epochs, cost.operations / 6 / learnt)
+    kept.setdefault("dropout", 0.0)
     return Choice(
         ModelConfig(**kept),
         TrainingConfig(**{**settings, "steps": steps}),
@@ -215,13 +218,13 @@ def _batch_size(read: float, speed: Speed) -> int:
     return max(speed.streams, min(enough, LARGEST_BATCH))
 
 
-def _dropout(epochs: float, weights: float) -> float:
-    """Dropout of a run of so many epochs and so many weights for each character of the text."""
+def _weight_drop(epochs: float, weights: float) -> float:
+    """That of a run of so many epochs and so many weights for each character of the text."""
     if epochs <= 1:
         return 0.0
     # Both how often the text is seen and how much of it the model could hold make it over-fit.
     pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * weights)
-    return min(MOST_DROPOUT, round(20 * DROPOUT_PER_EPOCH * pressure) / 20)
+    return min(MOST_WEIGHT_DROP, round(20 * DROP_PER_EPOCH * pressure) / 20)
 
 
 def _digits(value: float) -> float:

@@ -199,7 +199,7 @@ def test_a_run_tells_its_fit(run: Run) -> None:
     )
     (line,) = [line for line in outcome.err.splitlines() if line.startswith("fit:")]
     assert "over-fitted: validation rose" in line
-    assert "try --dropout 0.2, or --hidden-size 12" in line
+    assert "try --weight-drop 0.2, or --hidden-size 12" in line
     fit = json.loads(run("inspect", "--json").out)["fit"]
     assert fit["verdict"] == OVER
     assert str(Fit(**fit)) in line

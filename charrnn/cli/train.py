@@ -42,7 +42,7 @@ MINUTES, MOST_MINUTES = 10, 1_000_000
 LOADING_SECONDS = 0.0
 """What the program has taken before its command began, where that is known."""
 CHOSEN = (
-    *("hidden_size", "dropout", "batch_size", "learning_rate"),
+    *("hidden_size", "dropout", "weight_drop", "batch_size", "learning_rate"),
     *("schedule", "warmup", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""

@@ -27,7 +27,7 @@ RISEN = 0.02  # of the best validation loss; a plateau's noise is less
 WIDE = 0.3  # of the validation loss
 NARROW = 0.03  # of the validation loss
 LEARNT = 0.1  # nats: nothing left to learn
-MOST_DROPOUT = 0.5
+MOST_DROPPED = 0.5
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,11 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         longer = f"--epochs {2 * training.epochs}" if training.epochs else "twice the --minutes"
         return Fit(UNDER, reason, (longer, _larger(model)) if narrow else (longer,))
     if narrow:
-        less = (f"--dropout {model.dropout / 2:.2g}",) if model.dropout else ()
+        flag, dropped = _dropping(model)
+        less = (f"{flag} {dropped / 2:.2g}",) if dropped else ()
         reason = f"validation levelled off no higher than training ({ends})"
         return Fit(UNDER, reason, (_larger(model), *less))
-    both = f"{_larger(model)} with --dropout {_more_dropout(model):.2g}"
+    both = f"{_larger(model)} with {_more_dropping(model)}"
     return Fit(RIGHT, f"validation levelled off ({ends})", (both,))
 
 
@@ -122,13 +123,20 @@ def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> float:
 
 def _restraints(model: ModelConfig) -> tuple[str, ...]:
     """What keeps a model from learning by heart."""
-    dropout = _more_dropout(model)
-    first = f"--dropout {dropout:.2g}" if dropout > model.dropout else "more text"
-    return (first, f"--hidden-size {max(1, model.hidden_size // 2)}")
+    more = "more text" if _dropping(model)[1] >= MOST_DROPPED else _more_dropping(model)
+    return (more, f"--hidden-size {max(1, model.hidden_size // 2)}")
 
 
-def _more_dropout(model: ModelConfig) -> float:
-    return max(model.dropout, min(MOST_DROPOUT, model.dropout + 0.2))
+def _dropping(model: ModelConfig) -> tuple[str, float]:
+    """The option by which a model's training drops something, and how much."""
+    if model.dropout:
+        return "--dropout", model.dropout
+    return "--weight-drop", model.weight_drop
+
+
+def _more_dropping(model: ModelConfig) -> str:
+    flag, dropped = _dropping(model)
+    return f"{flag} {max(dropped, min(MOST_DROPPED, dropped + 0.2)):.2g}"
 
 
 def _larger(model: ModelConfig) -> str:
