@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charrnn.cli.plots import FORMS, Picture, sign
+from charrnn.cli.plots import FORMS, Picture, sign, words
 from charrnn.cli.views import embedding as embedding_view
 from charrnn.cli.views import gates as gates_view
 from charrnn.cli.views import gradients as gradients_view
@@ -35,7 +35,7 @@ def gradients(found: gradients_view.Found) -> Picture:
             shares[finite],
             linestyle=FORMS[number % len(FORMS)],
             linewidth=2.2 if trained else 1.4,
-            label=f"{name}: {_memory(flow.memory, len(flow.norms) - 1)}",
+            label=f"{words(name)}: {_memory(flow.memory, len(flow.norms) - 1)}",
         )
         if trained:
             start = flow.rms[0] or 1
@@ -97,7 +97,7 @@ def gates(found: gates_view.Found) -> Picture:
         row[-1].set_xlabel("steps")
         row[-1].set_ylabel("units")
     title = f"Gates on {found.source}"
-    figure.suptitle(title)
+    figure.suptitle(words(title))
     return Picture(
         figure,
         title,
