@@ -35,7 +35,7 @@ def comparison(found: comparison_view.Found) -> Picture:
     """The losses of several runs."""
     curves, x, y = comparison_view.curves(found)
     names = dict(zip("ABCDEFGH", found.names, strict=False))
-    curves = [Curve(names[curve.name], curve.x, curve.y) for curve in curves]
+    curves = [Curve(names[curve.name], curve.x, curve.y) for curve in curves if curve.x]
     ends = "; ".join(f"{curve.name} {curve.y[-1]:.4f}" for curve in curves)
     return _losses(curves, x, y, "Runs side by side", f"Last values: {ends}.")
 

@@ -17,7 +17,7 @@ from charrnn.reading import STANDARD_INPUT
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
 TALLEST, LOWEST = 12, 5  # rows of the chart
-OTHERS = 17  # rows of a screen that the rest takes
+OTHERS = 12  # rows of a screen beside the facts and the chart, the next prompt among them
 
 
 def measure(subjects: list[Subject], _value: None) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def draw(found: Mapping[str, Any], screen: Screen) -> None:
     for name, fact in (
         ("text", _text(found, kind)),
         ("loss", _loss(found, kind, screen)),
-        ("training", _training(found, kind, screen)),
+        ("training", _training(found, screen)),
         ("in words", in_words(found)),
     ):
         facts.add_row(Text(name, style="bold"), Text(fact))
@@ -47,7 +47,8 @@ def draw(found: Mapping[str, Any], screen: Screen) -> None:
     if curves:
         # A terminal tells its height; what is piped is made for the usual one.
         rows = screen.console.height if screen.console.is_terminal else 24
-        height = min(TALLEST, max(LOWEST, rows - OTHERS))
+        taken = len(screen.console.render_lines(facts)) + OTHERS
+        height = min(TALLEST, max(LOWEST, rows - taken))
         screen.put(*chart(screen, curves, "epochs", f"nats/{kind.symbol}", height), "")
     for name, command in _commands(found):
         screen.put_whole(Text(f"{name:<8}  ", style="bold").append(command, style="not bold"))
@@ -84,16 +85,16 @@ def _loss(found: Mapping[str, Any], kind: TextConfig, screen: Screen) -> str:
         (
             f"{loss:.4f} nats/{kind.symbol}",
             f"{bits:.3f} bits/{kind.symbol}",
-            f"perplexity {2 ** min(bits, 1000):.3g} on the validation text",
+            f"perplexity {2 ** min(bits, 1000):.3g} (validation)",
         )
     )
 
 
-def _training(found: Mapping[str, Any], kind: TextConfig, screen: Screen) -> str:
+def _training(found: Mapping[str, Any], screen: Screen) -> str:
     history, training = found["history"], found["config"]["training"]
     how = (
-        f"{training['optimizer']}, rate {training['learning_rate']:g}, {training['schedule']}, "
-        f"{training['batch_size']} × {training['seq_length']} {kind.unit}s a step"
+        f"{training['optimizer']} {training['learning_rate']:g}, {training['schedule']}, "
+        f"batch {training['batch_size']} × {training['seq_length']}"
     )
     if not history:
         return f"no evaluation yet{screen.rule}{how}"

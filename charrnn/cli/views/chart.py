@@ -57,7 +57,7 @@ def chart(
     def row_of(value: float) -> float:
         return (high - value) / (high - low) * (height - 1)
 
-    y_ticks = ticks(low, high, max(2, height // 2))
+    y_ticks = ticks(low, high, max(2, height * 2 // 3))
     if log:
         y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
     margin = max(map(len, y_ticks.values())) + 1
