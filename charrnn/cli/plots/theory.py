@@ -43,7 +43,8 @@ def gradients(found: gradients_view.Found) -> Picture:
             axes.fill_between(
                 range(len(shares)), *band, color=line.get_color(), alpha=0.12, linewidth=0
             )
-        lowest, highest = min(lowest, shares[finite].min()), max(highest, shares[finite].max())
+        lowest = min(lowest, shares[finite].min(initial=1))
+        highest = max(highest, shares[finite].max(initial=1))
     axes.axhline(FORGOTTEN, color="black", linewidth=0.8, linestyle=(0, (1, 3)))
     axes.annotate("1 %", (0, FORGOTTEN), (4, 2), textcoords="offset points")
     axes.set_yscale("log")
