@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -16,6 +17,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.text import BYTES, Vocabulary
 
 pytest.importorskip("matplotlib")
+posix = pytest.mark.skipif(os.name != "posix", reason="names of files are bytes on POSIX")
 
 TEXT = "It was the best of lines, $x_1$ <&> it was.\n"
 VIEWS: dict[str, tuple[object, ...]] = {
@@ -82,6 +84,17 @@ def test_bytes(run: Run) -> None:
     outcome = run("inspect", "bytes.npz", "--embedding", "--on", "aé", "--svg", "b.svg")
     assert (outcome.code, outcome.err) == (0, "svg: b.svg\n")
     assert "c3h" in Path("b.svg").read_text(encoding="utf-8")
+
+
+@posix
+def test_any_name(run: Run) -> None:
+    """A file's name may be no text at all, or look like a formula."""
+    path = Path(os.fsdecode(b"$x_\xff$ <&>.npz"))
+    _saved(path, Vocabulary.of(TEXT, TextConfig()))
+    for view in ((), ("--gradients", "--on", "It was")):
+        outcome = run("inspect", path, *view, "--svg", "n.svg")
+        assert (outcome.code, outcome.err) == (0, "svg: n.svg\n")
+        assert "$x_\ufffd$ &lt;&amp;&gt;" in Path("n.svg").read_text(encoding="utf-8")
 
 
 def test_without_matplotlib(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def inspect(
         list[Path] | None,
         typer.Argument(
             metavar="CHECKPOINT",
-            help="What to look into; several with --compare.",
+            help="What to look into; several with --compare or --gradients.",
             show_default="the newest model in checkpoints/",
         ),
     ] = None,

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charrnn.cli.plots import FORMS, Picture, sign
+from charrnn.cli.plots import FORMS, Picture, sign, words
 from charrnn.cli.views import embedding as embedding_view
 from charrnn.cli.views import gates as gates_view
 from charrnn.cli.views import gradients as gradients_view
@@ -35,7 +35,7 @@ def gradients(found: gradients_view.Found) -> Picture:
             shares[finite],
             linestyle=FORMS[number % len(FORMS)],
             linewidth=2.2 if trained else 1.4,
-            label=f"{name}: {_memory(flow.memory, len(flow.norms) - 1)}",
+            label=f"{words(name)}: {_memory(flow.memory, len(flow.norms) - 1)}",
         )
         if trained:
             start = flow.rms[0] or 1
@@ -43,7 +43,8 @@ def gradients(found: gradients_view.Found) -> Picture:
             axes.fill_between(
                 range(len(shares)), *band, color=line.get_color(), alpha=0.12, linewidth=0
             )
-        lowest, highest = min(lowest, shares[finite].min()), max(highest, shares[finite].max())
+        lowest = min(lowest, shares[finite].min(initial=1))
+        highest = max(highest, shares[finite].max(initial=1))
     axes.axhline(FORGOTTEN, color="black", linewidth=0.8, linestyle=(0, (1, 3)))
     axes.annotate("1 %", (0, FORGOTTEN), (4, 2), textcoords="offset points")
     axes.set_yscale("log")
@@ -97,7 +98,7 @@ def gates(found: gates_view.Found) -> Picture:
         row[-1].set_xlabel("steps")
         row[-1].set_ylabel("units")
     title = f"Gates on {found.source}"
-    figure.suptitle(title)
+    figure.suptitle(words(title))
     return Picture(
         figure,
         title,
