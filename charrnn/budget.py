@@ -18,19 +18,20 @@ import numpy as np
 
 from charrnn.batches import READING_SHARE, fit_sizes
 from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import InputError
 from charrnn.models.language_model import LanguageModel
 from charrnn.plan import default_val_fraction
 
-CHARACTERS_PER_WEIGHT = 8.0
+CHARACTERS_PER_WEIGHT = 12.0
 """Characters read for each weight in a run that has the right size for its time."""
 WEIGHTS_PER_CHARACTER = 20.0
 """Largest model for a text: more weights only learn it by heart sooner."""
 MOST_EPOCHS = 50.0
 """Passes over a text after which more bring nothing, however much is dropped."""
-DROP_PER_EPOCH, MOST_WEIGHT_DROP = 0.02, 0.5
-"""How many recurrent weights are dropped, for each time that a character is seen; seen once, none.
-Against over-fitting they do more than dropout, beside which they then need none."""
-RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 1.5, 0.01
+UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 2.0, 0.025, 0.4
+"""How many recurrent weights are dropped, for each time more that a character is seen: against
+over-fitting they do more than dropout, and need none beside them."""
+RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 2.5, 0.02
 """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
@@ -170,6 +171,8 @@ def choose(
     most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
     read = min(affordable, most)
     epochs, steps = read / learnt, max(1, round(read / per_step))
+    if (cooldown := settings.get("cooldown", 0)) >= steps:
+        raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
     rate = min(HIGHEST_RATE, RATE_TIMES_HIDDEN_SIZE / kept["hidden_size"])
     settings.setdefault("learning_rate", _digits(rate))
@@ -220,11 +223,10 @@ def _batch_size(read: float, speed: Speed) -> int:
 
 def _weight_drop(epochs: float, weights: float) -> float:
     """That of a run of so many epochs and so many weights for each character of the text."""
-    if epochs <= 1:
-        return 0.0
     # Both how often the text is seen and how much of it the model could hold make it over-fit.
     pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * weights)
-    return min(MOST_WEIGHT_DROP, round(20 * DROP_PER_EPOCH * pressure) / 20)
+    dropped = DROP_PER_EPOCH * max(0.0, pressure - UNDROPPED_EPOCHS)
+    return min(MOST_WEIGHT_DROP, round(20 * dropped) / 20)
 
 
 def _digits(value: float) -> float:

@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -204,7 +205,7 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
             CharacterModel(network, params, vocabulary),
             training,
             _corpus_info(meta["corpus"]),
-            tuple(_evaluation(entry) for entry in meta["history"]),
+            _history(meta["history"]),
             _optional_number(meta["validation_loss"]),
             progress,
             resumable=meta["progress"] is not None,
@@ -309,6 +310,15 @@ def _corpus_info(values: Mapping[str, Any]) -> CorpusInfo:
         _count(values["train_characters"]),
         _text(values["sha256"]),
     )
+
+
+def _history(values: Any) -> tuple[Evaluation, ...]:
+    history = tuple(_evaluation(entry) for entry in values)
+    if history and not (history[0].step and history[0].epoch):
+        raise ValueError("an evaluation before the first step")
+    if any(b.step <= a.step or b.epoch <= a.epoch for a, b in pairwise(history)):
+        raise ValueError("its evaluations are not in order")
+    return history
 
 
 def _evaluation(values: Mapping[str, Any]) -> Evaluation:

@@ -126,7 +126,8 @@ class TrainingConfig:
         learning_rate: Peak step size.
         schedule: ``cosine`` (to zero at the last step), ``trapezoid`` (constant, then linearly to
             zero), ``exponential`` or ``constant``.
-        warmup: Steps over which the rate rises linearly to ``learning_rate``.
+        warmup: Steps over which the rate rises linearly to ``learning_rate``, or a tenth of a
+            shorter run.
         cooldown: Steps at the end over which the rate of ``trapezoid`` falls; 0 takes two fifths.
         decay: Factor on the rate for each epoch of the ``exponential`` schedule.
         momentum: Momentum of ``sgd``.

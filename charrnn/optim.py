@@ -47,17 +47,17 @@ def learning_rate(
 ) -> float:
     """The rate of the step numbered ``step``, from 0, of ``total_steps``.
 
-    Warm-up rises linearly over the first ``config.warmup`` steps, or a tenth of a shorter run. The
-    cosine then falls to zero at ``total_steps`` (Loshchilov, Hutter, arXiv 1608.03983). The
-    trapezoid stays where it is and falls over the last ``config.cooldown`` steps only (Hägele et
-    al., arXiv 2405.18392), so that until then no rate depends on ``total_steps``.
+    Warm-up rises linearly over the first ``config.warmup`` steps. The cosine then falls to zero at
+    ``total_steps`` (Loshchilov, Hutter, arXiv 1608.03983). The trapezoid stays where it is and falls
+    over the last ``config.cooldown`` steps only (Hägele et al., arXiv 2405.18392), so that until then
+    no rate depends on ``total_steps``.
     """
+    warmup = config.warmup
+    rise = (step + 1) / (warmup + 1)
+    rate = config.learning_rate * min(1.0, rise)
     if config.schedule == "trapezoid":
-        rise = (step + 1) / (config.warmup + 1)
         fall = (total_steps - step) / (config.cooldown + 1)
         return config.learning_rate * max(0.0, min(1.0, rise, fall))
-    warmup = min(config.warmup, total_steps // 10)
-    rate = config.learning_rate * min(1.0, (step + 1) / (warmup + 1))
     if config.schedule == "cosine":
         progress = max(0, step - warmup) / max(1, total_steps - warmup)
         return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))

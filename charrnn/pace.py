@@ -96,7 +96,7 @@ def _measure(
             times.append(now - last)
             characters.append(report.characters)
         last = now
-        if now - started > seconds:
+        if times and now - started > seconds:
             break
     places = training.config.batch_size * training.config.seq_length
     return median(times) / fmean(characters), fmean(characters) / places
@@ -161,7 +161,7 @@ class Pace:
             fall = min(self._reached(self._fall, now), round((1 - COOLDOWN) * self._most_steps))
         if fall <= training.step:
             fall, self._fixed = training.step, True
-        cooldown = self._cooldown or max(1, steps - fall)
+        cooldown = max(1, min(self._cooldown or steps, steps - fall))
         training.plan(fall + cooldown, cooldown)
 
     def _reached(self, then: float, now: float) -> int:

@@ -115,6 +115,9 @@ class Training:
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
         self._set_up(corpus, model, config)
+        # Settled once: if a longer or shorter run changed it, a resumed one would be another.
+        warmup = min(self.config.warmup, self.total_steps // 10)
+        self.config = replace(self.config, warmup=warmup)
         self._rngs = root.spawn(self.config.threads)
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None
@@ -193,6 +196,8 @@ class Training:
         epochs = config.epochs or (0 if config.steps else default_epochs(self.steps_per_epoch))
         total_steps = config.steps or self.steps_per_epoch * epochs
         cooldown = config.cooldown
+        if cooldown > total_steps:
+            raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
         if config.schedule == "trapezoid":
             cooldown = cooldown or max(1, round(COOLDOWN * total_steps))
         self.config = replace(
@@ -234,8 +239,8 @@ class Training:
         while True:
             if self._evaluation_is_due():
                 yield self._evaluate()
-                if self._overfits and self._can_fall:
-                    yield self._fall_early()
+            if self._overfits and self._can_fall:  # also just after a resume or a recovery
+                yield self._fall_early()
             if self.finished:
                 return
             yield self._step()

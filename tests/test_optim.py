@@ -223,13 +223,6 @@ def test_warmup(schedule: str) -> None:
     np.testing.assert_allclose(rates[:5], [0.4, 0.8, 1.2, 1.6, 2.0])
 
 
-def test_warmup_of_a_short_run() -> None:
-    """It takes no more than a tenth of the run."""
-    rates = _rates(20, 20, schedule="constant", warmup=100)
-    np.testing.assert_allclose(rates, [2 / 3, 4 / 3] + [2.0] * 18)
-    assert _rates(1, 1, schedule="cosine", warmup=100) == [2.0]
-
-
 def test_cosine() -> None:
     """Full at its start, half in its middle, zero where the run ends and after."""
     config = TrainingConfig(learning_rate=2.0, schedule="cosine", warmup=10)

@@ -18,9 +18,10 @@ import charrnn
 from charrnn import pace, training
 from charrnn.budget import Choice, Cost, Speed, choose
 from charrnn.checkpoint import Evaluation
+from charrnn.errors import InputError
 from charrnn.pace import AIM, Pace
 from charrnn.plan import divide
-from charrnn.training import COOLDOWN, OVERFITTED, Cooldown, Report, Step, Training
+from charrnn.training import COOLDOWN, OVERFITTED, Cooldown, Recovery, Report, Step, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(60))
 SIZES = {"batch_size": 4, "seq_length": 10, "threads": 1, "warmup": 5, "patience": 0}
@@ -67,6 +68,8 @@ def _paced(
 
 def _end(course: Course, cooldown: int = 0, **settings: Any) -> tuple[float, Training]:
     """When a run ends on a machine of such a course, and the run."""
+    if cooldown:
+        settings["cooldown"] = cooldown
     choice, clock = _choice(**settings), Clock(course)
     run = Training(CORPUS, choice.model, choice.training)
     *_, (now, last) = _paced(run, choice, clock, cooldown)
@@ -106,11 +109,18 @@ def test_evaluations_are_skipped_where_time_is_short() -> None:
     assert end <= 1.05 * BUDGET
 
 
-def test_a_set_fall_is_kept() -> None:
-    """``--cooldown`` says how many steps it has; when it begins is for the clock to say."""
-    end, run = _end(lambda _: 2.0, cooldown=30)
-    assert run.config.cooldown == 30
+@pytest.mark.parametrize("asked", [30, 60, 150])
+def test_a_set_fall_is_kept(asked: int) -> None:
+    """``--cooldown`` says how many steps it has, as long as there is time for so many."""
+    end, run = _end(lambda _: 2.0, cooldown=asked)
+    assert run.config.cooldown == min(asked, run.total_steps - 1)
     assert 0.95 * BUDGET <= end <= 1.05 * BUDGET
+
+
+def test_a_fall_longer_than_the_budget() -> None:
+    """It is refused before it is begun."""
+    with pytest.raises(InputError, match="cooldown 5000 is longer than the run, of some"):
+        _choice(cooldown=5000)
 
 
 def test_cosine_is_left_alone() -> None:
@@ -222,6 +232,36 @@ def test_over_fitting_lets_a_trapezoid_fall(monkeypatch: pytest.MonkeyPatch) -> 
     assert in_vain.stopped_early
     assert in_vain.step < in_vain.total_steps < 100
     assert in_vain.validation_loss == 2.0
+
+
+def test_the_fall_survives_a_resume(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A run saved just when its rate was to fall lets it fall when it is resumed."""
+    losses = [2.0, 2.5, 2.5, 2.5, 1.9]
+    _losses(monkeypatch, losses)
+    whole = _finish(_evaluated("trapezoid"))
+    _losses(monkeypatch, losses)
+    run = _evaluated("trapezoid")
+    for report in run:
+        if isinstance(report, Evaluation) and report.step == 20:
+            break
+    charrnn.save_checkpoint(run.checkpoint(), tmp_path / "run.npz")
+    _losses(monkeypatch, losses[-1:])
+    loaded = charrnn.load_checkpoint(tmp_path / "run.npz", with_progress=True)
+    resumed = Training.resume(CORPUS, loaded)
+    assert next(iter(resumed)) == Cooldown(20, 34)
+    _assert_same(_finish(resumed), whole)
+
+
+def test_the_fall_survives_a_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that is not finite takes a run back to where its rate began to fall, not to its end."""
+    _losses(monkeypatch, [2.0, 2.5, 2.5, 2.5, 1.9])
+    run = _evaluated("trapezoid")
+    for report in run:
+        if isinstance(report, Step) and report.step == 23:
+            run._params.flat[:] = np.nan
+        elif isinstance(report, Recovery):
+            assert report.resumed_at == 20
+    assert (run.step, run.stopped_early, run.validation_loss) == (34, False, 1.9)
 
 
 def test_noise_is_no_over_fitting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -336,6 +336,25 @@ def test_diverged_run_can_be_resumed(tmp_path: Path) -> None:
     assert _finish(Training.resume(CORPUS, loaded, calm)).finished
 
 
+@pytest.mark.parametrize("schedule", charrnn.config.SCHEDULES)
+def test_warmup_of_a_short_run(schedule: str) -> None:
+    """It takes no more than a tenth of the run as it began, however long it becomes."""
+    config = replace(QUICK, schedule=schedule, warmup=100, epochs=0, steps=20)
+    training = Training(CORPUS, SMALL, config)
+    rates = [report.rate for report in islice(training, 2) if isinstance(report, Step)]
+    np.testing.assert_allclose(rates, [config.learning_rate / 3, config.learning_rate * 2 / 3])
+    assert Training.resume(
+        CORPUS, training.checkpoint(), replace(training.config, steps=400)
+    ).config.warmup == (2)
+
+
+def test_a_fall_longer_than_the_run() -> None:
+    """It is refused: the rate would never reach what it should be."""
+    config = replace(QUICK, schedule="trapezoid", epochs=0, steps=20, cooldown=21)
+    with pytest.raises(InputError, match="cooldown 21 is longer than the run of 20 steps"):
+        Training(CORPUS, SMALL, config)
+
+
 def test_resumed_before_the_first_evaluation() -> None:
     """Until there is a best, the weights in training are the model, in a resumed run as well."""
     training = Training(CORPUS, SMALL, QUICK)

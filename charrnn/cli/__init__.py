@@ -74,7 +74,8 @@ def run(arguments: list[str]) -> int:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         return _fail(" ".join(message.split()), error.exit_code)
     except MemoryError:
-        return _fail("out of memory; try a smaller --hidden-size, --batch-size or --seq-length", 1)
+        advice = "; try a smaller --hidden-size, --batch-size or --seq-length"
+        return _fail(f"out of memory{advice if arguments[:1] == ['train'] else ''}", 1)
     except KeyboardInterrupt:
         return 130
     except (BrokenPipeError, SystemExit) as error:
@@ -91,5 +92,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
+    from charrnn.cli.words import printable  # a path or a checkpoint may say anything
+
+    message = printable(message)
     print(f"charrnn: {message}", file=sys.stderr)
     return code

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.budget import Choice, Cost
+from charrnn.cli.transfer import DROPPING
 from charrnn.cli.words import corpus_words, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
@@ -57,6 +58,8 @@ class Timed:
         configs: list[ModelConfig | TrainingConfig] = [self.training.config]
         if init_from:
             flags += ["--init-from", quoted(init_from)] + ["--extend-vocab"] * extend_vocab
+            model = self.training.network.config
+            flags += [word for name in DROPPING for word in _flag(name, getattr(model, name))]
         else:
             configs.append(self.training.network.config)
         usual = {"val_fraction": default_val_fraction(len(self.training.corpus))}
@@ -64,8 +67,12 @@ class Timed:
             for field in fields(config):
                 value = getattr(config, field.name)
                 if value not in (field.default, usual.get(field.name)):
-                    flags += [f"--{field.name.replace('_', '-')}", str(value)]
+                    flags += _flag(field.name, value)
         return f"charrnn train {corpus_words(self.training.corpus.sources)}{' '.join(flags)}"
+
+
+def _flag(name: str, value: object) -> list[str]:
+    return [f"--{name.replace('_', '-')}", str(value)]
 
 
 def _text_flags(config: TextConfig) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from charrnn.cli.incoming import name_of
 from charrnn.cli.terminal import in_json
+from charrnn.cli.words import printable
 from charrnn.config import TextConfig
 from charrnn.novelty import RUN, Novelty
 
@@ -26,7 +27,7 @@ def in_words(novelty: Novelty, config: TextConfig, seed: int) -> str:
     shown = span if len(span) <= SHOWN else f"{span[: SHOWN - 1]}…"
     return (
         f"{about}; the longest run, {len(novelty.span):,}, is in {name_of(novelty.source)}, "
-        f"line {novelty.line:,}: {json.dumps(shown, ensure_ascii=False)}"
+        f"line {novelty.line:,}: {printable(json.dumps(shown, ensure_ascii=False))}"
     )
 
 

@@ -18,7 +18,7 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.checkpoint import Evaluation
-from charrnn.cli.words import corpus_words, duration, quoted
+from charrnn.cli.words import corpus_words, duration, printable, quoted
 from charrnn.config import ANNEALING
 from charrnn.evaluation import bits
 from charrnn.inspection import judge
@@ -124,7 +124,7 @@ class Lines(Silence):
         elif isinstance(report, Evaluation):
             self._say(self._evaluation_line(report))
             if text := self._sample_is_due():
-                self._say(f"sample: {json.dumps(text, ensure_ascii=False)}")
+                self._say(printable(f"sample: {json.dumps(text, ensure_ascii=False)}"))
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
             self._say(f"{self._place()}  loss {report.loss:.4f}  {self._pace()}")
 

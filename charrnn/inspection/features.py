@@ -1,7 +1,7 @@
 """What a unit could be following: properties of a text at each of its characters.
 
 Each feature is a function from a text to one number for each character, told by that character and
-those before it; only "last letter of a word" and "last of a line" look one character ahead, at what
+those before it; only "in a tag", "last letter of a word" and "last of a line" look one character ahead, at what
 a model has to foresee. The table at the end, ``FEATURES``, is all of them: a further one is a
 function and a line.
 """

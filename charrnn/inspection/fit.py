@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.checkpoint import Evaluation
-from charrnn.config import MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
+from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
 
@@ -82,8 +82,10 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     if enough and gap > WIDE * validation[-1]:
         return Fit(OVER, f"validation is far above training ({ends})", _restraints(model))
 
-    stopped_early = 0 < training.patience < len(measured) - best
-    in_all = training.steps or round(training.epochs * last.step / (last.epoch or 1))
+    # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.
+    steady_rate = training.schedule not in ANNEALING
+    stopped_early = steady_rate and 0 < training.patience < len(measured) - best
+    in_all = training.steps or round(training.epochs * min(last.step / last.epoch, 1 << 60))
     if last.step < NEARLY_DONE * in_all and not stopped_early:
         return Fit(UNKNOWN, f"only {last.step:,} of {in_all:,} steps are done", ())
     if not enough:
@@ -97,7 +99,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     if fall > FALLING and not stopped_early:
         part = "last third" if steady.all() else "last third before the cooldown"
         reason = f"validation still fell by {fall:.1%} over the {part} ({ends})"
-        longer = f"--epochs {2 * training.epochs}" if training.epochs else "twice the --minutes"
+        longer = _longer(training)
         return Fit(UNDER, reason, (longer, _larger(model)) if narrow else (longer,))
     if narrow:
         flag, dropped = _dropping(model)
@@ -137,6 +139,12 @@ def _dropping(model: ModelConfig) -> tuple[str, float]:
 def _more_dropping(model: ModelConfig) -> str:
     flag, dropped = _dropping(model)
     return f"{flag} {max(dropped, min(MOST_DROPPED, dropped + 0.2)):.2g}"
+
+
+def _longer(training: TrainingConfig) -> str:
+    """Twice as long; a run that was made for a time has steps."""
+    flag, length = ("epochs", training.epochs) if training.epochs else ("steps", training.steps)
+    return f"--{flag} {2 * length}"
 
 
 def _larger(model: ModelConfig) -> str:

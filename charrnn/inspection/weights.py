@@ -104,7 +104,8 @@ def spreads(params: Parameters) -> list[Spread]:
     found = []
     for name, array in params.items():
         largest = float(np.abs(array).max())
-        counts, _ = np.histogram(array, BINS, (-largest, largest) if largest else (-1, 1))
+        within = (-largest, largest) if largest else (-1, 1)
+        counts, _ = np.histogram(array.astype(np.float64), BINS, within)
         mean, deviation = float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
         found.append(Spread(name, mean, deviation, largest, counts))
     return found
@@ -123,7 +124,8 @@ def last_updates(checkpoint: Checkpoint) -> list[Update]:
     progress, config = checkpoint.progress, checkpoint.training
     if progress is None:
         raise InputError("the checkpoint has no optimiser state, so the last update is unknown")
-    direction = last_direction(config, progress.slots, progress.step) if progress.step else None
+    with np.errstate(all="ignore"):  # a file may hold any numbers
+        direction = last_direction(config, progress.slots, progress.step) if progress.step else None
     if direction is None or not checkpoint.history:
         why = f"{config.optimizer} keeps no direction" if progress.step else "there was no step"
         raise InputError(f"the last update is unknown: {why}")

@@ -12,7 +12,7 @@ from charrnn.cli.views import Subject, only
 from charrnn.cli.views.chart import Curve, chart
 from charrnn.cli.views.screen import Screen
 from charrnn.cli.words import duration, printable, quoted
-from charrnn.config import TextConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.inspection import Fit
 from charrnn.reading import STANDARD_INPUT
 
@@ -62,7 +62,7 @@ def _architecture(found: Mapping[str, Any], screen: Screen) -> str:
         CELLS[model["cell"]],
         f"{layers} layer{'s' * (layers > 1)} of {model['hidden_size']} units",
         f"embedding of {size}" if size else "one-hot",
-        f"dropout {model['dropout']:g}",
+        ModelConfig(**model).dropped,
         f"{found['parameters']:,} parameters",
     )
     return screen.rule.join(parts)

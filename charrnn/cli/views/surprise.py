@@ -22,6 +22,7 @@ from charrnn.inspection.surprise import Surprise, read_surprise
 
 FULL = 8.0  # bits that are drawn as the most there is: a chance of 1 in 256
 MOST = 1500  # characters that are drawn
+MOST_READ = 100_000  # that are read, unless a later one is asked for; for more there is `score`
 PLACES = 5  # most surprising places that are told
 BEFORE = 20  # characters of context before such a place
 
@@ -41,7 +42,10 @@ def measure(
     text, source = given_text(model.vocabulary, value, "--text", unknown or "error")
     if at is not None and not 1 <= at <= len(text):
         raise InputError(f"--at {at}: the text has characters 1 to {len(text)}")
-    return Found(source, model.vocabulary.config, read_surprise(model, text), at)
+    most = max(MOST_READ, at or 0)
+    if len(text) > most:
+        source = f"the first {most:,} {model.vocabulary.config.unit}s of {source}"
+    return Found(source, model.vocabulary.config, read_surprise(model, text[:most]), at)
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
