@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cli.report.markup import Markup
+from charrnn.cli.report.markup import Markup, joined
 from charrnn.cli.report.svg import Axis, Plot, grid
 from charrnn.cli.views import embedding, gates, gradients, weights
 from charrnn.cli.views.card import loss_curves
@@ -31,6 +31,7 @@ def losses(history: Sequence[Any], symbol: str) -> Markup | None:
     plot = Plot(
         Axis.around((x for curve in curves for x in curve.x), "epochs", 0),
         Axis.around((y for curve in curves for y in curve.y), f"nats/{symbol}"),
+        scale=1.2,
     )
     for number, curve in enumerate(curves):
         plot.line(curve.x, curve.y, number, curve.name)
@@ -48,6 +49,7 @@ def gradient_curves(found: gradients.Found) -> Markup:
         Axis(0, steps, "steps back, k"),
         Axis(10.0 ** math.floor(math.log10(low)), 2 * high, "share of k = 0", log=True),
         height=300,
+        scale=1.2,
     )
     for number, (name, flow) in enumerate(found.flows.items()):
         within = range(_until(shares[name], plot.y.low))
@@ -79,12 +81,13 @@ def memory(flow: Any) -> str:
 
 def gate_planes(found: gates.Found) -> Markup:
     """For each layer and gate its units in the plane of open and shut, and how long units remember."""
-    activity, pictures = found.gates, []
+    activity, rows = found.gates, []
     share = Axis(0, 1, f"open (> {OPEN:g})"), Axis(0, 1, f"shut (< {SHUT:g})")
     for layer, memories in enumerate(activity.memory):
+        pictures = []
         for index, name in enumerate(activity.names):
             left, right = activity.left[layer, index], activity.right[layer, index]
-            plot = Plot(*share, width=170, height=170)
+            plot = Plot(*share, width=160, height=160)
             plot.rule((0, 1), (1, 0))
             plot.points(right.tolist(), left.tolist(), index)
             pictures.append(
@@ -96,8 +99,8 @@ def gate_planes(found: gates.Found) -> Markup:
                     f"{activity.mean[layer, index].mean():.2f}.",
                 )
             )
-        pictures.append(_memories(layer, memories))
-    return grid(pictures)
+        rows.append(grid([*pictures, _memories(layer, memories)]))
+    return joined(rows)
 
 
 def _memories(layer: int, memories: Any) -> Markup:
@@ -106,8 +109,8 @@ def _memories(layer: int, memories: Any) -> Markup:
     plot = Plot(
         Axis(SHORTEST, LONGEST, "steps", log=True),
         Axis(0, counts.max(), "units"),
-        width=170,
-        height=170,
+        width=160,
+        height=160,
     )
     plot.bars(edges.tolist(), counts.tolist(), 3)
     words = f"A histogram; its median is {np.median(memories):.1f} steps."

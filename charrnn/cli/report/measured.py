@@ -94,6 +94,7 @@ def measure(subject: Subject, on: str | None = None, unknown: str | None = None)
         InputError: The text cannot be read.
     """
     model = subject.checkpoint.model
+    kind = model.vocabulary.config
     share = min(1.0, MODERATE / model.parameters.flat.size)
     text, source = text_to_read(subject, on, unknown, embedding.MOST)
     read = max(FEWEST, int(share * neurons.MOST))
@@ -104,8 +105,8 @@ def measure(subject: Subject, on: str | None = None, unknown: str | None = None)
         ranked = _or_why(lambda: find_neurons(model, part))
         return Report(
             card=card.measure([subject], None),
-            kind=model.vocabulary.config,
-            source=source,
+            kind=kind,
+            source=source.removeprefix(f"the first {embedding.MOST:,} {kind.unit}s of "),
             text=shown,
             read=read,
             surprise=surprise,
@@ -116,9 +117,7 @@ def measure(subject: Subject, on: str | None = None, unknown: str | None = None)
             gradients=_or_why(lambda: _gradients(subject, text[: gradients.MOST], source, losses)),
             weights=_or_why(lambda: weights.measure([subject], True)),
             embedding=_or_why(
-                lambda: embedding.Found(
-                    character_map(model, text), source, model.vocabulary.config.encoding
-                )
+                lambda: embedding.Found(character_map(model, text), source, kind.encoding)
             ),
         )
 

@@ -132,7 +132,7 @@ def _model(report: Report) -> tuple[Markup, ...]:
     ]
     commands = [
         joined([element("dt", name), element("dd", element("code", command))])
-        for name, command in card._commands(found)
+        for name, command in card.commands(found)
         if name != "look"
     ]
     picture = figures.losses(history, kind.symbol)
@@ -335,8 +335,8 @@ def _gates(report: Report) -> tuple[Markup, ...]:
     return (
         paragraph(
             "A point for each unit: to the right, the share of steps at which its gate is open; upwards, "
-            "the share at which it is shut. At the left edge and the bottom are gates that are never the "
-            f"one or the other. Memory: the steps after which 1/e is left of what a unit held, if the "
+            "the share at which it is shut. At the left edge are gates that are never open, at the bottom "
+            f"those that are never shut. Memory: the steps after which 1/e is left of what a unit held, if the "
             f"{found.gates.keeps} gate has its way."
         ),
         element("figure", figures.gate_planes(found)),
@@ -410,7 +410,8 @@ def _characters(report: Report) -> tuple[Markup, ...]:
     return (
         paragraph(
             f"The {len(characters)} most frequent characters of {found.source}; near each other are those "
-            f"that the model treats alike. Colours tell {', '.join(figures.KINDS)} apart."
+            "that the model treats alike. Colours: ",
+            *(element("span", f"{kind} ", class_=f"w{n}") for n, kind in enumerate(figures.KINDS)),
         ),
         element("figure", figures.character_maps(found, names)),
         table(("", "count", "alike when read", "alike when predicted"), rows, 1),

@@ -10,7 +10,7 @@ from charrnn.cli.report.markup import Markup, element, joined
 from charrnn.cli.views.chart import ticks
 
 SERIES = 5  # colours and dashes that page.css has, l0 to l4
-MOST_TICKS = 7
+TICK = 55  # room that a number at the x axis takes, and twice that at the y axis
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,13 @@ class Axis:
             low, high = self.low, self.high
         return min(max((value - low) / (high - low), 0.0), 1.0)
 
-    def ticks(self) -> Mapping[float, str]:
-        """Round numbers, as they are written."""
+    def ticks(self, room: float) -> Mapping[float, str]:
+        """Round numbers, as they are written; not more than there is room for."""
+        most = max(3, int(room / TICK))
         if not self.log:
-            return ticks(self.low, self.high, MOST_TICKS)
+            return ticks(self.low, self.high, most)
         first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-        step = max(1, -(-(last - first + 1) // MOST_TICKS))
+        step = max(1, -(-(last - first + 1) // most))
         return {10.0**n: _power(n) for n in range(first, last + 1, step)}
 
 
@@ -63,6 +64,7 @@ class Plot:
     Attributes:
         width, height: Of the plane, in units of which a letter is some 12 high.
         bare: Without numbers at the y axis.
+        scale: How many CSS pixels a unit is where there is room.
     """
 
     x: Axis
@@ -70,6 +72,7 @@ class Plot:
     width: float = 480
     height: float = 260
     bare: bool = False
+    scale: float = 1.0
     _parts: list[Markup] = field(default_factory=list)
     _legend: list[tuple[int, str]] = field(default_factory=list)
 
@@ -111,7 +114,7 @@ class Plot:
 
     def bars(self, edges: Sequence[float], heights: Sequence[float], series: int) -> None:
         """A histogram, from the bottom of the plane."""
-        for left, right, height in zip(edges, edges[1:], heights, strict=True):
+        for left, right, height in zip(edges[:-1], edges[1:], heights, strict=True):
             (a, top), (b, _) = self.at(left, height), self.at(right, height)
             if top < self.height:
                 self._parts.append(
@@ -121,7 +124,7 @@ class Plot:
                         y=top,
                         width=max(0.5, b - a - 0.5),
                         height=self.height - top,
-                        class_=f"bar f{series % SERIES}",
+                        class_=f"f{series % SERIES}",
                     )
                 )
 
@@ -167,18 +170,18 @@ class Plot:
             aria_labelledby=f"{name}-title",
             aria_describedby=f"{name}-words",
             viewBox=f"0 0 {whole[0]:g} {whole[1]:g}",
-            style=f"max-width:{whole[0] * 1.25:g}px",
+            style=f"width:{whole[0] * self.scale:g}px",
         )
 
     def _frame(self) -> Iterable[Markup]:
         """Grid, numbers and labels."""
         bottom = float(self.height)
-        for value, text in self.x.ticks().items():
+        for value, text in self.x.ticks(self.width).items():
             at = self.at(value, self.y.low)[0]
             yield element("line", x1=at, y1=0.0, x2=at, y2=bottom, class_="grid")
             yield element("text", text, x=at, y=bottom + 15, class_="middle")
         if not self.bare:
-            for value, text in self.y.ticks().items():
+            for value, text in self.y.ticks(2 * self.height).items():
                 at = self.at(self.x.low, value)[1]
                 yield element("line", x1=0.0, y1=at, x2=float(self.width), y2=at, class_="grid")
                 yield element("text", text, x=-6.0, y=at + 4, class_="end")

@@ -51,7 +51,7 @@ def draw(found: Mapping[str, Any], screen: Screen) -> None:
         rows = screen.console.height if screen.console.is_terminal else 24
         height = min(TALLEST, max(LOWEST, rows - OTHERS))
         screen.put(*chart(screen, curves, "epochs", f"nats/{kind.symbol}", height), "")
-    for name, command in _commands(found):
+    for name, command in commands(found):
         screen.put_whole(Text(f"{name:<8}  ", style="bold").append(command, style="not bold"))
 
 
@@ -132,7 +132,7 @@ def loss_curves(history: list[Mapping[str, Any]]) -> list[Curve]:
     return curves
 
 
-def _commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How to go on from here."""
     path, epochs = quoted(found["checkpoint"]), found["config"]["training"]["epochs"]
     if found["resumable"]:
