@@ -61,7 +61,7 @@ def gradient_curves(found: gradients.Found) -> Markup:
     plot.rule((0, FORGOTTEN), (steps, FORGOTTEN), f"{FORGOTTEN:.0%}")
     words = "; ".join(f"{name} {memory(flow)}" for name, flow in found.flows.items())
     return plot.svg(
-        "gradients",
+        "gradient-curves",
         "How far back a loss reaches",
         "Norm of the gradient of a loss by the state of k steps before, against k. Steps until it "
         f"stays below {FORGOTTEN:.0%} of that at k = 0: {words}.",
