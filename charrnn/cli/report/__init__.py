@@ -1,7 +1,7 @@
 """``charrnn inspect --html``: every view of a model on one page that needs nothing but itself.
 
-``measured`` asks charrnn.inspection, ``sections`` tells what was found in words, tables and pictures
-(``figures``, drawn with ``svg``), ``page`` puts that into ``page.html`` with ``page.css`` and ``page.js``.
+``measured`` asks charrnn.inspection; ``sections`` and ``theory`` tell what was found, in words, tables and
+pictures (``figures``, drawn with ``svg``); ``page`` puts that into ``page.html`` with ``page.css`` and ``page.js``.
 """
 
 from __future__ import annotations

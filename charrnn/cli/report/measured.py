@@ -31,7 +31,7 @@ PRIME = 200  # characters that are read before such a place
 TEMPERATURES = (0.5, 1.0, 1.5)
 FOLLOWERS = 2  # units of each feature that the page can colour the text by
 FINEST = 255  # steps that a unit's values are rounded to
-MODERATE = 4_000_000  # weights up to which as much is read as a single view does
+MODERATE = 1_000_000  # weights up to which as much is read as a single view does
 FEWEST = 1000  # characters that are read in any case
 
 Found = TypeVar("Found")

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cli.report import sections
+from charrnn.cli.report import sections, theory
 from charrnn.cli.report.markup import Markup, data_block, element, escaped, joined
 from charrnn.cli.report.measured import Report, Watched
-from charrnn.cli.report.words import features_in_words, named
+from charrnn.cli.report.parts import Section
+from charrnn.cli.report.words import features_in_words, named, prime_in_words
 from charrnn.inspection.surprise import Surprise
 from charrnn.version import __version__
 
@@ -23,10 +24,8 @@ def page(report: Report) -> str:
     """The whole file. The same model and text make the same file."""
     script = _own("page.js")
     digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
-    parts = sections.all_sections(report)
-    contents = [
-        element("li", element("a", part.title, href=f"#{part.name}")) for part in parts if part.body
-    ]
+    parts = _sections(report)
+    contents = [element("li", element("a", part.title, href=f"#{part.name}")) for part in parts]
     return Template(_own("page.html")).substitute(
         name=escaped(PurePath(report.card["checkpoint"]).name),
         lead=sections.lead(report),
@@ -40,12 +39,26 @@ def page(report: Report) -> str:
     )
 
 
+def _sections(report: Report) -> list[Section]:
+    """In their order."""
+    return [
+        Section("model", "The model", sections.model_section(report)),
+        Section("surprise", "What surprises it", sections.surprise_section(report)),
+        Section("following", "What comes next", sections.following_section(report)),
+        Section("units", "What its units do", sections.units_section(report)),
+        Section("gates", "Its gates", theory.gates_section(report)),
+        Section("gradients", "How far back it learns", theory.gradients_section(report)),
+        Section("weights", "Its weights", theory.weights_section(report)),
+        Section("characters", "Characters that it treats alike", theory.characters_section(report)),
+    ]
+
+
 def _own(name: str) -> str:
     """A file of this package."""
     return files("charrnn.cli.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _section(part: sections.Section) -> Markup:
+def _section(part: Section) -> Markup:
     heading = element("h2", part.title, id=f"{part.name}-title")
     return element(
         "section", heading, joined(part.body), id=part.name, aria_labelledby=f"{part.name}-title"
@@ -66,7 +79,7 @@ def _data(report: Report) -> dict[str, Any]:
         "units": [_unit(watched) for watched in report.units],
         "following": [
             {
-                "prime": sections.prime_in_words(found.prime, encoding),
+                "prime": prime_in_words(found.prime, encoding),
                 # Scores up to a constant, which the softmax takes away.
                 "scores": _packed(_log(found.probabilities[_plain(found.temperatures)]), "f4"),
             }

@@ -1,14 +1,11 @@
-"""The page's sections: what was found, in words and tables, around the pictures."""
+"""Sections of what a model is and how it reads: in words, tables and coloured texts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-
 from charrnn.cli.report import figures
-from charrnn.cli.report.markup import Markup, element, joined
+from charrnn.cli.report.markup import Markup, element, escaped, joined
 from charrnn.cli.report.measured import FOLLOWERS, Report
+from charrnn.cli.report.parts import bar, nothing, paragraph, slider, table
 from charrnn.cli.report.words import (
     MOST_BITS,
     coloured,
@@ -18,93 +15,24 @@ from charrnn.cli.report.words import (
     surprise_level,
     unit_levels,
 )
-from charrnn.cli.views import card, embedding, following, surprise
+from charrnn.cli.views import card, following, surprise
 from charrnn.cli.views.passage import percent
 from charrnn.cli.words import duration
 from charrnn.inspection.fit import Fit
-from charrnn.inspection.gradients import FORGOTTEN
 from charrnn.inspection.neurons import Unit
-
-PRIME = 40  # characters of a prime that are shown
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the page, under its heading."""
-
-    name: str
-    title: str
-    body: tuple[Markup, ...]
-
-
-def all_sections(report: Report) -> list[Section]:
-    """In their order."""
-    return [
-        Section("model", "The model", _model(report)),
-        Section("surprise", "What surprises it", _surprise(report)),
-        Section("following", "What comes next", _following(report)),
-        Section("units", "What its units do", _units(report)),
-        Section("gates", "Its gates", _gates(report)),
-        Section("gradients", "How far back it learns", _gradients(report)),
-        Section("weights", "Its weights", _weights(report)),
-        Section("characters", "Characters that it treats alike", _characters(report)),
-    ]
-
-
-def paragraph(*parts: object, **attributes: object) -> Markup:
-    return element("p", *parts, **attributes)
-
-
-def nothing(why: str) -> tuple[Markup, ...]:
-    """Instead of a view."""
-    return (paragraph(f"There is nothing to see here: {why}."),)
-
-
-def table(
-    head: Sequence[str], rows: Iterable[Sequence[object]], numbers: int, **more: object
-) -> Markup:
-    """A table whose first column names its rows and whose next ``numbers`` columns are figures."""
-    kinds = ["number" if 0 < n <= numbers else None for n in range(len(head))]
-    top = [
-        element("th", name, scope="col", class_=kind)
-        for name, kind in zip(head, kinds, strict=True)
-    ]
-    body = [
-        element(
-            "tr",
-            element("th", row[0], scope="row"),
-            *(
-                cell
-                if isinstance(cell, Markup) and cell.startswith("<td")
-                else element("td", cell, class_=kind)
-                for cell, kind in zip(row[1:], kinds[1:], strict=True)
-            ),
-        )
-        for row in rows
-    ]
-    whole = element("table", element("thead", element("tr", *top)), element("tbody", *body), **more)
-    return element("div", whole, class_="wide")
-
-
-def bar(share: float) -> Markup:
-    """A cell with a bar."""
-    filled = element("span", class_="bar", style=f"width:{100 * min(abs(share), 1):.1f}%")
-    return element("td", filled, class_="room")
 
 
 def lead(report: Report) -> Markup:
     """What kind of model it is."""
     model = report.card["config"]["model"]
     layers = model["num_layers"]
-    return joined(
-        [
-            f"{card.CELLS[model['cell']]}, {layers} layer{'s' * (layers > 1)} of {model['hidden_size']} "
-            f"units, {report.card['parameters']:,} parameters, reads {report.kind}"
-        ]
+    return escaped(
+        f"{card.CELLS[model['cell']]}, {layers} layer{'s' * (layers > 1)} of {model['hidden_size']} "
+        f"units, {report.card['parameters']:,} parameters, reads {report.kind}"
     )
 
 
-def _model(report: Report) -> tuple[Markup, ...]:
+def model_section(report: Report) -> tuple[Markup, ...]:
     found, kind = report.card, report.kind
     corpus, training, history = found["corpus"], found["config"]["training"], found["history"]
     loss, bits = found["validation_loss"], found["validation_bits_per_char"]
@@ -144,7 +72,7 @@ def _model(report: Report) -> tuple[Markup, ...]:
     )
 
 
-def _surprise(report: Report) -> tuple[Markup, ...]:
+def surprise_section(report: Report) -> tuple[Markup, ...]:
     found, encoding, unit = report.surprise, report.kind.encoding, report.kind.unit
     if isinstance(found, str):
         return nothing(found)
@@ -184,7 +112,7 @@ def _surprise(report: Report) -> tuple[Markup, ...]:
 
 def _passage(name: str, text: Markup, unit: str, length: int) -> tuple[Markup, ...]:
     """A coloured text with a slider through it, and where the script tells of a character."""
-    label = element("label", f"{unit} ", _slider(f"{name}-place", 1, length, 1, 1))
+    label = element("label", f"{unit} ", slider(f"{name}-place", 1, length, 1, 1))
     return (
         element(
             "div",
@@ -202,26 +130,7 @@ def _passage(name: str, text: Markup, unit: str, length: int) -> tuple[Markup, .
     )
 
 
-def _slider(name: str, low: float, high: float, step: float, value: float) -> Markup:
-    return element(
-        "input",
-        id=name,
-        type="range",
-        min=f"{low:g}",
-        max=str(high),
-        step=f"{step:g}",
-        value=f"{value:g}",
-    )
-
-
-def prime_in_words(prime: str, encoding: str) -> str:
-    """The end of a beginning."""
-    if not prime:
-        return "nothing: the beginning of a text"
-    return "…" * (len(prime) > PRIME) + "".join(shown(c, encoding) for c in prime[-PRIME:])
-
-
-def _following(report: Report) -> tuple[Markup, ...]:
+def following_section(report: Report) -> tuple[Markup, ...]:
     if isinstance(report.following, str):
         return nothing(report.following)
     first, encoding = report.following[0], report.kind.encoding
@@ -250,7 +159,7 @@ def _following(report: Report) -> tuple[Markup, ...]:
         element(
             "div",
             element("label", "after ", choice),
-            element("label", "temperature ", _slider("temperature", 0, 2, 0.05, 1), told),
+            element("label", "temperature ", slider("temperature", 0, 2, 0.05, 1), told),
             class_="controls",
             hidden=True,
         ),
@@ -258,7 +167,7 @@ def _following(report: Report) -> tuple[Markup, ...]:
     )
 
 
-def _units(report: Report) -> tuple[Markup, ...]:
+def units_section(report: Report) -> tuple[Markup, ...]:
     ranked = report.neurons
     if isinstance(ranked, str):
         return nothing(ranked)
@@ -268,7 +177,6 @@ def _units(report: Report) -> tuple[Markup, ...]:
     rows = []
     for feature in ranked.ranked():
         (unit, r), *others = ranked.best(feature, FOLLOWERS)
-        rest = "".join(f"{r:+.2f}" for _, r in others)
         rows.append(
             (
                 ranked.features[feature],
@@ -276,21 +184,19 @@ def _units(report: Report) -> tuple[Markup, ...]:
                 f"{r:+.2f}",
                 bar(r),
                 _unit(others[0][0], numbers) if others else "",
-                rest,
+                f"{others[0][1]:+.2f}" if others else "",
             )
         )
     first, encoding = report.units[0], report.kind.encoding
     scale = first.scale
-    words = zip(("low", "middle", "high"), ("u0", "u4", "u8"), strict=True)
-    ends = dict(
-        zip(
-            ("low", "middle", "high"),
-            (scale.low, (scale.low + scale.high) / 2, scale.high),
-            strict=True,
-        )
-    )
+    ends = {
+        "low": (scale.low, "u0"),
+        "middle": ((scale.low + scale.high) / 2, None),
+        "high": (scale.high, "u8"),
+    }
     legend = [
-        element("span", f"{ends[name]:.2f}", id=f"unit-{name}", class_=c) for name, c in words
+        element("span", f"{value:.2f}", id=f"unit-{name}", class_=colour)
+        for name, (value, colour) in ends.items()
     ]
     return (
         paragraph(
@@ -326,93 +232,3 @@ def _units(report: Report) -> tuple[Markup, ...]:
 def _unit(unit: Unit, numbers: dict[Unit, int]) -> Markup:
     """A cell with a unit's name, which the script makes a button."""
     return element("td", str(unit), data_unit=numbers[unit])
-
-
-def _gates(report: Report) -> tuple[Markup, ...]:
-    found = report.gates
-    if isinstance(found, str):
-        return nothing(found)
-    return (
-        paragraph(
-            "A point for each unit: to the right, the share of steps at which its gate is open; upwards, "
-            "the share at which it is shut. At the left edge are gates that are never open, at the bottom "
-            f"those that are never shut. Memory: the steps after which 1/e is left of what a unit held, if the "
-            f"{found.gates.keeps} gate has its way."
-        ),
-        element("figure", figures.gate_planes(found)),
-    )
-
-
-def _gradients(report: Report) -> tuple[Markup, ...]:
-    found = report.gradients
-    if isinstance(found, str):
-        return nothing(found)
-    rows = [
-        (name, figures.memory(flow), f"{flow.factor:.3f}") for name, flow in found.flows.items()
-    ]
-    return (
-        paragraph(
-            "The norm of the gradient of one step's loss by the state of k steps before, beside models of "
-            f"the same size ({found.size}) that have learnt nothing. Where it has vanished, nothing can "
-            f"be learnt from what was before. In training, gradients went back {found.seq_length} steps at most."
-        ),
-        element("figure", figures.gradient_curves(found)),
-        table(("", f"steps until below {FORGOTTEN:.0%}", "each step multiplies by"), rows, 2),
-    )
-
-
-def _weights(report: Report) -> tuple[Markup, ...]:
-    found = report.weights
-    if isinstance(found, str):
-        return nothing(found)
-    rows = [
-        (
-            f"{r.layer} {r.gate}",
-            f"{r.singular_values[0]:.2f}",
-            f"{r.singular_values[-1]:.3f}",
-            f"{r.spectral_radius:.2f}",
-        )
-        for r in found.recurrences
-    ]
-    return (
-        paragraph(
-            "The largest singular value of a recurrent matrix bounds by how much a step can stretch a "
-            "gradient on its way through it; the spectral radius is what many steps come to, where the "
-            "activation's slope is 1."
-        ),
-        element("figure", figures.singular_values(found)),
-        table(("layer and gate", "largest", "smallest", "radius"), rows, 3),
-        element("h3", "How the numbers of each array are spread"),
-        element("figure", figures.histograms(found)),
-    )
-
-
-def _characters(report: Report) -> tuple[Markup, ...]:
-    found = report.embedding
-    if isinstance(found, str):
-        return nothing(found)
-    names = partial(named, encoding=found.encoding)
-    characters = found.map.characters
-    rows = [
-        (
-            element("code", names(character)),
-            f"{found.map.counts[index]:,}",
-            *(
-                ", ".join(
-                    f"{names(characters[n])} {likeness.cosines[index, n]:.2f}"
-                    for n in likeness.nearest(index, embedding.NEIGHBOURS)
-                )
-                for likeness in (found.map.read, found.map.predicted)
-            ),
-        )
-        for index, character in enumerate(characters[: embedding.LISTED])
-    ]
-    return (
-        paragraph(
-            f"The {len(characters)} most frequent characters of {found.source}; near each other are those "
-            "that the model treats alike. Colours: ",
-            *(element("span", f"{kind} ", class_=f"w{n}") for n, kind in enumerate(figures.KINDS)),
-        ),
-        element("figure", figures.character_maps(found, names)),
-        table(("", "count", "alike when read", "alike when predicted"), rows, 1),
-    )

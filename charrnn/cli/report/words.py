@@ -15,6 +15,7 @@ from charrnn.errors import describe_character
 
 LEVELS = 9  # colours of a unit's scale
 MOST_BITS = 8  # of the scale of surprise
+PRIME = 40  # characters of a prime that are shown
 
 # A page shows what the best of terminals does.
 SCREEN = Screen(Console(file=io.StringIO()), colour=True, unicode=True)
@@ -29,6 +30,13 @@ def named(character: str, encoding: str) -> str:
     """A character where it stands alone: a space has to be seen, a control character told."""
     name = passage.named(character, SCREEN, encoding)
     return describe_character(character) if name == passage.UNSHOWN else name
+
+
+def prime_in_words(prime: str, encoding: str) -> str:
+    """The end of a beginning."""
+    if not prime:
+        return "nothing: the beginning of a text"
+    return "…" * (len(prime) > PRIME) + "".join(shown(c, encoding) for c in prime[-PRIME:])
 
 
 def features_in_words(watched: Watched) -> str:
