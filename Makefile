@@ -1,7 +1,6 @@
 # make demo   train on the embedded corpus for two minutes and write some text
 # make test   every test
-# make docs   the reference of the command line anew
-# make figures   the pictures of the documentation anew, from the demo model
+# make docs   the reference of the command line and the pictures of inspect anew
 # make check  format, lint, types and tests (the docs too): what has to be green at every commit
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 10 minutes
 # make quality  what is learnt in 82 s, 10 and 30 minutes; some two and a half hours
@@ -16,7 +15,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready
 
-.PHONY: demo test check format lint types docs figures demo-model bench quality clean
+.PHONY: demo test check format lint types docs demo-model bench quality clean
 
 # What the benchmarks compare with. Where the package index has CUDA builds only, name a wheel here.
 TORCH ?= torch==2.13.0
@@ -40,12 +39,10 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-# The reference of the command line, docs/cli.md.
+# docs/cli.md, docs/inspect.md and docs/images, from the program itself.
 docs: $(READY)
 	$(BIN)/python docs/make_cli.py
-
-# The pictures in docs/images.
-figures: $(READY)
+	$(BIN)/python docs/make_inspect.py
 	$(BIN)/python docs/make_figures.py
 
 # The small model that lies in checkpoints/ of a clone: the kept weights, without training state.

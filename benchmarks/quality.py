@@ -28,8 +28,9 @@ ROOT = HERE.parent
 CHARRNN = str(Path(sys.executable).with_name("charrnn"))
 BUDGETS = (82 / 60, 10.0, 30.0)
 SEEDS = 3
-NANOGPT = {"CPU recipe, 82 s": 1.8857, "GPU recipe, 3 min on an A100": 1.4697}
-"""Validation losses that nanoGPT's README tells of its character model of this text."""
+NANOGPT = {"CPU recipe, 82 s on two Zen 5 cores": 1.8857, "GPU recipe, 3 min on an A100": 1.4697}
+"""Validation losses of nanoGPT's character model of this text: an earlier run of its CPU recipe on
+another machine, and what its README tells of its GPU recipe."""
 NANOGPT_CPU = (
     "train.py config/train_shakespeare_char.py --device=cpu --compile=False --eval_iters=20 "
     "--log_interval=1 --block_size=64 --batch_size=12 --n_layer=4 --n_head=4 --n_embd=128 "

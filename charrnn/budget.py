@@ -23,12 +23,13 @@ from charrnn.plan import default_val_fraction
 
 CHARACTERS_PER_WEIGHT = 8.0
 """Characters read for each weight in a run that has the right size for its time."""
-WEIGHTS_PER_CHARACTER = 4.0
+WEIGHTS_PER_CHARACTER = 20.0
 """Largest model for a text: more weights only learn it by heart sooner."""
 MOST_EPOCHS = 50.0
-"""Passes over a text after which more bring nothing, with as much dropout as there is."""
-DROPOUT_PER_EPOCH, MOST_DROPOUT = 0.02, 0.5
-"""How much is dropped, for each time that a character is seen; seen once, none of it."""
+"""Passes over a text after which more bring nothing, however much is dropped."""
+DROP_PER_EPOCH, MOST_WEIGHT_DROP = 0.02, 0.5
+"""How many recurrent weights are dropped, for each time that a character is seen; seen once, none.
+Against over-fitting they do more than dropout, beside which they then need none."""
 RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 1.5, 0.01
 """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
 SEQ_LENGTH = 50
@@ -40,6 +41,8 @@ SHORTEST_RUN, LONGEST_WARMUP = 200, 100
 """Steps that a text gets at least however short it is, and over which the rate rises at most."""
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
+PATIENCE = 4
+"""Evaluations that are clearly over-fitted, until the rate falls."""
 SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))
 """Hidden sizes to choose from."""
 
@@ -74,18 +77,20 @@ class Speed:
         per_operation: Seconds for an operation of the matrix products.
         per_unit: Seconds for a unit, see :class:`Cost`.
         streams: Smallest batch that keeps all processors busy: a step of fewer takes as long.
+        filled: Part of a step's places that hold characters; records leave some empty.
     """
 
     per_operation: float
     per_unit: float = 0.0
     streams: int = SMALLEST_BATCH
+    filled: float = 1.0
 
     @classmethod
-    def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int) -> Speed:
+    def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int, filled: float) -> Speed:
         """From costs and their seconds for a character: of two models, the larger one last, or of one."""
         if len(measured) == 1:
             ((cost, took),) = measured
-            return cls(took / cost.operations, 0.0, streams)
+            return cls(took / cost.operations, 0.0, streams, filled)
         costs = np.array([(cost.operations, cost.units) for cost, _ in measured])
         seconds = np.array([s for _, s in measured])
         per_operation, per_unit = np.linalg.solve(costs, seconds)
@@ -93,7 +98,7 @@ class Speed:
             per_operation, per_unit = seconds[-1] / costs[-1, 0], 0.0
         elif per_operation <= 0:
             per_operation, per_unit = 0.0, seconds[-1] / costs[-1, 1]
-        return cls(float(per_operation), float(per_unit), streams)
+        return cls(float(per_operation), float(per_unit), streams, filled)
 
     def seconds(self, cost: Cost) -> float:
         """Of training, for each character."""
@@ -152,37 +157,33 @@ def choose(
     fraction = settings.get("val_fraction")
     if fraction is None:
         fraction = default_val_fraction(characters)
-        longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
-        if fraction * characters > longest:
-            fraction = settings["val_fraction"] = _digits(longest / characters)
+        if (most := _longest_validation(affordable) / characters) < fraction:
+            fraction = settings["val_fraction"] = _digits(most)
     learnt = max(2, round(characters * (1 - fraction)))
 
     wanted = min(affordable, MOST_EPOCHS * learnt)
-    batch = round(wanted / (SEQ_LENGTH * ENOUGH_STEPS * 16)) * 16
-    settings.setdefault("batch_size", max(speed.streams, min(batch, LARGEST_BATCH)))
+    settings.setdefault("batch_size", _batch_size(wanted, speed))
     settings.setdefault("seq_length", SEQ_LENGTH)
-    batch, length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
-    settings.update({"batch_size": batch, "seq_length": length} | dict(training or {}))
-    per_step = batch * length
+    batch_size, seq_length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
+    settings.update({"batch_size": batch_size, "seq_length": seq_length} | dict(training or {}))
+    per_step = batch_size * seq_length * speed.filled
     most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
     read = min(affordable, most)
     epochs, steps = read / learnt, max(1, round(read / per_step))
 
-    # Both how often the text is seen and how much of it the model could hold make it over-fit.
-    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
-    dropout = (
-        min(MOST_DROPOUT, round(20 * DROPOUT_PER_EPOCH * pressure) / 20) if epochs > 1 else 0.0
-    )
     rate = min(HIGHEST_RATE, RATE_TIMES_HIDDEN_SIZE / kept["hidden_size"])
     settings.setdefault("learning_rate", _digits(rate))
     settings.setdefault("schedule", "trapezoid")
+    settings.setdefault("patience", PATIENCE)
     settings.setdefault("warmup", min(LONGEST_WARMUP, steps // 10))
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * fraction * characters / per_step
-        every = max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE)
-        settings["eval_every"] = math.ceil(every)
+        settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
+    if not {"dropout", "weight_drop"} & set(kept):
+        kept["weight_drop"] = _weight_drop(epochs, cost.operations / 6 / learnt)
+    kept.setdefault("dropout", 0.0)
     return Choice(
-        ModelConfig(**{"dropout": dropout, **kept}),
+        ModelConfig(**kept),
         TrainingConfig(**{**settings, "steps": steps}),
         max(1, round(most / per_step)),
         read,
@@ -204,6 +205,26 @@ def _largest(
             break
         best = size
     return best
+
+
+def _longest_validation(affordable: float) -> float:
+    """Characters that a run of so many can afford to be evaluated on."""
+    return EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
+
+
+def _batch_size(read: float, speed: Speed) -> int:
+    """A multiple of 16: narrow where a wider one would leave too few steps."""
+    enough = 16 * round(read / (SEQ_LENGTH * ENOUGH_STEPS * 16))
+    return max(speed.streams, min(enough, LARGEST_BATCH))
+
+
+def _weight_drop(epochs: float, weights: float) -> float:
+    """That of a run of so many epochs and so many weights for each character of the text."""
+    if epochs <= 1:
+        return 0.0
+    # Both how often the text is seen and how much of it the model could hold make it over-fit.
+    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * weights)
+    return min(MOST_WEIGHT_DROP, round(20 * DROP_PER_EPOCH * pressure) / 20)
 
 
 def _digits(value: float) -> float:

@@ -33,7 +33,7 @@ FORMAT = 3
 BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     2: {TextConfig: {"unit": "character", "normalize": "none", "records": False}},
     3: {
-        ModelConfig: {"dropout_kind": "plain", "weight_drop": 0.0},
+        ModelConfig: {"weight_drop": 0.0},
         TrainingConfig: {"steps": 0, "cooldown": 0, "ema": 0.0},
     },
 }
@@ -45,7 +45,8 @@ class Evaluation:
     """One line of a run's history. Losses are in nats for each character (or byte).
 
     ``train_loss`` is the mean over the steps since the evaluation before; ``validation_loss`` is
-    None where nothing was kept for validation. ``seconds`` is the time trained so far.
+    None where nothing was kept for validation, and that of the averaged weights where there are any.
+    ``seconds`` is the time trained so far.
     """
 
     step: int
@@ -192,6 +193,7 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
         text = _config(TextConfig, meta.get("text", {}), meta["format"])
         vocabulary = Vocabulary(_typed(meta["vocabulary"], str), text)
         training = _config(TrainingConfig, meta["training"], meta["format"])
+        _number(training.val_fraction)  # as it was used: nothing is left to choose
         model = _config(ModelConfig, meta["model"], meta["format"])
         network = LanguageModel(model, len(vocabulary))
         params = _parameters(file, network)

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from charrnn.errors import InputError
 
-DROPOUTS = ("plain", "variational")
 CELLS = ("lstm", "gru", "rnn", "rnn-relu")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
@@ -39,8 +38,6 @@ class ModelConfig:
         num_layers: Recurrent layers stacked on each other, *L*.
         embedding_size: Width of a learned character embedding; 0 feeds one-hot characters.
         dropout: Chance that a layer's output is dropped, between layers and before the softmax.
-        dropout_kind: ``plain`` draws for each time step; ``variational`` draws once for each stream
-            and chunk, and drops embedded characters too.
         weight_drop: Chance that a weight from a layer's own state is dropped, drawn for each chunk.
 
     Raises:
@@ -52,7 +49,6 @@ class ModelConfig:
     num_layers: int = 2
     embedding_size: int = 0
     dropout: float = 0.2
-    dropout_kind: str = "plain"
     weight_drop: float = 0.0
 
     def __post_init__(self) -> None:
@@ -61,15 +57,13 @@ class ModelConfig:
         _whole("num-layers", self.num_layers, 1, MAX_LAYERS)
         _whole("embedding-size", self.embedding_size, 0, MAX_HIDDEN_SIZE)
         _real("dropout", self.dropout, 0.0, 1.0, below_top=True)
-        _one_of("dropout-kind", self.dropout_kind, DROPOUTS)
         _real("weight-drop", self.weight_drop, 0.0, 1.0, below_top=True)
 
     @property
     def dropped(self) -> str:
         """What training drops, in words."""
-        kind = "" if self.dropout_kind == "plain" else f"{self.dropout_kind} "
         weights = f", {self.weight_drop:g} of recurrent weights" if self.weight_drop else ""
-        return f"{kind}dropout {self.dropout:g}{weights}"
+        return f"dropout {self.dropout:g}{weights}"
 
 
 @dataclass(frozen=True)
@@ -146,8 +140,8 @@ class TrainingConfig:
         eval_every: Steps between evaluations; 0 evaluates at the end of each epoch, or at a more
             sensible interval where the text is very short or very long.
         patience: Evaluations without a new best before the run stops; 0 never stops early. With a
-            schedule that ends at zero only those count that are clearly worse than the best, and
-            ``trapezoid`` first lets its rate fall.
+            schedule that ends at zero only those count that over-fit: clearly worse than the best,
+            at a lower training loss. ``trapezoid`` first lets its rate fall.
         seed: Seed of every random draw.
         threads: Parts into which a batch is split, one thread each; 0 takes one for each processor,
             as long as each part stays wide enough. The last bits of a result depend on it.
@@ -168,7 +162,7 @@ class TrainingConfig:
     decay: float = 0.95
     momentum: float = 0.9
     weight_decay: float = 0.01
-    ema: float = 0.0
+    ema: float = 0.99
     clip: float = 1.0
     clip_mode: str = "norm"
     val_fraction: float | None = None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from itertools import islice
 from statistics import fmean, median
 from typing import Any
 
@@ -25,6 +24,8 @@ from charrnn.training import COOLDOWN, Cooldown, Report, Step, Training
 
 AIM = 0.985
 """Part of the budget that is planned: something slows a machine down more often than up."""
+LATE = 0.02
+"""Part of its time that a run may be late before it does without evaluations."""
 MEASURED_SIZES = (128, 256)
 """Hidden sizes to measure; two tell what products and what the rest of a step costs."""
 MEASURING_SHARE, MEASURING_SECONDS = 0.015, 0.7
@@ -60,7 +61,11 @@ def plan(
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
         models = [ModelConfig(**{**model, "hidden_size": size}) for size in sizes]
-        speed = Speed.fit([_measure(corpus, one, settings, limit) for one in models], streams)
+        found = [_measure(corpus, one, settings, limit) for one in models]
+        costs = [Cost.of(one, len(corpus.vocabulary)) for one in models]
+        seconds = [seconds for seconds, _ in found]
+        filled = found[-1][1]
+        speed = Speed.fit(list(zip(costs, seconds, strict=True)), streams, filled)
         left = max(0.0, deadline - clock())
         known = len(corpus), len(corpus.vocabulary), speed, left, model
         choice = choose(*known, training)
@@ -73,8 +78,8 @@ def plan(
 
 def _measure(
     corpus: Corpus, model: ModelConfig, settings: Mapping[str, Any], seconds: float
-) -> tuple[Cost, float]:
-    """A model's cost, and its seconds of training for each character, on this machine."""
+) -> tuple[float, float]:
+    """Seconds of training for each character, and what part of a step's places hold one."""
     endless = {"epochs": 0, "steps": 1 << 40, "eval_every": 1 << 40, "val_fraction": 0.0}
     config = TrainingConfig(**{**settings, **endless})
     part = replace(corpus, ids=corpus.ids[:SAMPLED])
@@ -83,7 +88,7 @@ def _measure(
     except InputError:  # no record ends so soon
         training = Training(corpus, model, config)
     reports, times, characters = iter(training), list[float](), list[int]()
-    list(islice(reports, 2))  # which also allocate
+    next(reports)  # which also allocates
     started = last = time.perf_counter()
     for report in reports:
         now = time.perf_counter()
@@ -93,8 +98,8 @@ def _measure(
         last = now
         if now - started > seconds:
             break
-    cost = Cost.of(model, len(corpus.vocabulary))
-    return cost, median(times) / max(1.0, fmean(characters))
+    places = training.config.batch_size * training.config.seq_length
+    return median(times) / fmean(characters), fmean(characters) / places
 
 
 class Pace:
@@ -122,6 +127,8 @@ class Pace:
         self._evaluation = READING_SHARE * validated * choice.seconds  # until there has been one
         self._last = self._corrected = clock()
         self._every = (deadline - self._last) / CORRECTIONS
+        self._fall = deadline - COOLDOWN * (deadline - self._last)  # when the rate begins to fall
+        self._latest = deadline + LATE * (deadline - self._last)
         self._fixed = training.config.schedule == "cosine"  # whose every rate depends on the end
 
     def after(self, report: Report) -> None:
@@ -138,29 +145,30 @@ class Pace:
         self._corrected = now
         if self._fixed:
             rest = (training.total_steps - training.step) * self._step()
-            training.skip_evaluations = now + rest + 2 * self._evaluation > self._deadline
+            training.skip_evaluations = now + rest + 2 * self._evaluation > self._latest
         else:
             self._correct(now)
 
     def _correct(self, now: float) -> None:
         training = self._training
-        steps = min(self._affordable(now), self._most_steps)
+        steps = min(self._reached(self._deadline - self._evaluation, now), self._most_steps)
         if training.config.schedule != "trapezoid":
             training.plan(steps)
             return
-        cooldown = self._cooldown or max(1, round(COOLDOWN * steps))
-        if training.step >= steps - cooldown:
-            cooldown = self._cooldown or max(1, steps - training.step)
-            steps = training.step + cooldown
-            self._fixed = True
-        training.plan(steps, cooldown)
+        if self._cooldown:
+            fall = steps - self._cooldown
+        else:
+            fall = min(self._reached(self._fall, now), round((1 - COOLDOWN) * self._most_steps))
+        if fall <= training.step:
+            fall, self._fixed = training.step, True
+        cooldown = self._cooldown or max(1, steps - fall)
+        training.plan(fall + cooldown, cooldown)
 
-    def _affordable(self, now: float) -> int:
-        """Steps of a run that ends on time, the last evaluation included."""
-        every = self._training.config.eval_every
-        left = self._deadline - now - self._evaluation  # the last one
-        return self._training.step + max(0, int(left / (self._step() + self._evaluation / every)))
+    def _reached(self, then: float, now: float) -> int:
+        """The step that the run will be at, evaluations included."""
+        seconds = self._step() + self._evaluation / self._training.config.eval_every
+        return self._training.step + max(0, int((then - now) / seconds))
 
     def _step(self) -> float:
         """Seconds of a step, as it has been lately."""
-        return fmean(self._steps[len(self._steps) // 2 :])
+        return fmean(self._steps[-(1 + len(self._steps) // 4) :])

@@ -42,7 +42,7 @@ COOLDOWN = 0.4
 """Part of a run over which the rate of ``trapezoid`` falls, where nothing else is said."""
 
 OVERFITTED = 1.02
-"""Times the best loss, from which on an evaluation under an annealing schedule is one too many."""
+"""Times the best validation loss, from which on a lower training loss is learnt by heart."""
 
 MAX_RECOVERIES = 3
 SNAPSHOT_STEPS = 100  # a loss that is not finite takes a run back by at most so many steps
@@ -340,10 +340,17 @@ class Training:
             self._best = self._averaged.copy()
             progress.best_loss = loss
             progress.stale_evaluations = 0
-        elif self.config.schedule not in ANNEALING or loss > OVERFITTED * progress.best_loss:
+        elif self.config.schedule not in ANNEALING or self._is_overfitted(evaluation):
             progress.stale_evaluations += 1
         self._good.become(self._here())  # a restart never goes back past an evaluation
         return evaluation
+
+    def _is_overfitted(self, evaluation: Evaluation) -> bool:
+        """Whether it is clearly worse than the best one, but better on what was trained on."""
+        losses = [entry.validation_loss or math.inf for entry in self.history]
+        best = self.history[losses.index(min(losses))]
+        worse = (evaluation.validation_loss or 0.0) > OVERFITTED * min(losses)
+        return worse and evaluation.train_loss < best.train_loss
 
     # --------------------------------------------------------------------------------------- steps
 

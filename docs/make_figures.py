@@ -1,4 +1,4 @@
-"""Draws the pictures of the documentation from the demo model: ``make figures``.
+"""Draws the pictures of the documentation from the demo model: ``make docs``.
 
 Each is what the command beside it in the text draws. The same model, text and matplotlib give the same file.
 """

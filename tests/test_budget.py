@@ -10,7 +10,7 @@ import pytest
 
 from charrnn.budget import (
     CHARACTERS_PER_WEIGHT,
-    MOST_DROPOUT,
+    MOST_WEIGHT_DROP,
     WEIGHTS_PER_CHARACTER,
     Choice,
     Cost,
@@ -44,10 +44,10 @@ def test_speed_of_two_sizes() -> None:
     """What products and what gates take is found from two sizes, and holds for a third."""
     costs = [Cost.of(ModelConfig(hidden_size=size), 65) for size in (128, 256, 384)]
     true = Speed(2e-12, 3e-9)
-    found = Speed.fit([(cost, true.seconds(cost)) for cost in costs[:2]], 48)
+    found = Speed.fit([(cost, true.seconds(cost)) for cost in costs[:2]], 48, 0.9)
     assert found.seconds(costs[2]) == pytest.approx(true.seconds(costs[2]))
-    one = Speed.fit([(costs[0], 1e-5)], 48)
-    assert (found.streams, one.streams) == (48, 48)
+    one = Speed.fit([(costs[0], 1e-5)], 48, 0.9)
+    assert (found.streams, found.filled, one.streams, one.filled) == (48, 0.9, 48, 0.9)
     assert one.seconds(costs[0]) == pytest.approx(1e-5)
 
 
@@ -55,7 +55,7 @@ def test_speed_of_two_sizes() -> None:
 def test_speed_in_noise(seconds: tuple[float, float]) -> None:
     """Times that no machine can have still give a speed: that of the larger size."""
     costs = [Cost.of(ModelConfig(hidden_size=size), 65) for size in (128, 256)]
-    found = Speed.fit(list(zip(costs, seconds, strict=True)), 48)
+    found = Speed.fit(list(zip(costs, seconds, strict=True)), 48, 0.9)
     assert min(found.per_operation, found.per_unit) == 0
     assert found.seconds(costs[1]) == pytest.approx(seconds[1])
 
@@ -87,7 +87,7 @@ def test_every_choice_fits(characters: int, vocabulary_size: int, seconds: float
         assert 1 <= training.steps <= choice.most_steps
         assert training.warmup < training.steps
         assert training.batch_size * training.seq_length <= max(2, characters)
-        assert 0 <= choice.model.dropout <= MOST_DROPOUT
+        assert 0 <= choice.model.weight_drop <= MOST_WEIGHT_DROP
         read = training.steps * training.batch_size * training.seq_length
         assert read == pytest.approx(choice.characters, rel=0.5, abs=1600)
 
@@ -99,7 +99,7 @@ def test_what_was_learnt_about_shakespeare() -> None:
     assert 352 <= middle.model.hidden_size <= 448
     assert 448 <= long.model.hidden_size <= 576
     assert 3 <= short.epochs <= 8
-    assert short.model.dropout < middle.model.dropout < long.model.dropout
+    assert short.model.weight_drop < middle.model.weight_drop < long.model.weight_drop
     assert short.training.learning_rate > long.training.learning_rate
     for choice in (short, middle, long):
         weights = Cost.of(choice.model, 65).operations / 6
@@ -116,20 +116,27 @@ def test_many_processors() -> None:
     assert _chosen(SHAKESPEARE[0], 3600).training.batch_size == 64
 
 
+def test_records() -> None:
+    """Where steps are half empty, it takes twice as many to read as much."""
+    full, half = (_chosen(10**6, 82, replace(LAPTOP, filled=filled)) for filled in (1, 0.5))
+    assert half.training.steps == pytest.approx(2 * full.training.steps, abs=1)
+    assert half.most_steps == pytest.approx(2 * full.most_steps, abs=1)
+
+
 def test_a_short_text() -> None:
-    """It gets a small model and much dropout, and ends long before a large budget."""
+    """It gets a small model that drops much, and ends long before a large budget."""
     choice = _chosen(10_000, 3600)
     assert Cost.of(choice.model, 65).operations / 6 <= WEIGHTS_PER_CHARACTER * 10_000
-    assert choice.model.dropout == MOST_DROPOUT
+    assert choice.model.weight_drop == MOST_WEIGHT_DROP
     assert choice.training.steps == choice.most_steps
     assert choice.characters * choice.seconds < 360
 
 
 def test_a_long_text() -> None:
-    """Read less than once, it needs no dropout, and no long evaluations."""
+    """Read less than once, it needs to drop nothing, and no long evaluations."""
     choice = _chosen(100_000_000, 82)
     assert choice.epochs < 1
-    assert choice.model.dropout == 0
+    assert choice.model.weight_drop == 0
     assert choice.training.steps < choice.most_steps
     assert choice.training.val_fraction is not None
     assert choice.training.val_fraction * 100_000_000 < choice.characters / 10
@@ -139,7 +146,13 @@ def test_a_long_text() -> None:
 
 @pytest.mark.parametrize(
     "kept",
-    [{"hidden_size": 40}, {"num_layers": 1}, {"cell": "gru"}, {"dropout": 0.35}],
+    [
+        {"hidden_size": 40},
+        {"num_layers": 1},
+        {"cell": "gru"},
+        {"dropout": 0.35},
+        {"weight_drop": 0.1},
+    ],
     ids=str,
 )
 def test_a_set_model_is_kept(kept: dict[str, Any]) -> None:

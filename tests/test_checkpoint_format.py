@@ -54,6 +54,14 @@ GOLDEN = {
         "said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\n"
         "The sun was low, the sea was calm,\nand nobody sai",
     ),
+    3: Golden(
+        "c3e1a8796549fa06a304de69d4ad5b24c6f9a543a6fe31181c857d2d090986cd",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.07371975163808994,
+        "sea was calm,\nand nobody said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\nThe sun was low, the sea",
+    ),
 }
 
 

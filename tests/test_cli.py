@@ -75,7 +75,6 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
         "num_layers": 1,
         "embedding_size": 5,
         "dropout": 0.1,
-        "dropout_kind": "variational",
         "weight_drop": 0.2,
         "seq_length": 20,
         "batch_size": 4,
@@ -183,7 +182,7 @@ def test_init_from(run: Run, model: Path) -> None:
     old, new = _meta(run, model), _meta(run, extended.out.strip())
     assert new["vocabulary"] == old["vocabulary"] + "☃"
     assert new["config"]["model"] == old["config"]["model"]
-    dropping = ("--dropout", 0.4, "--dropout-kind", "variational", "--weight-drop", 0.1)
+    dropping = ("--dropout", 0.4, "--weight-drop", 0.1)
     assert run("train", "corpus.txt", "--init-from", model, *dropping, *TINY[2:], "-q").code == 0
 
 

@@ -42,7 +42,8 @@ def _verdict(
 ) -> Fit:
     """Of curves that are functions of the epoch, in a run of which a part is done."""
     config = replace(config, patience=0) if done == 1.0 else config
-    epochs = np.linspace(0, config.epochs * done, evaluations + 1)[1:]
+    in_all = config.epochs or config.steps / 100
+    epochs = np.linspace(0, in_all * done, evaluations + 1)[1:]
     return judge(_history(train, validation, epochs.tolist()), model, config)
 
 
@@ -141,7 +142,24 @@ def test_cannot_be_told() -> None:
     assert (few.verdict, few.advice) == (UNKNOWN, ("--eval-every 120",))
     early = _verdict(lambda e: _settled(e) - 0.2, _settled, done=0.5)
     assert (early.verdict, early.advice) == (UNKNOWN, ())
-    assert "6 of 12 epochs" in early.reason
+    assert "600 of 1,200 steps" in early.reason
+
+
+def test_the_fall_of_a_cooldown_is_not_one() -> None:
+    """A run of steps is judged by what was before its rate fell, which makes every loss fall."""
+    config = replace(CONFIG, epochs=0, steps=1200, schedule="trapezoid", cooldown=400)
+
+    def cooled(epoch: float) -> float:
+        return _settled(epoch) - 0.03 * max(0.0, epoch - 8)
+
+    def train(epoch: float) -> float:
+        return cooled(epoch) - 0.2
+
+    assert _verdict(train, cooled, config=config).verdict == RIGHT
+    assert _verdict(train, cooled, config=replace(config, cooldown=0)).verdict == UNDER
+
+    falling = _verdict(lambda e: 1 + 2 / (1 + e), lambda e: 1.3 + 2 / (1 + e), config=config)
+    assert (falling.verdict, falling.advice) == (UNDER, ("twice the --minutes",))
 
 
 def test_stopped_by_patience_is_done() -> None:
@@ -181,7 +199,7 @@ def test_a_run_tells_its_fit(run: Run) -> None:
     )
     (line,) = [line for line in outcome.err.splitlines() if line.startswith("fit:")]
     assert "over-fitted: validation rose" in line
-    assert "try --dropout 0.2, or --hidden-size 12" in line
+    assert "try --weight-drop 0.2, or --hidden-size 12" in line
     fit = json.loads(run("inspect", "--json").out)["fit"]
     assert fit["verdict"] == OVER
     assert str(Fit(**fit)) in line

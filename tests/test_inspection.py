@@ -132,7 +132,9 @@ def test_planted_unit_is_found() -> None:
         [text[: n + 1].count("(") - text[: n + 1].count(")") for n in range(len(text))]
     )
     np.testing.assert_allclose(activation(_planted(), text, unit), depth / 2, atol=1e-6)
-    assert follows(text, depth / 2)[0] == ("depth of brackets", pytest.approx(1))
+    closest, r = follows(text, depth / 2)[0]
+    assert closest == "depth of brackets"
+    assert r == pytest.approx(1)
 
 
 def test_planted_unit_is_found_in_parts() -> None:

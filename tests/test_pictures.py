@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Run
 
+from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, save_checkpoint
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.models.character_model import CharacterModel
+from charrnn.text import BYTES, Vocabulary
+
 pytest.importorskip("matplotlib")
+posix = pytest.mark.skipif(os.name != "posix", reason="names of files are bytes on POSIX")
 
 TEXT = "It was the best of lines, $x_1$ <&> it was.\n"
 VIEWS: dict[str, tuple[object, ...]] = {
@@ -18,7 +26,7 @@ VIEWS: dict[str, tuple[object, ...]] = {
     "gradients": ("--gradients",),
     "weights": ("--weights",),
     "embedding": ("--embedding",),
-    "surprise": ("--text", TEXT * 3),
+    "surprise": ("--text", TEXT),
     "following": ("--next", "It <$x$", "--temp", "0.5", "--temp", "1"),
     "neurons": ("--neurons",),
     "comparison": ("model.npz", "--compare"),
@@ -27,28 +35,28 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(autouse=True)
-def model(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:
+def model(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001
     """A checkpoint of a text with characters that mean something to SVG and to matplotlib."""
     monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
-    monkeypatch.setattr("charrnn.inspection.gradients.STEPS", 10)
-    Path("text.txt").write_text(TEXT * 30, encoding="utf-8")
-    options = ("--hidden-size", 4, "--epochs", 2, "--eval-every", 5, "--quiet")
-    assert run("train", "text.txt", *options, "-o", "model.npz").code == 0
-    return Path("model.npz")
+    Path("text.txt").write_text(TEXT, encoding="utf-8")
+    return _saved(Path("model.npz"), Vocabulary.of(TEXT, TextConfig()))
+
+
+def _saved(path: Path, vocabulary: Vocabulary) -> Path:
+    config = ModelConfig(hidden_size=4, num_layers=1)
+    model = CharacterModel.fresh(config, vocabulary, np.random.default_rng(2))
+    history = tuple(Evaluation(round(n), n, 3 / n, 3.5 / n, 0.01, n) for n in (1.0, 2.0))
+    corpus = CorpusInfo(("text.txt",), len(TEXT), len(TEXT), "")
+    save_checkpoint(Checkpoint(model, TrainingConfig(), corpus, history, 1.75), path)
+    return path
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view(run: Run, model: Path, view: str) -> None:
-    """An SVG that is XML, whose title and description are read out; again, it is the same file."""
-    files = []
-    for name in ("one.svg", "other.svg"):
-        outcome = run("inspect", model, *VIEWS[view], "--svg", name)
-        assert outcome.code == 0, outcome.err
-        assert outcome.out == ""
-        assert outcome.err == f"svg: {name}\n"
-        files.append(Path(name).read_bytes())
-    assert files[0] == files[1]
-    root = ET.fromstring(files[0])
+    """An SVG that is XML, whose title and description are read out."""
+    outcome = run("inspect", model, *VIEWS[view], "--svg", "one.svg")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "svg: one.svg\n")
+    root = ET.fromstring(Path("one.svg").read_bytes())
     assert root.get("role") == "img"
     title, description = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     assert title is not None
@@ -59,24 +67,34 @@ def test_every_view(run: Run, model: Path, view: str) -> None:
 
 
 def test_both_kinds_and_json(run: Run, model: Path) -> None:
-    outcome = run("inspect", model, "--weights", "--png", "a.png", "--svg", "a.svg", "--json")
+    """And the same SVG file again."""
+    outcome = run("inspect", model, "--next", "It", "--png", "a.png", "--svg", "a.svg", "--json")
     assert outcome.code == 0
     assert outcome.out.startswith("{")
     assert outcome.err == "png: a.png\nsvg: a.svg\n"
+    assert run("inspect", model, "--next", "It", "--svg", "b.svg").code == 0
+    assert Path("a.svg").read_bytes() == Path("b.svg").read_bytes()
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
-    assert b"Singular values" in Path("a.png").read_bytes()
+    assert b"What could follow" in Path("a.png").read_bytes()
 
 
 def test_bytes(run: Run) -> None:
     """What is no character is drawn as its number."""
-    Path("bytes.bin").write_bytes(bytes(range(256)) * 8)
-    options = ("--bytes", "--hidden-size", 4, "--epochs", 1, "--quiet")
-    assert run("train", "bytes.bin", *options, "-o", "bytes.npz").code == 0
-    for view in ("embedding", "surprise"):
-        value = ("bytes.bin",) if view == "surprise" else ()
-        outcome = run("inspect", "bytes.npz", VIEWS[view][0], *value, "--svg", "b.svg")
-        assert outcome.code == 0, outcome.err
-        assert "ffh" in Path("b.svg").read_text(encoding="utf-8")
+    _saved(Path("bytes.npz"), Vocabulary(BYTES, TextConfig("byte")))
+    outcome = run("inspect", "bytes.npz", "--embedding", "--on", "aé", "--svg", "b.svg")
+    assert (outcome.code, outcome.err) == (0, "svg: b.svg\n")
+    assert "c3h" in Path("b.svg").read_text(encoding="utf-8")
+
+
+@posix
+def test_any_name(run: Run) -> None:
+    """A file's name may be no text at all, or look like a formula."""
+    path = Path(os.fsdecode(b"$x_\xff$ <&>.npz"))
+    _saved(path, Vocabulary.of(TEXT, TextConfig()))
+    for view in ((), ("--gradients", "--on", "It was")):
+        outcome = run("inspect", path, *view, "--svg", "n.svg")
+        assert (outcome.code, outcome.err) == (0, "svg: n.svg\n")
+        assert "$x_\ufffd$ &lt;&amp;&gt;" in Path("n.svg").read_text(encoding="utf-8")
 
 
 def test_without_matplotlib(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +112,7 @@ def test_without_matplotlib(run: Run, model: Path, monkeypatch: pytest.MonkeyPat
     ("said", "arguments"),
     [
         ("no picture of this view", ("--details", "--svg", "a.svg")),
-        ("no/such/a.svg: No such file", ("--weights", "--svg", "no/such/a.svg")),
+        ("no/such/a.svg: No such file", ("--next", "It", "--svg", "no/such/a.svg")),
     ],
 )
 def test_bad_input(run: Run, model: Path, said: str, arguments: tuple[object, ...]) -> None:

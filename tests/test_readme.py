@@ -114,3 +114,16 @@ def test_reference() -> None:
     """docs/cli.md is what ``make docs`` makes of the program."""
     made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["reference"]()
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == made
+
+
+def test_windows() -> None:
+    """docs/inspect.md shows what the program shows, as far as that is the same for every Python."""
+    script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
+    told = (ROOT / "docs" / "inspect.md").read_text(encoding="utf-8")
+    assert told.startswith(script["HEAD"])
+    sections = [section for section in script["SECTIONS"] if section.command]
+    assert told.count("```console") == len(sections)
+    with script["at_home"]():
+        for section in sections:
+            assert f"$ {section.command}\n" in told
+            assert section.varies or script["session"](section.command) in told

@@ -300,9 +300,8 @@ def test_not_a_model_of_records() -> None:
 
 def test_a_prime_follows_an_end() -> None:
     """A record's beginning is read as it was in training, after the end of another."""
-    training = Training(_corpus(list(NAMES * 3)), SMALL, QUICK)
-    training._progress.weights *= 8  # so that each character read matters for the next ones
-    model = training.model()
+    model = Training(_corpus(list(NAMES * 3)), SMALL, QUICK).model()
+    model.parameters.flat[...] *= 8  # so that each character read matters for the next ones
     texts = [
         "".join(charrnn.generate(model, prime=prime, length=9, rng=4)) for prime in ("\nad", "ad")
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -51,6 +52,7 @@ def _root(
 def main() -> None:
     """Run the command line; every foreseen error is one line and an exit code."""
     open_streams()
+    train.LOADING_SECONDS = time.process_time()
     code = run(sys.argv[1:])
     signal.signal(
         signal.SIGINT, signal.SIG_DFL

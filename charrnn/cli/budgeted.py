@@ -84,7 +84,7 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     return [
         f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds / 1e9:.3g} GFLOP/s)",
-        f"chosen: {units}, dropout {choice.model.dropout:g}, rate {config.learning_rate:g}, some "
+        f"chosen: {units}, {choice.model.dropped}, rate {config.learning_rate:g}, some "
         f"{config.steps:,} steps of {config.batch_size} × {config.seq_length} {characters}",
         f"reason: each weight sees {6 * choice.characters / cost.operations:.2g} {characters}, each "
         f"character is seen {choice.epochs:.2g} times"

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from charrnn.checkpoint import Evaluation
 from charrnn.cli.words import corpus_words, duration, quoted
+from charrnn.config import ANNEALING
 from charrnn.evaluation import bits
 from charrnn.inspection import judge
 from charrnn.reading import Progress
@@ -324,9 +325,8 @@ def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[st
     if interrupted:
         first = f"interrupted at {done}; saved"
     elif training.stopped_early:
-        first = (
-            f"stopped early at {done}: {training.config.patience} evaluations without a new best"
-        )
+        vain = "over-fitted" if training.config.schedule in ANNEALING else "without a new best"
+        first = f"stopped early at {done}: {training.config.patience} evaluations {vain}"
     else:
         first = f"finished: {done}"
     lines = [f"{first} in {duration(training.seconds)} of training"]

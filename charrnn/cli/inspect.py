@@ -35,7 +35,7 @@ def inspect(
         list[Path] | None,
         typer.Argument(
             metavar="CHECKPOINT",
-            help="What to look into; several with --compare.",
+            help="What to look into; several with --compare or --gradients.",
             show_default="the newest model in checkpoints/",
         ),
     ] = None,
@@ -54,23 +54,6 @@ def inspect(
             rich_help_panel=VIEWS,
             help="A text (a file, - for standard input, or the text itself), coloured by how much "
             "each character surprises the model.",
-        ),
-    ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare",
-            rich_help_panel=VIEWS,
-            help="Several checkpoints side by side: what was different, and the curves in one "
-            "chart.",
-        ),
-    ] = False,
-    at: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=REFINEMENTS,
-            help="With --text: what the model expected in place of its Nth character.",
         ),
     ] = None,
     prime: Annotated[
@@ -99,15 +82,54 @@ def inspect(
             "LSTM's cell, 1:37:c.",
         ),
     ] = None,
-    on: Annotated[
-        str | None,
+    gates: Annotated[
+        bool,
         typer.Option(
-            "--on",
-            metavar="TEXT",
+            "--gates",
+            rich_help_panel=VIEWS,
+            help="How often the gates are shut and open, and how long the units remember.",
+        ),
+    ] = False,
+    gradients: Annotated[
+        bool,
+        typer.Option(
+            "--gradients",
+            rich_help_panel=VIEWS,
+            help="How far back a loss reaches, beside fresh cells of each kind: vanishing and "
+            "exploding gradients. Takes several checkpoints, too.",
+        ),
+    ] = False,
+    weights: Annotated[
+        bool,
+        typer.Option(
+            "--weights",
+            rich_help_panel=VIEWS,
+            help="What the recurrent matrices stretch, how weights are spread, the last update.",
+        ),
+    ] = False,
+    embedding: Annotated[
+        bool,
+        typer.Option(
+            "--embedding",
+            rich_help_panel=VIEWS,
+            help="Characters that the model treats alike: maps, and each one's neighbours.",
+        ),
+    ] = False,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            rich_help_panel=VIEWS,
+            help="Several checkpoints side by side: what was different, and the curves in one "
+            "chart.",
+        ),
+    ] = False,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
             rich_help_panel=REFINEMENTS,
-            help="With --neurons, --unit, --gates, --gradients, --embedding or --html: the text to "
-            "read (a file, - or the text itself).",
-            show_default="the beginning of what the model learnt from, or else what it writes",
+            help="With --text: what the model expected in place of its Nth character.",
         ),
     ] = None,
     temp: Annotated[
@@ -119,39 +141,17 @@ def inspect(
             show_default="0.5, 1 and 1.5",
         ),
     ] = None,
-    gates: Annotated[
-        bool,
+    on: Annotated[
+        str | None,
         typer.Option(
-            "--gates",
-            rich_help_panel=VIEWS,
-            help="How often the gates are shut and open while it reads, and how long units remember.",
+            "--on",
+            metavar="TEXT",
+            rich_help_panel=REFINEMENTS,
+            help="With --neurons, --unit, --gates, --gradients, --embedding and --html: the text to "
+            "read (a file, - or the text itself).",
+            show_default="the beginning of what the model learnt from, or else what it writes",
         ),
-    ] = False,
-    gradients: Annotated[
-        bool,
-        typer.Option(
-            "--gradients",
-            rich_help_panel=VIEWS,
-            help="How far back a loss reaches, beside fresh cells of each kind: vanishing and "
-            "exploding gradients. Several checkpoints are compared.",
-        ),
-    ] = False,
-    weights: Annotated[
-        bool,
-        typer.Option(
-            "--weights",
-            rich_help_panel=VIEWS,
-            help="Singular values of the recurrent matrices, histograms, the last update.",
-        ),
-    ] = False,
-    embedding: Annotated[
-        bool,
-        typer.Option(
-            "--embedding",
-            rich_help_panel=VIEWS,
-            help="Characters that the model treats alike: a map, and each one's neighbours.",
-        ),
-    ] = False,
+    ] = None,
     unknown: Annotated[
         str | None,
         typer.Option(
@@ -164,12 +164,14 @@ def inspect(
     png: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", rich_help_panel=OUTPUT, help="The view as a picture (charrnn[plot])."
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="A picture of the view, instead of tables (needs charrnn[plot]).",
         ),
     ] = None,
     svg: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="The same, as an SVG file."),
+        typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="The same as an SVG file."),
     ] = None,
     html: Annotated[
         Path | None,
@@ -191,11 +193,11 @@ def inspect(
         _Option("--next", prime, "following", {"temp": temp, "unknown": unknown}),
         _Option("--neurons", neurons, "neurons", {"on": on, "unknown": unknown}),
         _Option("--unit", unit, "unit", {"on": on, "unknown": unknown}),
-        _Option("--compare", compare, "comparison"),
         _Option("--gates", gates, "gates", {"on": on, "unknown": unknown}),
         _Option("--gradients", gradients, "gradients", {"on": on, "unknown": unknown}),
         _Option("--weights", weights, "weights"),
         _Option("--embedding", embedding, "embedding", {"on": on, "unknown": unknown}),
+        _Option("--compare", compare, "comparison"),
         # The page begins with the card, and has every view.
         _Option("--html", html, "card", {"on": on, "unknown": unknown}),
     ]
@@ -210,7 +212,7 @@ def inspect(
     from charrnn.cli.views.screen import Screen
 
     view: View = import_module(f"charrnn.cli.views.{option.file}")
-    pictures = [(kind, path) for kind, path in (("png", png), ("svg", svg)) if path]
+    pictures = [(kind, file) for kind, file in (("png", png), ("svg", svg)) if file]
     if pictures:
         from charrnn.cli.plots import drawing, save
 
@@ -224,12 +226,14 @@ def inspect(
         print(f"html: {html}", file=sys.stderr)
         return
     found = view.measure(subjects, option.value, **option.refinements)
-    for kind, path in pictures:
-        save(draw, found, path, kind)
-        print(f"{kind}: {path}", file=sys.stderr)
+    for kind, file in pictures:
+        save(draw, found, file, kind)
+        print(f"{kind}: {file}", file=sys.stderr)
     try:
         if as_json:
-            put_json(view.as_json(found))
+            names = [subject.name for subject in subjects]
+            told = {"checkpoints": names} if len(names) > 1 else {"checkpoint": names[0]}
+            put_json({**told, **view.as_json(found)})
         elif not pictures:
             view.draw(found, Screen.standard())
     except BrokenPipeError:

@@ -15,7 +15,6 @@ import typer
 from charrnn.config import (
     CELLS,
     CLIP_MODES,
-    DROPOUTS,
     NORMALIZATIONS,
     OPTIMIZERS,
     SCHEDULES,
@@ -40,7 +39,12 @@ EPILOG = (
 )
 
 MINUTES, MOST_MINUTES = 10, 1_000_000
-CHOSEN = ("hidden_size", "dropout", "batch_size", "learning_rate", "schedule", "warmup")
+LOADING_SECONDS = 0.0
+"""What the program has taken before its command began, where that is known."""
+CHOSEN = (
+    *("hidden_size", "dropout", "weight_drop", "batch_size", "learning_rate"),
+    *("schedule", "warmup", "patience"),
+)
 """Settings that a run of so many minutes chooses unless they are given."""
 
 TEXT, MODEL, TRAINING, RUN = "Text", "Model", "Training", "Run"
@@ -113,10 +117,6 @@ def train(
     dropout: Annotated[
         float | None,
         _setting("--dropout", panel=MODEL, help="Share of each layer's output that is dropped."),
-    ] = None,
-    dropout_kind: Annotated[
-        str | None,
-        _setting("--dropout-kind", panel=MODEL, help=f"What is drawn, {_choices(DROPOUTS)}"),
     ] = None,
     weight_drop: Annotated[
         float | None,
@@ -297,7 +297,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a model on text, in a given time."""
-    began = time.monotonic()
+    began = time.monotonic() - LOADING_SECONDS
     given = {name: value for name, value in locals().items() if value is not None}
     if by_bytes:
         if normalize not in (None, "none"):

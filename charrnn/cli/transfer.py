@@ -16,7 +16,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.text import Corpus
 
-DROPPING = ("dropout", "dropout_kind", "weight_drop")
+DROPPING = ("dropout", "weight_drop")
 """Settings of a model that concern its training alone."""
 
 

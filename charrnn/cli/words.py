@@ -18,13 +18,18 @@ def duration(seconds: float) -> str:
 
 
 def quoted(path: str | Path) -> str:
-    """A path as a shell reads it."""
-    return shlex.quote(str(path))
+    """A path as a shell reads it, but for what a terminal could take for a command."""
+    return printable(shlex.quote(str(path)))
 
 
 def corpus_words(sources: Sequence[str]) -> str:
     """A corpus as arguments of ``charrnn train``, each with a space after it."""
     return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)
+
+
+def rejoined(path: str) -> str:
+    """A path in UTF-8, whatever the locale made of its bytes."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
 def printable(text: str) -> str:

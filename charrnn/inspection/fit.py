@@ -1,8 +1,9 @@
 """Did a run learn too little, too much, or about right? Told from its evaluations, in plain words.
 
 A training loss is measured with dropout on and a validation loss without, so the former is some
-per cent higher than it would be: a healthy gap is small, and none at all means room to learn. An
-annealed rate flattens every curve at its end, so flat alone is not taken for learnt.
+per cent higher than it would be: a healthy gap is small, and none at all means room to learn. A
+cosine flattens every curve at its end, so flat alone is not taken for learnt; a cooldown makes every
+curve fall, so the fall before it tells.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from charrnn.config import MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
 
 FEWEST = 4  # evaluations, so that the last third has a slope
-NEARLY_DONE = 0.9  # of a run's epochs
+NEARLY_DONE = 0.9  # of a run's steps
 FALLING = 0.01  # of the validation loss, over the last third of a run
 RISEN = 0.02  # of the best validation loss; a plateau's noise is less
 WIDE = 0.3  # of the validation loss
 NARROW = 0.03  # of the validation loss
 LEARNT = 0.1  # nats: nothing left to learn
-MOST_DROPOUT = 0.5
+MOST_DROPPED = 0.5
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     if not history:
         return Fit(UNKNOWN, "no evaluation yet", ())
     if not measured:
-        advice = "more text" if training.val_fraction else "--val-fraction 0.1"
+        advice = "--val-fraction 0.1" if training.val_fraction == 0 else "more text"
         return Fit(UNKNOWN, "nothing was kept for validation", (advice,))
     steps, train, validation = np.array(
         [(e.step, e.train_loss, e.validation_loss) for e in measured], float
@@ -82,22 +83,28 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         return Fit(OVER, f"validation is far above training ({ends})", _restraints(model))
 
     stopped_early = 0 < training.patience < len(measured) - best
-    if last.epoch < NEARLY_DONE * training.epochs and not stopped_early:
-        return Fit(UNKNOWN, f"only {last.epoch:.3g} of {training.epochs} epochs are done", ())
+    in_all = training.steps or round(training.epochs * last.step / (last.epoch or 1))
+    if last.step < NEARLY_DONE * in_all and not stopped_early:
+        return Fit(UNKNOWN, f"only {last.step:,} of {in_all:,} steps are done", ())
     if not enough:
         reason = f"evaluated {len(measured)} times, and it takes {FEWEST}"
         return Fit(UNKNOWN, reason, (f"--eval-every {max(1, last.step // 10)}",))
     narrow = gap < NARROW * validation[-1]
-    fall = _late_fall(steps, validation) / validation[-1]
+    steady = steps <= in_all - training.cooldown
+    if steady.sum() < FEWEST:
+        steady[:] = True
+    fall = _late_fall(steps[steady], validation[steady]) / validation[-1]
     if fall > FALLING and not stopped_early:
-        reason = f"validation still fell by {fall:.1%} over the last third ({ends})"
-        longer = f"--epochs {2 * training.epochs}"
+        part = "last third" if steady.all() else "last third before the cooldown"
+        reason = f"validation still fell by {fall:.1%} over the {part} ({ends})"
+        longer = f"--epochs {2 * training.epochs}" if training.epochs else "twice the --minutes"
         return Fit(UNDER, reason, (longer, _larger(model)) if narrow else (longer,))
     if narrow:
-        less = (f"--dropout {model.dropout / 2:.2g}",) if model.dropout else ()
+        flag, dropped = _dropping(model)
+        less = (f"{flag} {dropped / 2:.2g}",) if dropped else ()
         reason = f"validation levelled off no higher than training ({ends})"
         return Fit(UNDER, reason, (_larger(model), *less))
-    both = f"{_larger(model)} with --dropout {_more_dropout(model):.2g}"
+    both = f"{_larger(model)} with {_more_dropping(model)}"
     return Fit(RIGHT, f"validation levelled off ({ends})", (both,))
 
 
@@ -116,13 +123,20 @@ def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> float:
 
 def _restraints(model: ModelConfig) -> tuple[str, ...]:
     """What keeps a model from learning by heart."""
-    dropout = _more_dropout(model)
-    first = f"--dropout {dropout:.2g}" if dropout > model.dropout else "more text"
-    return (first, f"--hidden-size {max(1, model.hidden_size // 2)}")
+    more = "more text" if _dropping(model)[1] >= MOST_DROPPED else _more_dropping(model)
+    return (more, f"--hidden-size {max(1, model.hidden_size // 2)}")
 
 
-def _more_dropout(model: ModelConfig) -> float:
-    return max(model.dropout, min(MOST_DROPOUT, model.dropout + 0.2))
+def _dropping(model: ModelConfig) -> tuple[str, float]:
+    """The option by which a model's training drops something, and how much."""
+    if model.dropout:
+        return "--dropout", model.dropout
+    return "--weight-drop", model.weight_drop
+
+
+def _more_dropping(model: ModelConfig) -> str:
+    flag, dropped = _dropping(model)
+    return f"{flag} {max(dropped, min(MOST_DROPPED, dropped + 0.2)):.2g}"
 
 
 def _larger(model: ModelConfig) -> str:

@@ -27,6 +27,7 @@ from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
+from charrnn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.sampling import line_start
 
 STEPS = 100
@@ -68,7 +69,7 @@ class GradientFlow:
     @property
     def memory(self) -> int | None:
         """The k from which on the gradient stays below a hundredth of that at k = 0; None if beyond K."""
-        last = int(np.flatnonzero(~(self.shares < FORGOTTEN))[-1])  # k = 0 is one
+        last = int(max(np.flatnonzero(~(self.shares < FORGOTTEN)), default=0))
         return None if last == len(self.norms) - 1 else last + 1
 
     @property
@@ -105,16 +106,18 @@ def gradient_flow(
     network = model.network
     params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
     ids = model.vocabulary.encode(line_start(model) + text).astype(np.intp)
-    first, last = min(steps, len(ids) - 1) - 1, len(ids) - 2
+    first, last = min(steps, len(ids) // 2) - 1, len(ids) - 2
     chosen = np.unique(np.linspace(first, last, losses).round().astype(np.intp))
     begins = _begins(model, ids)[chosen]
     reach = np.minimum(chosen - begins + 1, steps)
     K, N = int(reach.max()), len(chosen)
     squares = np.full((K + 1, *network.stack.state_shape(N)[:2], N), np.nan)
-    width = max(1, MEMORY // (K * _bytes_per_step(network)))
-    with np.errstate(all="ignore"):  # exploding is what some are here for
-        for start in range(0, N, width):
-            columns = slice(start, start + width)
+    shards = Shards(min(2, available_processors(), N))
+    width = max(1, MEMORY // shards.count // (K * _bytes_per_step(network)))
+
+    def go_back(_index: int, part: slice, _workspace: Workspace) -> None:
+        for start in range(part.start, part.stop, width):
+            columns = slice(start, min(start + width, part.stop))
             places = chosen[columns] + np.arange(1 - K - WARM_UP, 1)[:, None]
             places = places[(places >= 0).any(axis=1)]
             gradients = state_gradients(
@@ -127,8 +130,12 @@ def gradient_flow(
                 fresh=places == begins[columns],
             )
             for k, gradient in enumerate(gradients):
-                within = k <= reach[columns]
-                squares[k][..., columns] = np.where(within, np.square(gradient).sum(axis=2), np.nan)
+                square = np.square(gradient).sum(axis=2)
+                squares[k][..., columns] = np.where(k <= reach[columns], square, np.nan)
+
+    with single_threaded_blas():
+        shards.map(go_back, N)
+    with np.errstate(all="ignore"):  # exploding is what some are here for
         norms = np.sqrt(squares.sum(axis=(1, 2)))
     return GradientFlow(norms, np.sqrt(np.nanmean(squares, axis=-1)))
 

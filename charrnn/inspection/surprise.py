@@ -87,9 +87,9 @@ def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surpris
             ranked = np.argsort(-np.take_along_axis(log_p, order, axis=0), axis=0, kind="stable")
             order = np.take_along_axis(order, ranked, axis=0)
             best[part], likely[part] = order.T, np.exp(np.take_along_axis(log_p, order, axis=0)).T
-    return Surprise(
-        text, bits(nats), bits(entropy), tuple(vocabulary.decode(row) for row in best), likely
-    )
+    named = vocabulary.decode(best.ravel())
+    rows = tuple(named[start : start + count] for start in range(0, len(named), count))
+    return Surprise(text, bits(nats), bits(entropy), rows, likely)
 
 
 def _records(text: str, end: str) -> list[slice]:

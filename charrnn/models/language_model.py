@@ -58,22 +58,12 @@ class LanguageModel:
         """The state before any text, ``(L, states, H, B)``."""
         return np.zeros(self.stack.state_shape(batch), dtype)
 
-    def embed(
-        self,
-        params: Parameters,
-        ids: Ids,
-        workspace: Workspace,
-        dropout: Dropout | None = None,
-    ) -> Array | Ids:
+    def embed(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
         """The stack's input: embedded characters ``(D, T, B)``, or the ids themselves."""
         if not self.config.embedding_size:
             return ids
-        own = workspace.child("embedding")
-        x = own.array("embedded", self.config.embedding_size, *ids.shape)
+        x = workspace.array("embedded", self.config.embedding_size, *ids.shape)
         gather_columns(params["E"], ids, out=x)
-        if dropout and dropout.rate and dropout.held:
-            return dropout.drop(x, own)
-        own.forget("mask")
         return x
 
     def logits(
@@ -89,8 +79,10 @@ class LanguageModel:
         Args:
             rng: Draws the dropout masks; without it nothing is dropped.
         """
-        dropout = None if rng is None else self._dropout(rng)
-        x = self.embed(params, ids, workspace, dropout)
+        dropout = None
+        if rng is not None:
+            dropout = Dropout(rng, self.config.dropout, self.config.weight_drop)
+        x = self.embed(params, ids, workspace)
         h, state = self.stack.forward(params, x, state, workspace, dropout)
         logits = workspace.array("logits", self.vocabulary_size, *ids.shape)
         np.matmul(params["V"], columns(h), out=columns(logits))
@@ -151,14 +143,5 @@ class LanguageModel:
         np.matmul(params["V"].T, columns(dlogits), out=columns(dh))
         dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
         if dx is not None:
-            own = workspace.child("embedding")
-            if "mask" in own:
-                dx *= own["mask"]
             add_columns(gradients["E"], dx, ids, workspace)
         return dstate
-
-    def _dropout(self, rng: np.random.Generator) -> Dropout:
-        config = self.config
-        return Dropout(
-            rng, config.dropout, config.dropout_kind == "variational", config.weight_drop
-        )

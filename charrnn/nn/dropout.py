@@ -19,21 +19,17 @@ class Dropout:
     Args:
         rng: Draws the masks.
         rate: Chance that a number of an activation is dropped (Srivastava et al., JMLR 2014).
-        held: Whether a stream's mask is the same at all time steps of a chunk, and embedded inputs
-            are dropped too (Gal, Ghahramani, arXiv 1512.05287).
         weight_rate: Chance that a recurrent weight is dropped (Merity, Keskar, Socher,
             arXiv 1708.02182).
     """
 
     rng: np.random.Generator
     rate: float = 0.0
-    held: bool = False
     weight_rate: float = 0.0
 
     def drop(self, x: Array, workspace: Workspace) -> Array:
-        """Activations ``(features, T, B)`` times a mask, which stays in ``workspace["mask"]``."""
-        features, T, B = x.shape
-        mask = workspace.array("mask", features, 1 if self.held else T, B)
+        """Activations times a mask, which stays in ``workspace["mask"]``."""
+        mask = workspace.array("mask", *x.shape)
         self._draw(mask, self.rate)
         return np.multiply(x, mask, out=workspace.array("kept", *x.shape))
 

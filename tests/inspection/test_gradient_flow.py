@@ -148,6 +148,15 @@ def test_a_single_character() -> None:
     assert gradient_flow(_model(), "a").norms.shape == (2, 1)
 
 
+def test_without_any_loss() -> None:
+    """A model of a single character is always right: there is no gradient to vanish."""
+    model = CharacterModel.fresh(ModelConfig("gru", 3), Vocabulary("a"), np.random.default_rng(0))
+    flow = gradient_flow(model, "aaaa")
+    assert not flow.rms.any()
+    assert flow.memory == 1
+    assert np.isnan(flow.factor)
+
+
 def test_ids_may_be_small_integers() -> None:
     network = _model().network
     params = _random(network, np.random.default_rng(0))

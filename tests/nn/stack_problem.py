@@ -36,7 +36,6 @@ class StackProblem:
         dh: ``(H, T, B)``.
         dstate: ``(L, states, H, B)``.
         rate: Dropout of the layers' outputs.
-        held: Whether a stream's mask is the same at all steps.
         weight_rate: Dropout of the recurrent weights.
         seed: Of the masks: each forward pass draws the same ones.
     """
@@ -48,7 +47,6 @@ class StackProblem:
     dh: Array
     dstate: Array
     rate: float = 0.0
-    held: bool = False
     weight_rate: float = 0.0
     seed: int = 0
 
@@ -57,7 +55,7 @@ class StackProblem:
 
     def dropout(self) -> Dropout:
         rng = np.random.default_rng(self.seed)
-        return Dropout(rng, self.rate, self.held, self.weight_rate)
+        return Dropout(rng, self.rate, self.weight_rate)
 
     def forward(self, workspace: Workspace) -> tuple[Array, Array]:
         return self.stack.forward(self.params, self.x, self.state, workspace, self.dropout())
@@ -99,7 +97,6 @@ def random_problem(
     batch: int = 3,
     one_hot: bool = False,
     rate: float = 0.0,
-    held: bool = False,
     weight_rate: float = 0.0,
     seed: int = 0,
 ) -> StackProblem:
@@ -119,7 +116,6 @@ def random_problem(
         dh=rng.standard_normal((hidden_size, length, batch)),
         dstate=rng.standard_normal(state_shape),
         rate=rate,
-        held=held,
         weight_rate=weight_rate,
         seed=seed,
     )

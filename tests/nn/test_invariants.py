@@ -285,17 +285,6 @@ def test_dropout_masks_differ() -> None:
         assert 0.3 < np.mean(masks[0] != np.roll(masks[0], 1, axis)) < 0.7
 
 
-def test_held_masks() -> None:
-    """The same at every step; not of two streams, two units or two chunks."""
-    workspace = Workspace(np.float64)
-    dropout = Dropout(np.random.default_rng(0), 0.5, held=True)
-    first = dropout.drop(np.ones((30, 5, 20)), workspace).copy()
-    second = dropout.drop(np.ones((30, 5, 20)), workspace)
-    assert (first == first[:, :1]).all()
-    for other in (second, np.roll(first, 1, 0), np.roll(first, 1, 2)):
-        assert 0.3 < np.mean(first != other) < 0.7
-
-
 @every_cell
 def test_dropped_weights(cell: str) -> None:
     """The stack is the one whose recurrent weights are multiplied by the masks."""

@@ -23,7 +23,7 @@ try:
 except ImportError:
     raise InputError("pictures need matplotlib: pip install 'charrnn[plot]'") from None
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "axes.prop_cycle": f"cycler('color', {list(LINES)})",
     "axes.spines.right": False,
@@ -63,6 +63,15 @@ def sign(character: str, encoding: str) -> str:
     return character if character.isprintable() else UNSHOWN
 
 
+def words(text: str) -> str:
+    """A name from outside as matplotlib draws it: no formula, and nothing that a file cannot hold."""
+    return _readable(text).replace("$", r"\$")
+
+
+def _readable(text: str) -> str:
+    return "".join(c if c.isprintable() else UNSHOWN for c in text)
+
+
 def drawing(view: str) -> Draw:
     """The function that draws a view.
 
@@ -88,7 +97,10 @@ def save(draw: Draw, found: Any, path: Path, kind: str) -> None:
     buffer = io.BytesIO()
     with rc_context(STYLE):
         picture = draw(found)
-        metadata = {"Title": picture.title, "Description": picture.description}
+        metadata: dict[str, str | None] = {
+            "Title": _readable(picture.title),
+            "Description": _readable(picture.description),
+        }
         metadata |= {"Date": None, "Creator": "charrnn"} if kind == "svg" else {}
         picture.figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     data = buffer.getvalue()
@@ -96,10 +108,6 @@ def save(draw: Draw, found: Any, path: Path, kind: str) -> None:
 
 
 def _told(svg: bytes, picture: Picture) -> bytes:
-    """An SVG that says what it shows: metadata is not read out, its title and description are."""
-    start = svg.index(b"<svg ") + len(b"<svg ")
-    end = svg.index(b">", start) + 1
-    words = (
-        f"\n <title>{escape(picture.title)}</title>\n <desc>{escape(picture.description)}</desc>"
-    )
-    return svg[:start] + b'role="img" ' + svg[start:end] + words.encode() + svg[end:]
+    """An SVG that says what it shows: matplotlib puts its title where it is read out, but no more."""
+    description = f"</title>\n <desc>{escape(_readable(picture.description))}</desc>".encode()
+    return svg.replace(b"<svg ", b'<svg role="img" ', 1).replace(b"</title>", description, 1)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from charrnn.cli.plots import FORMS, Picture, sign
+from charrnn.cli.plots import FORMS, Picture, sign, words
 from charrnn.cli.views import comparison as comparison_view
 from charrnn.cli.views import following as following_view
 from charrnn.cli.views import neurons as neurons_view
@@ -25,22 +26,21 @@ ROWS = 12  # of them, at most
 
 def card(found: Mapping[str, Any]) -> Picture:
     """The losses of a run."""
-    kind = TextConfig(**found["config"]["text"])
+    kind, name = TextConfig(**found["config"]["text"]), Path(found["checkpoint"]).name
     curves = loss_curves(found["history"])
-    words = in_words(found)
-    return _losses(curves, "epochs", f"nats/{kind.symbol}", f"{found['checkpoint']}: loss", words)
+    return _losses(curves, "epochs", f"nats/{kind.symbol}", f"Loss of {name}", in_words(found))
 
 
 def comparison(found: comparison_view.Found) -> Picture:
     """The losses of several runs."""
     curves, x, y = comparison_view.curves(found)
     names = dict(zip("ABCDEFGH", found.names, strict=False))
-    curves = [Curve(names[curve.name], curve.x, curve.y) for curve in curves]
+    curves = [Curve(names[curve.name], curve.x, curve.y) for curve in curves if curve.x]
     ends = "; ".join(f"{curve.name} {curve.y[-1]:.4f}" for curve in curves)
     return _losses(curves, x, y, "Runs side by side", f"Last values: {ends}.")
 
 
-def _losses(curves: Sequence[Curve], x: str, y: str, title: str, words: str) -> Picture:
+def _losses(curves: Sequence[Curve], x: str, y: str, title: str, told: str) -> Picture:
     if not curves:
         raise InputError("there is no picture before the first evaluation")
     figure = Figure(figsize=(7, 4))
@@ -52,11 +52,11 @@ def _losses(curves: Sequence[Curve], x: str, y: str, title: str, words: str) -> 
             linestyle=FORMS[number % len(FORMS)],
             marker="o",
             markersize=3,
-            label=curve.name,
+            label=words(curve.name),
         )
-    axes.set(xlabel=x, ylabel=y, title=title)
+    axes.set(xlabel=x, ylabel=y, title=words(title))
     axes.legend()
-    return Picture(figure, title, f"Curves of {y} over {x}. {words}")
+    return Picture(figure, title, f"Curves of {y} over {x}. {told}")
 
 
 def surprise(found: surprise_view.Found) -> Picture:
@@ -115,7 +115,7 @@ def following(found: following_view.Found) -> Picture:
     axes.legend()
     prime = "".join(sign(character, found.kind.encoding) for character in whole.prime[-40:])
     title = f"What could follow “{prime}”"
-    axes.set_title(title, parse_math=False)
+    axes.set_title(words(title))
     first = ", ".join(
         f"{name} {whole.probabilities[0, place]:.1%}"
         for name, place in zip(names[:3], order, strict=False)

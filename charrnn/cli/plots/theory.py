@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from charrnn.cli.plots import FORMS, Picture, sign
+from charrnn.cli.plots import FORMS, Picture, sign, words
 from charrnn.cli.views import embedding as embedding_view
 from charrnn.cli.views import gates as gates_view
 from charrnn.cli.views import gradients as gradients_view
@@ -22,7 +22,7 @@ LOWEST = 1e-8  # share of the gradient at k = 0 below which curves leave the pic
 
 def gradients(found: gradients_view.Found) -> Picture:
     """Curves over the steps back, on a logarithmic axis; of trained models with their spread."""
-    figure = Figure(figsize=(7, 4))
+    figure = Figure(figsize=(8, 4))
     axes = figure.add_subplot()
     lowest = highest = 1.0
     for number, (name, flow) in enumerate(found.flows.items()):
@@ -35,7 +35,7 @@ def gradients(found: gradients_view.Found) -> Picture:
             shares[finite],
             linestyle=FORMS[number % len(FORMS)],
             linewidth=2.2 if trained else 1.4,
-            label=f"{name}: {_memory(flow.memory, len(flow.norms) - 1)}",
+            label=f"{words(name)}: {_memory(flow.memory, len(flow.norms) - 1)}",
         )
         if trained:
             start = flow.rms[0] or 1
@@ -43,15 +43,16 @@ def gradients(found: gradients_view.Found) -> Picture:
             axes.fill_between(
                 range(len(shares)), *band, color=line.get_color(), alpha=0.12, linewidth=0
             )
-        lowest, highest = min(lowest, shares[finite].min()), max(highest, shares[finite].max())
+        lowest = min(lowest, shares[finite].min(initial=1))
+        highest = max(highest, shares[finite].max(initial=1))
     axes.axhline(FORGOTTEN, color="black", linewidth=0.8, linestyle=(0, (1, 3)))
-    axes.annotate("1 %", (1, FORGOTTEN), xycoords=("axes fraction", "data"), va="center")
+    axes.annotate("1 %", (0, FORGOTTEN), (4, 2), textcoords="offset points")
     axes.set_yscale("log")
     axes.set_ylim(max(lowest, LOWEST), 3 * highest)
     axes.set_xlim(0)
     axes.set_xlabel("steps back, k")
     axes.set_ylabel("‖∂loss(t)/∂state(t−k)‖, share of k = 0")
-    axes.legend(loc="lower left", title=f"{found.size}: steps until below 1 %")
+    figure.legend(loc="outside right center", title=f"{found.size}:\nsteps until below 1 %")
     title = "How far back a loss reaches"
     axes.set_title(title)
     memories = "; ".join(
@@ -97,7 +98,7 @@ def gates(found: gates_view.Found) -> Picture:
         row[-1].set_xlabel("steps")
         row[-1].set_ylabel("units")
     title = f"Gates on {found.source}"
-    figure.suptitle(title)
+    figure.suptitle(words(title))
     return Picture(
         figure,
         title,
@@ -113,7 +114,8 @@ def weights(found: weights_view.Found) -> Picture:
     layers = 1 + max(recurrence.layer for recurrence in found.recurrences)
     rows = -(-len(found.spreads) // 4)
     figure = Figure(figsize=(8, 2.6 + 1.5 * rows))
-    above, below = figure.subfigures(2, 1, height_ratios=(2.6, 1.5 * rows))
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.6, 1.5 * rows))
+    above, below = parts[:, 0]
     tops = above.subplots(1, layers, squeeze=False, sharey=True)[0]
     for layer, axes in enumerate(tops):
         own = [recurrence for recurrence in found.recurrences if recurrence.layer == layer]

@@ -19,7 +19,9 @@ from typing import Any, Protocol
 
 from charrnn.checkpoint import Checkpoint
 from charrnn.cli.views.screen import Screen
+from charrnn.cli.words import rejoined
 from charrnn.errors import InputError
+from charrnn.inspection import summarize
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,17 @@ class Subject:
 
     path: Path
     checkpoint: Checkpoint
+
+    @property
+    def name(self) -> str:
+        """The path in words."""
+        return rejoined(str(self.path))
+
+    def summary(self) -> dict[str, Any]:
+        """:func:`charrnn.inspection.summarize`, with the path first."""
+        summary = summarize(self.checkpoint)
+        summary["corpus"]["sources"] = list(map(rejoined, summary["corpus"]["sources"]))
+        return {"checkpoint": self.name, **summary}
 
 
 class View(Protocol):

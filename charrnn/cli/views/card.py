@@ -13,17 +13,16 @@ from charrnn.cli.views.chart import Curve, chart
 from charrnn.cli.views.screen import Screen
 from charrnn.cli.words import duration, printable, quoted
 from charrnn.config import TextConfig
-from charrnn.inspection import summarize
+from charrnn.inspection import Fit
 from charrnn.reading import STANDARD_INPUT
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
 TALLEST, LOWEST = 12, 5  # rows of the chart
-OTHERS = 17  # rows of a screen that the rest takes
+OTHERS = 12  # rows of a screen beside the facts and the chart, the next prompt among them
 
 
 def measure(subjects: list[Subject], _value: None) -> dict[str, Any]:
-    subject = only(subjects)
-    return {"checkpoint": str(subject.path), **summarize(subject.checkpoint)}
+    return only(subjects).summary()
 
 
 def as_json(found: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -40,7 +39,7 @@ def draw(found: Mapping[str, Any], screen: Screen) -> None:
     for name, fact in (
         ("text", _text(found, kind)),
         ("loss", _loss(found, kind, screen)),
-        ("training", _training(found, kind, screen)),
+        ("training", _training(found, screen)),
         ("in words", in_words(found)),
     ):
         facts.add_row(Text(name, style="bold"), Text(fact))
@@ -49,7 +48,8 @@ def draw(found: Mapping[str, Any], screen: Screen) -> None:
     if curves:
         # A terminal tells its height; what is piped is made for the usual one.
         rows = screen.console.height if screen.console.is_terminal else 24
-        height = min(TALLEST, max(LOWEST, rows - OTHERS))
+        taken = len(screen.console.render_lines(facts)) + OTHERS
+        height = min(TALLEST, max(LOWEST, rows - taken))
         screen.put(*chart(screen, curves, "epochs", f"nats/{kind.symbol}", height), "")
     for name, command in commands(found):
         screen.put_whole(Text(f"{name:<8}  ", style="bold").append(command, style="not bold"))
@@ -86,16 +86,16 @@ def _loss(found: Mapping[str, Any], kind: TextConfig, screen: Screen) -> str:
         (
             f"{loss:.4f} nats/{kind.symbol}",
             f"{bits:.3f} bits/{kind.symbol}",
-            f"perplexity {2 ** min(bits, 1000):.3g} on the validation text",
+            f"perplexity {2 ** min(bits, 1000):.3g} (validation)",
         )
     )
 
 
-def _training(found: Mapping[str, Any], kind: TextConfig, screen: Screen) -> str:
+def _training(found: Mapping[str, Any], screen: Screen) -> str:
     history, training = found["history"], found["config"]["training"]
     how = (
-        f"{training['optimizer']}, rate {training['learning_rate']:g}, {training['schedule']}, "
-        f"{training['batch_size']} × {training['seq_length']} {kind.unit}s a step"
+        f"{training['optimizer']} {training['learning_rate']:g}, {training['schedule']}, "
+        f"batch {training['batch_size']} × {training['seq_length']}"
     )
     if not history:
         return f"no evaluation yet{screen.rule}{how}"
@@ -108,17 +108,7 @@ def _training(found: Mapping[str, Any], kind: TextConfig, screen: Screen) -> str
 
 def in_words(found: Mapping[str, Any]) -> str:
     """What the curves mean, in a sentence."""
-    scored = [entry for entry in found["history"] if entry["validation_loss"] is not None]
-    if not scored:
-        return "without validation nothing tells whether it learnt its text by heart"
-    best = min(scored, key=lambda entry: float(entry["validation_loss"]))
-    if best is scored[-1]:
-        return "the last evaluation was the best one; its weights are kept"
-    return (
-        f"the best evaluation, after {best['epoch']:.4g} epochs, is kept; by the last one the "
-        f"validation loss had gone from {best['validation_loss']:.4f} to "
-        f"{scored[-1]['validation_loss']:.4f}"
-    )
+    return str(Fit(**found["fit"]))
 
 
 def loss_curves(history: list[Mapping[str, Any]]) -> list[Curve]:
@@ -134,14 +124,16 @@ def loss_curves(history: list[Mapping[str, Any]]) -> list[Curve]:
 
 def commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How to go on from here."""
-    path, epochs = quoted(found["checkpoint"]), found["config"]["training"]["epochs"]
+    path, training = quoted(found["checkpoint"]), found["config"]["training"]
     if found["resumable"]:
         # The corpus is found again by itself, unless it came through a pipe.
         again = "- " if STANDARD_INPUT in found["corpus"]["sources"] else ""
         onward = f"charrnn train {again}--resume {path}"
-        if found["history"] and found["history"][-1]["epoch"] >= epochs:
-            onward += f" --epochs {2 * epochs}"
+        last = found["history"][-1] if found["history"] else {"step": 0, "epoch": 0}
+        for flag, done in (("steps", last["step"]), ("epochs", last["epoch"])):
+            if training[flag] and done >= training[flag]:
+                onward += f" --{flag} {2 * training[flag]}"
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"
-    look = 'charrnn inspect … --text "…", --next "…", --neurons, --compare, --details'
+    look = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
     return [("write", f"charrnn sample {path} --temp 0.8"), ("go on", onward), ("look", look)]

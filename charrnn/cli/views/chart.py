@@ -49,50 +49,42 @@ def chart(
     Returns:
         Lines, none wider than the screen.
     """
-    xs = [value for curve in curves for value in curve.x]
-    ys = [value for curve in curves for value in curve.y]
-    low, high = _padded(min(ys), max(ys))
-    left, right = min(xs), max(xs)
-    y_ticks = ticks(low, high, max(2, height // 2))
+    drawn = [(number, curve) for number, curve in enumerate(curves) if len(curve.x)]
+    left = min(curve.x[0] for _, curve in drawn)
+    right = max(curve.x[-1] for _, curve in drawn)
+    low, high = _padded([value for _, curve in drawn for value in curve.y])
+
+    def row_of(value: float) -> float:
+        return (high - value) / (high - low) * (height - 1)
+
+    y_ticks = ticks(low, high, max(2, height * 2 // 3))
     if log:
         y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
-    margin = max(len(tick) for tick in y_ticks.values()) + 1
-    names = max(len(curve.name) for curve in curves) + 1
-    beside = names <= screen.width // 4
-    width = max(4, screen.width - margin - 1 - (names if beside else 0))
+    margin = max(map(len, y_ticks.values())) + 1
+    labels = {number: _name(screen, number, curve.name) for number, curve in drawn}
+    longest = max(map(len, labels.values()))
+    beside = longest <= screen.width // 4  # names stand there, or else below
+    width = max(4, screen.width - margin - 1 - longest * beside)
 
     cells = _Cells(screen, width, height)
-    drawn = [(number, curve) for number, curve in enumerate(curves) if len(curve.x)]
     for number, curve in reversed(drawn):
         x = (np.asarray(curve.x, float) - left) / ((right - left) or 1)
         y = (high - np.asarray(curve.y, float)) / (high - low)
         cells.draw(number, x, y)
-    lines = cells.lines()
 
-    ends = _apart(
-        {number: (high - curve.y[-1]) / (high - low) * (height - 1) for number, curve in drawn},
-        height,
-    )
-    tick_rows = {round((high - value) / (high - low) * (height - 1)): value for value in y_ticks}
+    ends = _apart({number: row_of(curve.y[-1]) for number, curve in drawn}, height)
+    written = {round(row_of(value)): tick for value, tick in y_ticks.items()}
+    line, cross = "│┤" if screen.unicode else "|+"
     rows = []
-    for row, line in enumerate(lines):
-        tick = y_ticks[tick_rows[row]] if row in tick_rows else ""
-        edge = ("┤" if tick else "│") if screen.unicode else ("+" if tick else "|")
-        whole = Text(f"{tick:>{margin}}{edge}").append_text(line)
+    for row, plotted in enumerate(cells.lines()):
+        edge = cross if row in written else line
+        rows.append(Text(f"{written.get(row, ''):>{margin}}{edge}").append_text(plotted))
         if beside and row in ends:
-            whole.append_text(_name(screen, ends[row], curves[ends[row]].name))
-        rows.append(whole)
-    legend = Text()
-    if not beside:
-        for number, curve in drawn:
-            legend.append_text(_name(screen, number, curve.name))
-        legend.truncate(screen.width)
-    return [
-        Text(y_label.rjust(min(margin, screen.width)))[: screen.width],
-        *rows,
-        *_x_axis(screen, margin, width, left, right, x_label),
-        *([legend] if legend else []),
-    ]
+            rows[-1].append_text(labels[ends[row]])
+    legend = Text().join(() if beside else labels.values())
+    legend.truncate(screen.width)
+    axis = _x_axis(screen, margin, width, left, right, x_label)
+    return [Text(y_label[: screen.width]), *rows, *axis, *([legend] if legend else [])]
 
 
 class _Cells:
@@ -119,7 +111,7 @@ class _Cells:
             dashes = DASHES[0]
         before = height[0]
         for place, row in zip(places, height, strict=True):
-            # A steep line goes half of the way down in the column before.
+            # A steep line fills its column, from where it was in the column before.
             step = int(np.sign(row - before))
             if place % 6 in dashes:
                 dots[min(row, before + step) : max(row, before + step) + 1, place] = True
@@ -162,8 +154,9 @@ def ticks(low: float, high: float, most: int) -> dict[float, str]:
     return {value: f"{value:,.{digits}f}" for value in values}
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
-    """A range with something in it."""
+def _padded(values: Sequence[float]) -> tuple[float, float]:
+    """The range of values, with something in it."""
+    low, high = min(values), max(values)
     return (low, high) if high > low else (low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1))
 
 

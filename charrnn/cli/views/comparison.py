@@ -29,12 +29,13 @@ class Found:
 def measure(subjects: list[Subject], _value: bool) -> Found:
     if not 2 <= len(subjects) <= MOST:
         raise InputError(f"--compare takes 2 to {MOST} checkpoints, not {len(subjects)}")
-    names = tuple(str(subject.path) for subject in subjects)
+    names = tuple(subject.name for subject in subjects)
     return Found(names, compare([subject.checkpoint for subject in subjects]))
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
-    return {"checkpoints": list(found.names), **plain(found.comparison)}
+    compared: dict[str, Any] = plain(found.comparison)
+    return compared
 
 
 def draw(found: Found, screen: Screen) -> None:
@@ -70,7 +71,7 @@ def draw(found: Found, screen: Screen) -> None:
     if not comparison.same_text:
         screen.put("They learnt from different texts: their losses do not tell which is better.")
     lines, x, y = curves(found)
-    if lines:
+    if any(line.x for line in lines):
         screen.put(*chart(screen, lines, x, y))
 
 
@@ -102,8 +103,7 @@ def curves(found: Found) -> tuple[list[Curve], str, str]:
             for entry in history
         ]
         known = [(x, y) for x, y in points if y is not None]
-        if known:
-            lines.append(Curve(letter, [x for x, _ in known], [y for _, y in known]))
+        lines.append(Curve(letter, [x for x, _ in known], [y for _, y in known]))
     unit = "epochs" if comparison.same_text else "steps"
     return lines, unit, f"{'validation' if validated else 'train'} loss, nats"
 

@@ -15,7 +15,7 @@ from charrnn.cli.views import Subject, only
 from charrnn.cli.views.screen import Screen
 from charrnn.cli.words import duration, printable
 from charrnn.config import ModelConfig, TextConfig
-from charrnn.inspection import Fit, summarize
+from charrnn.inspection import Fit
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -33,8 +33,7 @@ def sparkline(values: Sequence[float], width: int = 60) -> str:
 
 
 def measure(subjects: list[Subject], _value: bool) -> dict[str, Any]:
-    subject = only(subjects)
-    return {"checkpoint": str(subject.path), **summarize(subject.checkpoint)}
+    return only(subjects).summary()
 
 
 def as_json(found: Mapping[str, Any]) -> Mapping[str, Any]:

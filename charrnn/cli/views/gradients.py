@@ -15,7 +15,6 @@ from charrnn.cli.views.screen import Screen
 from charrnn.cli.views.source import known_text, text_to_read
 from charrnn.cli.words import printable
 from charrnn.inspection.gradients import FORGOTTEN, GradientFlow, fresh_flows, gradient_flow
-from charrnn.parallel import single_threaded_blas
 
 MOST = 5000  # characters that are read
 LOWEST, HIGHEST = 1e-8, 1e8  # shares of the gradient at k = 0 that are drawn
@@ -45,16 +44,15 @@ def measure(
 ) -> Found:
     text, source = text_to_read(subjects[0], on, unknown, MOST)
     flows: dict[str, GradientFlow] = {}
-    with single_threaded_blas():
-        for subject in subjects:
-            model, stem = subject.checkpoint.model, subject.path.stem
-            read = known_text(model.vocabulary, text, source, unknown or "error")
-            cell = model.config.cell
-            name = _free(stem if stem == cell else f"{stem}, {cell}", flows)
-            flows[name] = gradient_flow(model, read)
-        if len(subjects) == 1:
-            for cell, flow in fresh_flows(model, text):
-                flows[f"fresh {cell}"] = flow
+    for subject in subjects:
+        model, stem = subject.checkpoint.model, subject.path.stem
+        read = known_text(model.vocabulary, text, source, unknown or "error")
+        cell = model.config.cell
+        name = _free(stem if stem == cell else f"{stem}, {cell}", flows)
+        flows[name] = gradient_flow(model, read)
+    if len(subjects) == 1:
+        for cell, flow in fresh_flows(model, text):
+            flows[f"fresh {cell}"] = flow
     sizes = {
         f"{config.num_layers} × {config.hidden_size} units"
         for config in (subject.checkpoint.model.config for subject in subjects)
@@ -109,15 +107,16 @@ def _curve(name: str, flow: GradientFlow) -> Curve:
     shares = flow.shares
     inside = (shares >= LOWEST) & (shares <= HIGHEST)
     stop = len(shares) if inside.all() else max(1, int(np.argmin(inside)))
-    return Curve(name, list(range(stop)), np.log10(shares[:stop]).tolist())
+    inside_shares = np.clip(shares[:stop], LOWEST, HIGHEST)
+    return Curve(name, list(range(stop)), np.log10(inside_shares).tolist())
 
 
 def _table(found: Found, screen: Screen) -> Table:
-    table = screen.table(found.size, "memory", "each step")
+    times = "×" if screen.unicode else "x"
+    table = screen.table(found.size.replace("×", times), "memory", "each step")
     steps = [k for k in SHOWN if k < max(len(flow.norms) for flow in found.flows.values())]
     for k in steps:
         table.add_column(f"k={k}", justify="right")
-    times = "×" if screen.unicode else "x"
     for name, flow in found.flows.items():
         last, shares = len(flow.norms) - 1, flow.shares
         table.add_row(

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.passage import SIGNS
-from charrnn.cli.views.screen import Screen
+from charrnn.cli.views.screen import LINES, Screen
 from charrnn.cli.views.source import text_to_read
 from charrnn.cli.views.unit import Scale
 from charrnn.cli.words import printable, quoted
@@ -76,11 +77,11 @@ def draw(found: Found, screen: Screen) -> None:
         table.add_column("next best", no_wrap=True)
     for feature in neurons.ranked():
         (unit, r), *others = neurons.best(feature)
-        row = [neurons.features[feature], str(unit)]
-        row.append(f"{r:+.2f} {screen.bar(abs(r), width).rstrip()}")
+        bar = Text(f"{r:+.2f} ").append(screen.bar(abs(r), width).rstrip(), LINES[int(r > 0)])
+        row: list[RenderableType] = [neurons.features[feature], str(unit), bar]
         if screen.width >= 64:
             row.append("  ".join(f"{other} {r:+.2f}" for other, r in others))
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     screen.put(table, "")
     for feature in neurons.ranked()[:EXCERPTS]:
         (unit, r), *_ = neurons.best(feature, 1)
@@ -105,8 +106,9 @@ def _draw_excerpt(found: Found, screen: Screen, feature: str, unit: Unit, r: flo
     values = values[start - warm :]
     scale = Scale.of(values)
     screen.put(
-        Text(f"{unit}", style="bold")
-        .append(f" ({feature}, r {r:+.2f})  ", style="not bold")
+        Text()
+        .append(str(unit), "bold")
+        .append(f" ({feature}, r {r:+.2f})  ")
         .append_text(scale.legend(screen)),
         *scale.passage(screen, text, values, model.vocabulary.config.encoding),
         "",

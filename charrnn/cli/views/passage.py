@@ -53,7 +53,7 @@ def passage(
         nonlocal used
         line = Text()
         for style, run in groupby(cells, key=lambda cell: cell[1]):
-            line.append("".join(cell[0] for cell in run), style)
+            line.append("".join(cell[0] for cell in run), style if screen.colour else None)
         lines.append(line)
         if not screen.colour:
             below = "".join(mark * cell_len(cell) for cell, _, mark in cells)

@@ -21,12 +21,20 @@ from rich.text import Text
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 HEIGHTS = " ▁▂▃▄▅▆▇█"
 
+# For a terminal that shows ASCII alone; what is not here becomes a question mark.
+ASCII = str.maketrans(
+    dict.fromkeys("│┃", "|") | dict.fromkeys("─━═", "-") | dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛┡┩╇┳┻┠┨", "+")
+    | {mark: str(level) for level, mark in enumerate(HEIGHTS) if level}
+    | {"·": "-", "×": "x", "…": "...", "⏎": "$", "→": ">", "␣": "_"}
+)  # fmt: skip
+
 RGB = tuple[int, int, int]
 # Blue against orange: the pair that every kind of colour blindness tells apart. All stops are of
 # middling lightness, so that they stand out on black as on white.
-AMOUNT: tuple[RGB, ...] = ((84, 112, 158), (150, 118, 134), (232, 126, 4))
+ORANGE = (236, 130, 0)
+AMOUNT: tuple[RGB, ...] = ((46, 104, 190), (150, 124, 132), ORANGE)
 COLD: tuple[RGB, ...] = ((118, 124, 136), (0, 112, 200))
-WARM: tuple[RGB, ...] = ((136, 124, 114), (232, 126, 4))
+WARM: tuple[RGB, ...] = ((136, 124, 114), ORANGE)
 # Of lines on the terminal's own background (Okabe and Ito's palette; contrast 3 on black and white).
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#999999")
 
@@ -36,7 +44,7 @@ class Screen:
     """A console, and what can be shown there.
 
     Attributes:
-        colour: Whether colours are shown; if not, marks have to tell what they would.
+        colour: Whether shades of colours are shown; if not, marks have to tell what they would.
         unicode: Whether block and braille characters are; if not, ASCII has to do.
     """
 
@@ -47,7 +55,8 @@ class Screen:
     @classmethod
     def of(cls, console: Console) -> Screen:
         """The abilities that a console tells."""
-        colour = console.color_system is not None and not console.no_color
+        # Of sixteen colours nobody knows how they look, nor whether text on them can be read.
+        colour = console.color_system in ("256", "truecolor") and not console.no_color
         return cls(console, colour, console.encoding.lower().startswith("utf"))
 
     @classmethod
@@ -74,12 +83,24 @@ class Screen:
 
     def put(self, *parts: RenderableType) -> None:
         """Print, each part on lines of its own, words kept whole where they fit."""
-        for part in parts:
-            self.console.print(part)
+        self._print(parts)
 
     def put_whole(self, line: str | Text) -> None:
         """Print a line as it is, however long: what is to be copied must not be wrapped."""
-        self.console.print(line, soft_wrap=True)
+        self._print([line], whole=True)
+
+    def _print(self, parts: Sequence[RenderableType], *, whole: bool = False) -> None:
+        if self.console.is_terminal and self.unicode:
+            self.console.print(*parts, sep="\n", soft_wrap=whole)
+            return
+        with self.console.capture() as held:
+            self.console.print(*parts, sep="\n", soft_wrap=whole)
+        # What fills lines up is of no use in a pipe.
+        text = "\n".join(line.rstrip() for line in held.get().split("\n"))
+        if not self.unicode:
+            text = text.translate(ASCII)
+            text = text if whole else text.encode("ascii", "replace").decode()
+        self.console.file.write(text)
 
     def table(self, *columns: str) -> Table:
         """A table without borders; its first column is words, the others are figures."""
