@@ -204,6 +204,8 @@ def inspect(
     option = _chosen(options)
     if html and (as_json or png or svg):
         raise InputError("--html is a file with all views; leave --json, --png and --svg out")
+    if html and html.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
+        raise InputError(f"--html {html}: names the page to write, as in --html report.html")
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint

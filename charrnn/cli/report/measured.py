@@ -27,6 +27,7 @@ from charrnn.parallel import single_threaded_blas
 SHOWN = 3000  # characters that the page shows, each with its guesses and what the units held
 GUESSES = 5
 PLACES = 6  # at which the page can tell what could follow, beside a text's beginning
+SCORES = 25_000  # numbers for all these places together, where the vocabulary is large
 PRIME = 200  # characters that are read before such a place
 TEMPERATURES = (0.5, 1.0, 1.5)
 FOLLOWERS = 2  # units of each feature that the page can colour the text by
@@ -134,13 +135,14 @@ def _followings(model: CharacterModel, surprise: Surprise | str) -> list[Followi
     primes = [""]
     if isinstance(surprise, Surprise):
         order = np.argsort(-surprise.entropy, kind="stable")
+        most = min(PLACES, SCORES // len(model.vocabulary))
         kept: list[int] = []
         for place in map(int, order):
+            if len(kept) == most:
+                break
             # Places apart from each other, and with something before them.
             if place >= 10 and all(abs(place - other) > PRIME for other in kept):
                 kept.append(place)
-            if len(kept) == PLACES:
-                break
         for place in sorted(kept):
             before = surprise.text[max(0, place - PRIME) : place]
             end = model.vocabulary.config.end
