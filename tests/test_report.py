@@ -61,11 +61,13 @@ def _saved(kind: str, path: Path | None = None, characters: str = "\n abcdefé<>
     corpus = CorpusInfo((HOSTILE,), 9, 9, "")
     history = tuple(
         Evaluation(
-            step=n, epoch=n / 2, train_loss=2 / n, validation_loss=3 / n, rate=0.1, seconds=n
+            step=n, epoch=n / 2, train_loss=2 / n, validation_loss=3 / n, rate=0.1, seconds=float(n)
         )
         for n in (1, 2, 3)
     )
-    save_checkpoint(Checkpoint(model, TrainingConfig(), corpus, history=history), path)
+    save_checkpoint(
+        Checkpoint(model, TrainingConfig(val_fraction=0.1), corpus, history=history), path
+    )
     return path
 
 
