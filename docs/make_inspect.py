@@ -199,6 +199,23 @@ A checkpoint that can be resumed shows the last update of each array as well. In
         "",
     ),
     Section(
+        "All of it on one page",
+        """\
+`charrnn inspect --html report.html` writes every view into one file, to open in any browser, to keep or to send: it
+needs no other file, and asks no network for anything. On the page
+
+- each character tells its bits and what was expected, under the mouse or the arrow keys, or by the slider;
+- a slider sets the temperature of what comes next, at several places of the text;
+- a unit of the table recolours the text by what it holds.
+
+It follows the system's dark or light colours, or the choice at its top; pictures are SVG with titles and descriptions;
+without JavaScript the texts are still coloured, and tables and pictures are all there. `--on` chooses the text. The page
+shows its first 3,000 characters; of a model of more than a million weights less is read and shown, so that it does
+not take long, and gradients come from fewer losses.""",
+        "",
+        "",
+    ),
+    Section(
         "Several models side by side",
         """\
 `charrnn inspect --compare a.npz b.npz` lists the settings in which models differ, and nothing else; their sizes,

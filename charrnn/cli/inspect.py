@@ -147,8 +147,8 @@ def inspect(
             "--on",
             metavar="TEXT",
             rich_help_panel=REFINEMENTS,
-            help="With --neurons, --unit, --gates, --gradients and --embedding: the text to read (a "
-            "file, - or the text itself).",
+            help="With --neurons, --unit, --gates, --gradients, --embedding and --html: the text to "
+            "read (a file, - or the text itself).",
             show_default="the beginning of what the model learnt from, or else what it writes",
         ),
     ] = None,
@@ -173,6 +173,14 @@ def inspect(
         Path | None,
         typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="The same as an SVG file."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=OUTPUT,
+            help="All views as one page for a browser, which needs no other file and no network.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
@@ -190,13 +198,19 @@ def inspect(
         _Option("--weights", weights, "weights"),
         _Option("--embedding", embedding, "embedding", {"on": on, "unknown": unknown}),
         _Option("--compare", compare, "comparison"),
+        # The page begins with the card, and has every view.
+        _Option("--html", html, "card", {"on": on, "unknown": unknown}),
     ]
     option = _chosen(options)
+    if html and (as_json or png or svg):
+        raise InputError("--html is a file with all views; leave --json, --png and --svg out")
+    if html and html.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
+        raise InputError(f"--html {html}: names the page to write, as in --html report.html")
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.terminal import put_json, silence_stdout
-    from charrnn.cli.views import Subject
+    from charrnn.cli.views import Subject, only
     from charrnn.cli.views.screen import Screen
 
     view: View = import_module(f"charrnn.cli.views.{option.file}")
@@ -207,6 +221,12 @@ def inspect(
         draw = drawing(option.file)  # says before the work what cannot be drawn
     paths = checkpoints or [newest_checkpoint()]
     subjects = [Subject(path, load_checkpoint(path)) for path in paths]
+    if html:
+        from charrnn.cli.report import write
+
+        write(html, only(subjects), on, unknown)
+        print(f"html: {html}", file=sys.stderr)
+        return
     found = view.measure(subjects, option.value, **option.refinements)
     for kind, file in pictures:
         save(draw, found, file, kind)

@@ -51,7 +51,7 @@ def draw(found: Mapping[str, Any], screen: Screen) -> None:
         taken = len(screen.console.render_lines(facts)) + OTHERS
         height = min(TALLEST, max(LOWEST, rows - taken))
         screen.put(*chart(screen, curves, "epochs", f"nats/{kind.symbol}", height), "")
-    for name, command in _commands(found):
+    for name, command in commands(found):
         screen.put_whole(Text(f"{name:<8}  ", style="bold").append(command, style="not bold"))
 
 
@@ -122,7 +122,7 @@ def loss_curves(history: list[Mapping[str, Any]]) -> list[Curve]:
     return curves
 
 
-def _commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How to go on from here."""
     path, training = quoted(found["checkpoint"]), found["config"]["training"]
     if found["resumable"]:

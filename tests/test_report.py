@@ -1,0 +1,501 @@
+"""``charrnn inspect --html``: one page that is sound, says what the views say, and keeps to itself."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import Browser, find_browser
+from conftest import Run
+
+from charrnn.checkpoint import (
+    Checkpoint,
+    CorpusInfo,
+    Evaluation,
+    load_checkpoint,
+    save_checkpoint,
+)
+from charrnn.cli.report.markup import Markup, clean, data_block, element
+from charrnn.cli.report.measured import measure
+from charrnn.cli.report.page import page
+from charrnn.cli.report.svg import Axis, Plot
+from charrnn.cli.views import Subject
+from charrnn.cli.views.screen import contrast
+from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
+from charrnn.models.character_model import CharacterModel
+from charrnn.text import BYTES, Vocabulary
+
+KINDS = ("lstm", "gru", "rnn", "rnn-relu", "bytes", "records")
+TEXT = "abc\ndefé <fed>\nabcde\nf <é> e\n"
+HOSTILE = "</script><script>document.title='owned'</script><!--\"'&\x07\u202e\udc80"
+VOID = {"br", "img", "input", "link", "meta", "line", "path", "rect"}
+
+
+@pytest.fixture(autouse=True)
+def _short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("charrnn.cli.views.source.OWN", 30)
+    monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
+    monkeypatch.setattr("charrnn.inspection.gradients.CELLS", ("gru",))
+
+
+def _saved(kind: str, path: Path | None = None, characters: str = "\n abcdefé<>") -> Path:
+    """A small model that has learnt nothing, in a file."""
+    path = path or Path(f"{kind}.npz")
+    text = TextConfig("byte") if kind == "bytes" else TextConfig(records=kind == "records")
+    if kind == "bytes":
+        characters = BYTES
+    config = ModelConfig(kind if kind in CELLS else "lstm", 4, 2, 3 if kind == "records" else 0)
+    model = CharacterModel.fresh(config, Vocabulary(characters, text), np.random.default_rng(2))
+    corpus = CorpusInfo((HOSTILE,), 9, 9, "")
+    history = tuple(
+        Evaluation(
+            step=n, epoch=n / 2, train_loss=2 / n, validation_loss=3 / n, rate=0.1, seconds=float(n)
+        )
+        for n in (1, 2, 3)
+    )
+    save_checkpoint(
+        Checkpoint(model, TrainingConfig(val_fraction=0.1), corpus, history=history), path
+    )
+    return path
+
+
+def _page(path: Path, on: str | None = None) -> str:
+    return page(measure(Subject(path, load_checkpoint(path)), on))
+
+
+@dataclass
+class Element:
+    """Of a parsed page."""
+
+    name: str
+    attributes: dict[str, str | None]
+    children: list[Element | str] = field(default_factory=list)
+
+    def all(self, name: str | None = None) -> Iterator[Element]:
+        """Every element below this one, in their order."""
+        for child in self.children:
+            if isinstance(child, Element):
+                if name in (None, child.name):
+                    yield child
+                yield from child.all(name)
+
+    @property
+    def text(self) -> str:
+        return "".join(c if isinstance(c, str) else c.text for c in self.children)
+
+    def by_id(self, name: str) -> Element:
+        (found,) = [each for each in self.all() if each.attributes.get("id") == name]
+        return found
+
+
+class Parser(HTMLParser):
+    """Reads a page, and fails where a tag is not closed or closes another."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.root = Element("", {})
+        self._open = [self.root]
+        self.feed(page)
+        self.close()
+        assert self._open == [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(dict(attrs)) == len(attrs)
+        made = Element(tag, dict(attrs))
+        self._open[-1].children.append(made)
+        if tag not in VOID:
+            self._open.append(made)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._open[-1].children.append(Element(tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop().name == tag
+
+    def handle_data(self, data: str) -> None:
+        self._open[-1].children.append(data)
+
+
+def _check(whole: str) -> Element:
+    """What has to hold of every page."""
+    root = Parser(whole).root
+    everything = list(root.all())
+    (html,) = root.all("html")
+    assert html.attributes["lang"] == "en"
+    names = [each.attributes["id"] for each in everything if "id" in each.attributes]
+    assert len(names) == len(set(names))
+    for each in everything:
+        for key, value in each.attributes.items():
+            if key in ("href", "src", "action", "data", "poster", "srcset"):
+                assert (value or "").startswith("#")
+                assert (value or "")[1:] in names
+            if key in ("aria-labelledby", "aria-describedby", "for"):
+                assert value in names
+            assert not key.startswith("on")
+        if each.name == "svg":
+            assert each.attributes["role"] == "img"
+            title = root.by_id(str(each.attributes["aria-labelledby"]))
+            words = root.by_id(str(each.attributes["aria-describedby"]))
+            assert title.text
+            assert len(words.text) > 20
+            assert not re.search(r"nan|inf\b", str(each.attributes) + each.text)
+        assert not re.search(r"\b(nan|inf)\b", each.attributes.get("d") or "")
+    assert "url(" not in whole
+    assert "@import" not in whole
+    levels = [int(each.name[1]) for each in everything if re.fullmatch("h[1-6]", each.name)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert levels.count(1) == 1
+    labelled = [each for label in root.all("label") for each in label.all()]
+    assert all(each in labelled for each in everything if each.name in ("input", "select"))
+
+    # The policy lets one script run, that of the page.
+    data, script = root.all("script")
+    assert data.attributes == {"type": "application/json", "id": "data"}
+    (policy,) = [e for e in root.all("meta") if "http-equiv" in e.attributes]
+    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
+    assert policy.attributes["content"] == (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    )
+    return root
+
+
+def _data(root: Element) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(root.by_id("data").text, parse_constant=pytest.fail)
+    return found
+
+
+def _numbers(packed: dict[str, str]) -> Any:
+    return np.frombuffer(base64.b64decode(packed["bytes"]), f"<{packed['type']}")
+
+
+def _json(run: Run, *arguments: object) -> Any:
+    outcome = run("inspect", *arguments, "--json")
+    assert outcome.code == 0, outcome.err
+    return json.loads(outcome.out)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_model(kind: str) -> None:
+    """A sound page with every view; a sentence where a view does not apply; the same file again."""
+    path = _saved(kind)
+    whole = _page(path)
+    root = _check(whole)
+    (title,) = [each for each in root.all("title") if each.text.startswith(path.name)]
+    assert title.text == f"{path.name}: inside a charrnn model"
+    sections = {each.attributes["id"]: each for each in root.all("section")}
+    assert len(sections) == 8
+    without = [name for name, each in sections.items() if "nothing to see" in each.text]
+    assert without == (["gates"] if kind.startswith("rnn") else [])
+    if without:
+        assert f"a model of {kind} cells has no gates" in sections["gates"].text
+    for name in {"model", "gates", "gradients", "weights", "characters"} - set(without):
+        assert next(sections[name].all("svg"), None), name
+    if kind == "lstm":
+        assert _page(path) == whole
+
+
+def test_the_same_as_the_views(run: Run) -> None:
+    """What the page shows and hands to its script is what each view's JSON has."""
+    path = _saved("gru")
+    root = _check(_page(path, TEXT))
+    data = _data(root)
+
+    told = _json(run, path, "--text", TEXT)
+    assert _numbers(data["surprise"]["bits"]) / 100 == pytest.approx(told["bits"], abs=0.006)
+    assert _numbers(data["surprise"]["entropy"]) / 100 == pytest.approx(told["entropy"], abs=0.006)
+    text = root.by_id("surprise-text")
+    levels = [each.attributes["class"] for each in text.all("span")]
+    assert levels == [f"s{min(int(bits), 8)}" for bits in told["bits"]]
+    assert text.text == TEXT.replace("\n", "⏎\n")
+    guesses = _numbers(data["surprise"]["guesses"]).reshape(len(TEXT), -1)
+    chances = _numbers(data["surprise"]["chances"]).reshape(guesses.shape) / 65535
+    for place in told["most_surprising"]:
+        expected = place["guesses"][: guesses.shape[1]]
+        names = [data["names"][number] for number in guesses[place["at"] - 1]]
+        assert names == [
+            {" ": "␣", "\n": "⏎"}.get(guess["character"], guess["character"]) for guess in expected
+        ]
+        assert chances[place["at"] - 1] == pytest.approx(
+            [guess["probability"] for guess in expected], abs=1e-4
+        )
+
+    told = _json(run, path, "--next", "", "--temp", 1)
+    following = data["following"][0]
+    weights = np.sort(np.exp(_numbers(following["scores"]).astype(float)))[::-1]
+    assert weights / weights.sum() == pytest.approx(told["probabilities"][0], rel=1e-5)
+
+    best = _json(run, path, "--neurons", "--on", TEXT)["features"][0]
+    unit = data["units"][0]
+    assert unit["name"] == best["units"][0]["unit"]
+    assert unit["features"].startswith(f"{best['feature']} r {best['units'][0]['r']:+.2f}")
+    held = _json(run, path, "--unit", unit["name"], "--on", TEXT)["values"]
+    values = unit["low"] + _numbers(unit["values"]) / 255 * (unit["high"] - unit["low"])
+    assert values == pytest.approx(held, abs=(unit["high"] - unit["low"]) / 500)
+
+
+def test_figures_are_the_views(run: Run) -> None:
+    """Points and curves lie where the JSON of the views says."""
+    path = _saved("gru")
+    root = _check(_page(path, TEXT))
+    told = _json(run, path, "--gates", "--on", TEXT)
+    dots = next(_lines(_svg(root, "gate-1-0"), "dots"))
+    expected = [
+        (160 * x, 160 * (1 - y))
+        for x, y in zip(told["right"][1][0], told["left"][1][0], strict=True)
+    ]
+    assert len(dots) == len(set(expected))
+    assert np.array(dots) == pytest.approx(np.array(sorted(set(expected))), abs=0.06)
+
+    told = _json(run, path, "--gradients", "--on", TEXT)["gradients"]
+    curves = list(_lines(_svg(root, "gradient-curves"), "line"))[: len(told)]
+    shares = [np.array(flow["rms"]) / flow["rms"][0] for flow in told]
+    low = np.floor(np.log10(max(1e-8, min(s[s > 0].min() for s in shares))))
+    high = np.log10(2 * max(s.max() for s in shares))
+    for curve, share in zip(curves, shares, strict=True):
+        heights = (1 - (np.log10(share[: len(curve)]) - low) / (high - low)) * 300
+        assert np.array(curve)[:, 1] == pytest.approx(heights, abs=0.06)
+
+    told = _json(run, path, "--weights")
+    curves = list(_lines(_svg(root, "singular-0"), "line"))
+    for curve, recurrence in zip(curves, told["recurrences"], strict=False):
+        top = 1.05 * max(r["singular_values"][0] for r in told["recurrences"])
+        heights = (1 - np.array(recurrence["singular_values"]) / top) * 200
+        assert np.array(curve)[:, 1] == pytest.approx(heights, abs=0.06)
+    for number, spread in enumerate(told["spreads"]):
+        bars = list(_svg(root, f"spread-{number}").all("rect"))
+        counts = [count for count in spread["counts"] if count]
+        heights = [float(e.attributes["height"] or 0) for e in bars]
+        assert heights == pytest.approx([70 * c / max(counts) for c in counts], abs=0.06)
+
+    told = _json(run, path, "--embedding", "--on", TEXT)
+    words = [e for e in _svg(root, "map-read").all("text") if "word" in str(e.attributes["class"])]
+    assert len(words) == len(told["characters"])
+    across = [float(word.attributes["x"] or 0) for word in words]
+    places = np.array(told["read"]["places"])[:, 0]
+    assert np.corrcoef(across, places)[0, 1] > 0.999999
+
+
+def _svg(root: Element, name: str) -> Element:
+    (found,) = [e for e in root.all("svg") if e.attributes["aria-labelledby"] == f"{name}-title"]
+    return found
+
+
+def _lines(svg: Element, kind: str) -> Iterator[list[tuple[float, float]]]:
+    """The points of each path of a kind, without the legend's."""
+    plane = next(each for each in svg.children if isinstance(each, Element) and each.name == "g")
+    for path in plane.all("path"):
+        if kind in str(path.attributes["class"]).split():
+            pairs = re.findall(r"[ML](\S+?) ([\d.]+)", path.attributes["d"] or "")
+            yield [(float(x), float(y)) for x, y in pairs]
+
+
+def test_hostile_names() -> None:
+    """A file, a corpus and a vocabulary that would be markup, end a script, or turn the text round."""
+    characters = "\n<>&\"'/\x07\u2028\u202e\ufffe`scriptab-!"
+    path = _saved("lstm", Path(HOSTILE.replace("/", "") + ".npz"), characters)
+    whole = _page(path, "</script><!--\x07\u2028\u202e\ufffe--><script>\"'&\n" * 3)
+    root = _check(whole)
+    assert not re.search("[\x00-\x08\x0b-\x1f\u2028\u202e\ufffe\ud800-\udfff]", whole)
+    assert clean(HOSTILE) in root.by_id("model").text
+    assert clean(path.name) in next(root.all("h1")).text
+    assert len(list(root.all("script"))) == 2
+    names = _data(root)["names"]
+    assert {"<", "&", "U+0007", "U+2028", "U+202E"} <= set(names)
+
+
+def test_the_command(run: Run) -> None:
+    """It writes the file, says so on standard error, and nothing else."""
+    path = _saved("gru")
+    outcome = run("inspect", path, "--on", TEXT, "--html", "page.html")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "html: page.html\n")
+    assert Path("page.html").read_text(encoding="utf-8") == _page(path, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--json",), "--html is a file with all views; leave --json, --png and --svg out"),
+        (("--svg", "x.svg"), "--html is a file with all views; leave --json, --png and --svg out"),
+        (("--html", "lstm.npz"), "--html lstm.npz: names the page to write, as in"),
+        (("--gates",), "--gates and --html are two views; ask for one"),
+        (("lstm.npz",), "one checkpoint at a time; several side by side: --compare"),
+        (("--temp", "1"), "--temp goes with --next"),
+        (("--on", "xyz"), "the text given: not in the model's vocabulary"),
+    ],
+)
+def test_asked_wrongly(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    path = _saved("lstm")
+    outcome = run("inspect", path, "--html", "page.html", *arguments)
+    assert outcome.code == 2
+    assert outcome.err.startswith(f"charrnn: {message}")
+    assert not Path("page.html").exists()
+
+
+def test_a_text_too_short_for_some_views() -> None:
+    root = _check(_page(_saved("lstm"), "a"))
+    assert "two different characters" in root.by_id("characters").text
+    assert "nothing in it varies" in root.by_id("units").text
+
+
+def test_a_large_model_reads_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("charrnn.cli.report.measured.MODERATE", 1)
+    monkeypatch.setattr("charrnn.cli.report.measured.FEWEST", 20)
+    root = _check(_page(_saved("lstm"), TEXT))
+    assert len(list(root.by_id("surprise-text").all("span"))) == 20
+
+
+def test_markup() -> None:
+    """Escaped unless it is markup; JSON that ends no script."""
+    assert element("p", "<a>", class_='"', data_x=1.26, hidden=True, id=None) == (
+        '<p class="&quot;" data-x="1.3" hidden>&lt;a&gt;</p>'
+    )
+    assert element("p", Markup("<b>"), "&") == "<p><b>&amp;</p>"
+    block = data_block("d", {"x": HOSTILE})
+    assert block.isascii()
+    assert block.count("<") == 2
+    assert json.loads(block[block.index(">") + 1 : block.rindex("<")]) == {"x": HOSTILE}
+
+
+def test_axis() -> None:
+    axis = Axis(0.01, 100, log=True)
+    assert [axis.share(value) for value in (0, 0.01, 1, 100, 1000)] == [0, 0, 0.5, 1, 1]
+    assert axis.ticks(300) == {0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10", 100: "100"}
+    assert Axis(2, 2).share(2) == 0.5
+    assert Axis.around([1, 3, float("nan")], room=0) == Axis(1, 3)
+
+
+def test_a_line_is_broken_where_there_is_no_number() -> None:
+    plot = Plot(Axis(0, 3), Axis(0, 1), width=30, height=10)
+    plot.line(range(4), [0, 1, float("nan"), 1], 0)
+    assert 'd="M0 10L10 0M30 0"' in plot.svg("x", "y", "z")
+
+
+STYLE = files("charrnn.cli.report").joinpath("page.css").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_contrast(dark: bool) -> None:
+    """Text of 4.5 and more on every background that it has, lines and their words on the page (WCAG AA)."""
+    found = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", STYLE)
+    palette = {name: _rgb(colours[dark]) for name, *colours in found}
+    strong = set(re.findall(r"\.(\w\d) \{[^}]*color: var\(--ink-on-strong\)", STYLE))
+    assert len(palette) == 27
+    assert strong == {"s6", "s7", "s8", "u0", "u8"}
+    for name, colour in palette.items():
+        if re.fullmatch(r"line\d|ink|muted|accent", name):
+            assert contrast(colour, palette["page"]) >= 4.5, name
+        elif re.fullmatch(r"[su]\d", name):
+            ink = palette["ink-on-strong" if name in strong else "ink"]
+            assert contrast(ink, colour) >= 4.5, name
+    # More surprise stands out more, for those too who see no colour.
+    scale = [contrast(palette[f"s{level}"], palette["page"]) for level in range(1, 9)]
+    assert scale == sorted(scale)
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    program = find_browser()
+    if not program:
+        pytest.skip("needs Chromium")
+    found = Browser(program, tmp_path / "profile")
+    yield found
+    found.close()
+
+
+def test_in_a_browser(run: Run, browser: Browser) -> None:
+    """Every control does what it says; nothing is thrown, and nothing is asked of the network."""
+    path = _saved("lstm", Path(HOSTILE.replace("/", "") + ".npz"), "\n abcdefé<>")
+    Path("page.html").write_text(_page(path, TEXT), encoding="utf-8")
+    data = _data(_check(_page(path, TEXT)))
+    browser.emulate()
+    browser.open(Path("page.html"))
+    assert browser.run("document.title").startswith("<script><script>document")
+    assert browser.run("document.querySelectorAll('.controls:not([hidden])').length") == 4
+
+    bits = _numbers(data["surprise"]["bits"]) / 100
+    told = "document.getElementById('surprise-told').textContent"
+    assert f"character 1 is a: {bits[0]:.2f} bits" in browser.run(told)
+    browser.run("document.getElementById('surprise-text').focus()")
+    browser.press("ArrowRight")
+    assert f"character 2 is b: {bits[1]:.2f} bits" in browser.run(told)
+    browser.press("ArrowDown")
+    assert "character 6 is e" in browser.run(told)
+    browser.press("ArrowUp")
+    assert "character 2 is b" in browser.run(told)
+    box = browser.run(
+        "(({x, y}) => [x, y])(document.getElementById('surprise-text').children[2]"
+        ".getBoundingClientRect())"
+    )
+    browser.run(f"scrollBy(0, {box[1]} - 200)")
+    browser.hover(box[0] + 2, 200 + 5)
+    assert "character 3 is c" in browser.run(told)
+    browser.run(
+        "(slider => { slider.value = 5; slider.dispatchEvent(new Event('input')) })"
+        "(document.getElementById('surprise-place'))"
+    )
+    assert "character 5 is d" in browser.run(told)
+    spoken = browser.run("document.getElementById('surprise-place').ariaValueText")
+    assert spoken.startswith("character 5 is d")
+
+    # A unit of the table recolours the text, and going back gives what was drawn without a script.
+    classes = "[...document.getElementById('unit-text').children].map(c => c.classList[0]).join()"
+    choose = (
+        "(choice => { choice.value = %d; choice.dispatchEvent(new Event('change')) })"
+        "(document.getElementById('unit-choice'))"
+    )
+    first = browser.run(classes)
+    other = max(range(len(data["units"])), key=lambda n: n * (data["units"][n] != data["units"][0]))
+    browser.run(f"document.querySelector('[data-unit=\"{other}\"] button').click()")
+    assert browser.run(classes) != first
+    assert data["units"][other]["name"] in browser.run(
+        "document.getElementById('unit-name').textContent"
+    )
+    browser.run(choose % 0)
+    assert browser.run(classes) == first
+
+    warm = (
+        "(slider => { slider.value = %s; slider.dispatchEvent(new Event('input')) })"
+        "(document.getElementById('temperature'))"
+    )
+    rows = "[...document.querySelectorAll('#following-table tr')].map(row => row.textContent)"
+    for temperature in ("0.5", "1.5", "0"):
+        expected = _json(run, path, "--next", "", "--temp", temperature)
+        browser.run(warm % temperature)
+        shown = browser.run("document.getElementById('temperature-told').textContent")
+        assert shown == f"{float(temperature):.2f}: {expected['entropy'][0]:.2f} bits"
+        share = expected["probabilities"][0][0]
+        assert f"{100 * share:.{0 if share >= 0.1 else 1}f} %" in browser.run(rows)[0]
+
+    page_colour = "getComputedStyle(document.body).backgroundColor"
+    assert browser.run(page_colour) == "rgb(255, 255, 255)"
+    browser.emulate(dark=True)
+    assert browser.run(page_colour) == "rgb(20, 23, 26)"
+    browser.run("document.getElementById('theme-light').click()")
+    assert browser.run(page_colour) == "rgb(255, 255, 255)"
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.pdf().startswith(b"%PDF")
+    assert browser.errors == []
+    assert browser.requests == [Path("page.html").resolve().as_uri()]
+
+    browser.emulate(scripts=False)
+    browser.open(Path("page.html"))
+    assert browser.run("document.querySelectorAll('.controls:not([hidden])').length") == 0
+    assert browser.run("document.querySelectorAll('svg').length") > 10
+    assert browser.run(classes) == first
