@@ -24,6 +24,8 @@ from typing import Any
 
 from speed import HERE, Peak, Worker, environment, say, table
 
+from charrnn.config import ModelConfig
+
 ROOT = HERE.parent
 CHARRNN = str(Path(sys.executable).with_name("charrnn"))
 BUDGETS = (82 / 60, 10.0, 30.0)
@@ -166,7 +168,7 @@ def report(results: Results) -> str:
                 str(len(runs)),
                 f"{statistics.fmean(walls):.1f} s (off by {worst:.1%} at most)",
                 f"{model['cell']}, {model['num_layers']} × {model['hidden_size']}, "
-                f"dropout {model['dropout']:g}, rate {training['learning_rate']:g}, "
+                f"{ModelConfig(**model).dropped}, rate {training['learning_rate']:g}, "
                 f"{training['batch_size']} × {training['seq_length']}",
                 f"{runs[0]['parameters']:,}",
                 f"{epochs:.1f}",
@@ -177,7 +179,7 @@ def report(results: Results) -> str:
             f"### {spoken(minutes)}\n\n`{runs[0]['repeat']}`\n\n```text\n{runs[0]['sample'].strip()}\n```\n"
         )
     for name, loss in NANOGPT.items():
-        rows.append([f"nanoGPT, {name}, as published", f"{loss:.4f}", *[""] * 6])
+        rows.append([f"nanoGPT, {name}", f"{loss:.4f}", *[""] * 6])
     if measured := results.get("nanogpt"):
         wall = f"{measured['wall_seconds']:.1f} s"
         peak = f"{measured['machine']['peak_flops'] / 1e9:.0f}"

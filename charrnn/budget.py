@@ -28,7 +28,7 @@ WEIGHTS_PER_CHARACTER = 20.0
 """Largest model for a text: more weights only learn it by heart sooner."""
 MOST_EPOCHS = 50.0
 """Passes over a text after which more bring nothing, however much is dropped."""
-UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 2.0, 0.025, 0.4
+UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 2.0, 0.02, 0.4
 """How many recurrent weights are dropped, for each time more that a character is seen: against
 over-fitting they do more than dropout, and need none beside them."""
 RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 2.5, 0.02
@@ -38,8 +38,8 @@ SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
 MOST_STREAMS = 256
 """Largest batch for the sake of many processors."""
-SHORTEST_RUN, LONGEST_WARMUP = 200, 100
-"""Steps that a text gets at least however short it is, and over which the rate rises at most."""
+SHORTEST_RUN = 200
+"""Steps that a text gets at least, however short it is."""
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
 PATIENCE = 4
@@ -178,7 +178,6 @@ def choose(
     settings.setdefault("learning_rate", _digits(rate))
     settings.setdefault("schedule", "trapezoid")
     settings.setdefault("patience", PATIENCE)
-    settings.setdefault("warmup", min(LONGEST_WARMUP, steps // 10))
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * fraction * characters / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))

@@ -126,8 +126,8 @@ class TrainingConfig:
         learning_rate: Peak step size.
         schedule: ``cosine`` (to zero at the last step), ``trapezoid`` (constant, then linearly to
             zero), ``exponential`` or ``constant``.
-        warmup: Steps over which the rate rises linearly to ``learning_rate``, or a tenth of a
-            shorter run.
+        warmup: Steps over which the rate rises linearly to ``learning_rate``; None takes 100, or a
+            tenth of a shorter run.
         cooldown: Steps at the end over which the rate of ``trapezoid`` falls; 0 takes two fifths.
         decay: Factor on the rate for each epoch of the ``exponential`` schedule.
         momentum: Momentum of ``sgd``.
@@ -158,7 +158,7 @@ class TrainingConfig:
     optimizer: str = "adamw"
     learning_rate: float = 5e-3
     schedule: str = "cosine"
-    warmup: int = 100
+    warmup: int | None = None
     cooldown: int = 0
     decay: float = 0.95
     momentum: float = 0.9
@@ -182,7 +182,8 @@ class TrainingConfig:
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _real("learning-rate", self.learning_rate, 0.0, 1e3, above_bottom=True)
         _one_of("schedule", self.schedule, SCHEDULES)
-        _whole("warmup", self.warmup, 0, 1 << 40)
+        if self.warmup is not None:
+            _whole("warmup", self.warmup, 0, 1 << 40)
         _whole("cooldown", self.cooldown, 0, 1 << 40)
         _real("decay", self.decay, 0.0, 1.0, above_bottom=True)
         _real("momentum", self.momentum, 0.0, 1.0, below_top=True)

@@ -52,7 +52,7 @@ def learning_rate(
     over the last ``config.cooldown`` steps only (Hägele et al., arXiv 2405.18392), so that until then
     no rate depends on ``total_steps``.
     """
-    warmup = config.warmup
+    warmup = config.warmup or 0
     rise = (step + 1) / (warmup + 1)
     rate = config.learning_rate * min(1.0, rise)
     if config.schedule == "trapezoid":

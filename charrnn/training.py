@@ -38,6 +38,9 @@ FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed",
 FITTED = ("batch_size", "seq_length", "threads")
 """What is made smaller where the text is short, when a run starts."""
 
+WARMUP = 100
+"""Steps over which the rate rises where nothing else is said, or a tenth of a shorter run."""
+
 COOLDOWN = 0.4
 """Part of a run over which the rate of ``trapezoid`` falls, where nothing else is said."""
 
@@ -115,9 +118,6 @@ class Training:
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
         self._set_up(corpus, model, config)
-        # Settled once: if a longer or shorter run changed it, a resumed one would be another.
-        warmup = min(self.config.warmup, self.total_steps // 10)
-        self.config = replace(self.config, warmup=warmup)
         self._rngs = root.spawn(self.config.threads)
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None
@@ -195,7 +195,9 @@ class Training:
         eval_cost = READING_SHARE * validated / (self._chunks.characters / self.steps_per_epoch)
         epochs = config.epochs or (0 if config.steps else default_epochs(self.steps_per_epoch))
         total_steps = config.steps or self.steps_per_epoch * epochs
-        cooldown = config.cooldown
+        warmup, cooldown = config.warmup, config.cooldown
+        if warmup is None:
+            warmup = min(WARMUP, total_steps // 10)
         if cooldown > total_steps:
             raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
         if config.schedule == "trapezoid":
@@ -206,6 +208,7 @@ class Training:
             seq_length=plan.seq_length,
             val_fraction=plan.val_fraction,
             epochs=epochs,
+            warmup=warmup,
             cooldown=cooldown,
             eval_every=config.eval_every or default_eval_every(self.steps_per_epoch, eval_cost),
             threads=min(config.threads or default_shards(plan.batch_size), plan.batch_size),

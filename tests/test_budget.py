@@ -85,7 +85,6 @@ def test_every_choice_fits(characters: int, vocabulary_size: int, seconds: float
         training = choice.training
         assert choice.characters * choice.seconds <= seconds
         assert 1 <= training.steps <= choice.most_steps
-        assert training.warmup < training.steps
         assert training.batch_size * training.seq_length <= max(2, characters)
         assert 0 <= choice.model.weight_drop <= MOST_WEIGHT_DROP
         read = training.steps * training.batch_size * training.seq_length
@@ -98,8 +97,8 @@ def test_what_was_learnt_about_shakespeare() -> None:
     assert 192 <= short.model.hidden_size <= 288
     assert 352 <= middle.model.hidden_size <= 448
     assert 448 <= long.model.hidden_size <= 576
-    assert 3 <= short.epochs <= 8
-    assert short.model.weight_drop < middle.model.weight_drop < long.model.weight_drop
+    assert 3 <= short.epochs <= 10
+    assert short.model.weight_drop < middle.model.weight_drop <= long.model.weight_drop
     assert short.training.learning_rate > long.training.learning_rate
     for choice in (short, middle, long):
         weights = Cost.of(choice.model, 65).operations / 6

@@ -278,6 +278,7 @@ def test_wrong_types_everywhere(path: Path) -> None:
                 "best_loss",
                 "progress",
                 "val_fraction",
+                "warmup",
             ):
                 continue  # which None is no error for
             if wrong is True and field[-1] == "records":

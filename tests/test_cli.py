@@ -21,7 +21,7 @@ import charrnn
 from charrnn.cli.files import newest_checkpoint
 from charrnn.cli.train import CHOSEN
 
-RULES = ("epochs", "steps", "cooldown", "val_fraction", "eval_every", "threads")
+RULES = ("epochs", "steps", "warmup", "cooldown", "val_fraction", "eval_every", "threads")
 """Settings whose default is a rule."""
 TINY = ("--hidden-size", 8, "--epochs", 1, "--sample-every", 0)
 CHARRNN = [sys.executable, "-m", "charrnn"]

@@ -159,12 +159,12 @@ def test_the_fall_of_a_cooldown_is_not_one() -> None:
     assert _verdict(train, cooled, config=replace(config, cooldown=0)).verdict == UNDER
 
     falling = _verdict(lambda e: 1 + 2 / (1 + e), lambda e: 1.3 + 2 / (1 + e), config=config)
-    assert (falling.verdict, falling.advice) == (UNDER, ("twice the --minutes",))
+    assert (falling.verdict, falling.advice) == (UNDER, ("--steps 2400",))
 
 
 def test_stopped_by_patience_is_done() -> None:
     """A plateau that ended the run is judged; nothing says that it still falls."""
-    config = replace(CONFIG, patience=5)
+    config = replace(CONFIG, patience=5, schedule="constant")
     levelled = _verdict(
         lambda e: _settled(e) - 0.2, lambda e: max(1.42, _settled(e)), 20, 0.8, config
     )

@@ -339,13 +339,13 @@ def test_diverged_run_can_be_resumed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("schedule", charrnn.config.SCHEDULES)
 def test_warmup_of_a_short_run(schedule: str) -> None:
     """It takes no more than a tenth of the run as it began, however long it becomes."""
-    config = replace(QUICK, schedule=schedule, warmup=100, epochs=0, steps=20)
+    config = replace(QUICK, schedule=schedule, warmup=None, epochs=0, steps=20)
     training = Training(CORPUS, SMALL, config)
     rates = [report.rate for report in islice(training, 2) if isinstance(report, Step)]
     np.testing.assert_allclose(rates, [config.learning_rate / 3, config.learning_rate * 2 / 3])
-    assert Training.resume(
-        CORPUS, training.checkpoint(), replace(training.config, steps=400)
-    ).config.warmup == (2)
+    longer = replace(training.config, steps=400)
+    assert Training.resume(CORPUS, training.checkpoint(), longer).config.warmup == 2
+    assert Training(CORPUS, SMALL, replace(config, warmup=7)).config.warmup == 7
 
 
 def test_a_fall_longer_than_the_run() -> None:

@@ -43,7 +43,7 @@ LOADING_SECONDS = 0.0
 """What the program has taken before its command began, where that is known."""
 CHOSEN = (
     *("hidden_size", "dropout", "weight_drop", "batch_size", "learning_rate"),
-    *("schedule", "warmup", "patience"),
+    *("schedule", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""
 
@@ -170,7 +170,12 @@ def train(
     ] = None,
     warmup: Annotated[
         int | None,
-        _setting("--warmup", panel=TRAINING, help="Steps over which the rate rises at first."),
+        _setting(
+            "--warmup",
+            panel=TRAINING,
+            default="100, or a tenth of a short run",
+            help="Steps over which the rate rises at first.",
+        ),
     ] = None,
     cooldown: Annotated[
         int | None,
