@@ -39,6 +39,7 @@ def charrnn_training(cell: str, shape: list[int], threads: int = THREADS) -> Cal
             epochs=1000,
             optimizer="adam",
             weight_decay=0.0,
+            ema=0.0,
             val_fraction=0.0,
             eval_every=1 << 40,
             threads=min(threads, batch_size),

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
-from charrnn.cli import app
+from charrnn.cli import COMMANDS, make_app
 
 TARGET = Path(__file__).parent / "cli.md"
 
@@ -34,7 +34,9 @@ wrongly, 130 after Ctrl-C. An error is one line on standard error. With `NO_COLO
 
 def reference() -> str:
     """The whole page."""
-    commands = [(info.name, info.callback, info.epilog) for info in app.registered_commands]
+    commands = [
+        (info.name, info.callback, info.epilog) for info in make_app(*COMMANDS).registered_commands
+    ]
     rows = "".join(
         f"| [`charrnn {name}`](#charrnn-{name}) | {_first_line(callback)} |\n"
         for name, callback, _ in commands

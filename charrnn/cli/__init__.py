@@ -1,6 +1,7 @@
 """The command line. One file for each command, and ``display`` for all that is drawn.
 
-Commands import what they need when they run: ``charrnn --help`` has no use for NumPy.
+Commands import what they need when they run: ``charrnn --help`` has no use for NumPy. Of the
+commands themselves only the one that was asked for is made: each has dozens of options.
 """
 
 from __future__ import annotations
@@ -9,26 +10,33 @@ import os
 import signal
 import sys
 import time
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from charrnn.cli import inspect, sample, score, train
+from charrnn.cli import terminal
 from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8
 from charrnn.errors import CharrnnError
 from charrnn.version import __version__
 
-app = typer.Typer(
-    name="charrnn",
-    help="Teach a recurrent network to write like a text you love.",
-    epilog="Start with: charrnn train corpus.txt, then: charrnn sample --temp 0.8",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("train", epilog=train.EPILOG)(train.train)
-app.command("sample", epilog=sample.EPILOG)(sample.sample)
-app.command("score", epilog=score.EPILOG)(score.score)
-app.command("inspect", epilog=inspect.EPILOG)(inspect.inspect)
+COMMANDS = ("train", "sample", "score", "inspect")
+
+
+def make_app(*commands: str) -> typer.Typer:
+    """The program with some of its commands."""
+    app = typer.Typer(
+        name="charrnn",
+        help="Teach a recurrent network to write like a text you love.",
+        epilog="Start with: charrnn train corpus.txt, then: charrnn sample --temp 0.8",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for name in commands:
+        module = import_module(f"charrnn.cli.{name}")
+        app.command(name, epilog=module.EPILOG)(getattr(module, name))
+    return app
 
 
 def _show_version(wanted: bool) -> None:
@@ -37,7 +45,6 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
     version: Annotated[
@@ -52,7 +59,7 @@ def _root(
 def main() -> None:
     """Run the command line; every foreseen error is one line and an exit code."""
     open_streams()
-    train.LOADING_SECONDS = time.process_time()
+    terminal.LOADING_SECONDS = time.process_time()
     code = run(sys.argv[1:])
     signal.signal(
         signal.SIGINT, signal.SIG_DFL
@@ -68,6 +75,8 @@ def run(arguments: list[str]) -> int:
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
         os.environ[f"{library}_THREADS"] = "1"
     try:
+        asked = [name for name in COMMANDS if name in arguments[:1]]
+        app = make_app(*(asked or COMMANDS))
         code = app(arguments, prog_name="charrnn", standalone_mode=False)
         sys.stdout.flush()
     except (CharrnnError, typer.TyperException) as error:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from charrnn.text import Vocabulary
 
 
+LOADING_SECONDS = 0.0
+"""What the program had taken before its command began, where that is known."""
+
+
 class _Undisturbed(io.FileIO):
     """A stream whose reader may go: what can no longer be written is dropped, and the work goes on."""
 

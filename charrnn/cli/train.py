@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli import terminal
 from charrnn.config import (
     CELLS,
     CLIP_MODES,
@@ -39,8 +40,6 @@ EPILOG = (
 )
 
 MINUTES, MOST_MINUTES = 10, 1_000_000
-LOADING_SECONDS = 0.0
-"""What the program has taken before its command began, where that is known."""
 CHOSEN = (
     *("hidden_size", "dropout", "weight_drop", "batch_size", "learning_rate"),
     *("schedule", "patience"),
@@ -302,7 +301,7 @@ def train(
     ] = False,
 ) -> None:
     """Train a model on text, in a given time."""
-    began = time.monotonic() - LOADING_SECONDS
+    began = time.monotonic() - terminal.LOADING_SECONDS
     given = {name: value for name, value in locals().items() if value is not None}
     if by_bytes:
         if normalize not in (None, "none"):
