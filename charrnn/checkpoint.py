@@ -194,7 +194,8 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
         text = _config(TextConfig, meta.get("text", {}), meta["format"])
         vocabulary = Vocabulary(_typed(meta["vocabulary"], str), text)
         training = _config(TrainingConfig, meta["training"], meta["format"])
-        _number(training.val_fraction)  # as it was used: nothing is left to choose
+        _number(training.val_fraction)  # as they were used: nothing is left to choose
+        _number(training.warmup)
         model = _config(ModelConfig, meta["model"], meta["format"])
         network = LanguageModel(model, len(vocabulary))
         params = _parameters(file, network)

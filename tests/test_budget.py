@@ -102,7 +102,7 @@ def test_what_was_learnt_about_shakespeare() -> None:
     assert short.training.learning_rate > long.training.learning_rate
     for choice in (short, middle, long):
         weights = Cost.of(choice.model, 65).operations / 6
-        assert choice.characters == pytest.approx(CHARACTERS_PER_WEIGHT * weights, rel=0.3)
+        assert 1 <= choice.characters / (CHARACTERS_PER_WEIGHT * weights) < 1.6  # sizes are coarse
         assert choice.training.val_fraction is None  # the usual tenth
 
 

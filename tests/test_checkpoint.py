@@ -277,8 +277,6 @@ def test_wrong_types_everywhere(path: Path) -> None:
                 "validation_loss",
                 "best_loss",
                 "progress",
-                "val_fraction",
-                "warmup",
             ):
                 continue  # which None is no error for
             if wrong is True and field[-1] == "records":

@@ -47,7 +47,9 @@ def _saved(path: Path, vocabulary: Vocabulary) -> Path:
     model = CharacterModel.fresh(config, vocabulary, np.random.default_rng(2))
     history = tuple(Evaluation(round(n), n, 3 / n, 3.5 / n, 0.01, n) for n in (1.0, 2.0))
     corpus = CorpusInfo(("text.txt",), len(TEXT), len(TEXT), "")
-    save_checkpoint(Checkpoint(model, TrainingConfig(), corpus, history, 1.75), path)
+    save_checkpoint(
+        Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), corpus, history, 1.75), path
+    )
     return path
 
 

@@ -66,7 +66,7 @@ def _saved(kind: str, path: Path | None = None, characters: str = "\n abcdefé<>
         for n in (1, 2, 3)
     )
     save_checkpoint(
-        Checkpoint(model, TrainingConfig(val_fraction=0.1), corpus, history=history), path
+        Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), corpus, history=history), path
     )
     return path
 

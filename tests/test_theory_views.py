@@ -36,7 +36,10 @@ def _saved(kind: str) -> Path:
     cell = {"bytes": "gru", "records": "rnn-relu"}.get(kind, kind)
     config = ModelConfig(cell, 4, 2, 3 if kind == "records" else 0)
     model = CharacterModel.fresh(config, Vocabulary(characters, text), np.random.default_rng(2))
-    save_checkpoint(Checkpoint(model, TrainingConfig(), CorpusInfo(("t",), 9, 9, "")), path)
+    save_checkpoint(
+        Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), CorpusInfo(("t",), 9, 9, "")),
+        path,
+    )
     return path
 
 

@@ -52,7 +52,12 @@ def _save(
     )
     loss = history[-1].validation_loss if history else None
     corpus = CorpusInfo((source,), 1000, 900, "0" * 64)
-    save_checkpoint(Checkpoint(model, TrainingConfig(epochs=3), corpus, history, loss), path)
+    save_checkpoint(
+        Checkpoint(
+            model, TrainingConfig(epochs=3, val_fraction=0.1, warmup=0), corpus, history, loss
+        ),
+        path,
+    )
 
 
 @pytest.fixture

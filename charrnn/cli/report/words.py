@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from rich.console import Console
 
 from charrnn.cli.report.markup import Markup, element, joined
 from charrnn.cli.report.measured import FINEST, Watched
@@ -18,7 +15,7 @@ MOST_BITS = 8  # of the scale of surprise
 PRIME = 40  # characters of a prime that are shown
 
 # A page shows what the best of terminals does.
-SCREEN = Screen(Console(file=io.StringIO()), colour=True, unicode=True)
+SCREEN = Screen.best()
 
 
 def shown(character: str, encoding: str) -> str:

@@ -6,6 +6,7 @@ are none. They are backgrounds with a foreground of their own: readable on dark 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -70,6 +71,11 @@ class Screen:
         # ASCII alone. (Python writes to a Windows console by another way, which knows Unicode.)
         knows = encoding is None or os.name == "nt" or encoding.lower().startswith("utf")
         return cls(screen.console, screen.colour, screen.unicode and knows)
+
+    @classmethod
+    def best(cls) -> Screen:
+        """What the best of terminals can show; nothing is written there."""
+        return cls(Console(file=io.StringIO()), colour=True, unicode=True)
 
     @property
     def width(self) -> int:
