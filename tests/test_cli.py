@@ -94,14 +94,13 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
         "seed": 5,
         "threads": 2,
         "epochs": 2,
-        "steps": 0,
         "cooldown": 3,
     }
     flags = [x for name, value in options.items() for x in (f"--{name.replace('_', '-')}", value)]
     outcome = run("train", "corpus.txt", "--rnn-size", 6, *flags, "-q", "-o", "deep/er/a.npz")
     assert outcome.code == 0, outcome.err
     config = _meta(run, "deep/er/a.npz")["config"]
-    assert {**config["model"], **config["training"]} == {"hidden_size": 6, **options}
+    assert {**config["model"], **config["training"]} == {"hidden_size": 6, "steps": 0, **options}
 
 
 def test_several_files_and_standard_input(run: Run) -> None:
@@ -184,6 +183,44 @@ def test_init_from(run: Run, model: Path) -> None:
     assert new["config"]["model"] == old["config"]["model"]
     dropping = ("--dropout", 0.4, "--weight-drop", 0.1)
     assert run("train", "corpus.txt", "--init-from", model, *dropping, *TINY[2:], "-q").code == 0
+
+
+@pytest.mark.parametrize("option", ["--epochs", "--steps"])
+def test_no_length(run: Run, option: str) -> None:
+    """A run of no steps is not one of some other length."""
+    outcome = run("train", "corpus.txt", option, 0)
+    assert outcome.code == 2
+    assert f"{option} must be at least 1; --minutes says" in outcome.err
+
+
+def test_nothing_left_to_do(run: Run, model: Path) -> None:
+    """A finished run that is resumed says that it is, and how to go on."""
+    outcome = run("train", "corpus.txt", "--resume", model)
+    assert outcome.code == 0
+    assert "nothing is left to do; a larger --steps or --epochs goes on" in outcome.err
+
+
+def test_unwritable_stop(run: Run, model: Path) -> None:
+    """A string that the model cannot write would never end a text."""
+    outcome = run("sample", model, "--length", 0, "--stop", "\u65e5")
+    assert outcome.code == 2
+    assert "a text would never stop there" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["--html", "--png", "--svg"])
+@pytest.mark.usefixtures("model")
+def test_no_place_for_a_picture(run: Run, option: str) -> None:
+    """It is said before the work."""
+    assert "its folder does not exist; name a file" in run("inspect", option, "no/such.x").err
+    assert ": is a folder; name a file" in run("inspect", option, ".").err
+
+
+@pytest.mark.usefixtures("model")
+def test_a_name_that_is_no_file(run: Run) -> None:
+    """A mistyped name is read as the text that it is, but not in silence."""
+    outcome = run("inspect", "--text", "wa.s")
+    assert "wa.s: no such file; read as a text" in outcome.err
+    assert run("inspect", "--text", ".").code == 2
 
 
 def test_divergence(run: Run) -> None:

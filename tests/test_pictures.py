@@ -114,7 +114,7 @@ def test_without_matplotlib(run: Run, model: Path, monkeypatch: pytest.MonkeyPat
     ("said", "arguments"),
     [
         ("no picture of this view", ("--details", "--svg", "a.svg")),
-        ("no/such/a.svg: No such file", ("--next", "It", "--svg", "no/such/a.svg")),
+        ("no/such/a.svg: its folder does not exist", ("--next", "It", "--svg", "no/such/a.svg")),
     ],
 )
 def test_bad_input(run: Run, model: Path, said: str, arguments: tuple[object, ...]) -> None:

@@ -166,7 +166,7 @@ def inspect(
         typer.Option(
             metavar="FILE",
             rich_help_panel=OUTPUT,
-            help="A picture of the view, instead of tables (needs charrnn[plot]).",
+            help="A picture of the view, instead of tables; needs the extra named plot.",
         ),
     ] = None,
     svg: Annotated[
@@ -206,6 +206,10 @@ def inspect(
         raise InputError("--html is a file with all views; leave --json, --png and --svg out")
     if html and html.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
         raise InputError(f"--html {html}: names the page to write, as in --html report.html")
+    for path in filter(None, (html, png, svg)):
+        if path.is_dir() or not path.parent.is_dir():
+            what = "is a folder" if path.is_dir() else "its folder does not exist"
+            raise InputError(f"{path}: {what}; name a file to write")
 
     from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint

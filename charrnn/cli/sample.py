@@ -224,6 +224,10 @@ def sample(
         separator = r"\n" if kind.records else r"\n---\n"
     between = _unescaped(model, separator, "--separator")
     ends = [_unescaped(model, string, "--stop") for string in config.stop]
+    if ends and not (length or until_lines or kind.records):
+        unwritten = [model.vocabulary.unknown_in(string) for string in ends]
+        if all(unwritten):
+            raise UnknownCharacterError(unwritten[0], "; a text would never stop there")
     config = replace(
         config,
         ban=_unescaped(model, ban, "--ban"),

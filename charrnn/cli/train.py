@@ -317,6 +317,9 @@ def train(
         raise InputError(f"--resume goes on in its own file; leave out {other}")
     if extend_vocab and not init_from:
         raise InputError("--extend-vocab goes with --init-from")
+    for name in ("epochs", "steps"):
+        if given.get(name) == 0:
+            raise InputError(f"--{name} must be at least 1; --minutes says how long a run may take")
 
     from charrnn.cli.budgeted import Timed
     from charrnn.cli.display import make_display, reading_bar
@@ -347,6 +350,8 @@ def train(
             training = Training(text, start, TrainingConfig(**training_settings))
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
+        if training.finished:
+            display.note(["nothing is left to do; a larger --steps or --epochs goes on"])
         _run(training, path, display, Saver(training, path, every, display.warn), timed)
     if timed and training.finished:
         display.note([f"repeat: {timed.repeating(init_from, extend_vocab=extend_vocab)}"])

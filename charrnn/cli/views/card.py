@@ -71,8 +71,9 @@ def _architecture(found: Mapping[str, Any], screen: Screen) -> str:
 def _text(found: Mapping[str, Any], kind: TextConfig) -> str:
     corpus = found["corpus"]
     sources = printable(", ".join(corpus["sources"]))
+    written = f"{kind.unit}s in records" if kind.records else str(kind)
     return (
-        f"{sources}: {corpus['characters']:,} {kind}, {found['vocabulary_size']} different, "
+        f"{sources}: {corpus['characters']:,} {written}, {found['vocabulary_size']} different, "
         f"{corpus['train_characters']:,} to train on"
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from charrnn.cli.incoming import name_of, pieces
 from charrnn.cli.terminal import argument_symbols
 from charrnn.cli.views import Subject
+from charrnn.cli.words import printable
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT, default_text
@@ -31,6 +33,10 @@ def given_text(vocabulary: Vocabulary, value: str, option: str, unknown: str) ->
         text, name = "".join(pieces(value, vocabulary.config)), name_of(value)
     else:
         text, name = argument_symbols(vocabulary, value, option), "the text given"
+        if value and Path(value).is_dir():
+            raise InputError(f"{option} {value}: is a folder")
+        if len(value.split()) == 1 and Path(value).suffix:
+            print(f"{printable(value)}: no such file; read as a text", file=sys.stderr)
     return known_text(vocabulary, text, name, unknown), name
 
 
