@@ -24,6 +24,7 @@ from charrnn.inspection.reading import chunks_of
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
+from charrnn.parallel import single_threaded_blas
 
 SHUT, OPEN = 0.1, 0.9
 ZERO = np.finfo(np.float32).eps  # what float32 computes of a gate below this is rounding
@@ -59,6 +60,7 @@ class GateActivity:
     memory: Array
 
 
+@single_threaded_blas()
 def gate_activity(model: CharacterModel, text: str) -> GateActivity:
     """Read a text as it was read in training, and watch the gates.
 

@@ -39,7 +39,10 @@ _ZERO, _HALF, _ONE, _NINE = (np.float32(number) for number in (0, 0.5, 1, 9))
 
 
 def _tanh(x: Any) -> Any:
-    """tanh of one number; what it is compiled to depends on the type."""
+    """tanh of one number: a name for compiled code, to which Numba gives the body for the type.
+
+    Where Numba was told not to compile there is none, and ``load_kernels`` leaves the work to NumPy.
+    """
     raise NotImplementedError
 
 

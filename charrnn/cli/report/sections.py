@@ -18,7 +18,6 @@ from charrnn.cli.report.words import (
 from charrnn.cli.views import card, following, surprise
 from charrnn.cli.views.passage import percent
 from charrnn.cli.words import duration
-from charrnn.inspection.fit import Fit
 from charrnn.inspection.neurons import Unit
 
 
@@ -53,7 +52,7 @@ def model_section(report: Report) -> tuple[Markup, ...]:
             if history
             else ""
         ),
-        "fit": str(Fit(**found["fit"])),
+        "fit": card.in_words(found),
     }
     pairs = [
         part for name, fact in facts.items() for part in (element("dt", name), element("dd", fact))

@@ -12,10 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, only
+from charrnn.cli.views.card import in_words
 from charrnn.cli.views.screen import Screen
 from charrnn.cli.words import duration, printable
 from charrnn.config import ModelConfig, TextConfig
-from charrnn.inspection import Fit
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 
@@ -116,7 +116,7 @@ def _result_facts(summary: Mapping[str, Any]) -> dict[str, str]:
         values = [entry[key] for entry in history if entry[key] is not None]
         if values:
             facts[f"{name} curve"] = f"{sparkline(values, 40)}  {values[0]:.3f} → {values[-1]:.3f}"
-    facts["fit"] = str(Fit(**summary["fit"]))
+    facts["fit"] = in_words(summary)
     return facts
 
 

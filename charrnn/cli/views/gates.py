@@ -18,7 +18,6 @@ from charrnn.cli.views.source import text_to_read
 from charrnn.cli.words import printable
 from charrnn.inspection.gates import OPEN, SHUT, GateActivity, gate_activity
 from charrnn.nn.parameters import Array
-from charrnn.parallel import single_threaded_blas
 
 MOST = 20_000  # characters that are read
 HEIGHT, WIDEST = 9, 24  # of a saturation plot
@@ -41,8 +40,7 @@ def measure(
     subject = only(subjects)
     model = subject.checkpoint.model
     text, source = text_to_read(subject, on, unknown, MOST)
-    with single_threaded_blas():
-        return Found(gate_activity(model, text), source)
+    return Found(gate_activity(model, text), source)
 
 
 def as_json(found: Found) -> Mapping[str, Any]:
