@@ -109,7 +109,6 @@ class Pace:
         training: A new run of what was chosen.
         choice: What was chosen.
         deadline: When the run should end, on ``clock``.
-        cooldown: Steps of the rate's fall where the user has set them; else 0.
     """
 
     def __init__(
@@ -117,11 +116,11 @@ class Pace:
         training: Training,
         choice: Choice,
         deadline: float,
-        cooldown: int = 0,
         clock: Clock = time.monotonic,
     ) -> None:
         self._training, self._deadline, self._clock = training, deadline, clock
-        self._most_steps, self._cooldown = choice.most_steps, cooldown
+        self._most_steps = choice.most_steps
+        self._cooldown = choice.training.cooldown  # where the user has set it; else 0
         self._steps: list[float] = []  # seconds that each took, saving and drawing included
         validated = training.corpus_info.characters - training.corpus_info.train_characters
         self._evaluation = READING_SHARE * validated * choice.seconds  # until there has been one

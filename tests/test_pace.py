@@ -56,23 +56,19 @@ def _choice(**settings: Any) -> Choice:
     return replace(choice, most_steps=1_000_000)
 
 
-def _paced(
-    run: Training, choice: Choice, clock: Clock, cooldown: int = 0
-) -> Iterator[tuple[float, Report]]:
-    keeper = Pace(run, choice, AIM * BUDGET, cooldown, clock)
+def _paced(run: Training, choice: Choice, clock: Clock) -> Iterator[tuple[float, Report]]:
+    keeper = Pace(run, choice, AIM * BUDGET, clock)
     for report in run:
         clock.after(report)
         keeper.after(report)
         yield clock.now, report
 
 
-def _end(course: Course, cooldown: int = 0, **settings: Any) -> tuple[float, Training]:
+def _end(course: Course, **settings: Any) -> tuple[float, Training]:
     """When a run ends on a machine of such a course, and the run."""
-    if cooldown:
-        settings["cooldown"] = cooldown
     choice, clock = _choice(**settings), Clock(course)
     run = Training(CORPUS, choice.model, choice.training)
-    *_, (now, last) = _paced(run, choice, clock, cooldown)
+    *_, (now, last) = _paced(run, choice, clock)
     assert isinstance(last, Evaluation)
     assert last.step == run.total_steps
     return now, run

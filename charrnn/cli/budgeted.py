@@ -49,7 +49,7 @@ class Timed:
         choice = plan(corpus, deadline, model_settings, training_settings)
         model = start if isinstance(start, CharacterModel) else choice.model
         self.training = Training(corpus, model, choice.training)
-        self.pace = Pace(self.training, choice, deadline, training_settings.get("cooldown", 0))
+        self.pace = Pace(self.training, choice, deadline)
         self.reasons = _reasons(self.training, choice, seconds)
 
     def repeating(self, init_from: Path | None, *, extend_vocab: bool) -> str:
