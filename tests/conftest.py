@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,13 @@ from samples import make_text
 
 from charrnn.nn import functions
 from charrnn.nn.workspace import Workspace
+
+# Shells start background jobs with these ignored, which processes that tests start would inherit.
+# A handler that does nothing protects as well, and is not inherited.
+for name in ("SIGINT", "SIGHUP"):
+    number = getattr(signal, name, None)  # Windows has no SIGHUP
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @dataclass(frozen=True)
