@@ -222,6 +222,7 @@ def main() -> None:
     )
     parser.add_argument("--budgets", type=float, nargs="*", default=BUDGETS, help="in minutes")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs for each budget")
+    parser.add_argument("--first-seed", type=int, default=0, help="go on from this one")
     parser.add_argument("--nanogpt", type=Path, help="a clone, to run its CPU recipe as well")
     parser.add_argument("--output", type=Path, default=HERE / "QUALITY.md")
     options = parser.parse_args()
@@ -244,7 +245,7 @@ def main() -> None:
         # Whatever is compiled once is compiled here.
         _run("train", str(corpus), "--steps", "2", "--quiet", "-o", str(Path(folder, "warm.npz")))
         for minutes in options.budgets:
-            for seed in range(options.seeds):
+            for seed in range(options.first_seed, options.first_seed + options.seeds):
                 facts = machine(Peak())
                 run = train(corpus, minutes, seed, Path(folder)) | {"machine": facts}
                 say(f"{spoken(minutes)}, seed {seed}: {run['validation_loss']:.4f}")
