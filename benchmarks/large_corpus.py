@@ -36,8 +36,9 @@ def generate(path: Path, megabytes: int) -> None:
 def measure(path: Path, folder: Path) -> None:
     """Read a text and train one step; print what it took as JSON."""
     started = time.perf_counter()
+    from charrnn.reports import Step
     from charrnn.text import load_corpus
-    from charrnn.training import Step, Training
+    from charrnn.training import Training
 
     imported = time.perf_counter()
     corpus = load_corpus([path], cache_folder=folder)

@@ -24,19 +24,21 @@ if TYPE_CHECKING:
     from charrnn.errors import CharrnnError
     from charrnn.inspection import summarize
     from charrnn.models.character_model import CharacterModel
+    from charrnn.reports import Cooldown, Recovery, Step
     from charrnn.sampling import generate, generate_records
     from charrnn.text import Corpus, Vocabulary, load_corpus
-    from charrnn.training import Recovery, Step, Training
+    from charrnn.training import Training
 
 _HOMES = {
     "CharacterModel": "charrnn.models.character_model",
     "CharrnnError": "charrnn.errors",
     "Checkpoint": "charrnn.checkpoint",
+    "Cooldown": "charrnn.reports",
     "Corpus": "charrnn.text",
     "Evaluation": "charrnn.checkpoint",
     "ModelConfig": "charrnn.config",
-    "Recovery": "charrnn.training",
-    "Step": "charrnn.training",
+    "Recovery": "charrnn.reports",
+    "Step": "charrnn.reports",
     "TextConfig": "charrnn.config",
     "Training": "charrnn.training",
     "TrainingConfig": "charrnn.config",
@@ -53,6 +55,7 @@ __all__ = [
     "CharacterModel",
     "CharrnnError",
     "Checkpoint",
+    "Cooldown",
     "Corpus",
     "Evaluation",
     "ModelConfig",

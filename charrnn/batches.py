@@ -41,10 +41,11 @@ def default_eval_every(steps_per_epoch: int, eval_cost: float) -> int:
     Args:
         eval_cost: What an evaluation costs, in steps.
     """
-    longest = max(1000, round(10 * eval_cost))
+    enough = round(10 * eval_cost)
+    longest = max(1000, enough)
     if steps_per_epoch > longest:
         return longest
-    return steps_per_epoch * -(-100 // steps_per_epoch)
+    return steps_per_epoch * -(-max(100, enough) // steps_per_epoch)
 
 
 @dataclass(frozen=True)

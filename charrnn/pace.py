@@ -19,8 +19,10 @@ from charrnn.checkpoint import Evaluation
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.parallel import MIN_STREAMS, available_processors
+from charrnn.plan import COOLDOWN
+from charrnn.reports import Cooldown, Report, Step
 from charrnn.text import Corpus
-from charrnn.training import COOLDOWN, Cooldown, Report, Step, Training
+from charrnn.training import Training
 
 AIM = 0.985
 """Part of the budget that is planned: something slows a machine down more often than up."""
@@ -60,7 +62,7 @@ def plan(
     settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
-        models = [ModelConfig(**{**model, "hidden_size": size}) for size in sizes]
+        models = [ModelConfig(**{"dropout": 0.0, **model, "hidden_size": size}) for size in sizes]
         found = [_measure(corpus, one, settings, limit) for one in models]
         costs = [Cost.of(one, len(corpus.vocabulary)) for one in models]
         seconds = [seconds for seconds, _ in found]
@@ -152,7 +154,7 @@ class Pace:
         training = self._training
         steps = min(self._reached(self._deadline - self._evaluation, now), self._most_steps)
         if training.config.schedule != "trapezoid":
-            training.plan(steps)
+            training.plan(max(1, steps))
             return
         if self._cooldown:
             fall = steps - self._cooldown

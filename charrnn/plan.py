@@ -1,17 +1,33 @@
-"""How a corpus is divided: what is trained on and what is validated on, in which chunks."""
+"""What a run is made of: which chunks of a corpus it learns from and which it is validated on, and all
+that its configuration leaves open."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from charrnn.batches import Chunks, Segments, Streams, fit_sizes
+from charrnn.batches import (
+    READING_SHARE,
+    Chunks,
+    Segments,
+    Streams,
+    default_epochs,
+    default_eval_every,
+    fit_sizes,
+)
 from charrnn.config import TrainingConfig
 from charrnn.errors import InputError
+from charrnn.parallel import default_shards
 from charrnn.records import Records, Spans, fit_batch
 from charrnn.text import Corpus
 
 VALIDATION_COLUMNS, VALIDATION_STEPS = 64, 100
 VALIDATION_FRACTION, VALIDATION_CHARACTERS = 0.1, 1_000_000
+
+WARMUP = 100
+"""Steps over which the rate rises where nothing else is said, or a tenth of a shorter run."""
+
+COOLDOWN = 0.4
+"""Part of a run over which the rate of ``trapezoid`` falls, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,20 @@ class Plan:
     val_fraction: float
     extent: str
 
+    def notices(self, asked: TrainingConfig) -> list[str]:
+        """What is other than a configuration asks for, in words."""
+        notices = [
+            f"{name} {wanted} does not fit {self.extent}; using {used}"
+            for name, wanted, used in (
+                ("batch size", asked.batch_size, self.batch_size),
+                ("sequence length", asked.seq_length, self.seq_length),
+            )
+            if used != wanted
+        ]
+        if self.val_fraction and self.validation is None:
+            notices.append("the text is too short to keep a part of it for validation")
+        return notices
+
 
 def default_val_fraction(characters: int) -> float:
     """A tenth of a text; of a long one, as much as tells a loss to three digits."""
@@ -53,6 +83,37 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Plan:
         fraction = default_val_fraction(len(corpus))
     kind = _records if corpus.vocabulary.config.records else _running_text
     return kind(corpus, config, fraction)
+
+
+def settle(config: TrainingConfig, plan: Plan) -> TrainingConfig:
+    """A configuration with all decided that it leaves open, and the sizes that the text can fill.
+
+    Raises:
+        InputError: The cooldown is longer than the run.
+    """
+    steps_per_epoch = len(plan.training)
+    epochs = config.epochs or (0 if config.steps else default_epochs(steps_per_epoch))
+    total_steps = config.steps or steps_per_epoch * epochs
+    warmup, cooldown = config.warmup, config.cooldown
+    if warmup is None:
+        warmup = min(WARMUP, total_steps // 10)
+    if config.schedule == "trapezoid":
+        if cooldown > total_steps:
+            raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
+        cooldown = cooldown or max(1, round(COOLDOWN * total_steps))
+    validated = plan.validation.characters if plan.validation else 0
+    evaluation = READING_SHARE * validated * steps_per_epoch / plan.training.characters  # in steps
+    return replace(
+        config,
+        batch_size=plan.batch_size,
+        seq_length=plan.seq_length,
+        val_fraction=plan.val_fraction,
+        epochs=epochs,
+        warmup=warmup,
+        cooldown=cooldown,
+        eval_every=config.eval_every or default_eval_every(steps_per_epoch, evaluation),
+        threads=min(config.threads or default_shards(plan.batch_size), plan.batch_size),
+    )
 
 
 def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Plan:

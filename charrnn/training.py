@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from charrnn.batches import READING_SHARE, Chunk, default_epochs, default_eval_every
+from charrnn.batches import Chunk
 from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
@@ -28,8 +28,9 @@ from charrnn.nn.compiled import load_kernels
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.optim import AVERAGE, Optimizer, clip_, learning_rate
-from charrnn.parallel import Shards, default_shards, single_threaded_blas
-from charrnn.plan import divide
+from charrnn.parallel import Shards, single_threaded_blas
+from charrnn.plan import COOLDOWN, divide, settle
+from charrnn.reports import Cooldown, Recovery, Report, Step
 from charrnn.text import Corpus
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
@@ -38,49 +39,11 @@ FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed",
 FITTED = ("batch_size", "seq_length", "threads")
 """What is made smaller where the text is short, when a run starts."""
 
-WARMUP = 100
-"""Steps over which the rate rises where nothing else is said, or a tenth of a shorter run."""
-
-COOLDOWN = 0.4
-"""Part of a run over which the rate of ``trapezoid`` falls, where nothing else is said."""
-
 OVERFITTED = 1.02
 """Times the best validation loss, from which on a lower training loss is learnt by heart."""
 
 MAX_RECOVERIES = 3
 SNAPSHOT_STEPS = 100  # a loss that is not finite takes a run back by at most so many steps
-
-
-@dataclass(frozen=True)
-class Step:
-    """One update. ``loss`` is in nats for each character, ``gradient_norm`` before clipping."""
-
-    step: int
-    loss: float
-    rate: float
-    gradient_norm: float
-    characters: int
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """The loss or its gradient was not finite: the run goes on from an earlier step, more slowly."""
-
-    step: int
-    resumed_at: int
-    rate_scale: float
-    attempt: int
-
-
-@dataclass(frozen=True)
-class Cooldown:
-    """The validation loss rises: the rate falls to zero from here on, and the run ends early."""
-
-    step: int
-    total_steps: int
-
-
-Report = Step | Evaluation | Recovery | Cooldown
 
 
 class Training:
@@ -101,7 +64,8 @@ class Training:
         skip_evaluations: Set it where time is short: then only the last evaluation is made.
 
     Raises:
-        InputError: The model's vocabulary is not the corpus'.
+        InputError: The model's vocabulary is not the corpus', the corpus has no records though it
+            should, or the cooldown is longer than the run.
     """
 
     def __init__(
@@ -179,40 +143,10 @@ class Training:
     def _set_up(self, corpus: Corpus, model: CharacterModel, config: TrainingConfig) -> None:
         """All that follows from the corpus and the configuration."""
         plan = divide(corpus, config)
-        self.notices = [
-            f"{name} {asked} does not fit {plan.extent}; using {used}"
-            for name, asked, used in (
-                ("batch size", config.batch_size, plan.batch_size),
-                ("sequence length", config.seq_length, plan.seq_length),
-            )
-            if used != asked
-        ]
-        if plan.val_fraction and plan.validation is None:
-            self.notices.append("the text is too short to keep a part of it for validation")
+        self.notices = plan.notices(config)
+        self.config = settle(config, plan)
         self._chunks, self._validation = plan.training, plan.validation
-        self.steps_per_epoch = len(self._chunks)
-        validated = plan.validation.characters if plan.validation else 0
-        eval_cost = READING_SHARE * validated / (self._chunks.characters / self.steps_per_epoch)
-        epochs = config.epochs or (0 if config.steps else default_epochs(self.steps_per_epoch))
-        total_steps = config.steps or self.steps_per_epoch * epochs
-        warmup, cooldown = config.warmup, config.cooldown
-        if warmup is None:
-            warmup = min(WARMUP, total_steps // 10)
-        if cooldown > total_steps:
-            raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
-        if config.schedule == "trapezoid":
-            cooldown = cooldown or max(1, round(COOLDOWN * total_steps))
-        self.config = replace(
-            config,
-            batch_size=plan.batch_size,
-            seq_length=plan.seq_length,
-            val_fraction=plan.val_fraction,
-            epochs=epochs,
-            warmup=warmup,
-            cooldown=cooldown,
-            eval_every=config.eval_every or default_eval_every(self.steps_per_epoch, eval_cost),
-            threads=min(config.threads or default_shards(plan.batch_size), plan.batch_size),
-        )
+        self.steps_per_epoch = len(plan.training)
         self.skip_evaluations = False
         self.network = model.network
         self.corpus = corpus
@@ -332,7 +266,7 @@ class Training:
             with single_threaded_blas():
                 loss = evaluate(self.network, self._averaged, self._validation, self._shards)
         if not (self._weights_are_finite() and math.isfinite(loss or 0)):
-            return self._recover()
+            return self._recover(self.step)
         evaluation = Evaluation(
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
@@ -375,7 +309,7 @@ class Training:
             gradient = self._gradients[0]
             norm = clip_(gradient.flat, self.config.clip, self.config.clip_mode)
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                return self._recover()
+                return self._recover(self.step + 1)
             if before:
                 self._good.become(before)
             rate = self._rate(self.step)
@@ -431,10 +365,10 @@ class Training:
     def _weights_are_finite(self) -> bool:
         return bool(np.isfinite(self._params.flat).all())
 
-    def _recover(self) -> Recovery:
+    def _recover(self, failed_at: int) -> Recovery:
         """Go back to the last good state, with half the rate."""
         progress, recoveries = self._progress, self._progress.recoveries + 1
-        failed_at, rate_scale = progress.step + 1, progress.rate_scale / 2
+        rate_scale = progress.rate_scale / 2
         progress.become(self._good)  # in the same arrays, which parameters and optimiser view
         progress.recoveries = min(recoveries, MAX_RECOVERIES)
         progress.rate_scale = rate_scale

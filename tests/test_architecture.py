@@ -18,6 +18,7 @@ FLOORS = (
         "checkpoint",
         "evaluation",
         "training",
+        "reports",
         "budget",
         "pace",
         "choosing",

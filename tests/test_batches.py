@@ -92,6 +92,7 @@ def test_defaults() -> None:
     assert [default_eval_every(steps, 1.0) for steps in (1, 30, 100, 1000)] == [100, 120, 100, 1000]
     assert default_eval_every(5000, 1.0) == 1000
     assert default_eval_every(5000, 200.0) == 2000
+    assert default_eval_every(150, 60.0) == 600  # half of the text is for validation
 
 
 @given(LENGTHS, st.integers(1, 12), st.integers(1, 9))

@@ -57,6 +57,24 @@ def test_train_prints_the_path_alone(run: Run) -> None:
     assert lines[-1].startswith("write:  charrnn sample ")
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "needed"),
+    [
+        ("--decay", 0.9, ("--schedule", "exponential")),
+        ("--cooldown", 2, ("--schedule", "trapezoid")),
+        ("--momentum", 0.5, ("--optimizer", "sgd")),
+    ],
+)
+def test_an_option_without_effect_is_told(
+    run: Run, option: str, value: float, needed: tuple[str, str]
+) -> None:
+    """A setting that another one switches off is not ignored silently."""
+    told = f"{option} does nothing without {' '.join(needed)}"
+    command = ("train", "corpus.txt", "--hidden-size", 8, "--steps", 4, option, value)
+    assert told in run(*command).err.splitlines()
+    assert told not in run(*command, *needed).err
+
+
 def test_fresh_names(run: Run) -> None:
     """A further run never touches an earlier one's file."""
     paths = [run("train", "corpus.txt", *TINY, "--quiet").out.strip() for _ in range(3)]
@@ -198,6 +216,18 @@ def test_nothing_left_to_do(run: Run, model: Path) -> None:
     outcome = run("train", "corpus.txt", "--resume", model)
     assert outcome.code == 0
     assert "nothing is left to do; a larger --steps or --epochs goes on" in outcome.err
+
+
+def test_stopped_early_goes_on_with_patience(run: Run) -> None:
+    """What --steps could not do, a larger --patience does."""
+    options = ("--schedule", "constant", "--learning-rate", 0.5, "--eval-every", 1, "--patience", 1)
+    model = run("train", "corpus.txt", *TINY[:2], "--steps", 60, *options).out.strip()
+    stopped = _meta(run, model)["history"][-1]["step"]
+    assert stopped < 60
+    told = "nothing is left to do; a larger --patience goes on"
+    assert told in run("train", "corpus.txt", "--resume", model, "--steps", 90).err
+    assert told not in run("train", "corpus.txt", "--resume", model, "--patience", 50).err
+    assert _meta(run, model)["history"][-1]["step"] > stopped
 
 
 def test_unwritable_stop(run: Run, model: Path) -> None:

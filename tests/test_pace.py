@@ -20,8 +20,9 @@ from charrnn.budget import Choice, Cost, Speed, choose
 from charrnn.checkpoint import Evaluation
 from charrnn.errors import InputError
 from charrnn.pace import AIM, Pace
-from charrnn.plan import divide
-from charrnn.training import COOLDOWN, OVERFITTED, Cooldown, Recovery, Report, Step, Training
+from charrnn.plan import COOLDOWN, divide
+from charrnn.reports import Cooldown, Recovery, Report, Step
+from charrnn.training import OVERFITTED, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(60))
 SIZES = {"batch_size": 4, "seq_length": 10, "threads": 1, "warmup": 5, "patience": 0}

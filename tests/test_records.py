@@ -22,8 +22,9 @@ from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.parallel import Shards
 from charrnn.records import Records, Spans
+from charrnn.reports import Step
 from charrnn.text import load_records
-from charrnn.training import Step, Training
+from charrnn.training import Training
 
 CONFIG = TextConfig(records=True)
 NAMES = ("ada", "bob", "carol", "dan", "eve", "françoise", "grace", "heidi", "ivan", "judy", "zo")

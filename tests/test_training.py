@@ -22,7 +22,8 @@ from charrnn.errors import DivergenceError, InputError
 from charrnn.evaluation import evaluate
 from charrnn.nn.compiled import load_kernels
 from charrnn.parallel import Shards
-from charrnn.training import FIXED, MAX_RECOVERIES, Recovery, Step, Training
+from charrnn.reports import Recovery, Step
+from charrnn.training import FIXED, MAX_RECOVERIES, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)

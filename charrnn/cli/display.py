@@ -23,8 +23,9 @@ from charrnn.config import ANNEALING
 from charrnn.evaluation import bits
 from charrnn.inspection import judge
 from charrnn.reading import Progress
+from charrnn.reports import Cooldown, Recovery, Report, Step
 from charrnn.sampling import generate, generate_records
-from charrnn.training import Cooldown, Recovery, Report, Step, Training
+from charrnn.training import Training
 
 SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from charrnn.checkpoint import Evaluation, save_checkpoint
 from charrnn.errors import CheckpointError, InputError
-from charrnn.training import Report, Training
+from charrnn.reports import Report
+from charrnn.training import Training
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 

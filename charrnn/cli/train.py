@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container
 from contextlib import ExitStack
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,15 +23,12 @@ from charrnn.config import (
     TextConfig,
     TrainingConfig,
 )
-from charrnn.errors import DivergenceError, InputError, UnknownCharacterError
+from charrnn.errors import DivergenceError, InputError
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint
     from charrnn.cli.budgeted import Timed
     from charrnn.cli.display import Display
     from charrnn.cli.saving import Saver
-    from charrnn.models.character_model import CharacterModel
-    from charrnn.text import Corpus
     from charrnn.training import Training
 
 EPILOG = (
@@ -45,6 +42,13 @@ CHOSEN = (
     *("schedule", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""
+
+NEEDED = {
+    "decay": ("schedule", "exponential"),
+    "cooldown": ("schedule", "trapezoid"),
+    "momentum": ("optimizer", "sgd"),
+}
+"""Settings that do something only where another one has a certain value."""
 
 TEXT, MODEL, TRAINING, RUN = "Text", "Model", "Training", "Run"
 
@@ -325,6 +329,7 @@ def train(
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.saving import Saver, parse_interval
+    from charrnn.cli.starting import fresh_start, resumed_run
     from charrnn.text import load_corpus
     from charrnn.training import Training
 
@@ -337,10 +342,10 @@ def train(
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
                 path = stack.enter_context(claim_old(resume)).path
-                training = _resumed(load, paths, path, *settings)
+                training = resumed_run(load, paths, path, *settings)
             else:
                 load = partial(load, paths)
-                start, text = _start(load, init_from, extend_vocab, *settings)
+                start, text = fresh_start(load, init_from, extend_vocab, *settings)
                 path = stack.enter_context(claim_new(output, text.sources)).path
         timed = None
         if seconds is not None:
@@ -350,8 +355,10 @@ def train(
             training = Training(text, start, TrainingConfig(**training_settings))
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
+        display.note(_without_effect(training_settings, training.config))
         if training.finished:
-            display.note(["nothing is left to do; a larger --steps or --epochs goes on"])
+            longer = "--patience" if training.stopped_early else "--steps or --epochs"
+            display.note([f"nothing is left to do; a larger {longer} goes on"])
         _run(training, path, display, Saver(training, path, every, display.warn), timed)
     if timed and training.finished:
         display.note([f"repeat: {timed.repeating(init_from, extend_vocab=extend_vocab)}"])
@@ -359,6 +366,15 @@ def train(
 
 def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
     return {f.name: values[f.name] for f in fields(config) if f.name in values}
+
+
+def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:
+    """What was asked for in vain, in words."""
+    return [
+        f"--{name} does nothing without --{other} {value}"
+        for name, (other, value) in NEEDED.items()
+        if name in given and getattr(config, other) != value
+    ]
 
 
 def _seconds(minutes: float | None, given: Container[str]) -> float | None:
@@ -371,79 +387,6 @@ def _seconds(minutes: float | None, given: Container[str]) -> float | None:
     if not 0 < minutes <= MOST_MINUTES:
         raise InputError(f"--minutes must be above 0 and at most {MOST_MINUTES}, not {minutes:g}")
     return 60 * minutes
-
-
-def _start(
-    load: Callable[..., Corpus],
-    init_from: Path | None,
-    extend_vocab: bool,
-    text_settings: dict[str, Any],
-    model_settings: dict[str, Any],
-    training_settings: dict[str, Any],
-) -> tuple[ModelConfig | CharacterModel, Corpus]:
-    """What a new run starts from, nothing or a model's weights, and its corpus."""
-    config = TrainingConfig(**training_settings)
-    if init_from is None:
-        return ModelConfig(**model_settings), load(config=TextConfig(**text_settings))
-
-    from charrnn.cli.transfer import adapted_model
-
-    return adapted_model(
-        init_from,
-        load,
-        text_settings,
-        model_settings,
-        extend_vocab=extend_vocab,
-        seed=config.seed,
-    )
-
-
-def _resumed(
-    load: Callable[..., Corpus],
-    corpus_paths: list[Path],
-    path: Path,
-    text_settings: dict[str, Any],
-    model_settings: dict[str, Any],
-    training_settings: dict[str, Any],
-) -> Training:
-    """The run that a checkpoint holds, with what may be changed on the way."""
-    from charrnn.checkpoint import load_checkpoint
-    from charrnn.cli.transfer import refuse_changes, refuse_other_text
-    from charrnn.reading import STANDARD_INPUT
-    from charrnn.training import Training
-
-    checkpoint = load_checkpoint(path, with_progress=True)
-    vocabulary = checkpoint.model.vocabulary
-    refuse_changes(checkpoint.model.config, model_settings, "--resume")
-    refuse_other_text(vocabulary.config, text_settings, "--resume")
-    if not corpus_paths:
-        corpus_paths = _recorded_corpus(checkpoint)
-    try:
-        corpus = load(corpus_paths, vocabulary=vocabulary)
-    except UnknownCharacterError:
-        corpus = None
-    if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
-        named = " ".join(map(str, corpus_paths)) or "the default corpus"
-        if STANDARD_INPUT in map(str, corpus_paths):
-            named = "standard input"
-        raise InputError(
-            f"{named}: not the text that {path} was trained on "
-            f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
-            f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
-        )
-    if "steps" in training_settings or "epochs" in training_settings:  # one takes the other's place
-        training_settings = {"steps": 0, "epochs": 0, **training_settings}
-    return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
-
-
-def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
-    """The files that the run was started with."""
-    from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
-
-    sources = checkpoint.corpus.sources
-    if STANDARD_INPUT in sources:
-        raise InputError("this run read its corpus from standard input; give it again: - or a file")
-    return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
 
 
 def _run(

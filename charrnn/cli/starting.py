@@ -1,0 +1,81 @@
+"""Where ``charrnn train`` starts from: nothing, a model's weights, or the point that a run has reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from charrnn.checkpoint import Checkpoint, load_checkpoint
+from charrnn.cli.transfer import adapted_model, refuse_changes, refuse_other_text
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.models.character_model import CharacterModel
+from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.text import Corpus
+from charrnn.training import Training
+
+
+def fresh_start(
+    load: Callable[..., Corpus],
+    init_from: Path | None,
+    extend_vocab: bool,
+    text_settings: dict[str, Any],
+    model_settings: dict[str, Any],
+    training_settings: dict[str, Any],
+) -> tuple[ModelConfig | CharacterModel, Corpus]:
+    """What a new run starts from, nothing or a model's weights, and its corpus."""
+    config = TrainingConfig(**training_settings)
+    if init_from is None:
+        return ModelConfig(**model_settings), load(config=TextConfig(**text_settings))
+
+    return adapted_model(
+        init_from,
+        load,
+        text_settings,
+        model_settings,
+        extend_vocab=extend_vocab,
+        seed=config.seed,
+    )
+
+
+def resumed_run(
+    load: Callable[..., Corpus],
+    corpus_paths: list[Path],
+    path: Path,
+    text_settings: dict[str, Any],
+    model_settings: dict[str, Any],
+    training_settings: dict[str, Any],
+) -> Training:
+    """The run that a checkpoint holds, with what may be changed on the way."""
+    checkpoint = load_checkpoint(path, with_progress=True)
+    vocabulary = checkpoint.model.vocabulary
+    refuse_changes(checkpoint.model.config, model_settings, "--resume")
+    refuse_other_text(vocabulary.config, text_settings, "--resume")
+    if not corpus_paths:
+        corpus_paths = _recorded_corpus(checkpoint)
+    try:
+        corpus = load(corpus_paths, vocabulary=vocabulary)
+    except UnknownCharacterError:
+        corpus = None
+    if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
+        named = " ".join(map(str, corpus_paths)) or "the default corpus"
+        if STANDARD_INPUT in map(str, corpus_paths):
+            named = "standard input"
+        raise InputError(
+            f"{named}: not the text that {path} was trained on "
+            f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
+            f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
+        )
+    if "steps" in training_settings or "epochs" in training_settings:  # one takes the other's place
+        training_settings = {"steps": 0, "epochs": 0, **training_settings}
+    return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
+
+
+def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
+    """The files that the run was started with."""
+    sources = checkpoint.corpus.sources
+    if STANDARD_INPUT in sources:
+        raise InputError("this run read its corpus from standard input; give it again: - or a file")
+    return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
