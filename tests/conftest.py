@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from samples import make_text
 
 from charrnn.nn import functions
 from charrnn.nn.workspace import Workspace
+
+# Users do not set it; with it, a missing flush would go unnoticed.
+os.environ.pop("PYTHONUNBUFFERED", None)
 
 # Shells start background jobs with these ignored, which processes that tests start would inherit.
 # A handler that does nothing protects as well, and is not inherited.

@@ -95,6 +95,7 @@ def score(
         alone = independent_lines or model.vocabulary.config.records
         for span in reading.as_lines() if alone else reading.as_one():
             figures.add(span)
+            sys.stdout.flush()  # who watches a growing log waits for this line
         figures.close()
         sys.stdout.flush()
     except BrokenPipeError:
