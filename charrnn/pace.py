@@ -62,6 +62,7 @@ def plan(
     settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
+        # As in a choice, there is no dropout unless it is asked for: its masks take time.
         models = [ModelConfig(**{"dropout": 0.0, **model, "hidden_size": size}) for size in sizes]
         found = [_measure(corpus, one, settings, limit) for one in models]
         costs = [Cost.of(one, len(corpus.vocabulary)) for one in models]

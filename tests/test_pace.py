@@ -286,6 +286,24 @@ def test_validation_is_bounded() -> None:
     assert asked.validation.characters == 2_999_999
 
 
+@pytest.mark.parametrize("asked", [{}, {"dropout": 0.3}])
+def test_measured_is_what_will_run(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, float]
+) -> None:
+    """A machine is measured with the dropout of the run; its masks take time."""
+    measured: list[charrnn.ModelConfig] = []
+
+    def measure(_: charrnn.Corpus, model: charrnn.ModelConfig, *__: Any) -> tuple[float, float]:
+        measured.append(model)
+        return 1e-6 * model.hidden_size, 1.0
+
+    monkeypatch.setattr(pace, "_measure", measure)
+    choice = pace.plan(CORPUS, 60.0, asked, SIZES, lambda: 0.0)
+    assert (
+        {model.dropout for model in measured} == {choice.model.dropout} == {asked.get("dropout", 0)}
+    )
+
+
 # ------------------------------------------------------------------------------ the command line
 
 

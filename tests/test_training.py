@@ -318,7 +318,7 @@ def test_recovery_from_a_broken_evaluation(monkeypatch: pytest.MonkeyPatch) -> N
     training = Training(CORPUS, SMALL, config)
     reports = [report for report in islice(training, 21) if not isinstance(report, Step)]
     assert isinstance(reports[1], Recovery)
-    assert reports[1].resumed_at == 6
+    assert (reports[1].step, reports[1].resumed_at) == (12, 6)
     assert [entry.validation_loss for entry in training.history] == [3.0, 2.5]
     assert training.validation_loss == 2.5
 
@@ -354,6 +354,8 @@ def test_a_fall_longer_than_the_run() -> None:
     config = replace(QUICK, schedule="trapezoid", epochs=0, steps=20, cooldown=21)
     with pytest.raises(InputError, match="cooldown 21 is longer than the run of 20 steps"):
         Training(CORPUS, SMALL, config)
+    # Other schedules have no fall, so that none can be too long.
+    assert Training(CORPUS, SMALL, replace(config, schedule="constant")).total_steps == 20
 
 
 def test_resumed_before_the_first_evaluation() -> None:
