@@ -116,7 +116,7 @@ class Choice:
         most_steps: Steps that the text is good for, however much time there is.
         characters: Characters that are read in all.
         epochs: How often the text is read.
-        seconds: Training time for a character.
+        seconds_per_character: Training time.
     """
 
     model: ModelConfig
@@ -124,7 +124,7 @@ class Choice:
     most_steps: int
     characters: float
     epochs: float
-    seconds: float
+    seconds_per_character: float
 
 
 def choose(

@@ -11,7 +11,6 @@ copy only if it has a window that is longer by one than the longest so far.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from charrnn.config import TextConfig
+from charrnn.errors import InputError
 from charrnn.reading import Reader
 
 RUN = 31
@@ -71,16 +71,16 @@ class Originals:
         stack: Closes what is kept of a pipe.
 
     Raises:
-        InputError: A file is missing, a directory, or not UTF-8.
+        InputError: A file is missing, a directory, or not UTF-8, or all are empty.
     """
 
     def __init__(self, names: Sequence[str], config: TextConfig, stack: ExitStack) -> None:
         self._readers = [Reader([name], config, stack) for name in names]
         self._first_line = 0 if config.end else 1  # a reader of records starts with an end
-        for reader in self._readers:
-            deque(
-                reader.pieces(), maxlen=0
-            )  # what is wrong should be told before anything is written
+        # What is wrong should be told before anything is written.
+        sizes = [sum(map(len, reader.pieces())) - len(config.end) for reader in self._readers]
+        if not any(sizes):
+            raise InputError(f"{', '.join(names)}: no text to compare with")
 
     def compare(self, text: str) -> Novelty:
         """What of a text is copied. All others are read for it, and none is kept in memory."""

@@ -1,6 +1,6 @@
 """A run that ends on time: how quickly this machine trains, and what that means as the run goes.
 
-``plan`` measures and chooses; ``Pace`` looks at the clock after each report. While the rate is
+``choose_here`` measures and chooses; ``Pace`` looks at the clock after each report. While the rate is
 constant it corrects how many steps the run has; once the rate falls it is fixed, so that the same
 run can be made again without a clock, by its steps alone.
 """
@@ -38,7 +38,7 @@ CORRECTIONS = 100  # of the number of steps, in the time of a run
 Clock = Callable[[], float]
 
 
-def plan(
+def choose_here(
     corpus: Corpus,
     deadline: float,
     model: Mapping[str, Any],
@@ -126,7 +126,8 @@ class Pace:
         self._cooldown = choice.training.cooldown  # where the user has set it; else 0
         self._steps: list[float] = []  # seconds that each took, saving and drawing included
         validated = training.corpus_info.characters - training.corpus_info.train_characters
-        self._evaluation = READING_SHARE * validated * choice.seconds  # until there has been one
+        # In seconds; a guess until there has been one.
+        self._evaluation = READING_SHARE * validated * choice.seconds_per_character
         self._last = self._corrected = clock()
         self._every = (deadline - self._last) / CORRECTIONS
         self._fall = deadline - COOLDOWN * (deadline - self._last)  # when the rate begins to fall
@@ -155,7 +156,7 @@ class Pace:
         training = self._training
         steps = min(self._reached(self._deadline - self._evaluation, now), self._most_steps)
         if training.config.schedule != "trapezoid":
-            training.plan(max(1, steps))
+            training.replan(max(1, steps), 0)
             return
         if self._cooldown:
             fall = steps - self._cooldown
@@ -164,7 +165,7 @@ class Pace:
         if fall <= training.step:
             fall, self._fixed = training.step, True
         cooldown = max(1, min(self._cooldown or steps, steps - fall))
-        training.plan(fall + cooldown, cooldown)
+        training.replan(fall + cooldown, cooldown)
 
     def _reached(self, then: float, now: float) -> int:
         """The step that the run will be at, evaluations included."""

@@ -31,7 +31,7 @@ COOLDOWN = 0.4
 
 
 @dataclass(frozen=True)
-class Plan:
+class Division:
     """A divided corpus.
 
     Attributes:
@@ -72,7 +72,7 @@ def default_val_fraction(characters: int) -> float:
     return min(VALIDATION_FRACTION, VALIDATION_CHARACTERS / characters)
 
 
-def divide(corpus: Corpus, config: TrainingConfig) -> Plan:
+def divide(corpus: Corpus, config: TrainingConfig) -> Division:
     """Divide a corpus as a configuration has it.
 
     Raises:
@@ -85,13 +85,13 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Plan:
     return kind(corpus, config, fraction)
 
 
-def settle(config: TrainingConfig, plan: Plan) -> TrainingConfig:
+def settle(config: TrainingConfig, division: Division) -> TrainingConfig:
     """A configuration with all decided that it leaves open, and the sizes that the text can fill.
 
     Raises:
         InputError: The cooldown is longer than the run.
     """
-    steps_per_epoch = len(plan.training)
+    steps_per_epoch = len(division.training)
     epochs = config.epochs or (0 if config.steps else default_epochs(steps_per_epoch))
     total_steps = config.steps or steps_per_epoch * epochs
     warmup, cooldown = config.warmup, config.cooldown
@@ -101,25 +101,26 @@ def settle(config: TrainingConfig, plan: Plan) -> TrainingConfig:
         if cooldown > total_steps:
             raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
         cooldown = cooldown or max(1, round(COOLDOWN * total_steps))
-    validated = plan.validation.characters if plan.validation else 0
-    evaluation = READING_SHARE * validated * steps_per_epoch / plan.training.characters  # in steps
+    validated = division.validation.characters if division.validation else 0
+    epochs_read = READING_SHARE * validated / division.training.characters  # by an evaluation
     return replace(
         config,
-        batch_size=plan.batch_size,
-        seq_length=plan.seq_length,
-        val_fraction=plan.val_fraction,
+        batch_size=division.batch_size,
+        seq_length=division.seq_length,
+        val_fraction=division.val_fraction,
         epochs=epochs,
         warmup=warmup,
         cooldown=cooldown,
-        eval_every=config.eval_every or default_eval_every(steps_per_epoch, evaluation),
-        threads=min(config.threads or default_shards(plan.batch_size), plan.batch_size),
+        eval_every=config.eval_every
+        or default_eval_every(steps_per_epoch, epochs_read * steps_per_epoch),
+        threads=min(config.threads or default_shards(division.batch_size), division.batch_size),
     )
 
 
-def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Plan:
+def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:
     train, validation = corpus.split(val_fraction)
     batch_size, seq_length = fit_sizes(len(train), config.batch_size, config.seq_length)
-    return Plan(
+    return Division(
         Streams(train, batch_size, seq_length),
         Segments(validation) if len(validation) else None,
         len(train),
@@ -130,7 +131,7 @@ def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -
     )
 
 
-def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Plan:
+def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:
     ids, seed = corpus.ids, config.seed
     (end,) = corpus.vocabulary.encode(corpus.vocabulary.config.end)
     spans = Spans.of(ids, end)
@@ -138,7 +139,7 @@ def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Pla
         raise InputError(f"{', '.join(corpus.sources)}: has no records, only empty lines")
     train, validation = spans.split(val_fraction, seed)
     batch_size = fit_batch(train, config.batch_size)
-    return Plan(
+    return Division(
         Records(ids, train, batch_size, config.seq_length, seed),
         Records(ids, validation, VALIDATION_COLUMNS, VALIDATION_STEPS, seed)
         if len(validation)

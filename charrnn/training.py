@@ -142,16 +142,16 @@ class Training:
 
     def _set_up(self, corpus: Corpus, model: CharacterModel, config: TrainingConfig) -> None:
         """All that follows from the corpus and the configuration."""
-        plan = divide(corpus, config)
-        self.notices = plan.notices(config)
-        self.config = settle(config, plan)
-        self._chunks, self._validation = plan.training, plan.validation
-        self.steps_per_epoch = len(plan.training)
+        division = divide(corpus, config)
+        self.notices = division.notices(config)
+        self.config = settle(config, division)
+        self._chunks, self._validation = division.training, division.validation
+        self.steps_per_epoch = len(division.training)
         self.skip_evaluations = False
         self.network = model.network
         self.corpus = corpus
         self.corpus_info = CorpusInfo(
-            corpus.sources, len(corpus), plan.train_characters, corpus.sha256
+            corpus.sources, len(corpus), division.train_characters, corpus.sha256
         )
         self._shards = Shards(self.config.threads, kernels=load_kernels(model.config.cell))
 
@@ -231,12 +231,12 @@ class Training:
     def _can_fall(self) -> bool:
         return self.config.schedule == "trapezoid" and not self.falling
 
-    def plan(self, steps: int, cooldown: int = 0) -> None:
+    def replan(self, steps: int, cooldown: int) -> None:
         """Change how many steps the run has, as long as the rate so far did not depend on it.
 
         Args:
             steps: Of the whole run.
-            cooldown: Those over which the rate of ``trapezoid`` falls.
+            cooldown: Those over which the rate of ``trapezoid`` falls; 0 with another schedule.
         """
         self.config = replace(self.config, epochs=0, steps=steps, cooldown=cooldown)
 
@@ -244,7 +244,7 @@ class Training:
         """Let the rate fall, over as large a part of the run as is usual at most."""
         usual = math.ceil(self.step * COOLDOWN / (1 - COOLDOWN))
         cooldown = min(self.config.cooldown, usual)
-        self.plan(self.step + cooldown, cooldown)
+        self.replan(self.step + cooldown, cooldown)
         self._progress.stale_evaluations = 0
         return Cooldown(self.step, self.total_steps)
 

@@ -83,7 +83,7 @@ def test_every_choice_fits(characters: int, vocabulary_size: int, seconds: float
         speed = Speed(1 / 50e9, 1e-9)
         choice = choose(characters, vocabulary_size, speed, seconds, {"cell": cell})
         training = choice.training
-        assert choice.characters * choice.seconds <= seconds
+        assert choice.characters * choice.seconds_per_character <= seconds
         assert 1 <= training.steps <= choice.most_steps
         assert training.batch_size * training.seq_length <= max(2, characters)
         assert 0 <= choice.model.weight_drop <= MOST_WEIGHT_DROP
@@ -128,7 +128,7 @@ def test_a_short_text() -> None:
     assert Cost.of(choice.model, 65).operations / 6 <= WEIGHTS_PER_CHARACTER * 10_000
     assert choice.model.weight_drop == MOST_WEIGHT_DROP
     assert choice.training.steps == choice.most_steps
-    assert choice.characters * choice.seconds < 360
+    assert choice.characters * choice.seconds_per_character < 360
 
 
 def test_a_long_text() -> None:
@@ -158,7 +158,7 @@ def test_a_set_model_is_kept(kept: dict[str, Any]) -> None:
     """What the user says about the model is taken, and the rest chosen around it."""
     choice = _chosen(SHAKESPEARE[0], 82, model=kept)
     assert kept.items() <= vars(choice.model).items()
-    assert choice.characters * choice.seconds <= 82
+    assert choice.characters * choice.seconds_per_character <= 82
 
 
 def test_set_training_is_kept() -> None:

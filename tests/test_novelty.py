@@ -29,7 +29,7 @@ SHORT_RUN = 4
 FINGERPRINTS = novelty._fingerprints
 CORPORA = st.lists(
     st.text("ab\n", max_size=80) | st.text("abcdé字\n", max_size=80), min_size=1, max_size=3
-)
+).filter(any)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def _oracle(text: str, names: list[str], corpora: list[str], run: int) -> Novelt
 def _copies(draw: st.DrawFn) -> tuple[str, list[str]]:
     """Corpora, and a text of parts of them and of others."""
     corpora = draw(CORPORA)
-    whole = "".join(corpora) or "x"
+    whole = "".join(corpora)
     place = st.integers(0, len(whole))
     part = st.builds(lambda a, b: whole[min(a, b) : max(a, b)], place, place)
     parts = draw(st.lists(part | st.text("abz", max_size=4), max_size=4))
@@ -196,9 +196,15 @@ def test_where_it_stands(folder: Path) -> None:
 def test_originals_are_looked_at_first(folder: Path) -> None:
     """What is wrong with a file is told before a text is written."""
     (folder / "latin1.txt").write_bytes(b"caf\xe9\n")
-    for name, message in (("latin1.txt", "not UTF-8"), ("missing.txt", "no such file")):
-        with ExitStack() as stack, pytest.raises(InputError, match=message):
-            Originals([str(folder / name)], TextConfig(), stack)
+    (folder / "empty.txt").write_bytes(b"")
+    for name, message in (
+        ("latin1.txt", "not UTF-8"),
+        ("missing.txt", "no such file"),
+        ("empty.txt", "no text to compare with"),
+    ):
+        for config in (TextConfig(), TextConfig(records=True)):
+            with ExitStack() as stack, pytest.raises(InputError, match=message):
+                Originals([str(folder / name)], config, stack)
 
 
 # --------------------------------------------------------------------------- on the command line

@@ -278,9 +278,9 @@ def test_validation_is_bounded() -> None:
     """A long text keeps about a million characters for it, and whoever asks for more gets more."""
     ids = np.zeros(30_000_000, np.uint8)
     corpus = charrnn.Corpus(ids, charrnn.Vocabulary("ab"), ("long",), "")
-    plan = divide(corpus, charrnn.TrainingConfig())
-    assert plan.validation is not None
-    assert plan.validation.characters == pytest.approx(1_000_000, abs=2)
+    validation = divide(corpus, charrnn.TrainingConfig()).validation
+    assert validation is not None
+    assert validation.characters == pytest.approx(1_000_000, abs=2)
     asked = divide(corpus, charrnn.TrainingConfig(val_fraction=0.1))
     assert asked.validation is not None
     assert asked.validation.characters == 2_999_999
@@ -298,7 +298,7 @@ def test_measured_is_what_will_run(
         return 1e-6 * model.hidden_size, 1.0
 
     monkeypatch.setattr(pace, "_measure", measure)
-    choice = pace.plan(CORPUS, 60.0, asked, SIZES, lambda: 0.0)
+    choice = pace.choose_here(CORPUS, 60.0, asked, SIZES, lambda: 0.0)
     assert (
         {model.dropout for model in measured} == {choice.model.dropout} == {asked.get("dropout", 0)}
     )

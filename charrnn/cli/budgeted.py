@@ -12,7 +12,7 @@ from charrnn.cli.transfer import DROPPING
 from charrnn.cli.words import corpus_words, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
-from charrnn.pace import AIM, Pace, plan
+from charrnn.pace import AIM, Pace, choose_here
 from charrnn.plan import default_val_fraction
 from charrnn.text import Corpus
 from charrnn.training import Training
@@ -46,7 +46,7 @@ class Timed:
         deadline = began + AIM * seconds
         if isinstance(start, CharacterModel):
             model_settings = vars(start.config)
-        choice = plan(corpus, deadline, model_settings, training_settings)
+        choice = choose_here(corpus, deadline, model_settings, training_settings)
         model = start if isinstance(start, CharacterModel) else choice.model
         self.training = Training(corpus, model, choice.training)
         self.pace = Pace(self.training, choice, deadline)
@@ -89,8 +89,8 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     units = f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units"
     early = "; more would not help so short a text, and the run ends before its time"
     return [
-        f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds:,.0f} "
-        f"{characters} a second ({cost.operations / choice.seconds / 1e9:.3g} GFLOP/s)",
+        f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds_per_character:,.0f} "
+        f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
         f"chosen: {units}, {choice.model.dropped}, rate {config.learning_rate:g}, some "
         f"{config.steps:,} steps of {config.batch_size} × {config.seq_length} {characters}",
         f"reason: each weight sees {6 * choice.characters / cost.operations:.2g} {characters}, each "

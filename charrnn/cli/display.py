@@ -18,10 +18,9 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.checkpoint import Evaluation
-from charrnn.cli.words import corpus_words, duration, printable, quoted
-from charrnn.config import ANNEALING
+from charrnn.cli import narration
+from charrnn.cli.words import duration, printable
 from charrnn.evaluation import bits
-from charrnn.inspection import judge
 from charrnn.reading import Progress
 from charrnn.reports import Cooldown, Recovery, Report, Step
 from charrnn.sampling import generate, generate_records
@@ -112,16 +111,16 @@ class Lines(Silence):
         print(text, file=sys.stderr, flush=True)
 
     def start(self) -> None:
-        for key, value in _run_facts(self.training, self.path):
+        for key, value in narration.run_facts(self.training, self.path):
             self._say(f"{key}: {value}")
-        for notice in _notices(self.training):
+        for notice in narration.notices(self.training):
             self._say(f"notice: {notice}")
 
     def report(self, report: Report) -> None:
         if isinstance(report, Recovery):
-            self.warn(_recovery_words(report))
+            self.warn(narration.recovery_words(report))
         elif isinstance(report, Cooldown):
-            self._say(_cooldown_words(report))
+            self._say(narration.cooldown_words(report))
         elif isinstance(report, Evaluation):
             self._say(self._evaluation_line(report))
             if text := self._sample_is_due():
@@ -134,7 +133,7 @@ class Lines(Silence):
             self._say(line)
 
     def finish(self, *, interrupted: bool) -> None:
-        self.note(_closing_lines(self.training, self.path, interrupted))
+        self.note(narration.closing_lines(self.training, self.path, interrupted))
 
     def _sample_is_due(self) -> str:
         """A sample if it is time for one."""
@@ -148,7 +147,7 @@ class Lines(Silence):
             text = "\n".join(islice(parts, SAMPLE_RECORDS))
         else:
             text = "".join(parts)
-        return _shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
+        return narration.shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
 
     def _place(self) -> str:
         training = self.training
@@ -166,7 +165,7 @@ class Lines(Silence):
         return f"{rate:,.0f} {self.symbol}s/s  {duration(left)} left"
 
     def _evaluation_line(self, evaluation: Evaluation) -> str:
-        return f"{self._place()}  {_losses(evaluation, self.symbol)}  {self._pace()}"
+        return f"{self._place()}  {narration.losses(evaluation, self.symbol)}  {self._pace()}"
 
 
 class Bars(Lines):
@@ -181,10 +180,10 @@ class Bars(Lines):
 
     def start(self) -> None:
         table = Table.grid(padding=(0, 2))
-        for key, value in _run_facts(self.training, self.path):
+        for key, value in narration.run_facts(self.training, self.path):
             table.add_row(Text(key, style="bold"), Text(value))
         self.console.print(table)
-        for notice in _notices(self.training):
+        for notice in narration.notices(self.training):
             self.console.print(Text(f"notice: {notice}", style="yellow"))
         if self.training.history:
             self._remember(self.training.history[-1])
@@ -210,16 +209,16 @@ class Bars(Lines):
             return
         with tqdm.external_write_mode(file=sys.stderr):
             if isinstance(report, Recovery):
-                self.console.print(Text(_recovery_words(report), style="yellow"))
+                self.console.print(Text(narration.recovery_words(report), style="yellow"))
                 self._bar.n = self.training.characters_read
                 return
             if isinstance(report, Cooldown):
-                self.console.print(Text(_cooldown_words(report), style="yellow"))
+                self.console.print(Text(narration.cooldown_words(report), style="yellow"))
                 return
             self._remember(report)
             self.console.print(
                 Text(f"epoch {report.epoch:6.2f}  ", style="bold").append(
-                    _losses(report, self.symbol), style="not bold"
+                    narration.losses(report, self.symbol), style="not bold"
                 )
             )
             if text := self._sample_is_due():
@@ -236,7 +235,7 @@ class Bars(Lines):
 
     def finish(self, *, interrupted: bool) -> None:
         self.close()
-        first, *rest = _closing_lines(self.training, self.path, interrupted)
+        first, *rest = narration.closing_lines(self.training, self.path, interrupted)
         self.console.print(Text(first, style="bold"))
         self.note(rest)
 
@@ -248,103 +247,3 @@ class Bars(Lines):
         if evaluation.validation_loss is not None:
             validation_bits = f"{bits(evaluation.validation_loss):.3f} bits/{self.symbol}"
             self._validation = f" · val {validation_bits}"
-
-
-# ------------------------------------------------------------------------------------- in words
-
-
-def _run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
-    """Corpus and model, before training."""
-    config, model = training.config, training.network.config
-    corpus = training.corpus
-    tail = training.corpus_info.characters - training.corpus_info.train_characters
-    size = sum(view.size for view in training.model().parameters.values())
-    inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
-    facts = [
-        ("corpus", ", ".join(corpus.sources)),
-        (
-            "text",
-            f"{len(corpus):,} {corpus.vocabulary.config.unit}s ({tail:,} of them for validation), "
-            f"{len(corpus.vocabulary)} different",
-        ),
-        (
-            "model",
-            f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
-            f"{model.dropped}: {size:,} parameters",
-        ),
-        (
-            "training",
-            f"{training.total_steps:,} steps, {training.steps_per_epoch:,} an epoch, "
-            f"{config.batch_size} × {config.seq_length} {corpus.vocabulary.config.unit}s each; {config.optimizer}, "
-            f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
-            f"{config.threads} thread{'s' if config.threads > 1 else ''}, "
-            f"steps by {'Numba' if training.compiled else 'NumPy'}",
-        ),
-        ("checkpoint", str(path)),
-    ]
-    if training.step:
-        facts.append(("resumed at", f"step {training.step:,} of {training.total_steps:,}"))
-    return facts
-
-
-def _notices(training: Training) -> list[str]:
-    return [*training.corpus.notices, *training.notices]
-
-
-def _losses(evaluation: Evaluation, symbol: str) -> str:
-    words = f"train {evaluation.train_loss:.4f}"
-    loss = evaluation.validation_loss
-    return words if loss is None else f"{words}  val {loss:.4f} ({bits(loss):.3f} bits/{symbol})"
-
-
-def _shown_bytes(text: str) -> str:
-    """Bytes as text, with nothing in it that a terminal could take for a command."""
-    text = text.encode("latin-1").decode(errors="replace")
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-
-
-def _recovery_words(report: Recovery) -> str:
-    return (
-        f"the loss was not finite at step {report.step}: back to step {report.resumed_at}, "
-        f"at {report.rate_scale:g} of the rate (attempt {report.attempt})"
-    )
-
-
-def _cooldown_words(report: Cooldown) -> str:
-    return (
-        f"over-fitting: the validation loss rises; from step {report.step:,} on the rate falls, "
-        f"and the run ends at step {report.total_steps:,}"
-    )
-
-
-def _closing_lines(training: Training, path: Path, interrupted: bool) -> list[str]:
-    """The result, and the command to try next."""
-    loss = training.validation_loss
-    done = f"step {training.step:,} of {training.total_steps:,}"
-    if interrupted:
-        first = f"interrupted at {done}; saved"
-    elif training.stopped_early:
-        vain = "over-fitted" if training.config.schedule in ANNEALING else "without a new best"
-        first = f"stopped early at {done}: {training.config.patience} evaluations {vain}"
-    else:
-        first = f"finished: {done}"
-    lines = [f"{first} in {duration(training.seconds)} of training"]
-    if loss is not None:
-        best = min(
-            (entry for entry in training.history if entry.validation_loss is not None),
-            key=lambda entry: entry.validation_loss or 0.0,
-        )
-        symbol = training.corpus.vocabulary.config.symbol
-        lines.append(
-            f"best validation loss {loss:.4f} nats/{symbol} ({bits(loss):.3f} bits/{symbol}), "
-            f"after {best.epoch:.2f} epochs"
-        )
-    lines.append(f"fit:    {judge(training.history, training.network.config, training.config)}")
-    if interrupted:
-        lines.append(
-            f"go on:  charrnn train {corpus_words(training.corpus.sources)}--resume {quoted(path)}"
-        )
-    lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
-    return lines

@@ -25,7 +25,11 @@ def fresh_start(
     model_settings: dict[str, Any],
     training_settings: dict[str, Any],
 ) -> tuple[ModelConfig | CharacterModel, Corpus]:
-    """What a new run starts from, nothing or a model's weights, and its corpus."""
+    """What a new run starts from, nothing or a model's weights, and its corpus.
+
+    Raises:
+        InputError: A setting is out of its range, or not that of the model; a file cannot be read.
+    """
     config = TrainingConfig(**training_settings)
     if init_from is None:
         return ModelConfig(**model_settings), load(config=TextConfig(**text_settings))
@@ -48,7 +52,11 @@ def resumed_run(
     model_settings: dict[str, Any],
     training_settings: dict[str, Any],
 ) -> Training:
-    """The run that a checkpoint holds, with what may be changed on the way."""
+    """The run that a checkpoint holds, with what may be changed on the way.
+
+    Raises:
+        InputError: A setting cannot be changed, the text is another one, or a file cannot be read.
+    """
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
     refuse_changes(checkpoint.model.config, model_settings, "--resume")

@@ -223,7 +223,7 @@ def train(
         _setting(
             "--val-fraction",
             panel=TRAINING,
-            default="0.1, or a million characters",
+            default="0.1, a million characters, or what --minutes leaves time for",
             help="Tail of the text to validate on.",
         ),
     ] = None,
@@ -232,7 +232,7 @@ def train(
         _setting(
             "--eval-every",
             panel=TRAINING,
-            default="about an epoch",
+            default="about an epoch, or a twentieth of --minutes",
             help="Steps between evaluations.",
         ),
     ] = None,
