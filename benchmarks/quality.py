@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from speed import HERE, Peak, Worker, environment, say, table
+from speed import HERE, Peak, Worker, commit, environment, say, table
 
 from charrnn.config import ModelConfig
 
@@ -97,14 +97,11 @@ def nanogpt(path: Path) -> Results:
 def machine(peak: Peak) -> Results:
     with Worker("charrnn training", cell="lstm", shape=[8, 1, 2, 2]) as worker:
         versions = worker.describe()["versions"]
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True
-    ).stdout.strip()
     blas = next((lib for lib in peak.libraries if lib["user_api"] == "blas"), {})
     return {
         "peak_flops": peak.best,
         "blas": f"{blas.get('internal_api')} {blas.get('version')}, kernel {blas.get('architecture')}",
-        "charrnn": f"{versions['charrnn']} ({commit})",
+        "charrnn": f"{versions['charrnn']} ({commit()})",
         "numpy": versions["numpy"],
         "date": date.today().isoformat(),
     }

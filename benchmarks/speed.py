@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,13 @@ def growth() -> None:
     figure.savefig(HERE / "growth.svg", metadata={"Date": None})
 
 
+def commit() -> str:
+    """What of charrnn is measured; that its figures have just been written changes nothing."""
+    git = partial(subprocess.run, cwd=HERE.parent, capture_output=True, text=True, check=False)
+    changed = git(["git", "diff", "--quiet", "HEAD", "--", "charrnn"]).returncode
+    return git(["git", "describe", "--always"]).stdout.strip() + ("-dirty" if changed else "")
+
+
 def machine(peak: Peak) -> str:
     model = platform.processor() or platform.machine()
     if (info := Path("/proc/cpuinfo")).exists():
@@ -316,14 +324,11 @@ def machine(peak: Peak) -> str:
         torch = worker.describe()["versions"]["torch"]
     with Worker("charrnn training", cell="lstm", shape=[8, 1, 2, 2]) as worker:
         versions = worker.describe()["versions"]
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True
-    ).stdout.strip()
     blas = next((lib for lib in peak.libraries if lib["user_api"] == "blas"), {})
     facts = {
         "machine": f"{model}, {THREADS} processors, {platform.system()}",
         "BLAS": f"{blas.get('internal_api')} {blas.get('version')}, kernel {blas.get('architecture')}",
-        "versions": f"charrnn {versions['charrnn']} ({commit}), NumPy {versions['numpy']}, "
+        "versions": f"charrnn {versions['charrnn']} ({commit()}), NumPy {versions['numpy']}, "
         f"PyTorch {torch}, Python {platform.python_version()}",
         "matrix product": f"{peak.best / 1e9:.0f} GFLOP/s (float32, {peak.size} × {peak.size}, {THREADS} threads, the best of the run)",
         "date": date.today().isoformat(),
