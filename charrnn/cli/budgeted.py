@@ -9,7 +9,7 @@ from typing import Any
 
 from charrnn.budget import Choice, Cost
 from charrnn.cli.transfer import DROPPING
-from charrnn.cli.words import corpus_words, duration, quoted
+from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.pace import AIM, Pace, choose_here
@@ -92,7 +92,7 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
         f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
         f"chosen: {units}, {choice.model.dropped}, rate {config.learning_rate:g}, some "
-        f"{config.steps:,} steps of {config.batch_size} × {config.seq_length} {characters}",
+        f"{counted(config.steps, 'step')} of {config.batch_size} × {config.seq_length} {characters}",
         f"reason: each weight sees {6 * choice.characters / cost.operations:.2g} {characters}, each "
         f"character is seen {choice.epochs:.2g} times"
         + (early if config.steps == choice.most_steps else ""),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from charrnn.checkpoint import Evaluation
-from charrnn.cli.words import corpus_words, duration, quoted
+from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ANNEALING
 from charrnn.evaluation import bits
 from charrnn.inspection import judge
@@ -34,10 +34,10 @@ def run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
         ),
         (
             "training",
-            f"{training.total_steps:,} steps, {training.steps_per_epoch:,} an epoch, "
+            f"{counted(training.total_steps, 'step')}, {training.steps_per_epoch:,} an epoch, "
             f"{config.batch_size} × {config.seq_length} {corpus.vocabulary.config.unit}s each; {config.optimizer}, "
             f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
-            f"{config.threads} thread{'s' if config.threads > 1 else ''}, "
+            f"{counted(config.threads, 'thread')}, "
             f"steps by {'Numba' if training.compiled else 'NumPy'}",
         ),
         ("checkpoint", str(path)),

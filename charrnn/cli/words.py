@@ -17,6 +17,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 step``, ``2,000 steps``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def quoted(path: str | Path) -> str:
     """A path as a shell reads it, but for what a terminal could take for a command."""
     return printable(shlex.quote(str(path)))

@@ -89,7 +89,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     if last.step < NEARLY_DONE * in_all and not stopped_early:
         return Fit(UNKNOWN, f"only {last.step:,} of {in_all:,} steps are done", ())
     if not enough:
-        reason = f"evaluated {len(measured)} times, and it takes {FEWEST}"
+        reason = f"evaluated {len(measured)} of the {FEWEST} times that it takes"
         return Fit(UNKNOWN, reason, (f"--eval-every {max(1, last.step // 10)}",))
     narrow = gap < NARROW * validation[-1]
     steady = steps <= in_all - training.cooldown
