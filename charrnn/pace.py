@@ -14,7 +14,15 @@ from statistics import fmean, median
 from typing import Any
 
 from charrnn.batches import READING_SHARE
-from charrnn.budget import MOST_STREAMS, SEQ_LENGTH, SMALLEST_BATCH, Choice, Cost, Speed, choose
+from charrnn.budget import (
+    MOST_STREAMS,
+    SEQ_LENGTH,
+    SMALLEST_BATCH,
+    Choice,
+    Cost,
+    Speed,
+    choose,
+)
 from charrnn.checkpoint import Evaluation
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
@@ -72,8 +80,12 @@ def choose_here(
         left = max(0.0, deadline - clock())
         known = len(corpus), len(corpus.vocabulary), speed, left, model
         choice = choose(*known, training)
-        if choice.training.batch_size == settings["batch_size"]:
+        size = choice.model.hidden_size
+        far = 4 * size < sizes[0]
+        if choice.training.batch_size == settings["batch_size"] and not far:
             return choice
+        if far:  # a small model's steps take what any step takes, which a large one's do not tell
+            sizes = [size]
         # Another batch has another speed, too.
         training = {**training, "batch_size": choice.training.batch_size}
         settings.update(training)

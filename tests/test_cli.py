@@ -203,6 +203,31 @@ def test_init_from(run: Run, model: Path) -> None:
     assert run("train", "corpus.txt", "--init-from", model, *dropping, *TINY[2:], "-q").code == 0
 
 
+def test_interrupted_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before there is a run says that there is none."""
+
+    def load(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("charrnn.text.load_corpus", load)
+    outcome = run("train", "corpus.txt")
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err == "charrnn: interrupted; nothing more was saved\n"
+    assert not list(Path().glob("checkpoints/*"))
+
+
+def test_an_underfitted_run_says_how_to_go_on(run: Run) -> None:
+    """The command that it prints makes the run twice as long."""
+    options = ("--hidden-size", 8, "--steps", 40, "--eval-every", 5, "--sample-every", 0)
+    outcome = run("train", "corpus.txt", *options, "-o", "short.npz")
+    assert "fit:    under-fitted" in outcome.err
+    (line,) = [line for line in outcome.err.splitlines() if line.startswith("go on:")]
+    program, *words = line.removeprefix("go on:").split()
+    assert (program, words[-2:]) == ("charrnn", ["--steps", "80"])
+    assert run(*words, "-q").code == 0
+    assert _meta(run, Path("short.npz"))["history"][-1]["step"] == 80
+
+
 @pytest.mark.parametrize("option", ["--epochs", "--steps"])
 def test_no_length(run: Run, option: str) -> None:
     """A run of no steps is not one of some other length."""
@@ -525,6 +550,7 @@ BAD: list[tuple[int, str, tuple[object, ...]]] = [
     (2, "no checkpoint in checkpoints", ("sample",)),
     (2, "no such checkpoint", ("sample", "missing.npz")),
     (2, "is a directory", ("inspect", "folder")),
+    (2, "--output names a file", ("train", "corpus.txt", "-o", "folder")),
     (1, "not a charrnn checkpoint", ("sample", "taken.npz")),
     (1, "not a charrnn checkpoint", ("inspect", "corpus.txt")),
     (2, "temperature must be at least 0", ("sample", "--temp", -1)),

@@ -112,7 +112,7 @@ def test_rising_again(evaluations: int, done: float) -> None:
         lambda e: 1.2 + 1 / (1 + e), lambda e: 1.5 + 0.02 * abs(e - 3), evaluations, done
     )
     assert fit.verdict == OVER
-    assert fit.advice == ("--dropout 0.4", "--hidden-size 128")
+    assert fit.advice == ("--dropout 0.4", "more text")
     assert "while training fell from" in fit.reason
 
 
@@ -121,9 +121,16 @@ def test_learnt_by_heart() -> None:
     fit = _verdict(lambda e: 2 / (1 + e), _settled)
     assert fit.verdict == OVER
     assert "(training 0.154, validation 1.403)" in fit.reason
-    held_back = replace(MODEL, dropout=0.5, hidden_size=1)
+    assert fit.advice == ("--dropout 0.4", "more text")
+    held_back = replace(MODEL, dropout=0.5)
     fit = _verdict(lambda e: 2 / (1 + e), _settled, model=held_back)
-    assert fit.advice == ("more text", "--hidden-size 1")
+    assert fit.advice == ("more text",)
+
+
+def test_far_below_but_still_better() -> None:
+    """A training loss far below does no harm as long as validation falls."""
+    fit = _verdict(lambda e: 2 / (1 + e), lambda e: 3 - 0.1 * e)
+    assert (fit.verdict, fit.advice) == (UNDER, ("--epochs 24",))
 
 
 def test_unstable() -> None:
@@ -199,7 +206,7 @@ def test_a_run_tells_its_fit(run: Run) -> None:
     )
     (line,) = [line for line in outcome.err.splitlines() if line.startswith("fit:")]
     assert "over-fitted: validation rose" in line
-    assert "try --weight-drop 0.2, or --hidden-size 12" in line
+    assert "try --weight-drop 0.2, or more text" in line
     fit = json.loads(run("inspect", "--json").out)["fit"]
     assert fit["verdict"] == OVER
     assert str(Fit(**fit)) in line

@@ -304,6 +304,22 @@ def test_measured_is_what_will_run(
     )
 
 
+def test_small_models_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a step takes in any case is not taken for something that shrinks with the model."""
+    measured: list[int] = []
+
+    def measure(_: charrnn.Corpus, model: charrnn.ModelConfig, *__: Any) -> tuple[float, float]:
+        measured.append(model.hidden_size)
+        return 1e-5 + 1e-11 * model.hidden_size**2, 1.0
+
+    monkeypatch.setattr(pace, "_measure", measure)
+    corpus = charrnn.Corpus.from_text(CORPUS.vocabulary.decode(CORPUS.ids[:200]))
+    choice = pace.choose_here(corpus, 60.0, {}, {}, lambda: 0.0)
+    assert 4 * choice.model.hidden_size < min(pace.MEASURED_SIZES)
+    assert measured[-1] == choice.model.hidden_size
+    assert choice.seconds_per_character == pytest.approx(1e-5, rel=0.01)
+
+
 # ------------------------------------------------------------------------------ the command line
 
 

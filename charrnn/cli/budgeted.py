@@ -82,18 +82,23 @@ def _text_flags(config: TextConfig) -> list[str]:
     return flags if config.normalize == TextConfig.normalize else ["--normalize", "none", *flags]
 
 
+def _about(number: float) -> str:
+    """To two digits, but never with an exponent of ten."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
+
+
 def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     config, vocabulary = training.config, training.corpus.vocabulary
     cost = Cost.of(choice.model, len(vocabulary))
     characters = f"{vocabulary.config.unit}s"
     units = f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units"
-    early = "; more would not help so short a text, and the run ends before its time"
+    early = "; more would bring little to so short a text, and the run ends before its time"
     return [
         f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
         f"chosen: {units}, {choice.model.dropped}, rate {config.learning_rate:g}, some "
         f"{counted(config.steps, 'step')} of {config.batch_size} × {config.seq_length} {characters}",
-        f"reason: each weight sees {6 * choice.characters / cost.operations:.2g} {characters}, each "
-        f"character is seen {choice.epochs:.2g} times"
+        f"reason: each weight sees {_about(6 * choice.characters / cost.operations)} "
+        f"{characters}, each character is seen {_about(choice.epochs)} times"
         + (early if config.steps == choice.most_steps else ""),
     ]

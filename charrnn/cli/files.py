@@ -118,6 +118,10 @@ def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
             if not os.path.lexists(candidate):
                 return claim
             claim.release()
+        if path and path.is_dir():
+            raise InputError(
+                f"{path}: is a directory; --output names a file, such as {path / 'a.npz'}"
+            )
         if path:
             raise InputError(
                 f"{path}: exists already; choose another --output, or go on with that run: "

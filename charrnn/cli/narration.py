@@ -101,10 +101,11 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
             f"best validation loss {loss:.4f} nats/{symbol} ({bits(loss):.3f} bits/{symbol}), "
             f"after {best.epoch:.2f} epochs"
         )
-    lines.append(f"fit:    {judge(training.history, training.network.config, training.config)}")
-    if interrupted:
-        lines.append(
-            f"go on:  charrnn train {corpus_words(training.corpus.sources)}--resume {quoted(path)}"
-        )
+    fit = judge(training.history, training.network.config, training.config)
+    lines.append(f"fit:    {fit}")
+    longer = [words for words in fit.advice[:1] if words.startswith(("--steps", "--epochs"))]
+    if interrupted or longer:
+        again = f"charrnn train {corpus_words(training.corpus.sources)}--resume {quoted(path)}"
+        lines.append(f"go on:  {' '.join([again, *longer])}")
     lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
     return lines

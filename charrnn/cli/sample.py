@@ -253,10 +253,10 @@ def sample(
         prime = known(argument_symbols(model.vocabulary, prime, "--prime"))
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
-    if not quiet:
-        print(f"{path}: seed {seed}", file=sys.stderr)
     with ExitStack() as stack:
         originals = Originals(list(map(str, novelty)), kind, stack) if novelty else None
+        if not quiet:
+            print(f"{path}: seed {seed}", file=sys.stderr)
         if as_json or jsonl:
             output: Output = Json(kind, originals)
         else:

@@ -100,6 +100,16 @@ class Interruption:
 
 
 @contextmanager
+def telling_of_interruption() -> Iterator[None]:
+    """Say so where Ctrl-C ends a command at once."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("charrnn: interrupted; nothing more was saved", file=sys.stderr)
+        raise
+
+
+@contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Turn the first Ctrl-C, SIGTERM or SIGHUP into a request; the second one ends at once."""
     interruption = Interruption()

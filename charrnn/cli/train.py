@@ -337,7 +337,7 @@ def train(
     seconds = _seconds(minutes, given)
     settings = text_settings, model_settings, training_settings
     paths = corpus or []
-    with ExitStack() as stack:
+    with terminal.telling_of_interruption(), ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:

@@ -52,7 +52,8 @@ class Fit:
 def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingConfig) -> Fit:
     """Judge a run by its evaluations.
 
-    Over-fitted is a validation loss that rose while the training loss fell, or one far above it.
+    Over-fitted is a validation loss that rose while the training loss fell, or one that no longer
+    falls, far above it.
     Under-fitted is a validation loss that still fell when the run ended, or that is no higher than
     the training loss.
     """
@@ -79,7 +80,11 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         if _end(train) > (1 + RISEN) * train[best]:
             slower = f"--learning-rate {training.learning_rate / 3:.1g}"
             return Fit(UNKNOWN, f"{rise}, and training rose as well", (slower,))
-    if enough and gap > WIDE * validation[-1]:
+    if (
+        enough
+        and gap > WIDE * validation[-1]
+        and _late_fall(steps, validation) <= FALLING * validation[-1]
+    ):
         return Fit(OVER, f"validation is far above training ({ends})", _restraints(model))
 
     # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.
@@ -124,9 +129,9 @@ def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> float:
 
 
 def _restraints(model: ModelConfig) -> tuple[str, ...]:
-    """What keeps a model from learning by heart."""
-    more = "more text" if _dropping(model)[1] >= MOST_DROPPED else _more_dropping(model)
-    return (more, f"--hidden-size {max(1, model.hidden_size // 2)}")
+    """What keeps a model from learning by heart; a smaller one only learns less."""
+    more = (_more_dropping(model),) if _dropping(model)[1] < MOST_DROPPED else ()
+    return (*more, "more text")
 
 
 def _dropping(model: ModelConfig) -> tuple[str, float]:
