@@ -102,7 +102,7 @@ def _calls_of_a_save(folder: Path) -> int:
 def test_killed_at_any_moment(run: Run, tmp_path: Path) -> None:
     """kill -9 costs at most --save-every; the end is that of a run that was left alone."""
     path = tmp_path / "run.npz"
-    options = [*TINY, "--epochs", 8]
+    options = [*TINY, "--epochs", 16]  # far more steps than are taken before the last kill
     whole = run("train", "corpus.txt", *options, "-o", "whole.npz")
     assert whole.code == 0, whole.err
 
@@ -122,10 +122,14 @@ def test_killed_at_any_moment(run: Run, tmp_path: Path) -> None:
         )
         process.start()
         if not moment:
-            while not reached.value:  # the first step
+            more = rng.integers(30)  # steps, not seconds: a quick machine would be at the end
+            last = None
+            while last is None or reached.value < last:
                 assert process.is_alive()
-                time.sleep(0.002)
-            time.sleep(rng.uniform(0, 0.1))
+                if last is None and reached.value:  # the first step of this process
+                    last = reached.value + more
+                time.sleep(0.001)
+            time.sleep(rng.uniform(0, 0.005))
             process.kill()
         process.join(60)
         assert process.exitcode == -signal.SIGKILL
