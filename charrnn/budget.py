@@ -27,7 +27,7 @@ CHARACTERS_PER_WEIGHT = 12.0
 WEIGHTS_PER_CHARACTER = 20.0
 """Largest model for a text: more weights only learn it by heart sooner."""
 MOST_EPOCHS = 50.0
-"""Passes over a text after which more bring nothing, however much is dropped."""
+"""Passes over a text after which more bring little, however much is dropped."""
 UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 1.0, 0.0165, 0.6
 """How many recurrent weights are dropped, for each time more that a character is seen: against
 over-fitting they do more than dropout, and need none beside them."""
