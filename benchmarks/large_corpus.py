@@ -36,9 +36,9 @@ def generate(path: Path, megabytes: int) -> None:
 def measure(path: Path, folder: Path) -> None:
     """Read a text and train one step; print what it took as JSON."""
     started = time.perf_counter()
-    from charrnn.reports import Step
-    from charrnn.text import load_corpus
-    from charrnn.training import Training
+    from charrnn.text.corpus import load_corpus
+    from charrnn.training.reports import Step
+    from charrnn.training.trainer import Training
 
     imported = time.perf_counter()
     corpus = load_corpus([path], cache_folder=folder)

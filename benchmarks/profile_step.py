@@ -22,23 +22,23 @@ import numpy as np
 from contestants import THREADS, charrnn_training
 
 import charrnn.models.language_model
+import charrnn.nn.cells.gru
+import charrnn.nn.cells.lstm
+import charrnn.nn.cells.rnn
 import charrnn.nn.functions
-import charrnn.nn.gru
 import charrnn.nn.layer
 import charrnn.nn.loss
-import charrnn.nn.lstm
-import charrnn.nn.rnn
-import charrnn.optim
+import charrnn.training.optimizer
 
 MODULES = (
     charrnn.models.language_model,
     charrnn.nn.functions,
-    charrnn.nn.gru,
+    charrnn.nn.cells.gru,
     charrnn.nn.layer,
     charrnn.nn.loss,
-    charrnn.nn.lstm,
-    charrnn.nn.rnn,
-    charrnn.optim,
+    charrnn.nn.cells.lstm,
+    charrnn.nn.cells.rnn,
+    charrnn.training.optimizer,
 )
 KINDS = {
     "matmul": "matrix products",
@@ -87,9 +87,9 @@ class Timed:
 
 def time_kernels(watch: Stopwatch) -> dict[str, Any]:
     """Let the compiled steps be timed, where there are any; returns them as they were."""
-    if "charrnn.nn.kernels" not in sys.modules:
+    if "charrnn.nn.compiled.kernels" not in sys.modules:
         return {}
-    module = sys.modules["charrnn.nn.kernels"]
+    module = sys.modules["charrnn.nn.compiled.kernels"]
     steps = {
         name: function
         for name, function in vars(module).items()
@@ -118,7 +118,7 @@ def profile(cell: str, shape: list[int], threads: int) -> None:
         if hasattr(module, "np"):
             module.np = np
     for name, function in compiled.items():
-        setattr(charrnn.nn.kernels, name, function)
+        setattr(charrnn.nn.compiled.kernels, name, function)
     characters = steps * shape[2] * shape[3]
     print(
         f"{cell} {tuple(shape)}, {threads} thread(s): {characters / wall:,.0f} characters a second"

@@ -19,35 +19,36 @@ from typing import TYPE_CHECKING, Any
 from charrnn.version import __version__
 
 if TYPE_CHECKING:
-    from charrnn.checkpoint import Checkpoint, Evaluation, load_checkpoint, save_checkpoint
     from charrnn.config import ModelConfig, TextConfig, TrainingConfig
     from charrnn.errors import CharrnnError
+    from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
     from charrnn.inspection import summarize
     from charrnn.models.character_model import CharacterModel
-    from charrnn.reports import Cooldown, Recovery, Step
-    from charrnn.sampling import generate, generate_records
-    from charrnn.text import Corpus, Vocabulary, load_corpus
-    from charrnn.training import Training
+    from charrnn.text.corpus import Corpus, Vocabulary, load_corpus
+    from charrnn.training.reports import Cooldown, Recovery, Step
+    from charrnn.training.run import Checkpoint, Evaluation
+    from charrnn.training.trainer import Training
+    from charrnn.writing.sampling import generate, generate_records
 
 _HOMES = {
     "CharacterModel": "charrnn.models.character_model",
     "CharrnnError": "charrnn.errors",
-    "Checkpoint": "charrnn.checkpoint",
-    "Cooldown": "charrnn.reports",
-    "Corpus": "charrnn.text",
-    "Evaluation": "charrnn.checkpoint",
+    "Checkpoint": "charrnn.training.run",
+    "Cooldown": "charrnn.training.reports",
+    "Corpus": "charrnn.text.corpus",
+    "Evaluation": "charrnn.training.run",
     "ModelConfig": "charrnn.config",
-    "Recovery": "charrnn.reports",
-    "Step": "charrnn.reports",
+    "Recovery": "charrnn.training.reports",
+    "Step": "charrnn.training.reports",
     "TextConfig": "charrnn.config",
-    "Training": "charrnn.training",
+    "Training": "charrnn.training.trainer",
     "TrainingConfig": "charrnn.config",
-    "Vocabulary": "charrnn.text",
-    "generate": "charrnn.sampling",
-    "generate_records": "charrnn.sampling",
-    "load_checkpoint": "charrnn.checkpoint",
-    "load_corpus": "charrnn.text",
-    "save_checkpoint": "charrnn.checkpoint",
+    "Vocabulary": "charrnn.text.corpus",
+    "generate": "charrnn.writing.sampling",
+    "generate_records": "charrnn.writing.sampling",
+    "load_checkpoint": "charrnn.files.checkpoint",
+    "load_corpus": "charrnn.text.corpus",
+    "save_checkpoint": "charrnn.files.checkpoint",
     "summarize": "charrnn.inspection",
 }
 

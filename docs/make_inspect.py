@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
 from charrnn.cli import run
-from charrnn.cli.views.screen import Screen
+from charrnn.drawing.terminal.screen import Screen
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "inspect.md"

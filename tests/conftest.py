@@ -61,7 +61,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def use_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every workspace the compiled steps; skip where there is no Numba."""
     pytest.importorskip("numba")
-    from charrnn.nn import kernels
+    from charrnn.nn.compiled import kernels
 
     initialize = Workspace.__init__
 

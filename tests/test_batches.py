@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.batches import (
+from charrnn.config import CELLS, ModelConfig
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.functions import Ids
+from charrnn.nn.parallel import Shards
+from charrnn.nn.parameters import Parameters
+from charrnn.nn.workspace import Workspace
+from charrnn.text.chunks import (
     MIN_CHUNKS,
     Chunk,
     Chunks,
@@ -22,13 +28,7 @@ from charrnn.batches import (
     default_eval_every,
     fit_sizes,
 )
-from charrnn.config import CELLS, ModelConfig
-from charrnn.evaluation import evaluate
-from charrnn.models.language_model import LanguageModel
-from charrnn.nn.functions import Ids
-from charrnn.nn.parameters import Parameters
-from charrnn.nn.workspace import Workspace
-from charrnn.parallel import Shards
+from charrnn.training.evaluation import evaluate
 
 LENGTHS = st.integers(2, 400)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from charrnn.budget import (
+from charrnn.config import CELLS, ModelConfig
+from charrnn.training.budget import (
     CHARACTERS_PER_WEIGHT,
     MOST_WEIGHT_DROP,
     WEIGHTS_PER_CHARACTER,
@@ -17,7 +18,6 @@ from charrnn.budget import (
     Speed,
     choose,
 )
-from charrnn.config import CELLS, ModelConfig
 
 SHAKESPEARE = 1_115_394, 65
 LAPTOP = Speed(per_operation=1 / 300e9)

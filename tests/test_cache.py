@@ -15,10 +15,10 @@ from conftest import Run
 from samples import make_text
 
 import charrnn
-from charrnn import cache
 from charrnn.cli.display import reading_bar
 from charrnn.config import TextConfig
 from charrnn.errors import CacheError, InputError
+from charrnn.text import cache
 
 TEXT = make_text(300)
 
@@ -26,8 +26,8 @@ TEXT = make_text(300)
 @pytest.fixture
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A text that counts as large, read in many blocks."""
-    monkeypatch.setattr("charrnn.text.IN_MEMORY", 1000)
-    monkeypatch.setattr("charrnn.reading.BLOCK", 777)
+    monkeypatch.setattr("charrnn.text.corpus.IN_MEMORY", 1000)
+    monkeypatch.setattr("charrnn.text.source.BLOCK", 777)
     path = tmp_path / "text.txt"
     path.write_text(TEXT, encoding="utf-8")
     return path
@@ -50,7 +50,7 @@ def test_the_same_corpus(corpus: Path, tmp_path: Path, monkeypatch: pytest.Monke
     large = _load(corpus, tmp_path / "cache")
     assert _mapped(large.ids)
     assert not large.ids.flags.writeable
-    monkeypatch.setattr("charrnn.text.IN_MEMORY", 1 << 20)
+    monkeypatch.setattr("charrnn.text.corpus.IN_MEMORY", 1 << 20)
     small = _load(corpus, tmp_path / "unused")
     assert not _mapped(small.ids)
     assert not (tmp_path / "unused").exists()
@@ -65,7 +65,7 @@ def test_the_same_run(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Training from disk takes the very same steps, and evaluates to the same loss."""
     runs = []
     for limit in (1000, 1 << 20):
-        monkeypatch.setattr("charrnn.text.IN_MEMORY", limit)
+        monkeypatch.setattr("charrnn.text.corpus.IN_MEMORY", limit)
         training = charrnn.Training(
             _load(corpus, tmp_path / "cache"),
             charrnn.ModelConfig(hidden_size=8),
@@ -89,7 +89,7 @@ def test_found_again(corpus: Path, tmp_path: Path) -> None:
     before = file.stat().st_mtime_ns
     other = tmp_path / "copy.txt"
     other.write_bytes(corpus.read_bytes())
-    with mock.patch("charrnn.cache.store", side_effect=AssertionError("stored again")):
+    with mock.patch("charrnn.text.cache.store", side_effect=AssertionError("stored again")):
         second = _load(other, folder)
     np.testing.assert_array_equal(first.ids, second.ids)
     assert [path.stat().st_mtime_ns for path in _kept(folder)] == [before]
@@ -143,14 +143,14 @@ def test_interrupted(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (OSError(28, "No space left on device"), CacheError),
     ):
         with (
-            mock.patch("charrnn.cache.os.fsync", side_effect=error),
+            mock.patch("charrnn.text.cache.os.fsync", side_effect=error),
             pytest.raises(raised) as caught,
         ):
             _load(corpus, folder)
         assert _kept(folder) == []
     assert "No space left on device" in str(caught.value)
     assert "--cache-dir" in str(caught.value)
-    monkeypatch.setattr("charrnn.text.Scan.sha256", "0" * 64)
+    monkeypatch.setattr("charrnn.text.corpus.Scan.sha256", "0" * 64)
     with pytest.raises(InputError, match="changed while being read"):
         _load(corpus, folder)
     assert _kept(folder) == []
@@ -159,7 +159,7 @@ def test_interrupted(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_two_runs_at_once(corpus: Path, tmp_path: Path) -> None:
     """Processes that encode the same text at the same moment all get it whole."""
     code = (
-        "import sys, charrnn, charrnn.text as text\n"
+        "import sys, charrnn, charrnn.text.corpus as text\n"
         "text.IN_MEMORY = 1000\n"
         "from pathlib import Path\n"
         "sys.stdin.readline()\n"
@@ -187,10 +187,12 @@ def test_another_run_was_first(corpus: Path, tmp_path: Path) -> None:
 
     def store(*arguments: object) -> None:
         intact(*arguments)  # type: ignore[arg-type]
-        with mock.patch("charrnn.cache.Path.replace", side_effect=PermissionError(13, "in use")):
+        with mock.patch(
+            "charrnn.text.cache.Path.replace", side_effect=PermissionError(13, "in use")
+        ):
             intact(arguments[0], arguments[1], [])  # type: ignore[arg-type]
 
-    with mock.patch("charrnn.cache.store", store):
+    with mock.patch("charrnn.text.cache.store", store):
         found = _load(corpus, folder)
     assert found.vocabulary.decode(found.ids) == TEXT
     assert len(_kept(folder)) == 1
@@ -198,7 +200,7 @@ def test_another_run_was_first(corpus: Path, tmp_path: Path) -> None:
 
 def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Each system's own place, and a temporary one for a user without a home."""
-    monkeypatch.setattr("charrnn.cache.Path.home", lambda: tmp_path)
+    monkeypatch.setattr("charrnn.text.cache.Path.home", lambda: tmp_path)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("LOCALAPPDATA", raising=False)
     for platform, place in (
@@ -206,14 +208,14 @@ def test_default_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         ("darwin", "Library/Caches"),
         ("win32", "AppData/Local"),
     ):
-        monkeypatch.setattr("charrnn.cache.sys.platform", platform)
+        monkeypatch.setattr("charrnn.text.cache.sys.platform", platform)
         assert cache.default_folder() == tmp_path / place / "charrnn"
-    monkeypatch.setattr("charrnn.cache.sys.platform", "linux")
+    monkeypatch.setattr("charrnn.text.cache.sys.platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "x"))
     assert cache.default_folder() == tmp_path / "x" / "charrnn"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr("charrnn.cache.Path.home", mock.Mock(side_effect=RuntimeError))
-    monkeypatch.setattr("charrnn.cache.tempfile.gettempdir", lambda: "temporary")
+    monkeypatch.setattr("charrnn.text.cache.Path.home", mock.Mock(side_effect=RuntimeError))
+    monkeypatch.setattr("charrnn.text.cache.tempfile.gettempdir", lambda: "temporary")
     assert cache.default_folder() == Path("temporary") / ".cache" / "charrnn"
 
 
@@ -267,7 +269,7 @@ def test_leftovers(corpus: Path, tmp_path: Path) -> None:
 
 def test_command_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """--cache-dir says where; standard input goes the same way; a folder that is none is one line."""
-    monkeypatch.setattr("charrnn.text.IN_MEMORY", 1000)
+    monkeypatch.setattr("charrnn.text.corpus.IN_MEMORY", 1000)
     options = ("--hidden-size", 4, "--epochs", 1, "-q", "--cache-dir")
     outcome = run("train", "corpus.txt", *options, "a cache/ü")
     assert outcome.code == 0, outcome.err

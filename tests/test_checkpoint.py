@@ -15,9 +15,9 @@ from samples import make_text
 
 import charrnn
 from charrnn.errors import CheckpointError, InputError
-from charrnn.npz import write_arrays
-from charrnn.text import VERBATIM
-from charrnn.training import Training
+from charrnn.files.npz import write_arrays
+from charrnn.text.corpus import VERBATIM
+from charrnn.training.trainer import Training
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_failed_save_loses_nothing(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("charrnn.npz.os.fsync", full)
+    monkeypatch.setattr("charrnn.files.npz.os.fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device"):
         charrnn.save_checkpoint(training.checkpoint(), path)
     assert path.read_bytes() == before
@@ -244,7 +244,7 @@ def test_failure_in_mid_write(
             raise OSError(28, "No space left on device")
         intact(*args, **kwargs)
 
-    monkeypatch.setattr("charrnn.npz.np.lib.format.write_array", full)
+    monkeypatch.setattr("charrnn.files.npz.np.lib.format.write_array", full)
     with pytest.raises(CheckpointError, match="No space left on device"):
         charrnn.save_checkpoint(training.checkpoint(), path)
     assert written == 3

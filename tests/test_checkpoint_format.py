@@ -14,8 +14,8 @@ import pytest
 from conftest import Run
 
 import charrnn
-from charrnn.checkpoint import FORMAT
 from charrnn.config import CELLS, OPTIMIZERS
+from charrnn.files.checkpoint import FORMAT
 
 ROOT = Path(__file__).parent.parent
 GOLDEN_FOLDER = ROOT / "tests" / "golden"

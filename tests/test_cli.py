@@ -209,7 +209,7 @@ def test_interrupted_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("charrnn.text.load_corpus", load)
+    monkeypatch.setattr("charrnn.text.corpus.load_corpus", load)
     outcome = run("train", "corpus.txt")
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err == "charrnn: interrupted; nothing more was saved\n"

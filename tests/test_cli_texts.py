@@ -24,7 +24,7 @@ from charrnn.cli.incoming import line_groups, pieces
 from charrnn.config import SamplingConfig, TextConfig
 from charrnn.errors import InputError
 from charrnn.nn.workspace import Workspace
-from charrnn.scoring import score_texts
+from charrnn.writing.scoring import score_texts
 
 CHARRNN = [sys.executable, "-m", "charrnn"]
 pytestmark = pytest.mark.usefixtures("model")

@@ -16,9 +16,10 @@ from rich.style import Style
 from rich.text import Text
 
 from charrnn.cli.views import plain
-from charrnn.cli.views.chart import Curve, chart, ticks
-from charrnn.cli.views.passage import passage, percent
-from charrnn.cli.views.screen import (
+from charrnn.config import TextConfig
+from charrnn.drawing.terminal.chart import Curve, chart, ticks
+from charrnn.drawing.terminal.passage import passage, percent
+from charrnn.drawing.terminal.screen import (
     AMOUNT,
     BLACK,
     COLD,
@@ -32,7 +33,6 @@ from charrnn.cli.views.screen import (
     on,
     signed,
 )
-from charrnn.config import TextConfig
 
 
 def screen(width: int = 80, *, colour: bool = False, unicode: bool = True) -> Screen:

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.checkpoint import Evaluation
 from charrnn.inspection import Fit, judge
-from charrnn.inspection.fit import OVER, RIGHT, UNDER, UNKNOWN
+from charrnn.training.fit import OVER, RIGHT, UNDER, UNKNOWN
+from charrnn.training.run import Evaluation
 
 MODEL = charrnn.ModelConfig(hidden_size=256, dropout=0.2)
 CONFIG = charrnn.TrainingConfig(epochs=12)

@@ -25,8 +25,8 @@ from samples import make_text
 
 import charrnn
 from charrnn.errors import CharrnnError, CheckpointError
+from charrnn.files.npz import write_arrays
 from charrnn.inspection import summarize
-from charrnn.npz import write_arrays
 
 ROUNDS = 50
 """Files for each way of doing harm."""

@@ -16,9 +16,9 @@ from charrnn.inspection.surprise import read_surprise
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
-from charrnn.sampling import read_primes
-from charrnn.scoring import score_texts
-from charrnn.text import Vocabulary
+from charrnn.text.corpus import Vocabulary
+from charrnn.writing.sampling import read_primes
+from charrnn.writing.scoring import score_texts
 
 ALPHABET = "\n abc()"
 RECORDS = TextConfig(records=True)

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import charrnn
-from charrnn import novelty, reading
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
-from charrnn.novelty import Novelty, Originals
-from charrnn.training import Training
+from charrnn.text import source as reading
+from charrnn.training.trainer import Training
+from charrnn.writing import novelty
+from charrnn.writing.novelty import Novelty, Originals
 
 AS_IT_IS = TextConfig(normalize="none")
 SHORT_RUN = 4

@@ -12,9 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from charrnn.config import OPTIMIZERS, SCHEDULES, TrainingConfig
+from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
-from charrnn.optim import BLOCK, Optimizer, clip_, learning_rate, slot_names
-from charrnn.parallel import Shards
+from charrnn.training.optimizer import BLOCK, Optimizer, clip_, learning_rate, slot_names
 
 Vector = NDArray[np.float64]
 Rule = Callable[[Vector, list[Vector], list[float]], Vector]

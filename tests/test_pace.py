@@ -15,14 +15,15 @@ from conftest import Run
 from samples import content, make_text
 
 import charrnn
-from charrnn import pace, training
-from charrnn.budget import Choice, Cost, Speed, choose
-from charrnn.checkpoint import Evaluation
 from charrnn.errors import InputError
-from charrnn.pace import AIM, Pace
-from charrnn.plan import COOLDOWN, divide
-from charrnn.reports import Cooldown, Recovery, Report, Step
-from charrnn.training import OVERFITTED, Training
+from charrnn.training import pace
+from charrnn.training import trainer as training
+from charrnn.training.budget import Choice, Cost, Speed, choose
+from charrnn.training.division import COOLDOWN, divide
+from charrnn.training.pace import AIM, Pace
+from charrnn.training.reports import Cooldown, Recovery, Report, Step
+from charrnn.training.run import Evaluation
+from charrnn.training.trainer import OVERFITTED, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(60))
 SIZES = {"batch_size": 4, "seq_length": 10, "threads": 1, "warmup": 5, "patience": 0}

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, save_checkpoint
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text import BYTES, Vocabulary
+from charrnn.text.corpus import BYTES, Vocabulary
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 
 pytest.importorskip("matplotlib")
 posix = pytest.mark.skipif(os.name != "posix", reason="names of files are bytes on POSIX")

@@ -73,7 +73,7 @@ def test_a_signal_saves(run: Run, number: signal.Signals, code: int) -> None:
 
 SLOW_DISK = """
 import os, sys, time
-import charrnn.npz
+import charrnn.files.npz
 from charrnn.cli import main
 syncs = 0
 def slow(descriptor):
@@ -82,7 +82,7 @@ def slow(descriptor):
     if syncs > 2:  # the first save's file and its folder
         print("saving", flush=True)
         time.sleep(60)
-charrnn.npz.os.fsync = slow
+charrnn.files.npz.os.fsync = slow
 main()
 """
 

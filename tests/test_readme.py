@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from charrnn.checkpoint import save_checkpoint
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.text import Corpus
-from charrnn.training import Training
+from charrnn.files.checkpoint import save_checkpoint
+from charrnn.text.corpus import Corpus
+from charrnn.training.trainer import Training
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

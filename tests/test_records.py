@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 import charrnn
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.evaluation import evaluate
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import Shards
-from charrnn.records import Records, Spans
-from charrnn.reports import Step
-from charrnn.text import load_records
-from charrnn.training import Training
+from charrnn.text.corpus import load_records
+from charrnn.text.records import Records, Spans
+from charrnn.training.evaluation import evaluate
+from charrnn.training.reports import Step
+from charrnn.training.trainer import Training
 
 CONFIG = TextConfig(records=True)
 NAMES = ("ada", "bob", "carol", "dan", "eve", "françoise", "grace", "heidi", "ivan", "judy", "zo")
@@ -103,7 +103,7 @@ def test_little_padding() -> None:
 def test_a_long_text_is_searched_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["abc", "", "d", "efgh"] * 9
     whole = Spans.of(_ids(lines), ord("\n"))
-    monkeypatch.setattr("charrnn.records.SCANNED", 5)
+    monkeypatch.setattr("charrnn.text.records.SCANNED", 5)
     parts = Spans.of(_ids(lines), ord("\n"))
     np.testing.assert_array_equal(parts.first, whole.first)
     np.testing.assert_array_equal(parts.length, whole.length)
@@ -288,7 +288,7 @@ def test_from_files(tmp_path: Path) -> None:
 
 
 def test_records_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.reading.BLOCK", 3)
+    monkeypatch.setattr("charrnn.text.source.BLOCK", 3)
     (tmp_path / "a").write_text("\n".join(NAMES), encoding="utf-8")
     assert load_records(tmp_path / "a", CONFIG) == {"", *NAMES}
 

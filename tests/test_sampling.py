@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charrnn.choosing import Filter, GumbelNoise, choose
 from charrnn.config import CELLS, ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.sampling import (
+from charrnn.text.corpus import Vocabulary
+from charrnn.writing.choosing import Filter, GumbelNoise, choose
+from charrnn.writing.sampling import (
     PRIME_STEPS,
     Ending,
     Piece,
@@ -27,7 +28,6 @@ from charrnn.sampling import (
     generate_batch,
     read,
 )
-from charrnn.text import Vocabulary
 
 LOGITS = np.array([0.5, -1.0, 2.0, 1.9, -30.0], np.float32)
 

@@ -20,12 +20,12 @@ from conftest import Run
 from samples import content, make_text
 
 import charrnn
-import charrnn.checkpoint
+import charrnn.files.checkpoint
 from charrnn.cli import run as run_cli
 from charrnn.cli.files import Claim, claim_new, claim_old
 from charrnn.cli.saving import Interval, Saver, parse_interval
 from charrnn.errors import CheckpointError, InputError
-from charrnn.npz import temporaries, write_arrays
+from charrnn.files.npz import temporaries, write_arrays
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
 
@@ -49,7 +49,7 @@ def _count_steps(reached: Any) -> None:
 
 def _during_saves(first: int, hook: Any) -> None:
     """Have ``hook`` called at each call that the saves from the ``first`` on make."""
-    module: Any = charrnn.checkpoint
+    module: Any = charrnn.files.checkpoint
     write, saves = module.write_arrays, 0
 
     def watched(path: Any, arrays: Any) -> None:
@@ -92,7 +92,7 @@ def _calls_of_a_save(folder: Path) -> int:
     corpus = charrnn.Corpus.from_text(make_text(5))
     training = charrnn.Training(corpus, charrnn.ModelConfig(hidden_size=4, num_layers=1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("charrnn.checkpoint.write_arrays", write_arrays)
+        patch.setattr("charrnn.files.checkpoint.write_arrays", write_arrays)
         _during_saves(1, count)
         charrnn.save_checkpoint(training.checkpoint(), folder / "counted.npz")
     return calls
@@ -240,7 +240,7 @@ def _fail_saves(monkeypatch: pytest.MonkeyPatch, failing: set[int]) -> None:
         tried += 1
         with pytest.MonkeyPatch.context() as patch:
             if tried in failing:
-                patch.setattr("charrnn.npz.os.fsync", _full)
+                patch.setattr("charrnn.files.npz.os.fsync", _full)
             charrnn.save_checkpoint(checkpoint, path)
 
     monkeypatch.setattr("charrnn.cli.saving.save_checkpoint", save)

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
-from charrnn.reading import DEFAULT_SOURCE
-from charrnn.text import (
+from charrnn.text.corpus import (
     BYTES,
     MIN_CHARACTERS,
     VERBATIM,
@@ -32,6 +31,7 @@ from charrnn.text import (
     Vocabulary,
     load_corpus,
 )
+from charrnn.text.source import DEFAULT_SOURCE
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 LINE = "The quick brown fox jumps over the lazy dog.\n"
@@ -208,7 +208,7 @@ def test_byte_vocabulary() -> None:
 @given(st.binary(min_size=MIN_CHARACTERS, max_size=200), st.integers(1, 50))
 def test_byte_corpus(content: bytes, block: int) -> None:
     """Any file is learnt byte by byte as it is: no mark, line end or encoding is touched."""
-    with TemporaryDirectory() as folder, mock.patch("charrnn.reading.BLOCK", block):
+    with TemporaryDirectory() as folder, mock.patch("charrnn.text.source.BLOCK", block):
         corpus = load_corpus([_file(Path(folder), content)], config=BYTE_CONFIG)
     assert corpus.ids.tobytes() == content
     assert corpus.sha256 == hashlib.sha256(content).hexdigest()
@@ -227,7 +227,7 @@ def test_pieces_are_the_whole(text: str, block: int, normalize: str) -> None:
     text = "0123456789abcdef" + text
     expected = text.replace("\r\n", "\n")
     composed = unicodedata.normalize("NFC", expected)
-    with TemporaryDirectory() as folder, mock.patch("charrnn.reading.BLOCK", block):
+    with TemporaryDirectory() as folder, mock.patch("charrnn.text.source.BLOCK", block):
         path = _file(Path(folder), b"\xef\xbb\xbf" + text.encode())
         corpus = load_corpus([path], config=TextConfig(normalize=normalize))
     assert _text(corpus) == (composed if normalize == "nfc" else expected)
@@ -322,7 +322,7 @@ def test_too_short(tmp_path: Path) -> None:
 def test_place_of_what_is_not_utf8(mark: bytes, block: int, tmp_path: Path) -> None:
     """Byte and line are those of the file, however it is read and whatever comes before."""
     path = _file(tmp_path, mark + "é\nö\r\nsome é \n".encode() + b"and \xc3 alone\n" * 3)
-    with mock.patch("charrnn.reading.BLOCK", block):
+    with mock.patch("charrnn.text.source.BLOCK", block):
         message = _refusal(path)
     assert f"byte {len(mark) + 20} (line 4): 0xc3" in message
 

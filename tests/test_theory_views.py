@@ -11,11 +11,12 @@ import pytest
 from conftest import Run
 from rich.console import Console
 
-from charrnn.checkpoint import Checkpoint, CorpusInfo, save_checkpoint
-from charrnn.cli.views.screen import Screen
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
+from charrnn.drawing.terminal.screen import Screen
+from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text import BYTES, Vocabulary
+from charrnn.text.corpus import BYTES, Vocabulary
+from charrnn.training.run import Checkpoint, CorpusInfo
 
 VIEWS = ("--gates", "--gradients", "--weights", "--embedding")
 KINDS = ("lstm", "rnn", "bytes", "records")  # the last ones of GRU and RNN (ReLU) cells
@@ -77,7 +78,7 @@ def test_every_model(run: Run, view: str, kind: str, monkeypatch: pytest.MonkeyP
 def test_ascii(run: Run, view: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the terminal knows nothing else; the model's own characters too."""
     plain = Screen(Console(width=80), colour=False, unicode=False)
-    monkeypatch.setattr("charrnn.cli.views.screen.Screen.standard", lambda: plain)
+    monkeypatch.setattr("charrnn.drawing.terminal.screen.Screen.standard", lambda: plain)
     outcome = run("inspect", _saved("gru"), view)
     assert outcome.code == 0
     assert outcome.out.isascii()

@@ -15,15 +15,15 @@ import charrnn
 import charrnn.config
 import charrnn.nn.parameters
 import charrnn.nn.workspace
-import charrnn.text
-from charrnn.batches import Segments
+import charrnn.text.corpus
 from charrnn.config import OPTIMIZERS, SCHEDULES
 from charrnn.errors import DivergenceError, InputError
-from charrnn.evaluation import evaluate
 from charrnn.nn.compiled import load_kernels
-from charrnn.parallel import Shards
-from charrnn.reports import Recovery, Step
-from charrnn.training import FIXED, MAX_RECOVERIES, Training
+from charrnn.nn.parallel import Shards
+from charrnn.text.chunks import Segments
+from charrnn.training.evaluation import evaluate
+from charrnn.training.reports import Recovery, Step
+from charrnn.training.trainer import FIXED, MAX_RECOVERIES, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)
@@ -313,7 +313,7 @@ def test_recovery_from_a_broken_gradient() -> None:
 def test_recovery_from_a_broken_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A validation loss that is not finite takes the run back too, and is not kept."""
     losses = iter([3.0, float("nan"), 2.5, 2.0])
-    monkeypatch.setattr("charrnn.training.evaluate", lambda *_: next(losses))
+    monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: next(losses))
     config = replace(QUICK, epochs=1, eval_every=6)
     training = Training(CORPUS, SMALL, config)
     reports = [report for report in islice(training, 21) if not isinstance(report, Step)]
@@ -397,4 +397,4 @@ def test_another_vocabulary_is_refused() -> None:
     with pytest.raises(InputError, match="vocabulary is not that of the corpus"):
         Training(other, model, QUICK)
     with pytest.raises(ValueError, match="must begin with"):
-        model.extended_to(charrnn.text.Vocabulary("☃"), np.random.default_rng(0))
+        model.extended_to(charrnn.text.corpus.Vocabulary("☃"), np.random.default_rng(0))

@@ -15,11 +15,12 @@ import pytest
 from conftest import Run
 from rich.cells import cell_len
 
-from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, save_checkpoint
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.reading import DEFAULT_SOURCE, default_text
-from charrnn.text import BYTES, Vocabulary
+from charrnn.text.corpus import BYTES, Vocabulary
+from charrnn.text.source import DEFAULT_SOURCE, default_text
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 
 VIEWS = (
     (),

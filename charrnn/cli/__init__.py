@@ -70,7 +70,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C)."""
     speak_utf8()
-    # Shards of a batch are charrnn's threads (see charrnn.parallel). This must be said before NumPy
+    # Shards of a batch are charrnn's threads (see charrnn.nn.parallel). This must be said before NumPy
     # is loaded; Accelerate, on macOS, cannot be told later.
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
         os.environ[f"{library}_THREADS"] = "1"

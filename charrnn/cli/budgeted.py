@@ -7,15 +7,15 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from charrnn.budget import Choice, Cost
 from charrnn.cli.transfer import DROPPING
 from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
-from charrnn.pace import AIM, Pace, choose_here
-from charrnn.plan import default_val_fraction
-from charrnn.text import Corpus
-from charrnn.training import Training
+from charrnn.text.corpus import Corpus
+from charrnn.training.budget import Choice, Cost
+from charrnn.training.division import default_val_fraction
+from charrnn.training.pace import AIM, Pace, choose_here
+from charrnn.training.trainer import Training
 
 
 class Timed:

@@ -9,7 +9,7 @@ from charrnn.cli.incoming import name_of
 from charrnn.cli.terminal import in_json
 from charrnn.cli.words import printable
 from charrnn.config import TextConfig
-from charrnn.novelty import RUN, Novelty
+from charrnn.writing.novelty import RUN, Novelty
 
 SHOWN = 60
 """Characters of a copied span that are shown."""

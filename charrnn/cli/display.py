@@ -17,14 +17,14 @@ from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
-from charrnn.checkpoint import Evaluation
 from charrnn.cli import narration
 from charrnn.cli.words import duration, printable
-from charrnn.evaluation import bits
-from charrnn.reading import Progress
-from charrnn.reports import Cooldown, Recovery, Report, Step
-from charrnn.sampling import generate, generate_records
-from charrnn.training import Training
+from charrnn.text.source import Progress
+from charrnn.training.evaluation import bits
+from charrnn.training.reports import Cooldown, Recovery, Report, Step
+from charrnn.training.run import Evaluation
+from charrnn.training.trainer import Training
+from charrnn.writing.sampling import generate, generate_records
 
 SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus

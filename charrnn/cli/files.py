@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from charrnn.checkpoint import SUFFIX
 from charrnn.errors import CheckpointError, InputError
-from charrnn.npz import temporaries
-from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.files.checkpoint import SUFFIX
+from charrnn.files.npz import temporaries
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 
 if sys.platform != "win32":
     import fcntl

@@ -211,11 +211,11 @@ def inspect(
             what = "is a folder" if path.is_dir() else "its folder does not exist"
             raise InputError(f"{path}: {what}; name a file to write")
 
-    from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.terminal import put_json, silence_stdout
     from charrnn.cli.views import Subject, only
-    from charrnn.cli.views.screen import Screen
+    from charrnn.drawing.terminal.screen import Screen
+    from charrnn.files.checkpoint import load_checkpoint
 
     view: View = import_module(f"charrnn.cli.views.{option.file}")
     pictures = [(kind, file) for kind, file in (("png", png), ("svg", svg)) if file]

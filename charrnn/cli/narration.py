@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.checkpoint import Evaluation
 from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ANNEALING
-from charrnn.evaluation import bits
 from charrnn.inspection import judge
-from charrnn.reports import Cooldown, Recovery
-from charrnn.training import Training
+from charrnn.training.evaluation import bits
+from charrnn.training.reports import Cooldown, Recovery
+from charrnn.training.run import Evaluation
+from charrnn.training.trainer import Training
 
 
 def run_facts(training: Training, path: Path) -> list[tuple[str, str]]:

@@ -9,10 +9,10 @@ import numpy as np
 
 from charrnn.cli.incoming import line_groups, name_of, pieces
 from charrnn.errors import InputError, UnknownCharacterError
-from charrnn.evaluation import bits
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Array
-from charrnn.scoring import Scorer, score_texts
+from charrnn.training.evaluation import bits
+from charrnn.writing.scoring import Scorer, score_texts
 
 
 @dataclass(frozen=True)

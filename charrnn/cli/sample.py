@@ -205,13 +205,13 @@ def sample(
 
     import numpy as np
 
-    from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.prompts import Request, read_requests, require_end
     from charrnn.cli.records import write_novel
     from charrnn.cli.terminal import argument_symbols, silence_stdout
     from charrnn.cli.writing import Json, Output, Plain, write_all
-    from charrnn.novelty import Originals
+    from charrnn.files.checkpoint import load_checkpoint
+    from charrnn.writing.novelty import Originals
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty:
         require_end(config)

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from charrnn.checkpoint import Evaluation, save_checkpoint
 from charrnn.errors import CheckpointError, InputError
-from charrnn.reports import Report
-from charrnn.training import Training
+from charrnn.files.checkpoint import save_checkpoint
+from charrnn.training.reports import Report
+from charrnn.training.run import Evaluation
+from charrnn.training.trainer import Training
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 

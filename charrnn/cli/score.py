@@ -81,11 +81,11 @@ def score(
     if text is None and checkpoint is not None and checkpoint.suffix != ".npz":
         checkpoint, text = None, str(checkpoint)
 
-    from charrnn.checkpoint import load_checkpoint
     from charrnn.cli.figures import Characters, Figures, Lines, Total
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.reading import Reading
     from charrnn.cli.terminal import silence_stdout
+    from charrnn.files.checkpoint import load_checkpoint
 
     model = load_checkpoint(checkpoint or newest_checkpoint()).model
     kind: type[Figures] = Lines if per_line else Characters if per_char else Total

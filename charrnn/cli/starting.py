@@ -7,14 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from charrnn.checkpoint import Checkpoint, load_checkpoint
 from charrnn.cli.transfer import adapted_model, refuse_changes, refuse_other_text
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT
-from charrnn.text import Corpus
-from charrnn.training import Training
+from charrnn.text.corpus import Corpus
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.training.run import Checkpoint
+from charrnn.training.trainer import Training
 
 
 def fresh_start(

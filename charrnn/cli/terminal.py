@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.errors import InputError
 
 if TYPE_CHECKING:
-    from charrnn.text import Vocabulary
+    from charrnn.text.corpus import Vocabulary
 
 
 LOADING_SECONDS = 0.0

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from charrnn.cli.budgeted import Timed
     from charrnn.cli.display import Display
     from charrnn.cli.saving import Saver
-    from charrnn.training import Training
+    from charrnn.training.trainer import Training
 
 EPILOG = (
     "Standard output carries only the checkpoint's path, so that this works: "
@@ -330,8 +330,8 @@ def train(
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.saving import Saver, parse_interval
     from charrnn.cli.starting import fresh_start, resumed_run
-    from charrnn.text import load_corpus
-    from charrnn.training import Training
+    from charrnn.text.corpus import load_corpus
+    from charrnn.training.trainer import Training
 
     every = parse_interval(save_every)
     seconds = _seconds(minutes, given)

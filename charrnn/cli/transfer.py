@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.checkpoint import load_checkpoint
 from charrnn.config import ModelConfig, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.text import Corpus
+from charrnn.text.corpus import Corpus
 
 DROPPING = ("dropout", "weight_drop")
 """Settings of a model that concern its training alone."""
@@ -48,7 +48,7 @@ def adapted_model(
     """A saved model and a corpus in its vocabulary.
 
     Args:
-        load: :func:`charrnn.text.load_corpus` of the corpus' files.
+        load: :func:`charrnn.text.corpus.load_corpus` of the corpus' files.
         text_settings: How to read the corpus, as far as it was asked for: the model's own way.
         settings: Model settings that were asked for; only what is dropped may differ from the model's.
         extend_vocab: Widen the model by the characters that it lacks.

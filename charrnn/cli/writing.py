@@ -12,10 +12,10 @@ from charrnn.cli.copies import as_fields, in_words
 from charrnn.cli.prompts import Request, in_batches
 from charrnn.cli.terminal import in_json, put, put_json
 from charrnn.config import TextConfig
-from charrnn.evaluation import bits
 from charrnn.models.character_model import CharacterModel
-from charrnn.novelty import Originals
-from charrnn.sampling import Piece, Prompt, generate_batch
+from charrnn.training.evaluation import bits
+from charrnn.writing.novelty import Originals
+from charrnn.writing.sampling import Piece, Prompt, generate_batch
 
 FLUSH_SECONDS = 0.05
 

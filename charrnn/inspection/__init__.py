@@ -4,7 +4,6 @@ One file for each view of ``charrnn inspect``; a notebook can use them as well.
 """
 
 from charrnn.inspection.embedding import CharacterMap, character_map
-from charrnn.inspection.fit import Fit, judge
 from charrnn.inspection.following import Following, read_following
 from charrnn.inspection.gates import GateActivity, gate_activity
 from charrnn.inspection.gradients import GradientFlow, fresh_flows, gradient_flow
@@ -12,6 +11,7 @@ from charrnn.inspection.neurons import Neurons, Unit, activation, find_neurons
 from charrnn.inspection.summary import summarize
 from charrnn.inspection.surprise import Surprise, read_surprise
 from charrnn.inspection.weights import last_updates, recurrences, spreads
+from charrnn.training.fit import Fit, judge
 
 __all__ = [
     "CharacterMap",

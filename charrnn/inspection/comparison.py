@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from charrnn.checkpoint import Checkpoint, Evaluation
-from charrnn.evaluation import bits
+from charrnn.training.evaluation import bits
+from charrnn.training.run import Checkpoint, Evaluation
 
 
 @dataclass(frozen=True)

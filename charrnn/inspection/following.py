@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.choosing import COLDEST, HOTTEST
 from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Array
-from charrnn.sampling import read_primes
+from charrnn.writing.choosing import COLDEST, HOTTEST
+from charrnn.writing.sampling import read_primes
 
 
 @dataclass(frozen=True)

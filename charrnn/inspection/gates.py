@@ -22,9 +22,9 @@ import numpy as np
 from charrnn.errors import CheckpointError, InputError
 from charrnn.inspection.reading import chunks_of
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import single_threaded_blas
 
 SHUT, OPEN = 0.1, 0.9
 ZERO = np.finfo(np.float32).eps  # what float32 computes of a gate below this is rounding

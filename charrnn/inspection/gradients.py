@@ -25,10 +25,10 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import Shards, available_processors, single_threaded_blas
-from charrnn.sampling import line_start
+from charrnn.writing.sampling import line_start
 
 STEPS = 100
 LOSSES = 32

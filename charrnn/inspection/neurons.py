@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.batches import Segments
 from charrnn.errors import CheckpointError, InputError
 from charrnn.inspection.features import measure_features
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
+from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.parallel import single_threaded_blas
-from charrnn.sampling import line_start
+from charrnn.text.chunks import Segments
+from charrnn.writing.sampling import line_start
 
 STATES = "hc"  # what a cell's states are called
 
@@ -138,7 +138,7 @@ def read_states(
     """Read a text and yield the state after each character, many at a time, in no order.
 
     The first character follows a line feed, and a record begins from the zero state, as in
-    :mod:`charrnn.scoring`.
+    :mod:`charrnn.writing.scoring`.
 
     Args:
         columns: Parts of a long text that are read side by side, each with 100 characters before it

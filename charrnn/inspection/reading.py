@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from charrnn.batches import Chunks, Segments
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.records import Records, Spans
-from charrnn.sampling import line_start
+from charrnn.text.chunks import Chunks, Segments
+from charrnn.text.records import Records, Spans
+from charrnn.writing.sampling import line_start
 
 COLUMNS, STEPS, OVERLAP = 64, 100, 100
 

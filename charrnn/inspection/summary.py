@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from charrnn.checkpoint import Checkpoint
-from charrnn.evaluation import bits
-from charrnn.inspection.fit import judge
+from charrnn.training.evaluation import bits
+from charrnn.training.fit import judge
+from charrnn.training.run import Checkpoint
 
 
 def summarize(checkpoint: Checkpoint) -> dict[str, Any]:

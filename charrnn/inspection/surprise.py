@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CheckpointError
-from charrnn.evaluation import bits
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.parallel import warm_up
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import warm_up
-from charrnn.sampling import line_start
-from charrnn.scoring import STEPS
+from charrnn.training.evaluation import bits
+from charrnn.writing.sampling import line_start
+from charrnn.writing.scoring import STEPS
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Surprise:
 def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surprise:
     """Read a text and note at each character what was expected.
 
-    The first character follows a line feed, as in :mod:`charrnn.scoring`. A model of records reads
+    The first character follows a line feed, as in :mod:`charrnn.writing.scoring`. A model of records reads
     each line from the zero state.
 
     Args:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.checkpoint import Checkpoint
 from charrnn.errors import InputError
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.optim import last_direction
+from charrnn.training.optimizer import last_direction
+from charrnn.training.run import Checkpoint
 
 GATES = {
     "lstm": ("input", "forget", "output", "candidate"),

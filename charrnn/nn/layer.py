@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from charrnn.nn.cell import Cell
+from charrnn.nn.cells.cell import Cell
+from charrnn.nn.cells.gru import GRU
+from charrnn.nn.cells.lstm import LSTM
+from charrnn.nn.cells.rnn import RNN
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
-from charrnn.nn.gru import GRU
 from charrnn.nn.initialization import scaled_uniform
-from charrnn.nn.lstm import LSTM
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.rnn import RNN
 from charrnn.nn.workspace import Workspace
 
 

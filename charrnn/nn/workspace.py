@@ -20,7 +20,7 @@ class Workspace:
     Attributes:
         scratch: The workspace that all parts of a model share, for arrays that are given up before
             another part takes its turn.
-        kernels: The compiled steps, :mod:`charrnn.nn.kernels`, where the cells are to use them.
+        kernels: The compiled steps, :mod:`charrnn.nn.compiled.kernels`, where the cells are to use them.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import charrnn
-from charrnn.checkpoint import FORMAT
+from charrnn.files.checkpoint import FORMAT
 
 FOLDER = Path(__file__).parent
 CORPUS = FOLDER / "corpus.txt"

@@ -7,15 +7,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.inspection.weights import GATES, last_updates, recurrences, spreads
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
-from charrnn.optim import Optimizer
-from charrnn.parallel import Shards
-from charrnn.text import Vocabulary
+from charrnn.text.corpus import Vocabulary
+from charrnn.training.optimizer import Optimizer
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 
 
 def _model(cell: str = "lstm") -> CharacterModel:

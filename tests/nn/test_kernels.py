@@ -15,11 +15,11 @@ from samples import make_text
 import charrnn
 from charrnn.config import CELLS
 from charrnn.nn.compiled import load_kernels
-from charrnn.training import Training
+from charrnn.training.trainer import Training
 
 numba = pytest.importorskip("numba")
 
-from charrnn.nn import kernels  # noqa: E402  (it needs Numba)
+from charrnn.nn.compiled import kernels  # noqa: E402  (it needs Numba)
 
 CORPUS = charrnn.Corpus.from_text(make_text(60))
 
@@ -105,7 +105,7 @@ def test_train_says_who_takes_the_steps(run: Run, monkeypatch: pytest.MonkeyPatc
     """And does without Numba where it cannot be imported."""
     options = ("--hidden-size", "4", "--seq-length", "20", "--batch-size", "2", "--epochs", "1")
     assert "steps by Numba" in run("train", "corpus.txt", *options).err
-    monkeypatch.delattr("charrnn.nn.kernels")
-    monkeypatch.delitem(sys.modules, "charrnn.nn.kernels")
+    monkeypatch.delattr("charrnn.nn.compiled.kernels")
+    monkeypatch.delitem(sys.modules, "charrnn.nn.compiled.kernels")
     monkeypatch.setitem(sys.modules, "numba", None)
     assert "steps by NumPy" in run("train", "corpus.txt", *options).err

@@ -16,8 +16,8 @@ from charrnn.cli.views import following as following_view
 from charrnn.cli.views import neurons as neurons_view
 from charrnn.cli.views import surprise as surprise_view
 from charrnn.cli.views.card import in_words, loss_curves
-from charrnn.cli.views.chart import Curve
 from charrnn.config import TextConfig
+from charrnn.drawing.terminal.chart import Curve
 from charrnn.errors import InputError
 
 LINE = 80  # characters of a text in a row

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cli.report.markup import Markup, joined
-from charrnn.cli.report.svg import Axis, Plot, grid
 from charrnn.cli.views import embedding, gates, gradients, weights
 from charrnn.cli.views.card import loss_curves
+from charrnn.drawing.page.markup import Markup, joined
+from charrnn.drawing.page.svg import Axis, Plot, grid
 from charrnn.inspection.embedding import Likeness
 from charrnn.inspection.gates import OPEN, SHUT
 from charrnn.inspection.gradients import FORGOTTEN

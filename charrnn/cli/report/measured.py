@@ -21,8 +21,8 @@ from charrnn.inspection.gradients import LOSSES, GradientFlow, fresh_flows, grad
 from charrnn.inspection.neurons import Neurons, Unit, find_neurons, read_states
 from charrnn.inspection.surprise import Surprise, read_surprise
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.parallel import single_threaded_blas
 
 SHOWN = 3000  # characters that the page shows, each with its guesses and what the units held
 GUESSES = 5

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from charrnn.cli.report import sections, theory
-from charrnn.cli.report.markup import Markup, data_block, element, escaped, joined
 from charrnn.cli.report.measured import Report, Watched
 from charrnn.cli.report.parts import Section
 from charrnn.cli.report.words import features_in_words, named, prime_in_words
+from charrnn.drawing.page.markup import Markup, data_block, element, escaped, joined
 from charrnn.inspection.surprise import Surprise
 from charrnn.version import __version__
 
@@ -55,7 +55,7 @@ def _sections(report: Report) -> list[Section]:
 
 def _own(name: str) -> str:
     """A file of this package."""
-    return files("charrnn.cli.report").joinpath(name).read_text(encoding="utf-8")
+    return files("charrnn.drawing.page").joinpath(name).read_text(encoding="utf-8")
 
 
 def _section(part: Section) -> Markup:

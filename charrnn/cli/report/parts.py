@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from charrnn.cli.report.markup import Markup, element
+from charrnn.drawing.page.markup import Markup, element
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from charrnn.cli.report import figures
-from charrnn.cli.report.markup import Markup, element, escaped, joined
 from charrnn.cli.report.measured import FOLLOWERS, Report
 from charrnn.cli.report.parts import bar, nothing, paragraph, slider, table
 from charrnn.cli.report.words import (
@@ -16,8 +15,9 @@ from charrnn.cli.report.words import (
     unit_levels,
 )
 from charrnn.cli.views import card, following, surprise
-from charrnn.cli.views.passage import percent
 from charrnn.cli.words import duration
+from charrnn.drawing.page.markup import Markup, element, escaped, joined
+from charrnn.drawing.terminal.passage import percent
 from charrnn.inspection.neurons import Unit
 
 

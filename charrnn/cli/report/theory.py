@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from charrnn.cli.report import figures
-from charrnn.cli.report.markup import Markup, element
 from charrnn.cli.report.measured import Report
 from charrnn.cli.report.parts import nothing, paragraph, table
 from charrnn.cli.report.words import named
 from charrnn.cli.views import embedding
+from charrnn.drawing.page.markup import Markup, element
 from charrnn.inspection.gradients import FORGOTTEN
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from charrnn.cli.report.markup import Markup, element, joined
 from charrnn.cli.report.measured import FINEST, Watched
-from charrnn.cli.views import passage
-from charrnn.cli.views.screen import Screen
+from charrnn.drawing.page.markup import Markup, element, joined
+from charrnn.drawing.terminal import passage
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.errors import describe_character
 
 LEVELS = 9  # colours of a unit's scale

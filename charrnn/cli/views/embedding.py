@@ -13,10 +13,10 @@ from rich.text import Text
 
 from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.passage import named
-from charrnn.cli.views.screen import LINES, Screen
 from charrnn.cli.views.source import text_to_read
 from charrnn.cli.words import printable
+from charrnn.drawing.terminal.passage import named
+from charrnn.drawing.terminal.screen import LINES, Screen
 from charrnn.inspection.embedding import CharacterMap, Likeness, character_map
 
 MOST = 100_000  # characters that are counted

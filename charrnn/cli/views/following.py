@@ -12,10 +12,10 @@ from rich.text import Text
 
 from charrnn.cli.terminal import argument_symbols, in_json
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.passage import named, percent, shown
-from charrnn.cli.views.screen import Screen
 from charrnn.cli.views.source import known_text
 from charrnn.config import TextConfig
+from charrnn.drawing.terminal.passage import named, percent, shown
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.errors import InputError
 from charrnn.inspection.following import Following, read_following
 

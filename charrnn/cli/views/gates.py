@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.screen import LINES, Screen
 from charrnn.cli.views.source import text_to_read
 from charrnn.cli.words import printable
+from charrnn.drawing.terminal.screen import LINES, Screen
 from charrnn.inspection.gates import OPEN, SHUT, GateActivity, gate_activity
 from charrnn.nn.parameters import Array
 

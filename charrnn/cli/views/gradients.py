@@ -10,10 +10,10 @@ import numpy as np
 from rich.table import Table
 
 from charrnn.cli.views import Subject, plain
-from charrnn.cli.views.chart import Curve, chart
-from charrnn.cli.views.screen import Screen
 from charrnn.cli.views.source import known_text, text_to_read
 from charrnn.cli.words import printable
+from charrnn.drawing.terminal.chart import Curve, chart
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.inspection.gradients import FORGOTTEN, GradientFlow, fresh_flows, gradient_flow
 
 MOST = 5000  # characters that are read

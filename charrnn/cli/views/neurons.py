@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.passage import SIGNS
-from charrnn.cli.views.screen import LINES, Screen
 from charrnn.cli.views.source import text_to_read
 from charrnn.cli.views.unit import Scale
 from charrnn.cli.words import printable, quoted
+from charrnn.drawing.terminal.passage import SIGNS
+from charrnn.drawing.terminal.screen import LINES, Screen
 from charrnn.inspection.features import measure_features
 from charrnn.inspection.neurons import Neurons, Unit, activation, find_neurons
 from charrnn.models.character_model import CharacterModel

@@ -11,9 +11,9 @@ from charrnn.cli.views import Subject
 from charrnn.cli.words import printable
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
-from charrnn.reading import DEFAULT_SOURCE, STANDARD_INPUT, default_text
-from charrnn.sampling import generate, generate_records
-from charrnn.text import Vocabulary
+from charrnn.text.corpus import Vocabulary
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, default_text
+from charrnn.writing.sampling import generate, generate_records
 
 OWN = 4000  # characters that a model writes to be watched on
 OWN_NAME = "a text that the model wrote itself (its corpus is not at hand; --on names another)"

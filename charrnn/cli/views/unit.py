@@ -11,11 +11,11 @@ from rich.text import Text
 
 from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.passage import passage
-from charrnn.cli.views.screen import Screen, signed
 from charrnn.cli.views.source import text_to_read
 from charrnn.cli.words import printable
 from charrnn.config import TextConfig
+from charrnn.drawing.terminal.passage import passage
+from charrnn.drawing.terminal.screen import Screen, signed
 from charrnn.inspection.neurons import Unit, activation, follows
 from charrnn.nn.parameters import Array
 

@@ -10,10 +10,10 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.checkpoint import load_checkpoint
 from charrnn.cli.views import Subject, only, plain
-from charrnn.cli.views.screen import Screen
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.errors import InputError
+from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection.weights import (
     Recurrence,
     Spread,

@@ -13,7 +13,7 @@ from charrnn.nn.workspace import Workspace
 
 
 def load_kernels(cell: str) -> ModuleType | None:
-    """:mod:`charrnn.nn.kernels`, ready for float32 and this cell; None where NumPy is to do it all.
+    """:mod:`charrnn.nn.compiled.kernels`, ready for float32 and this cell; None where NumPy is to do it all.
 
     The kernels need Numba (``pip install 'charrnn[fast]'``), and ``CHARRNN_KERNELS=numpy`` declines
     them. Compiling takes some seconds, once: later processes find the result on disk.
@@ -21,7 +21,7 @@ def load_kernels(cell: str) -> ModuleType | None:
     if os.environ.get("CHARRNN_KERNELS") == "numpy":
         return None
     try:
-        from charrnn.nn import kernels
+        from charrnn.nn.compiled import kernels
 
         _take_one_step(cell, kernels)
     except (ImportError, OSError, RuntimeError):  # no Numba, or no place for what it compiles

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from charrnn.batches import Chunks
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import Shards
+from charrnn.text.chunks import Chunks
 
 Number = TypeVar("Number", float, Array)
 

@@ -6,7 +6,7 @@
     save_checkpoint(training.checkpoint(), "run.npz")
 
 Leaving the loop at any report and saving loses nothing: all that the next step depends on is in
-:class:`charrnn.checkpoint.Progress`, so that a resumed run takes the very same steps.
+:class:`charrnn.training.run.Progress`, so that a resumed run takes the very same steps.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from charrnn.batches import Chunk
-from charrnn.checkpoint import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
-from charrnn.evaluation import evaluate
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.compiled import load_kernels
+from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.optim import AVERAGE, Optimizer, clip_, learning_rate
-from charrnn.parallel import Shards, single_threaded_blas
-from charrnn.plan import COOLDOWN, divide, settle
-from charrnn.reports import Cooldown, Recovery, Report, Step
-from charrnn.text import Corpus
+from charrnn.text.chunks import Chunk
+from charrnn.text.corpus import Corpus
+from charrnn.training.division import COOLDOWN, divide, settle
+from charrnn.training.evaluation import evaluate
+from charrnn.training.optimizer import AVERAGE, Optimizer, clip_, learning_rate
+from charrnn.training.reports import Cooldown, Recovery, Report, Step
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""

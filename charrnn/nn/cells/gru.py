@@ -22,7 +22,7 @@ from charrnn.nn.workspace import Workspace
 
 
 class GRU:
-    """The recurrence of a GRU layer; see :class:`charrnn.nn.cell.Cell` for the shapes."""
+    """The recurrence of a GRU layer; see :class:`charrnn.nn.cells.cell.Cell` for the shapes."""
 
     gates: ClassVar[int] = 3
     states: ClassVar[int] = 1

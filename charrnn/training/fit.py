@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.checkpoint import Evaluation
 from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
+from charrnn.training.run import Evaluation
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
 

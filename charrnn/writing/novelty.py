@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
-from charrnn.reading import Reader
+from charrnn.text.source import Reader
 
 RUN = 31
 """Characters of the shortest run that counts as copied: over 30."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from charrnn.batches import (
+from charrnn.config import TrainingConfig
+from charrnn.errors import InputError
+from charrnn.nn.parallel import default_shards
+from charrnn.text.chunks import (
     READING_SHARE,
     Chunks,
     Segments,
@@ -14,11 +17,8 @@ from charrnn.batches import (
     default_eval_every,
     fit_sizes,
 )
-from charrnn.config import TrainingConfig
-from charrnn.errors import InputError
-from charrnn.parallel import default_shards
-from charrnn.records import Records, Spans, fit_batch
-from charrnn.text import Corpus
+from charrnn.text.corpus import Corpus
+from charrnn.text.records import Records, Spans, fit_batch
 
 VALIDATION_COLUMNS, VALIDATION_STEPS = 64, 100
 VALIDATION_FRACTION, VALIDATION_CHARACTERS = 0.1, 1_000_000

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.batches import MIN_CHUNKS, Chunk
+from charrnn.text.chunks import MIN_CHUNKS, Chunk
 
 SCANNED = 1 << 24  # ids that are searched at once; bounds the memory
 

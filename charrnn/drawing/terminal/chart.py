@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from charrnn.cli.views.screen import LINES, Screen
+from charrnn.drawing.terminal.screen import LINES, Screen
 
 # Which bit of U+2800 is which of a character's 4 × 2 dots.
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.batches import READING_SHARE, fit_sizes
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.language_model import LanguageModel
-from charrnn.plan import default_val_fraction
+from charrnn.text.chunks import READING_SHARE, fit_sizes
+from charrnn.training.division import default_val_fraction
 
 CHARACTERS_PER_WEIGHT = 12.0
 """Characters read for each weight in a run that has the right size for its time."""

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from charrnn.cli.views.screen import Screen
+from charrnn.drawing.terminal.screen import Screen
 
 SIGNS = {"\n": "⏎", "\t": "→"}
 UNSHOWN = "\N{REPLACEMENT CHARACTER}"

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from charrnn.config import TrainingConfig
+from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import Shards
 
 BLOCK = 1 << 14  # numbers updated at a time: a few such blocks of float32 fit into the L2 cache
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn import cache
 from charrnn.config import MAX_VOCABULARY, TextConfig
 from charrnn.errors import CacheError, InputError, UnknownCharacterError, describe_character
-from charrnn.reading import IN_MEMORY, Progress, Reader
+from charrnn.text import cache
+from charrnn.text.source import IN_MEMORY, Progress, Reader
 
 VERBATIM = TextConfig(normalize="none")
 """Text that is taken as it stands."""

@@ -13,8 +13,12 @@ from dataclasses import replace
 from statistics import fmean, median
 from typing import Any
 
-from charrnn.batches import READING_SHARE
-from charrnn.budget import (
+from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.errors import InputError
+from charrnn.nn.parallel import MIN_STREAMS, available_processors
+from charrnn.text.chunks import READING_SHARE
+from charrnn.text.corpus import Corpus
+from charrnn.training.budget import (
     MOST_STREAMS,
     SEQ_LENGTH,
     SMALLEST_BATCH,
@@ -23,14 +27,10 @@ from charrnn.budget import (
     Speed,
     choose,
 )
-from charrnn.checkpoint import Evaluation
-from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.errors import InputError
-from charrnn.parallel import MIN_STREAMS, available_processors
-from charrnn.plan import COOLDOWN
-from charrnn.reports import Cooldown, Report, Step
-from charrnn.text import Corpus
-from charrnn.training import Training
+from charrnn.training.division import COOLDOWN
+from charrnn.training.reports import Cooldown, Report, Step
+from charrnn.training.run import Evaluation
+from charrnn.training.trainer import Training
 
 AIM = 0.985
 """Part of the budget that is planned: something slows a machine down more often than up."""

@@ -23,7 +23,7 @@ from charrnn.nn.workspace import Workspace
 
 
 class LSTM:
-    """The recurrence of an LSTM layer; see :class:`charrnn.nn.cell.Cell` for the shapes."""
+    """The recurrence of an LSTM layer; see :class:`charrnn.nn.cells.cell.Cell` for the shapes."""
 
     gates: ClassVar[int] = 4
     states: ClassVar[int] = 2

@@ -1,10 +1,10 @@
-"""What a training run tells, step by step: see :class:`charrnn.training.Training`."""
+"""What a training run tells, step by step: see :class:`charrnn.training.trainer.Training`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from charrnn.checkpoint import Evaluation
+from charrnn.training.run import Evaluation
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ import numpy as np
 from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.functions import Ids
+from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas, warm_up
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import Shards, default_shards, single_threaded_blas, warm_up
-from charrnn.sampling import line_start
+from charrnn.writing.sampling import line_start
 
 STEPS = 256  # time steps that are computed at once; bounds the memory
 MOST = 64  # texts that are read side by side, at most

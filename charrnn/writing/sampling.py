@@ -11,16 +11,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.choosing import Filter, GumbelNoise, choose
 from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas, warm_up
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.parallel import Shards, default_shards, single_threaded_blas, warm_up
+from charrnn.writing.choosing import Filter, GumbelNoise, choose
 
 PRIME_STEPS = 256  # characters of a prime that are read at once; bounds the memory
 BATCH_STEPS = 16  # characters that a thread writes in each of its texts before it reports

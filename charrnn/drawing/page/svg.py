@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from charrnn.cli.report.markup import Markup, element, joined
-from charrnn.cli.views.chart import ticks
+from charrnn.drawing.page.markup import Markup, element, joined
+from charrnn.drawing.terminal.chart import ticks
 
 SERIES = 5  # colours and dashes that page.css has, l0 to l4
 TICK = 55  # room that a number at the x axis takes, and twice that at the y axis

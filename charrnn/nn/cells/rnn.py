@@ -20,7 +20,7 @@ from charrnn.nn.workspace import Workspace
 
 
 class RNN:
-    """The recurrence of a simple layer; see :class:`charrnn.nn.cell.Cell` for the shapes."""
+    """The recurrence of a simple layer; see :class:`charrnn.nn.cells.cell.Cell` for the shapes."""
 
     gates: ClassVar[int] = 1
     states: ClassVar[int] = 1

@@ -1,0 +1,1 @@
+"""Drawing on a page for a browser."""

@@ -1,0 +1,1 @@
+"""Files of our own: checkpoints, and the arrays in them."""

@@ -1,0 +1,1 @@
+"""Text and numbers: files as text, vocabularies, corpora, and the chunks that a network reads."""

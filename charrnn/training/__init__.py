@@ -1,0 +1,1 @@
+"""How a model learns: what of a text, with which steps, for how long, and what comes of it."""
