@@ -378,7 +378,7 @@ def test_a_line_is_broken_where_there_is_no_number() -> None:
     assert 'd="M0 10L10 0M30 0"' in plot.svg("x", "y", "z")
 
 
-STYLE = files("charrnn.cli.report").joinpath("page.css").read_text(encoding="utf-8")
+STYLE = files("charrnn.drawing.page").joinpath("page.css").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("dark", [False, True])
