@@ -25,7 +25,7 @@ class Look:
     Attributes:
         subjects: The checkpoints that were named, at least one.
         value: That of the view's option; None where a page asks for the view.
-        at, temp, on, unknown: The options that go with some views, None where they are not given.
+        at, temp, on, counts, unknown: The options that go with some views, None where they are not given.
         own_text: Watch the model on what it writes itself, whatever it learnt from.
         share: Of what a view usually reads: less for the page of a large model, so that it does not take long.
         notices: Where a view puts what the user should be told beside the figure.
@@ -36,6 +36,7 @@ class Look:
     at: int | None = None
     temp: tuple[float, ...] | None = None
     on: str | None = None
+    counts: str | None = None
     unknown: str | None = None
     own_text: bool = False
     share: float = 1.0
