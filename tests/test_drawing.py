@@ -17,7 +17,7 @@ from rich.text import Text
 
 from charrnn.cli.views import plain
 from charrnn.config import TextConfig
-from charrnn.drawing.terminal.chart import Curve, chart, ticks
+from charrnn.drawing.terminal.chart import Curve, _apart, chart, ticks
 from charrnn.drawing.terminal.passage import passage, percent
 from charrnn.drawing.terminal.screen import (
     AMOUNT,
@@ -160,7 +160,7 @@ def test_chart_fits(width: int, unicode: bool) -> None:
     ]
     for some in (curves, curves[1:], [Curve("big", [0, 1e9], [1e300, 1e300])], curves[:1]):
         lines = chart(screen(width, unicode=unicode), some, "epochs", "nats/char", 6)
-        assert len(lines) in (9, 10)
+        assert 9 <= len(lines) <= 9 + len(some)  # names below may take a line each
         assert max(cell_len(line.plain) for line in lines) <= width
         assert unicode or all(line.plain.isascii() for line in lines)
 
@@ -181,6 +181,36 @@ def test_chart_tells_curves_apart() -> None:
     assert (rows[0][0], rows[-1][0]) == ("*", "+")
     together = _plot(chart(screen(), [Curve(n, [0, 1], [0, 2]) for n in "abc"], "x", "y", 5))
     assert "".join(row[-1] for row in together) == "abc  "
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ([(7.5, 1), (8.2, 1), (9.0, 1)], {7: 0, 8: 1, 9: 2}),  # at the bottom, where rows run out
+        ([(0.0, 1), (0.4, 1), (5.0, 1)], {0: 0, 1: 1, 5: 2}),
+        (
+            [(4.0, 1), (4.0, 1), (4.2, 1)],
+            {3: 0, 4: 1, 5: 2},
+        ),  # apart from each other, to both sides
+        ([(9.0, 9), (9.0, 3), (9.0, 6)], {7: 1, 8: 2, 9: 0}),  # the furthest ends beside its name
+    ],
+)
+def test_names_keep_the_order_of_the_ends(
+    ends: list[tuple[float, float]], expected: dict[int, int]
+) -> None:
+    """Without colours the place is all that tells whose name it is."""
+    assert _apart(dict(enumerate(ends)), 10) == expected
+
+
+def test_names_that_find_no_place_stand_below() -> None:
+    """More curves than rows: all names stand below, each after its own dashes."""
+    curves = [Curve(f"run {n}", [0, 1], [n, n]) for n in range(5)]
+    lines = [line.plain for line in chart(screen(40), curves, "x", "y", 4)]
+    below = " ".join(lines[-2:])
+    assert all(f" {curve.name}" in below for curve in curves)
+    assert not any("run" in line for line in lines[:-2])
+    keys = [word for word in below.split() if not word.isascii()]
+    assert len(set(keys)) == 5
 
 
 def test_passage() -> None:
