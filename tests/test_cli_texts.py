@@ -20,10 +20,10 @@ from conftest import Run
 
 import charrnn
 from charrnn.cli import prompts
-from charrnn.cli.incoming import line_groups, pieces
 from charrnn.config import SamplingConfig, TextConfig
 from charrnn.errors import InputError
 from charrnn.nn.workspace import Workspace
+from charrnn.text.incoming import line_groups, pieces
 from charrnn.writing.scoring import score_texts
 
 CHARRNN = [sys.executable, "-m", "charrnn"]
@@ -310,7 +310,7 @@ def test_lines_are_scored_as_they_come() -> None:
 
 def test_score_takes_flat_memory(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five times as long a text, all on one line, costs no more."""
-    monkeypatch.setattr("charrnn.cli.incoming.BLOCK", 1000)
+    monkeypatch.setattr("charrnn.text.incoming.BLOCK", 1000)
     peaks = []
     for repeats in (150, 150, 1500):  # the first time loads what is needed
         Path("long.txt").write_text("It was the best " * repeats)
@@ -329,13 +329,13 @@ def test_pieces_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     path = tmp_path / "text"
     path.write_bytes("\ufeffaé☃\r\n\r\r\n𝄞\n\r".encode())
     for block in range(1, 30):
-        monkeypatch.setattr("charrnn.cli.incoming.BLOCK", block)
+        monkeypatch.setattr("charrnn.text.incoming.BLOCK", block)
         assert "".join(pieces(str(path))) == "aé☃\n\r\n𝄞\n\r"
         lines = [line for group in line_groups(pieces(str(path))) for line in group]
         assert lines == ["aé☃\n", "\r\n", "𝄞\n", "\r"]
     path.write_bytes(b"one\ntwo\xe9 three")
     for block in (1, 3, 7, 8, 99):
-        monkeypatch.setattr("charrnn.cli.incoming.BLOCK", block)
+        monkeypatch.setattr("charrnn.text.incoming.BLOCK", block)
         with pytest.raises(InputError, match=r"not UTF-8 at byte 7 \(line 2\): 0xe9"):
             list(pieces(str(path)))
 
@@ -347,7 +347,7 @@ def test_pieces_of_other_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     path.write_bytes(raw)
     composed = TextConfig()
     for block in range(1, 30):
-        monkeypatch.setattr("charrnn.cli.incoming.BLOCK", block)
+        monkeypatch.setattr("charrnn.text.incoming.BLOCK", block)
         assert "".join(pieces(str(path), composed)) == "é ậ\n한\n\u0301e"
         assert "".join(pieces(str(path), TextConfig("byte"))).encode("latin-1") == raw
 

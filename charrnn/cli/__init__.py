@@ -101,7 +101,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    from charrnn.cli.words import printable  # a path or a checkpoint may say anything
+    from charrnn.words import printable  # a path or a checkpoint may say anything
 
     message = printable(message)
     print(f"charrnn: {message}", file=sys.stderr)

@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from charrnn.cli.narration import corpus_words
 from charrnn.cli.transfer import DROPPING
-from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
@@ -16,6 +16,7 @@ from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import default_val_fraction
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.trainer import Training
+from charrnn.words import counted, duration, quoted
 
 
 class Timed:

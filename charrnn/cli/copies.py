@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from charrnn.cli.incoming import name_of
 from charrnn.cli.terminal import in_json
-from charrnn.cli.words import printable
 from charrnn.config import TextConfig
+from charrnn.text.incoming import name_of
+from charrnn.words import printable
 from charrnn.writing.novelty import RUN, Novelty
 
 SHOWN = 60

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ANNEALING
-from charrnn.inspection import judge
+from charrnn.text.source import DEFAULT_SOURCE
 from charrnn.training.evaluation import bits
+from charrnn.training.fit import judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
+from charrnn.words import counted, duration, quoted
 
 
 def run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
@@ -109,3 +111,8 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
         lines.append(f"go on:  {' '.join([again, *longer])}")
     lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
     return lines
+
+
+def corpus_words(sources: Sequence[str]) -> str:
+    """A corpus as arguments of ``charrnn train``, each with a space after it."""
+    return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)

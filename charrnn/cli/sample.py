@@ -208,9 +208,10 @@ def sample(
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.prompts import Request, read_requests, require_end
     from charrnn.cli.records import write_novel
-    from charrnn.cli.terminal import argument_symbols, silence_stdout
+    from charrnn.cli.terminal import silence_stdout
     from charrnn.cli.writing import Json, Output, Plain, write_all
     from charrnn.files.checkpoint import load_checkpoint
+    from charrnn.text.incoming import argument_symbols
     from charrnn.writing.novelty import Originals
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty:
@@ -292,7 +293,7 @@ def _sources(
 
 
 def _unescaped(model: CharacterModel, value: str, option: str) -> str:
-    from charrnn.cli.terminal import argument_symbols
+    from charrnn.text.incoming import argument_symbols
 
     value = argument_symbols(model.vocabulary, value, option)
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):

@@ -6,8 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import InputError
+from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.inspection.summary import summarize
+from charrnn.models.character_model import CharacterModel
+from charrnn.text.corpus import Vocabulary
+from charrnn.text.incoming import argument_symbols, name_of, pieces
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, default_text
 from charrnn.training.run import Checkpoint
+from charrnn.words import rejoined
+from charrnn.writing.sampling import generate, generate_records
+
+OWN = 4000  # characters that a model writes to be watched on
+OWN_NAME = "a text that the model wrote itself (its corpus is not at hand; --on names another)"
 
 
 @dataclass(frozen=True)
@@ -16,6 +26,17 @@ class Subject:
 
     path: Path
     checkpoint: Checkpoint
+
+    @property
+    def name(self) -> str:
+        """The path in words."""
+        return rejoined(str(self.path))
+
+    def summary(self) -> dict[str, Any]:
+        """:func:`charrnn.inspection.summarize`, with the path first."""
+        summary = summarize(self.checkpoint)
+        summary["corpus"]["sources"] = list(map(rejoined, summary["corpus"]["sources"]))
+        return {"checkpoint": self.name, **summary}
 
 
 @dataclass(frozen=True)
@@ -54,20 +75,106 @@ class Look:
         return self.subjects[0]
 
     def given_text(self, option: str) -> tuple[str, str]:
-        """The text of ``value`` in the model's characters, and where it came from in words."""
-        raise NotImplementedError
+        """The text of ``value`` in the model's characters, and where it came from in words.
+
+        Args:
+            option: That of the view.
+
+        Raises:
+            InputError: It cannot be read, is empty, or has unknown characters.
+        """
+        return self._read(self.value or "", option)
 
     def text(self, most: int) -> tuple[str, str]:
         """A text to watch the model on, ``most`` characters of it at most, and what it is in words.
 
         It is that of ``on``; by default what the model learnt from, or, where that is not at hand, what the
-        model writes itself.
+        model writes itself. Errors as :meth:`given_text`.
         """
-        raise NotImplementedError
+        checkpoint = self.subjects[0].checkpoint
+        if self.own_text:
+            text = _own_text(checkpoint.model, min(most, OWN))
+            name = "a text that the model wrote itself"
+        elif self.on is not None:
+            text, name = self._read(self.on, "--on")
+        else:
+            found = _learnt_text(checkpoint, most)
+            text, name = found or (_own_text(checkpoint.model, min(most, OWN)), OWN_NAME)
+        if len(text) > most:
+            unit = checkpoint.model.vocabulary.config.unit
+            text, name = text[:most], f"the first {most:,} {unit}s of {name}"
+        return text, name
+
+    def known(self, vocabulary: Vocabulary, text: str, name: str) -> str:
+        """A text that a model can read, with unknown characters as was asked for; errors as :meth:`given_text`."""
+        how = self.unknown or "error"
+        if how not in ("error", "skip", "replace"):
+            raise InputError(f"--unknown must be error, skip or replace, not {how!r}")
+        if how != "error":
+            text = vocabulary.resolve(text, how)
+        elif characters := vocabulary.unknown_in(text):
+            error = UnknownCharacterError(characters, "; add --unknown skip or --unknown replace")
+            raise InputError(f"{name}: {error}")
+        if not text:
+            raise InputError(f"{name}: is empty")
+        return text
+
+    def _read(self, value: str, option: str) -> tuple[str, str]:
+        """``-`` for standard input, the path of a file, or else the text itself."""
+        vocabulary = self.subjects[0].checkpoint.model.vocabulary
+        if value == STANDARD_INPUT or _is_file(value):
+            text, name = "".join(pieces(value, vocabulary.config)), name_of(value)
+        else:
+            text, name = argument_symbols(vocabulary, value, option), "the text given"
+            if value and Path(value).is_dir():
+                raise InputError(f"{option} {value}: is a folder")
+            if len(value.split()) == 1 and Path(value).suffix:
+                self.notices.append(f"{value}: no such file; read as a text")
+        return self.known(vocabulary, text, name), name
 
     def scaled(self, number: int, least: int) -> int:
         """``share`` of a number, but not less than ``least``."""
         return max(least, int(self.share * number))
+
+
+def _learnt_text(checkpoint: Checkpoint, most: int) -> tuple[str, str] | None:
+    """The head of the corpus, if it is still where it was."""
+    vocabulary = checkpoint.model.vocabulary
+    for source in checkpoint.corpus.sources:
+        try:
+            if source == DEFAULT_SOURCE:
+                # Another Python may have another version of it.
+                return vocabulary.resolve(vocabulary.symbols(default_text()), "skip"), source
+            if not _is_file(source):
+                continue
+            text = ""
+            for piece in pieces(source, vocabulary.config):
+                text += piece
+                if len(text) > most:
+                    break
+        except InputError:
+            continue
+        if text and not vocabulary.unknown_in(text[: most + 1]):
+            return text[: most + 1], source
+    return None
+
+
+def _own_text(model: CharacterModel, length: int) -> str:
+    if not model.vocabulary.config.records:
+        return "".join(generate(model, length=length, temperature=0.8, rng=0))
+    text = ""
+    for record in generate_records(model, temperature=0.8, rng=0):
+        text += record + model.vocabulary.config.end
+        if len(text) > length:
+            return text
+    raise AssertionError("records never run out")
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte
+        return False
 
 
 def anything(value: Any) -> bool:

@@ -15,10 +15,10 @@ from charrnn.cli.report.words import (
     unit_levels,
 )
 from charrnn.cli.views import card, following, surprise
-from charrnn.cli.words import duration
 from charrnn.drawing.page.markup import Markup, element, escaped, joined
 from charrnn.drawing.terminal.passage import percent
 from charrnn.inspection.neurons import Unit
+from charrnn.words import duration
 
 
 def lead(report: Report) -> Markup:

@@ -17,11 +17,11 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
-from charrnn.cli.words import rejoined
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.errors import InputError
 from charrnn.inspection import summarize
 from charrnn.training.run import Checkpoint
+from charrnn.words import rejoined
 
 
 @dataclass(frozen=True)

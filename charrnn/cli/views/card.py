@@ -9,12 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, only
-from charrnn.cli.words import duration, printable, quoted
 from charrnn.config import ModelConfig, TextConfig
 from charrnn.drawing.terminal.chart import Curve, chart
 from charrnn.drawing.terminal.screen import Screen
-from charrnn.inspection import Fit
 from charrnn.text.source import STANDARD_INPUT
+from charrnn.training.fit import Fit
+from charrnn.words import duration, printable, quoted
 
 CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
 TALLEST, LOWEST = 12, 5  # rows of the chart

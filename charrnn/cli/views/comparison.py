@@ -11,11 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, plain
-from charrnn.cli.words import duration, printable
 from charrnn.drawing.terminal.chart import Curve, chart
 from charrnn.drawing.terminal.screen import LINES, Screen
 from charrnn.errors import InputError
 from charrnn.inspection.comparison import Comparison, compare
+from charrnn.words import duration, printable
 
 MOST = 8  # checkpoints
 

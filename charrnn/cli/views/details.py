@@ -13,9 +13,9 @@ from rich.text import Text
 
 from charrnn.cli.views import Subject, only
 from charrnn.cli.views.card import in_words
-from charrnn.cli.words import duration, printable
 from charrnn.config import ModelConfig, TextConfig
 from charrnn.drawing.terminal.screen import Screen
+from charrnn.words import duration, printable
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 

@@ -14,10 +14,10 @@ from rich.text import Text
 from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
-from charrnn.cli.words import printable
 from charrnn.drawing.terminal.passage import named
 from charrnn.drawing.terminal.screen import LINES, Screen
 from charrnn.inspection.embedding import CharacterMap, Likeness, character_map
+from charrnn.words import printable
 
 MOST = 100_000  # characters that are counted
 HEIGHT, WIDEST = 14, 76  # of a map

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
-from charrnn.cli.words import printable
 from charrnn.drawing.terminal.screen import LINES, Screen
 from charrnn.inspection.gates import OPEN, SHUT, GateActivity, gate_activity
 from charrnn.nn.parameters import Array
+from charrnn.words import printable
 
 MOST = 20_000  # characters that are read
 HEIGHT, WIDEST = 9, 24  # of a saturation plot

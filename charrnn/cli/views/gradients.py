@@ -11,10 +11,10 @@ from rich.table import Table
 
 from charrnn.cli.views import Subject, plain
 from charrnn.cli.views.source import known_text, text_to_read
-from charrnn.cli.words import printable
 from charrnn.drawing.terminal.chart import Curve, chart
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.inspection.gradients import FORGOTTEN, GradientFlow, fresh_flows, gradient_flow
+from charrnn.words import printable
 
 MOST = 5000  # characters that are read
 LOWEST, HIGHEST = 1e-8, 1e8  # shares of the gradient at k = 0 that are drawn

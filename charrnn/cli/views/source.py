@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from charrnn.cli.incoming import name_of, pieces
-from charrnn.cli.terminal import argument_symbols
 from charrnn.cli.views import Subject
-from charrnn.cli.words import printable
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Vocabulary
+from charrnn.text.incoming import argument_symbols, name_of, pieces
 from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, default_text
+from charrnn.words import printable
 from charrnn.writing.sampling import generate, generate_records
 
 OWN = 4000  # characters that a model writes to be watched on

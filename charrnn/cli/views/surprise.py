@@ -13,12 +13,12 @@ from rich.text import Text
 from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import given_text
-from charrnn.cli.words import printable
 from charrnn.config import TextConfig
 from charrnn.drawing.terminal.passage import named, passage, percent, shown
 from charrnn.drawing.terminal.screen import Screen, amount
 from charrnn.errors import InputError
 from charrnn.inspection.surprise import Surprise, read_surprise
+from charrnn.words import printable
 
 FULL = 8.0  # bits that are drawn as the most there is: a chance of 1 in 256
 MOST = 1500  # characters that are drawn

@@ -12,12 +12,12 @@ from rich.text import Text
 from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
-from charrnn.cli.words import printable
 from charrnn.config import TextConfig
 from charrnn.drawing.terminal.passage import passage
 from charrnn.drawing.terminal.screen import Screen, signed
 from charrnn.inspection.neurons import Unit, activation, follows
 from charrnn.nn.parameters import Array
+from charrnn.words import printable
 
 MOST = 1200  # characters that are read and drawn
 FOLLOWED = 3  # features that are told

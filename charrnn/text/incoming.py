@@ -1,8 +1,9 @@
-"""Text that comes in, from a file or a pipe: each part as soon as it is there."""
+"""Text that comes in, from a file or a pipe, each part as soon as it is there; or as an argument."""
 
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import cast
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
-from charrnn.text.corpus import VERBATIM
+from charrnn.text.corpus import VERBATIM, Vocabulary
 from charrnn.text.source import STANDARD_INPUT
 
 BLOCK = 1 << 18  # bytes that are read at once, at most
@@ -86,6 +87,19 @@ def line_groups(parts: Iterable[str]) -> Iterator[list[str]]:
             rest = [last]
     if last := "".join(rest):
         yield [last]
+
+
+def argument_symbols(vocabulary: Vocabulary, value: str, option: str) -> str:
+    """An argument in a model's characters: its bytes are read, whatever the locale made of them.
+
+    Raises:
+        InputError: They are not UTF-8, and the model is one of text.
+    """
+    raw = os.fsencode(value) if os.name == "posix" else value.encode("utf-8", "surrogatepass")
+    try:
+        return vocabulary.symbols(raw)
+    except UnicodeError:
+        raise InputError(f"{option}: not UTF-8 text") from None
 
 
 @contextmanager

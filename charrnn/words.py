@@ -1,13 +1,10 @@
-"""Small things that several commands say."""
+"""Numbers, paths and names as words."""
 
 from __future__ import annotations
 
 import shlex
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
-
-from charrnn.text.source import DEFAULT_SOURCE
 
 
 def duration(seconds: float) -> str:
@@ -25,11 +22,6 @@ def counted(number: int, noun: str) -> str:
 def quoted(path: str | Path) -> str:
     """A path as a shell reads it, but for what a terminal could take for a command."""
     return printable(shlex.quote(str(path)))
-
-
-def corpus_words(sources: Sequence[str]) -> str:
-    """A corpus as arguments of ``charrnn train``, each with a space after it."""
-    return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)
 
 
 def rejoined(path: str) -> str:
