@@ -65,12 +65,12 @@ class Bar:
     Attributes:
         share: Length of the bar, 0 to 1.
         label: The figure, as it is written.
-        negative: Whether it is below 0, which the colour tells as well.
+        negative: Whether it is below 0, which the colour tells as well; None where there is no sign.
     """
 
     share: float
     label: str
-    negative: bool = False
+    negative: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,15 @@ Cell = Phrase | Bar | Profile
 
 @dataclass(frozen=True)
 class Words:
-    """A paragraph."""
+    """A paragraph.
+
+    Attributes:
+        whole: Whether it is one line that is never wrapped, such as a path.
+    """
 
     phrase: Phrase
     on: str = EVERYWHERE
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -316,7 +321,7 @@ class Colouring:
         low, high: Between which the scale lies. If it is ``signed``, from blue to orange; else from nothing
             to orange.
         signed: See above.
-        unit: Of the numbers, in words.
+        unit: How a legend begins: ``bits for each character:``, ``holds``.
         told: More about it, in words.
         excerpt: The part of the passage that is worth a look, where there is no room for all.
     """
@@ -421,7 +426,7 @@ class Figure:
     """A view.
 
     Attributes:
-        title: What it shows; the name of its picture.
+        title: What it shows, as the title of a picture; a terminal draws the blocks alone.
         blocks: From top to bottom.
         data: What ``--json`` tells: numbers, strings, arrays and dataclasses, see :func:`plain`.
         description: What its picture shows, in words.
