@@ -433,6 +433,7 @@ class Figure:
         picture: The blocks that make its picture; none if there is none, for the reason ``no_picture``.
         encoding: That of the model's text: a byte beyond ASCII is no character.
         one_screen: Whether charts give way, so that all of it fits on one screen.
+        exact: Whether JSON has all digits of the numbers in ``data``; if not, seven.
     """
 
     title: Phrase
@@ -443,6 +444,7 @@ class Figure:
     no_picture: str = "there is no picture of this view; leave --png and --svg out"
     encoding: str = "utf-8"
     one_screen: bool = False
+    exact: bool = False
 
 
 def parts(phrase: Phrase) -> tuple[Part, ...]:
