@@ -333,7 +333,7 @@ class Colouring:
     signed: bool = False
     unit: str = ""
     told: str = ""
-    excerpt: slice = field(default=slice(None))
+    excerpt: slice = field(default_factory=lambda: slice(None))
 
 
 @dataclass(frozen=True)
