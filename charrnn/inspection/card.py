@@ -1,0 +1,158 @@
+"""A model on one screen: what it is, what it learnt from, how well, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from charrnn.drawing.figure import (
+    PAGE,
+    TERMINAL,
+    Axis,
+    Chart,
+    Commands,
+    Facts,
+    Figure,
+    Heading,
+    Line,
+    Strong,
+    Words,
+)
+from charrnn.inspection import Example
+from charrnn.inspection.look import Look
+from charrnn.text.source import STANDARD_INPUT
+from charrnn.training.evaluation import bits
+from charrnn.training.fit import Fit
+from charrnn.training.run import Checkpoint, Evaluation
+from charrnn.words import duration, quoted
+
+CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
+LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
+
+EXAMPLES = (
+    Example(
+        "A model on one screen",
+        "What it is, what it learnt from, how well, how its loss went, and how to go on.",
+        "charrnn inspect checkpoints/demo.npz",
+        """\
+Perplexity is 2 to the bits: among so many equally likely characters the model might as well choose. Where the
+curves part, the model begins to learn its text by heart; the weights that are kept are those of the best evaluation.
+
+`--json` has `parameters`, `vocabulary_size`, `validation_loss` (nats per character or byte, of the kept weights),
+`validation_bits_per_char`, `config`, `corpus`, `history` and more; `charrnn.summarize` gives the same.""",
+    ),
+)
+
+
+def view(look: Look) -> Figure:
+    """What a checkpoint says of itself, with the curves of its losses."""
+    found, checkpoint = look.subject.summary(), look.subject.checkpoint
+    symbol = checkpoint.model.vocabulary.config.symbol
+    lines = loss_lines(checkpoint.history)
+    told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
+    curves = Chart(
+        "losses",
+        "Loss while it learnt",
+        Axis("epochs"),
+        Axis(f"nats/{symbol}"),
+        lines,
+        f"Curves over epochs: {told}.",
+        height=12,
+    )
+    fit = str(Fit(**found["fit"]))
+    facts = (
+        ("text", _text(found, checkpoint)),
+        ("loss", _loss(checkpoint.validation_loss, symbol)),
+        ("training", _training(checkpoint)),
+        ("in words", fit),
+    )
+    return Figure(
+        f"Loss of {look.subject.path.name}",
+        (
+            Words(Strong(look.subject.name), whole=True),
+            Words(architecture(checkpoint)),
+            Facts(facts),
+            curves if lines else Words("It has not been evaluated yet.", on=PAGE),
+            Heading("To go on", on=PAGE),
+            Commands(_commands(look.subject.name, checkpoint)),
+            Commands((("look", LOOK),), on=TERMINAL),
+        ),
+        found,
+        f"Curves of nats/{symbol} over epochs. {fit}",
+        picture=(curves,) if lines else (),
+        no_picture="there is no picture before the first evaluation",
+        one_screen=True,
+        exact=True,
+    )
+
+
+def architecture(checkpoint: Checkpoint) -> str:
+    """What kind of model it is."""
+    model, config = checkpoint.model, checkpoint.model.config
+    parts = (
+        CELLS[config.cell],
+        f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size} units",
+        f"embedding of {config.embedding_size}" if config.embedding_size else "one-hot",
+        config.dropped,
+        f"{model.parameters.flat.size:,} parameters",
+    )
+    return " · ".join(parts)
+
+
+def loss_lines(history: Sequence[Evaluation]) -> list[Line]:
+    """Train and validation loss over epochs, where there are any."""
+    lines = []
+    for name, key in (("train", "train_loss"), ("validation", "validation_loss")):
+        points = [(e.epoch, getattr(e, key)) for e in history if getattr(e, key) is not None]
+        if points:
+            lines.append(Line(name, [x for x, _ in points], [y for _, y in points]))
+    return lines
+
+
+def _text(found: dict[str, Any], checkpoint: Checkpoint) -> str:
+    corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
+    kind = vocabulary.config
+    return (
+        f"{', '.join(found['corpus']['sources'])}: {corpus.characters:,} "
+        f"{f'{kind.unit}s in records' if kind.records else kind}, {len(vocabulary)} different, "
+        f"{corpus.train_characters:,} to train on"
+    )
+
+
+def _loss(loss: float | None, symbol: str) -> str:
+    if loss is None:
+        return "unknown: nothing was kept for validation, or no evaluation has been made"
+    return (
+        f"{loss:.4f} nats/{symbol} · {bits(loss):.3f} bits/{symbol} · "
+        f"perplexity {2 ** min(bits(loss), 1000):.3g} (validation)"
+    )
+
+
+def _training(checkpoint: Checkpoint) -> str:
+    training, done = checkpoint.training, "no evaluation yet"
+    if checkpoint.history:
+        last = checkpoint.history[-1]
+        done = f"{last.epoch:.4g} epochs, {last.step:,} steps in {duration(last.seconds)}"
+    return (
+        f"{done} · {training.optimizer} {training.learning_rate:g}, {training.schedule}, "
+        f"batch {training.batch_size} × {training.seq_length}"
+    )
+
+
+def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
+    """How to go on from here."""
+    path, training = quoted(name), checkpoint.training
+    if checkpoint.resumable:
+        # The corpus is found again by itself, unless it came through a pipe.
+        again = "- " if STANDARD_INPUT in checkpoint.corpus.sources else ""
+        onward = f"charrnn train {again}--resume {path}"
+        last = checkpoint.history[-1] if checkpoint.history else None
+        for flag, done in (
+            ("steps", last.step if last else 0),
+            ("epochs", last.epoch if last else 0),
+        ):
+            if getattr(training, flag) and done >= getattr(training, flag):
+                onward += f" --{flag} {2 * getattr(training, flag)}"
+    else:
+        onward = f"charrnn train NEW.txt --init-from {path}"
+    return ("write", f"charrnn sample {path} --temp 0.8"), ("go on", onward)
