@@ -19,6 +19,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def percent(share: float) -> str:
+    """``63 %``, ``0.4 %`` or ``<0.1 %``."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    return f"{100 * share:.{0 if share >= 0.1 or not share else 1}f} %"
+
+
 def quoted(path: str | Path) -> str:
     """A path as a shell reads it, but for what a terminal could take for a command."""
     return printable(shlex.quote(str(path)))

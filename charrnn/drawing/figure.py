@@ -10,10 +10,11 @@ drawer shows in its own safe way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import Any
+
+import numpy as np
 
 from charrnn.nn.parameters import Array
 
@@ -393,6 +394,10 @@ class Distribution:
     entropy: Array
     scores: Array
 
+    def order(self) -> list[int]:
+        """All symbols, the likeliest first. (No temperature changes the order but 0.)"""
+        return [int(place) for place in np.argsort(-self.scores, kind="stable")]
+
 
 @dataclass(frozen=True)
 class Distributions:
@@ -450,3 +455,12 @@ class Figure:
 def parts(phrase: Phrase) -> tuple[Part, ...]:
     """A phrase's parts."""
     return phrase if isinstance(phrase, tuple) else (phrase,)
+
+
+def joined(phrases: Iterable[Phrase], between: str) -> tuple[Part, ...]:
+    """Phrases as one, with words between them."""
+    found: list[Part] = []
+    for phrase in phrases:
+        found += [between] * bool(found)
+        found += parts(phrase)
+    return tuple(found)
