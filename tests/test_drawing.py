@@ -18,7 +18,7 @@ from rich.text import Text
 from charrnn.cli.views import plain
 from charrnn.config import TextConfig
 from charrnn.drawing.terminal.chart import Curve, _apart, chart, ticks
-from charrnn.drawing.terminal.passage import passage, percent
+from charrnn.drawing.terminal.passage import in_lines, percent
 from charrnn.drawing.terminal.screen import (
     AMOUNT,
     BLACK,
@@ -217,17 +217,17 @@ def test_passage() -> None:
     """Signs for what cannot be seen, marks below, lines that fit; colours instead of marks."""
     text = "ab\n\x1b[c\t漢e"
     marks = "123456789"
-    lines = passage(screen(20), text, [Style.null()] * 9, marks)
+    lines = in_lines(screen(20), text, [Style.null()] * 9, marks)
     assert [line.plain for line in lines] == ["ab⏎", "123", "\ufffd[c→漢e", "4567889"]
-    coloured = passage(screen(20, colour=True), text, [on(WHITE)] * 9, marks)
+    coloured = in_lines(screen(20, colour=True), text, [on(WHITE)] * 9, marks)
     assert [line.plain for line in coloured] == ["ab⏎", "\ufffd[c→漢e"]
-    ascii_only = passage(screen(20, unicode=False), text, [Style.null()] * 9, marks)
+    ascii_only = in_lines(screen(20, unicode=False), text, [Style.null()] * 9, marks)
     assert ascii_only[2].plain == "?[c\\t?e"
-    wrapped = passage(screen(20), "漢" * 15, [Style.null()] * 15, "1" * 15)
+    wrapped = in_lines(screen(20), "漢" * 15, [Style.null()] * 15, "1" * 15)
     assert [cell_len(line.plain) for line in wrapped] == [20, 20, 10, 10]
-    (mark, _) = passage(screen(20), "\u0301", [Style.null()], "1")
+    (mark, _) = in_lines(screen(20), "\u0301", [Style.null()], "1")
     assert cell_len(mark.plain) == 1
-    (shown, _) = passage(screen(20), "aé", [Style.null()] * 2, "11", "latin-1")
+    (shown, _) = in_lines(screen(20), "aé", [Style.null()] * 2, "11", "latin-1")
     assert shown.plain == "a\ufffd"
 
 

@@ -13,13 +13,39 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
+from charrnn.drawing import figure
 from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.words import printable
 
 # Which bit of U+2800 is which of a character's 4 × 2 dots.
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+LEAST = 1e-300  # what a logarithm is taken of
 MARKS = "*+ox#"  # of the curves, in ASCII
 # Of the curves where there are no colours: which of six columns of dots are drawn.
 DASHES = ((0, 1, 2, 3, 4, 5), (0, 1, 3, 4), (0, 3), (0, 1, 2, 4), (0,))
+
+
+def draw_chart(screen: Screen, found: figure.Chart) -> list[Text]:
+    """The lines of a figure's chart, each up to where it leaves the axis; nothing if there are no points."""
+    curves = [_curve(line, found.y) for line in found.lines]
+    if not any(len(curve.x) for curve in curves):
+        return []
+    return chart(screen, curves, found.x.label, found.y.label, found.height, log=found.y.log)
+
+
+def _curve(line: figure.Line, axis: figure.Axis) -> Curve:
+    """The part of a line that lies within its axis, or its first point, at the edge."""
+    y = np.asarray(line.y, float)
+    low = -math.inf if axis.low is None else axis.low
+    high = math.inf if axis.high is None else axis.high
+    if axis.log:
+        low = max(low, LEAST)
+    inside = (y >= low) & (y <= high)
+    stop = len(y) if inside.all() else max(1, int(np.argmin(inside)))
+    kept = np.clip(y[:stop], low, high)
+    known = np.isfinite(kept)
+    kept = np.log10(kept[known]) if axis.log else kept[known]
+    return Curve(printable(line.name), np.asarray(line.x)[:stop][known].tolist(), kept.tolist())
 
 
 @dataclass(frozen=True)
