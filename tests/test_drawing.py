@@ -18,7 +18,7 @@ from rich.text import Text
 from charrnn.cli.views import plain
 from charrnn.config import TextConfig
 from charrnn.drawing.terminal.chart import Curve, _apart, chart, ticks
-from charrnn.drawing.terminal.passage import in_lines, percent
+from charrnn.drawing.terminal.passage import in_lines
 from charrnn.drawing.terminal.screen import (
     AMOUNT,
     BLACK,
@@ -33,6 +33,7 @@ from charrnn.drawing.terminal.screen import (
     on,
     signed,
 )
+from charrnn.words import percent
 
 
 def screen(width: int = 80, *, colour: bool = False, unicode: bool = True) -> Screen:
