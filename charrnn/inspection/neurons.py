@@ -14,16 +14,71 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.drawing.figure import (
+    PAGE,
+    TERMINAL,
+    Bar,
+    Block,
+    Cell,
+    Colouring,
+    Column,
+    Commands,
+    Figure,
+    Heading,
+    Passage,
+    Pick,
+    Strong,
+    Table,
+    Words,
+    joined,
+)
 from charrnn.errors import CheckpointError, InputError
+from charrnn.inspection import Example
 from charrnn.inspection.features import measure_features
+from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
 from charrnn.text.chunks import Segments
+from charrnn.words import quoted
 from charrnn.writing.sampling import line_start
 
 STATES = "hc"  # what a cell's states are called
+MOST, ON_PAGE, FEWEST = (
+    20_000,
+    3000,
+    1000,
+)  # characters that are read, and that a page shows; at least
+TOLD, LISTED, FOLLOWERS = (
+    5,
+    3,
+    2,
+)  # units of each feature in the data, in the table, and by which to colour
+EXCERPT = 80  # characters of the text where a feature comes and goes most
+VARIES_NOT = "the text is too short: nothing in it varies"
+
+EXAMPLES = (
+    Example(
+        "What its units do",
+        """\
+Each number of the recurrent state, in every layer the output *h* and an LSTM's cell *c*, is correlated with features
+of a text at each character: is it in quotes, how deep in brackets, how far into the line, the word, the sentence?
+That is how Karpathy, Johnson and Fei-Fei looked for interpretable cells
+([arXiv 1506.02078](https://arxiv.org/abs/1506.02078)), but found by a matrix product instead of by eye.
+The text is that of `--on` (a file, `-`, or words), by default the beginning of what the model learnt from, or, where
+that is not at hand, what the model writes itself.""",
+        "charrnn inspect checkpoints/demo.npz --neurons",
+        """\
+`1:47` is *h* of unit 47 in layer 1, `1:96:c` its cell, both counted from 0 as the arrays are (`layer1/W`). The lines
+below the table are where a feature comes and goes most. A negative r is as good as a positive one: the unit is low
+where the feature is high. A high r is no proof that the model uses the unit so. A feature that hardly ever varies in
+the text, as digits here, has a low one. The table of features is
+[`charrnn/inspection/features.py`](../charrnn/inspection/features.py); a further one is a function and a line.
+In Python, `charrnn.inspection.find_neurons(model, text)` gives all correlations as an array.""",
+        varies=True,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -176,3 +231,119 @@ def read_states(
         if not np.isfinite(found).all():
             raise CheckpointError("the model cannot be read with: its numbers overflow")
         yield chunk.inputs[counted] - 1, found
+
+
+# ----------------------------------------------------------------------------------- what is to be seen
+
+
+def view(look: Look) -> Figure:
+    """For each feature of the text the units that follow it, and some of them at work."""
+    subject = look.subject
+    model = subject.checkpoint.model
+    kind = model.vocabulary.config
+    text, source = look.text(look.scaled(MOST, FEWEST))
+    neurons = find_neurons(model, text)
+    ranked = neurons.ranked()
+    blocks: list[Block] = [Words(Strong(f"read: {source}"), on=TERMINAL)]
+    if not ranked:
+        blocks.append(Words(f"{VARIES_NOT.capitalize()}."))
+    else:
+        shown = text[: look.scaled(ON_PAGE, FEWEST)] if look.value is None else text
+        best = neurons.best(ranked[0], 1)[0][0]
+        command = f"charrnn inspect {quoted(subject.path)} --unit {best}"
+        blocks += [
+            Words(
+                "r tells how closely a unit's state follows a feature: 1 or -1 exactly, 0 not at all.",
+                on=TERMINAL,
+            ),
+            Words(
+                f"Units whose state follows something in the text: {source}. r is 1 or −1 where it follows "
+                "exactly and 0 where it does not; 1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's "
+                "cell. A high r is no proof that the model uses the unit so.",
+                on=PAGE,
+            ),
+            _table(neurons),
+            Heading("One unit at work", on=PAGE),
+            Passage("unit", shown, _at_work(model, shown, neurons), kind.unit),
+            Commands([("look", command)], on=TERMINAL),
+        ]
+    told = "; ".join(
+        f"{neurons.features[feature]}: unit {unit}, r {r:+.2f}"
+        for feature in ranked
+        for unit, r in neurons.best(feature, 1)
+    )
+    return Figure(
+        "The unit that follows each feature most closely",
+        blocks,
+        {
+            "source": source,
+            "characters": len(text),
+            "features": [
+                {
+                    "feature": neurons.features[feature],
+                    "units": [{"unit": str(u), "r": r} for u, r in neurons.best(feature, TOLD)],
+                }
+                for feature in ranked
+            ],
+        },
+        f"Bars of |r|, the correlation of a feature of the text and a unit's state. {told}.",
+        picture=[_table(neurons)] if ranked else [],
+        no_picture=VARIES_NOT,
+        encoding=kind.encoding,
+    )
+
+
+def _table(neurons: Neurons) -> Table:
+    rows: list[list[Cell]] = []
+    for feature in neurons.ranked():
+        (unit, r), *others = neurons.best(feature, LISTED)
+        next_best = joined([(Pick(str(unit)), f" {r:+.2f}") for unit, r in others], "  ")
+        bar = Bar(abs(r), f"{r:+.2f}", r < 0)
+        rows.append([neurons.features[feature], Pick(str(unit)), bar, next_best])
+    columns = [Column(name, whole=True) for name in ("unit", "r")]
+    return Table([Column("feature"), *columns, Column("next best", whole=True, spare=True)], rows)
+
+
+def _at_work(model: CharacterModel, text: str, neurons: Neurons) -> list[Colouring]:
+    """What the units hold that follow a feature most closely: first the best one of each, then the others."""
+    features: dict[Unit, dict[str, float]] = {}
+    for rank in range(FOLLOWERS):
+        for feature in neurons.ranked():
+            for unit, r in neurons.best(feature, FOLLOWERS)[rank : rank + 1]:
+                features.setdefault(unit, {})[neurons.features[feature]] = r
+    layers, states, numbers = zip(*((u.layer, u.state, u.number) for u in features), strict=True)
+    values = np.empty((len(features), len(text)))
+    with single_threaded_blas():
+        for places, found in read_states(model, text):
+            values[:, places] = found[:, layers, states, numbers].T
+    measured = dict(zip(*measure_features(text), strict=True))
+    constant = np.zeros(len(text))
+    return [
+        colouring(
+            unit,
+            held,
+            "; ".join(f"{name}, r {r:+.2f}" for name, r in follow.items()),
+            _liveliest(measured.get(next(iter(follow)), constant)),
+        )
+        for (unit, follow), held in zip(features.items(), values, strict=True)
+    ]
+
+
+def colouring(unit: Unit, values: Array, told: str = "", excerpt: slice = slice(None)) -> Colouring:
+    """By what a unit holds: the scale is that of all values but the very rare ones."""
+    low, high = (float(edge) for edge in np.quantile(values, (0.01, 0.99)))
+    if low == high:
+        low, high = low - 1, high + 1
+    return Colouring(str(unit), values, low, high, True, "holds", told, excerpt)
+
+
+def _liveliest(values: Array) -> slice:
+    """The window in which values vary most."""
+    if len(values) <= EXCERPT:
+        return slice(None)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    squares = np.concatenate([[0.0], np.cumsum(values**2)])
+    mean = (total[EXCERPT:] - total[:-EXCERPT]) / EXCERPT
+    variance = (squares[EXCERPT:] - squares[:-EXCERPT]) / EXCERPT - mean**2
+    start = int(np.argmax(variance))
+    return slice(start, start + EXCERPT)

@@ -1,0 +1,56 @@
+"""A text, coloured by what one unit holds (as in arXiv 1506.02078)."""
+
+from __future__ import annotations
+
+from charrnn.drawing.figure import Figure, Passage, Strong, Symbols, Words
+from charrnn.inspection import Example
+from charrnn.inspection.look import Look
+from charrnn.inspection.neurons import Unit, activation, colouring, follows
+
+MOST = 1200  # characters that are read
+FOLLOWED = 3  # features that are told
+
+EXAMPLES = (
+    Example(
+        "One unit at work",
+        "A text coloured by what one unit holds after each character.",
+        "charrnn inspect checkpoints/demo.npz --unit 1:96:c --on "
+        "'Assert statements are a convenient way to insert debugging assertions into a program: "
+        'assert_stmt ::= "assert" expression ["," expression]\'',
+        """\
+This cell counts the letters of a word. `--json` has the `values`, and how closely they follow each feature; in
+Python, `charrnn.inspection.activation(model, text, unit)`.""",
+        picture="inspect-unit.svg",
+    ),
+)
+
+
+def view(look: Look) -> Figure:
+    """What one unit holds after each character, and what it follows."""
+    model = look.subject.checkpoint.model
+    kind = model.vocabulary.config
+    unit = Unit.parse(look.value or "", model)
+    text, source = look.text(MOST)
+    values = activation(model, text, unit)
+    found = follows(text, values)
+    if found:
+        words = ", ".join(f"{name} (r {r:+.2f})" for name, r in found[:FOLLOWED])
+        told = f"Here it follows most closely: {words}"
+    else:
+        told = "Nothing varies here: the text is too short, or the unit never moves."
+    return Figure(
+        f"unit {unit}",
+        [
+            Words((Strong(f"unit {unit}"), f", reading {source}")),
+            Passage("unit", text, [colouring(unit, values)], kind.unit),
+            Words(told),
+        ],
+        {
+            "unit": str(unit),
+            "source": source,
+            "text": Symbols(text),
+            "values": values,
+            "follows": [{"feature": name, "r": r} for name, r in found],
+        },
+        encoding=kind.encoding,
+    )
