@@ -7,7 +7,6 @@ from typing import Any
 
 from charrnn.drawing.figure import (
     PAGE,
-    TERMINAL,
     Axis,
     Chart,
     Commands,
@@ -74,8 +73,7 @@ def view(look: Look) -> Figure:
             Facts(facts),
             curves if lines else Words("It has not been evaluated yet.", on=PAGE),
             Heading("To go on", on=PAGE),
-            Commands(_commands(look.subject.name, checkpoint)),
-            Commands((("look", LOOK),), on=TERMINAL),
+            Commands((*_commands(look.subject.name, checkpoint), ("look", LOOK))),
         ),
         found,
         f"Curves of nats/{symbol} over epochs. {fit}",
