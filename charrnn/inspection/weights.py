@@ -267,12 +267,12 @@ def _matrices(matrices: Sequence[Recurrence], top: float) -> Table:
             ]
         )
     figures = (Column(name, figures=True) for name in ("largest", "median", "smallest", "radius"))
-    return Table((Column("layer"), Column("gate"), *figures, Column("profile")), rows)
+    return Table((Column("layer"), Column("gate"), *figures, Column("profile", spare=True)), rows)
 
 
 def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> Table:
     figures = (Column(name, figures=True) for name in ("mean", "std", "largest"))
-    columns = [Column("array"), *figures, Column("from -largest to it")]
+    columns = [Column("array"), *figures, Column("from -largest to it", spare=True)]
     rows: list[list[Cell]] = []
     for one in arrays:
         profile = Profile((one.counts / one.counts.max()).tolist())
