@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.summary import summarize
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Vocabulary
 from charrnn.text.incoming import argument_symbols, name_of, pieces
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, default_text
+from charrnn.text.source import STANDARD_INPUT
 from charrnn.training.run import Checkpoint
 from charrnn.words import rejoined
 from charrnn.writing.sampling import generate, generate_records
 
+LONGEST = 100_000  # characters of a text that any view reads
 OWN = 4000  # characters that a model writes to be watched on
-OWN_NAME = "a text that the model wrote itself (its corpus is not at hand; --on names another)"
+OWN_NAME = "a text that the model wrote itself"
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class Look:
     own_text: bool = False
     share: float = 1.0
     notices: list[str] = field(default_factory=list)
+    _own: dict[int, str] = field(default_factory=dict, init=False)
 
     @property
     def subject(self) -> Subject:
@@ -73,6 +77,11 @@ class Look:
         if len(self.subjects) > 1:
             raise InputError("one checkpoint at a time; several side by side: --compare")
         return self.subjects[0]
+
+    @property
+    def names(self) -> list[str]:
+        """Those of all subjects, in words."""
+        return [subject.name for subject in self.subjects]
 
     def given_text(self, option: str) -> tuple[str, str]:
         """The text of ``value`` in the model's characters, and where it came from in words.
@@ -88,21 +97,21 @@ class Look:
     def text(self, most: int) -> tuple[str, str]:
         """A text to watch the model on, ``most`` characters of it at most, and what it is in words.
 
-        It is that of ``on``; by default what the model learnt from, or, where that is not at hand, what the
-        model writes itself. Errors as :meth:`given_text`.
+        It is that of ``on``; by default what the model learnt from, or, where that is not at hand or has
+        changed, what the model writes itself. Errors as :meth:`given_text`.
         """
-        checkpoint = self.subjects[0].checkpoint
+        vocabulary = self.subjects[0].checkpoint.model.vocabulary
         if self.own_text:
-            text = _own_text(checkpoint.model, min(most, OWN))
-            name = "a text that the model wrote itself"
+            text, name = self._written(min(most, OWN)), OWN_NAME
         elif self.on is not None:
-            text, name = self._read(self.on, "--on")
+            text, name = self._on
         else:
-            found = _learnt_text(checkpoint, most)
-            text, name = found or (_own_text(checkpoint.model, min(most, OWN)), OWN_NAME)
+            text, name = self._learnt
+            if not text:
+                name = f"{OWN_NAME} ({name}; --on names another)"
+                text = self._written(min(most, OWN))
         if len(text) > most:
-            unit = checkpoint.model.vocabulary.config.unit
-            text, name = text[:most], f"the first {most:,} {unit}s of {name}"
+            text, name = text[:most], f"the first {most:,} {vocabulary.config.unit}s of {name}"
         return text, name
 
     def known(self, vocabulary: Vocabulary, text: str, name: str) -> str:
@@ -118,6 +127,27 @@ class Look:
         if not text:
             raise InputError(f"{name}: is empty")
         return text
+
+    @cached_property
+    def _on(self) -> tuple[str, str]:
+        return self._read(self.on or "", "--on")
+
+    @cached_property
+    def _learnt(self) -> tuple[str, str]:
+        """The head of what the model learnt from, and its name; or no text, and why."""
+        checkpoint = self.subjects[0].checkpoint
+        try:
+            text = learnt_text(checkpoint, LONGEST)
+        except NotAtHandError as why:
+            return "", f"its corpus {why}"
+        first, *others = map(rejoined, checkpoint.corpus.sources)
+        return text, f"{first} and {len(others)} more" if others else first
+
+    def _written(self, length: int) -> str:
+        """What the model writes itself."""
+        if length not in self._own:
+            self._own[length] = _own_text(self.subjects[0].checkpoint.model, length)
+        return self._own[length]
 
     def _read(self, value: str, option: str) -> tuple[str, str]:
         """``-`` for standard input, the path of a file, or else the text itself."""
@@ -135,28 +165,6 @@ class Look:
     def scaled(self, number: int, least: int) -> int:
         """``share`` of a number, but not less than ``least``."""
         return max(least, int(self.share * number))
-
-
-def _learnt_text(checkpoint: Checkpoint, most: int) -> tuple[str, str] | None:
-    """The head of the corpus, if it is still where it was."""
-    vocabulary = checkpoint.model.vocabulary
-    for source in checkpoint.corpus.sources:
-        try:
-            if source == DEFAULT_SOURCE:
-                # Another Python may have another version of it.
-                return vocabulary.resolve(vocabulary.symbols(default_text()), "skip"), source
-            if not _is_file(source):
-                continue
-            text = ""
-            for piece in pieces(source, vocabulary.config):
-                text += piece
-                if len(text) > most:
-                    break
-        except InputError:
-            continue
-        if text and not vocabulary.unknown_in(text[: most + 1]):
-            return text[: most + 1], source
-    return None
 
 
 def _own_text(model: CharacterModel, length: int) -> str:
