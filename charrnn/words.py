@@ -45,3 +45,8 @@ def printable(text: str) -> str:
         c if c.isprintable() or unicodedata.category(c) == "Cs" else "\N{REPLACEMENT CHARACTER}"
         for c in text
     )
+
+
+def in_json(text: str, encoding: str) -> str:
+    """A model's characters as JSON has them: bytes as UTF-8, those that are none as U+DC80 to U+DCFF."""
+    return text if encoding == "utf-8" else text.encode(encoding).decode("utf-8", "surrogateescape")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from charrnn.cli.terminal import in_json
+from charrnn.words import in_json
 from charrnn.config import TextConfig
 from charrnn.text.incoming import name_of
 from charrnn.words import printable

@@ -6,7 +6,8 @@ import math
 from typing import Protocol
 
 from charrnn.cli.reading import Span
-from charrnn.cli.terminal import in_json, put, put_json
+from charrnn.cli.terminal import put, put_json
+from charrnn.words import in_json
 
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.cli.terminal import in_json
+from charrnn.words import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
 from charrnn.drawing.terminal.passage import named

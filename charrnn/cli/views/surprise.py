@@ -10,7 +10,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.cli.terminal import in_json
+from charrnn.words import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import given_text
 from charrnn.config import TextConfig

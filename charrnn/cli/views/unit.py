@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from charrnn.cli.terminal import in_json
+from charrnn.words import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
 from charrnn.config import TextConfig

@@ -24,7 +24,9 @@ def draw_panels(screen: Screen, panels: Panels, encoding: str) -> Iterator[Text]
     planes = [_plane(screen, one) for one in panels.panels if isinstance(one, Scatter)]
     if planes:
         yield from _side_by_side(screen, planes)
-    for one in panels.panels:
+    for number, one in enumerate(panels.panels):
+        if number and not isinstance(one, Scatter | Histogram):
+            yield Text()
         if isinstance(one, Map):
             yield from draw_map(screen, one, encoding)
         elif isinstance(one, Chart):

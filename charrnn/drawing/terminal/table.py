@@ -85,17 +85,19 @@ def _bar_width(
     rows: Sequence[Sequence[Cell]],
     encoding: str,
 ) -> int:
-    """What each column of bars may take of the room that the others leave."""
-    taken, bars = 0, 0
+    """What a full bar may take, so that the longest ones fill the room that the other columns leave."""
+    taken, bars, longest = -GAP, 0, 0.0
     for number, column in enumerate(columns):
         cells = [row[number] for row in rows]
         labels = [f"{cell.label} " for cell in cells if isinstance(cell, Bar)]
         bars += bool(labels)
+        longest = max([longest, *(cell.share for cell in cells if isinstance(cell, Bar))])
         others = [
             _cell(screen, cell, encoding, 0).plain for cell in cells if not isinstance(cell, Bar)
         ]
         taken += GAP + max(map(cell_len, (*labels, *others, column.name)), default=0)
-    return min(LONGEST, max(SHORTEST, (screen.width - taken) // max(1, bars)))
+    room = (screen.width - taken) // max(1, bars)
+    return min(LONGEST, max(SHORTEST, int(room / (longest or 1))))
 
 
 def draw_distributions(screen: Screen, found: Distributions, encoding: str) -> list[RenderableType]:
