@@ -25,7 +25,7 @@ TEXT = "abc\ndefé fed\n" * 2
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.views.source.OWN", 24)
+    monkeypatch.setattr("charrnn.inspection.look.OWN", 24)
     monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
 
 
