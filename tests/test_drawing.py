@@ -15,24 +15,12 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from charrnn.cli.views import plain
 from charrnn.config import TextConfig
+from charrnn.drawing.colours import AMOUNT, BLACK, COLD, LINES, WARM, WHITE, blend, contrast
+from charrnn.drawing.data import plain
 from charrnn.drawing.terminal.chart import Curve, _apart, chart, ticks
 from charrnn.drawing.terminal.passage import in_lines
-from charrnn.drawing.terminal.screen import (
-    AMOUNT,
-    BLACK,
-    COLD,
-    LINES,
-    WARM,
-    WHITE,
-    Screen,
-    amount,
-    blend,
-    contrast,
-    on,
-    signed,
-)
+from charrnn.drawing.terminal.screen import Screen, amount, on, signed
 from charrnn.words import percent
 
 

@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from charrnn.drawing.colours import LINES
 from charrnn.drawing.terminal.passage import SIGNS, UNSHOWN
-from charrnn.drawing.terminal.screen import LINES
 from charrnn.errors import InputError
 
 try:

@@ -13,7 +13,7 @@ from charrnn.cli.views import embedding as embedding_view
 from charrnn.cli.views import gates as gates_view
 from charrnn.cli.views import gradients as gradients_view
 from charrnn.cli.views import weights as weights_view
-from charrnn.drawing.terminal.screen import LINES
+from charrnn.drawing.colours import LINES
 from charrnn.inspection.embedding import Likeness
 from charrnn.inspection.gradients import FORGOTTEN
 

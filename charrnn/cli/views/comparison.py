@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.cli.views import Subject, plain
+from charrnn.drawing.colours import LINES
 from charrnn.drawing.terminal.chart import Curve, chart
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.errors import InputError
 from charrnn.inspection.comparison import Comparison, compare
 from charrnn.words import duration, printable

@@ -11,13 +11,13 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.words import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
+from charrnn.drawing.colours import LINES
 from charrnn.drawing.terminal.passage import named
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.inspection.embedding import CharacterMap, Likeness, character_map
-from charrnn.words import printable
+from charrnn.words import in_json, printable
 
 MOST = 100_000  # characters that are counted
 HEIGHT, WIDEST = 14, 76  # of a map

@@ -10,7 +10,6 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.words import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import known_text
 from charrnn.config import TextConfig
@@ -19,6 +18,7 @@ from charrnn.drawing.terminal.screen import Screen
 from charrnn.errors import InputError
 from charrnn.inspection.following import Following, read_following
 from charrnn.text.incoming import argument_symbols
+from charrnn.words import in_json
 
 ROWS = 12  # characters that are drawn, the likeliest; the others are summed up
 LABEL, PERCENT, LEAST = 7, 9, 13  # columns: of a label, of a figure beside a bar, of both at least

@@ -14,7 +14,8 @@ from rich.text import Text
 
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing.colours import LINES
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.inspection.gates import OPEN, SHUT, GateActivity, gate_activity
 from charrnn.nn.parameters import Array
 from charrnn.words import printable

@@ -14,8 +14,9 @@ from rich.text import Text
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
 from charrnn.cli.views.unit import Scale
+from charrnn.drawing.colours import LINES
 from charrnn.drawing.terminal.passage import SIGNS
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.inspection.features import measure_features
 from charrnn.inspection.neurons import Neurons, Unit, activation, find_neurons
 from charrnn.models.character_model import CharacterModel

@@ -10,7 +10,6 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.words import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import given_text
 from charrnn.config import TextConfig
@@ -18,7 +17,7 @@ from charrnn.drawing.terminal.passage import named, passage, percent, shown
 from charrnn.drawing.terminal.screen import Screen, amount
 from charrnn.errors import InputError
 from charrnn.inspection.surprise import Surprise, read_surprise
-from charrnn.words import printable
+from charrnn.words import in_json, printable
 
 FULL = 8.0  # bits that are drawn as the most there is: a chance of 1 in 256
 MOST = 1500  # characters that are drawn

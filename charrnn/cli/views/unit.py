@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from charrnn.words import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import text_to_read
 from charrnn.config import TextConfig
@@ -17,7 +16,7 @@ from charrnn.drawing.terminal.passage import passage
 from charrnn.drawing.terminal.screen import Screen, signed
 from charrnn.inspection.neurons import Unit, activation, follows
 from charrnn.nn.parameters import Array
-from charrnn.words import printable
+from charrnn.words import in_json, printable
 
 MOST = 1200  # characters that are read and drawn
 FOLLOWED = 3  # features that are told

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from charrnn.drawing import figure
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing.colours import LINES
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import printable
 
 # Which bit of U+2800 is which of a character's 4 × 2 dots.

@@ -9,10 +9,11 @@ import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 
+from charrnn.drawing.colours import LINES
 from charrnn.drawing.figure import Chart, Histogram, Map, Panels, Scatter
 from charrnn.drawing.terminal.chart import draw_chart
 from charrnn.drawing.terminal.phrase import styled
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing.terminal.screen import Screen
 
 HEIGHT, WIDEST = 9, 24  # of a plane with points
 SHADES = (("░", "▒", "▓", "█"), (".", ":", "*", "#"))  # of 1, 2 or 3, 4 to 7, and more points

@@ -11,9 +11,10 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from charrnn.drawing import figure
+from charrnn.drawing.colours import LINES
 from charrnn.drawing.figure import Bar, Cell, Distributions, Facts, Part, Profile, Symbols
 from charrnn.drawing.terminal.phrase import styled
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import percent
 
 SPARE = 64  # columns from which on there is room for what can be done without
