@@ -127,6 +127,13 @@ VIEWS = (
         section="How far back it learns",
     ),
     View(
+        "ngrams",
+        "--ngrams",
+        "What memory is worth: the model's loss beside that of 1- to 6-grams, and where it gains most.",
+        takes=("on", "counts", "unknown"),
+        section="What its memory is worth",
+    ),
+    View(
         "weights",
         "--weights",
         "What the recurrent matrices stretch, how weights are spread, the last update.",
@@ -162,6 +169,7 @@ _HOMES = {
     "Unit": "neurons",
     "activation": "neurons",
     "find_neurons": "neurons",
+    "NGrams": "ngrams",
     "summarize": "summary",
     "Surprise": "surprise",
     "read_surprise": "surprise",
