@@ -82,6 +82,7 @@ def test_ascii(run: Run, view: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = run("inspect", _saved("gru"), view)
     assert outcome.code == 0
     assert outcome.out.isascii()
+    assert view == "--embedding" or "?" not in outcome.out
 
 
 def test_gates(run: Run) -> None:

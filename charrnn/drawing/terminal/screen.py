@@ -28,7 +28,7 @@ HEIGHTS = " ▁▂▃▄▅▆▇█"
 ASCII = str.maketrans(
     dict.fromkeys("│┃", "|") | dict.fromkeys("─━═", "-") | dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛┡┩╇┳┻┠┨", "+")
     | {mark: str(level) for level, mark in enumerate(HEIGHTS) if level}
-    | {"·": "-", "×": "x", "…": "...", "⏎": "$", "→": ">", "␣": "_"}
+    | {"·": "-", "×": "x", "∂": "d", "…": "...", "⏎": "$", "→": ">", "␣": "_"}
 )  # fmt: skip
 
 
