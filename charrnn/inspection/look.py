@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -152,11 +153,11 @@ class Look:
     def _read(self, value: str, option: str) -> tuple[str, str]:
         """``-`` for standard input, the path of a file, or else the text itself."""
         vocabulary = self.subjects[0].checkpoint.model.vocabulary
-        if value == STANDARD_INPUT or _is_file(value):
+        if value == STANDARD_INPUT or _is(Path.is_file, value):
             text, name = "".join(pieces(value, vocabulary.config)), name_of(value)
         else:
             text, name = argument_symbols(vocabulary, value, option), "the text given"
-            if value and Path(value).is_dir():
+            if value and _is(Path.is_dir, value):
                 raise InputError(f"{option} {value}: is a folder")
             if len(value.split()) == 1 and Path(value).suffix:
                 self.notices.append(f"{value}: no such file; read as a text")
@@ -178,13 +179,9 @@ def _own_text(model: CharacterModel, length: int) -> str:
     raise AssertionError("records never run out")
 
 
-def _is_file(value: str) -> bool:
+def _is(kind: Callable[[Path], bool], value: str) -> bool:
+    """Whether there is a file or a folder of that name."""
     try:
-        return Path(value).is_file()
+        return kind(Path(value))
     except (OSError, ValueError):  # too long for a name, or with a zero byte
         return False
-
-
-def anything(value: Any) -> bool:
-    """Whether an option was given."""
-    return value is not None and value is not False and value not in ((), [])
