@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from charrnn.words import in_json
 from charrnn.config import TextConfig
 from charrnn.text.incoming import name_of
-from charrnn.words import printable
+from charrnn.words import in_json, printable
 from charrnn.writing.novelty import RUN, Novelty
 
 SHOWN = 60

@@ -159,12 +159,15 @@ def inspect(**given: Any) -> None:
     from charrnn.inspection.look import Look, Subject
 
     if files:
-        from charrnn.drawing import picture  # says before the work that there is no matplotlib
+        from charrnn.drawing.picture import (
+            save,
+        )  # before the work: it may say that there is no matplotlib
     paths = given["checkpoints"] or [newest_checkpoint()]
+    refined: dict[str, Any] = {name: given[name] or None for name in _refinements()}
     look = Look(
         tuple(Subject(path, load_checkpoint(path)) for path in paths),
         given.get(view.file) or None,
-        **{name: given[name] or None for name in _refinements()},
+        **refined,
         own_text=given["no_text"],
     )
     if html:
@@ -177,7 +180,7 @@ def inspect(**given: Any) -> None:
     for notice in look.notices:
         print(notice, file=sys.stderr)
     for kind, file in files.items():
-        picture.save(figure, file, kind)
+        save(figure, file, kind)
         print(f"{kind}: {file}", file=sys.stderr)
     _show(figure, look.names, as_json=given["as_json"], quiet=bool(files))
 
@@ -232,13 +235,15 @@ def _signature() -> signatures.Signature:
         **_outputs(),
     }
     return signatures.Signature(
-        signatures.Parameter(
-            name,
-            signatures.Parameter.KEYWORD_ONLY,
-            default=False if annotation.__origin__ is bool else None,
-            annotation=annotation,
-        )
-        for name, annotation in options.items()
+        [
+            signatures.Parameter(
+                name,
+                signatures.Parameter.KEYWORD_ONLY,
+                default=False if annotation.__origin__ is bool else None,
+                annotation=annotation,
+            )
+            for name, annotation in options.items()
+        ]
     )
 
 

@@ -11,10 +11,10 @@ from typing import Protocol
 from charrnn.cli.copies import as_fields, in_words
 from charrnn.cli.prompts import Request, in_batches
 from charrnn.cli.terminal import put, put_json
-from charrnn.words import in_json
 from charrnn.config import TextConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.training.evaluation import bits
+from charrnn.words import in_json
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import Piece, Prompt, generate_batch
 

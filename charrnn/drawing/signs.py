@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from charrnn.drawing.figure import Part, Phrase, Pick, Strong, Symbols, parts
+
 SIGNS = {"\n": "⏎", "\t": "→"}
 SPACE = "␣"
 UNSHOWN = "\N{REPLACEMENT CHARACTER}"
@@ -36,3 +38,19 @@ def named(character: str, encoding: str = "utf-8", *, unicode: bool = True) -> s
     if byte and not (character.isascii() and character.isprintable()):
         return f"{ord(character):02x}h"
     return shown(character, encoding, unicode=unicode)
+
+
+def in_words(phrase: Phrase, encoding: str = "utf-8") -> str:
+    """A phrase as a line of plain text."""
+    return "".join(_plain(part, encoding) for part in parts(phrase))
+
+
+def _plain(part: Part, encoding: str) -> str:
+    if isinstance(part, Symbols):
+        sign = named if part.alone else shown
+        return "".join(sign(character, encoding) for character in part.text)
+    if isinstance(part, Strong):
+        part = part.text
+    elif isinstance(part, Pick):
+        part = part.name
+    return "".join(c if c.isprintable() else UNSHOWN for c in part)

@@ -281,10 +281,11 @@ def view(look: Look) -> Figure:
     seq_length = max(subject.checkpoint.training.seq_length for subject in look.subjects)
     chart = _chart(flows, trained, size)
     beside = "The others are models of the same size that have learnt nothing."
+    title = f"{chart.title}: the norm of ∂loss(t)/∂state(t-k)"
     return Figure(
-        chart.title,
+        title,
         (
-            Words(f"{chart.title}: the norm of ∂loss(t)/∂state(t-k), on {source}"),
+            Words(f"{title}, on {source}"),
             *([Words(beside, on=PAGE)] if trained < len(flows) else []),
             chart,
             _table(flows, size),

@@ -38,13 +38,10 @@ def view(look: Look) -> Figure:
         told = f"Here it follows most closely: {words}"
     else:
         told = "Nothing varies here: the text is too short, or the unit never moves."
+    passage = Passage("unit", text, [colouring(unit, values)], kind.unit)
     return Figure(
         f"unit {unit}",
-        [
-            Words((Strong(f"unit {unit}"), f", reading {source}")),
-            Passage("unit", text, [colouring(unit, values)], kind.unit),
-            Words(told),
-        ],
+        [Words((Strong(f"unit {unit}"), f", reading {source}")), passage, Words(told)],
         {
             "unit": str(unit),
             "source": source,
@@ -52,5 +49,7 @@ def view(look: Look) -> Figure:
             "values": values,
             "follows": [{"feature": name, "r": r} for name, r in found],
         },
+        f"Each {kind.unit} of {source} with a bar of what the unit holds after it. {told}",
+        [passage],
         encoding=kind.encoding,
     )

@@ -291,7 +291,7 @@ def _histogram(number: int, one: Spread) -> Histogram:
     return Histogram(
         f"spread-{number}",
         one.name,
-        Axis(bare=True),
+        Axis(),
         Axis(bare=True),
         np.linspace(-largest, largest, len(one.counts) + 1).tolist(),
         one.counts.tolist(),
