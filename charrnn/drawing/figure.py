@@ -33,11 +33,13 @@ class Symbols:
         text: As the model has them.
         alone: Whether they stand alone, where a space would not be seen.
         amount: How much of something is there, 0 to 1, for a colour behind them; None for no colour.
+        strong: Whether they are to be noticed.
     """
 
     text: str
     alone: bool = False
     amount: float | None = None
+    strong: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,7 @@ class Column:
         figures: Whether it holds figures, which are aligned to the right.
         whole: Whether its cells are never wrapped.
         spare: Whether it is left out where there is little room.
+        ends: Whether its cells lose their beginnings where there is little room, since their ends matter.
         series: The line of a chart that it belongs to, which gives its head a colour.
     """
 
@@ -145,6 +148,7 @@ class Column:
     figures: bool = False
     whole: bool = False
     spare: bool = False
+    ends: bool = False
     series: int | None = None
 
 

@@ -282,7 +282,9 @@ def _places(surprise: Surprise, listed: int) -> Table:
             (f"{place + 1:,}", f"{cost:.2f}", (before, here), joined(guesses[:listed], "  "))
         )
     at, bits = Column("at", figures=True), Column("bits", figures=True)
-    return Table([at, bits, Column("most surprising", whole=True), Column("expected")], rows)
+    return Table(
+        [at, bits, Column("most surprising", whole=True, ends=True), Column("expected")], rows
+    )
 
 
 def _one_place(surprise: Surprise, place: int, unit: str) -> list[Block]:
@@ -295,10 +297,7 @@ def _one_place(surprise: Surprise, place: int, unit: str) -> list[Block]:
         f": {cost:.2f} bits, a chance of {chance}. The model expected {surprise.entropy[place]:.2f} bits here:",
     )
     rows = [
-        (
-            replace(guess, amount=1.0) if guess.text == character else guess,
-            Bar(share, percent(share)),
-        )
+        (replace(guess, strong=guess.text == character), Bar(share, percent(share)))
         for guess, share in _guesses(surprise, place)
     ]
     return [Words(told), Table([Column("", figures=True), Column("")], rows)]

@@ -27,5 +27,5 @@ def _symbols(screen: Screen, symbols: Symbols, encoding: str) -> Text:
     sign = signs.named if symbols.alone else signs.shown
     text = "".join(sign(c, encoding, unicode=screen.unicode) for c in symbols.text)
     if symbols.amount is None:
-        return Text(text)
+        return Text(text, "bold" if symbols.strong else "")
     return Text(text, amount(symbols.amount)) if screen.colour else Text(f"[{text}]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.cells import cell_len
@@ -18,10 +19,11 @@ from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import percent
 
 SPARE = 64  # columns from which on there is room for what can be done without
-LONGEST, SHORTEST = 24, 4  # columns of a bar
+LONGEST, FREE, SHORTEST = 24, 50, 4  # columns of a bar, of one that nothing stands beside, at least
 GAP = 2  # columns between those of a table
 LABEL, PERCENT, LEAST = 7, 9, 13  # columns: of a symbol, of a share beside a bar, of both at least
 WIDEST = 40  # columns of a distribution's bars
+ENDS = 3  # columns that a cell has beyond a quarter of the screen if its end matters
 
 
 def draw_facts(screen: Screen, facts: Facts, encoding: str, key_width: int) -> RenderableType:
@@ -52,6 +54,7 @@ def draw_table(screen: Screen, table: figure.Table, encoding: str) -> Renderable
         pad_edge=bool(table.title),
         padding=(0, 1) if table.title else (0, GAP, 0, 0),
         header_style="bold",
+        show_header=any(column.name for column in columns),
         show_footer=table.total is not None,
     )
     total: Sequence[Cell] = [table.total[n] for n in kept] if table.total else [""] * len(kept)
@@ -65,10 +68,34 @@ def draw_table(screen: Screen, table: figure.Table, encoding: str) -> Renderable
             overflow="ellipsis" if column.whole else "fold",
             header_style=f"bold{head}",
         )
+    rows = [list(row) for row in zip(*map(_aligned, zip(*rows, strict=True)), strict=True)]
     width = _bar_width(screen, columns, rows, encoding)
     for row in rows:
-        drawn.add_row(*(_cell(screen, cell, encoding, width) for cell in row))
+        cells = [_cell(screen, cell, encoding, width) for cell in row]
+        most = ENDS + screen.width // 4
+        drawn.add_row(
+            *(
+                _end(cell, most) if column.ends else cell
+                for column, cell in zip(columns, cells, strict=True)
+            )
+        )
     return drawn
+
+
+def _end(text: Text, most: int) -> Text:
+    """As much of the end of a text as so many columns hold."""
+    while text.cell_len > most:
+        text = text[1:]
+    return text
+
+
+def _aligned(column: Sequence[Cell]) -> list[Cell]:
+    """A column whose figures beside bars end in one line."""
+    width = max((cell_len(cell.label) for cell in column if isinstance(cell, Bar)), default=0)
+    return [
+        replace(cell, label=f"{cell.label:>{width}}") if isinstance(cell, Bar) else cell
+        for cell in column
+    ]
 
 
 def _cell(screen: Screen, cell: Cell, encoding: str, width: int) -> Text:
@@ -87,18 +114,16 @@ def _bar_width(
     encoding: str,
 ) -> int:
     """What a full bar may take, so that the longest ones fill the room that the other columns leave."""
-    taken, bars, longest = -GAP, 0, 0.0
-    for number, column in enumerate(columns):
-        cells = [row[number] for row in rows]
-        labels = [f"{cell.label} " for cell in cells if isinstance(cell, Bar)]
-        bars += bool(labels)
-        longest = max([longest, *(cell.share for cell in cells if isinstance(cell, Bar))])
-        others = [
-            _cell(screen, cell, encoding, 0).plain for cell in cells if not isinstance(cell, Bar)
-        ]
-        taken += GAP + max(map(cell_len, (*labels, *others, column.name)), default=0)
-    room = (screen.width - taken) // max(1, bars)
-    return min(LONGEST, max(SHORTEST, int(room / (longest or 1))))
+    shares = [[cell.share for cell in row if isinstance(cell, Bar)] for row in rows]
+    bars = max(map(len, shares), default=0)
+    longest = max((share for row in shares for share in row), default=0) or 1
+    taken = sum(
+        GAP + max(_cell(screen, cell, encoding, 0).cell_len for cell in (column.name, *cells))
+        for column, *cells in zip(columns, *rows, strict=True)
+    )
+    room = (screen.width - taken + GAP) // max(1, bars)
+    free = bars == 1 and all(isinstance(row[-1], Bar) for row in rows)
+    return min(FREE if free else LONGEST, max(SHORTEST, int(room / longest)))
 
 
 def draw_distributions(screen: Screen, found: Distributions, encoding: str) -> list[RenderableType]:
