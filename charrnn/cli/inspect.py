@@ -11,6 +11,7 @@ import typer
 
 from charrnn.errors import InputError
 from charrnn.inspection import VIEWS, View
+from charrnn.words import printable
 
 if TYPE_CHECKING:
     from charrnn.drawing.figure import Figure
@@ -163,10 +164,12 @@ def inspect(**given: Any) -> None:
             save,
         )  # before the work: it may say that there is no matplotlib
     paths = given["checkpoints"] or [newest_checkpoint()]
-    refined: dict[str, Any] = {name: given[name] or None for name in _refinements()}
+    refined: dict[str, Any] = {
+        name: given[name] if _anything(given[name]) else None for name in _refinements()
+    }
     look = Look(
         tuple(Subject(path, load_checkpoint(path)) for path in paths),
-        given.get(view.file) or None,
+        given.get(view.file),
         **refined,
         own_text=given["no_text"],
     )
@@ -178,7 +181,7 @@ def inspect(**given: Any) -> None:
         return
     figure = view.figure(look)
     for notice in look.notices:
-        print(notice, file=sys.stderr)
+        print(printable(notice), file=sys.stderr)
     for kind, file in files.items():
         save(figure, file, kind)
         print(f"{kind}: {file}", file=sys.stderr)
