@@ -9,6 +9,7 @@ from charrnn.drawing.figure import Part, Phrase, Pick, Strong, Symbols, parts
 SIGNS = {"\n": "⏎", "\t": "→"}
 SPACE = "␣"
 UNSHOWN = "\N{REPLACEMENT CHARACTER}"
+HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 
 def shown(character: str, encoding: str = "utf-8", *, unicode: bool = True) -> str:

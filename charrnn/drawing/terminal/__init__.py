@@ -117,13 +117,13 @@ def _fitted(blocks: list[Block], screen: Screen, figure: Figure) -> list[Block]:
     width = _key_width(blocks)
     taken = PROMPT + sum(_apart(a, b) for a, b in pairwise(blocks))
     for block in blocks:
-        if isinstance(block, Chart):
-            taken += 3  # the axis and its labels
-        elif isinstance(block, Commands):
+        if isinstance(block, Commands):
             taken += len(block.rows)
-        else:
-            parts_of_block = _drawn(block, screen, figure.encoding, width)
-            taken += sum(len(screen.console.render_lines(part)) for part in parts_of_block)
+            continue
+        drawn = _drawn(block, screen, figure.encoding, width)
+        taken += sum(len(screen.console.render_lines(part)) for part in drawn)
+        if isinstance(block, Chart):
+            taken -= block.height
     charts = sum(isinstance(block, Chart) for block in blocks) or 1
     height = min(TALLEST, max(LOWEST, (rows - taken) // charts))
     return [

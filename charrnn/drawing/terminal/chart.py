@@ -31,7 +31,8 @@ def draw_chart(screen: Screen, found: figure.Chart) -> list[Text]:
     curves = [_curve(line, found.y) for line in found.lines]
     if not any(len(curve.x) for curve in curves):
         return []
-    return chart(screen, curves, found.x.label, found.y.label, found.height, log=found.y.log)
+    x, y = printable(found.x.label), printable(found.y.label)
+    return chart(screen, curves, x, y, found.height, log=found.y.log)
 
 
 def _curve(line: figure.Line, axis: figure.Axis) -> Curve:

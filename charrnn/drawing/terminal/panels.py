@@ -14,6 +14,7 @@ from charrnn.drawing.figure import Chart, Histogram, Map, Panels, Scatter
 from charrnn.drawing.terminal.chart import draw_chart
 from charrnn.drawing.terminal.phrase import styled
 from charrnn.drawing.terminal.screen import Screen
+from charrnn.words import printable
 
 HEIGHT, WIDEST = 9, 24  # of a plane with points
 SHADES = (("░", "▒", "▓", "█"), (".", ":", "*", "#"))  # of 1, 2 or 3, 4 to 7, and more points
@@ -40,8 +41,8 @@ def draw_histogram(screen: Screen, found: Histogram) -> Text:
     """On one line."""
     top = max(found.counts) or 1
     heights = "".join(screen.height(count / top) for count in found.counts)
-    ends = f"from {found.edges[0]:.3g} to {found.edges[-1]:.3g} {found.x.label}"
-    return Text.assemble((found.title, "bold"), f"  {heights}  {ends.rstrip()}")
+    ends = f"from {found.edges[0]:.3g} to {found.edges[-1]:.3g} {printable(found.x.label)}"
+    return Text.assemble((printable(found.title), "bold"), f"  {heights}  {ends.rstrip()}")
 
 
 def draw_scatter(screen: Screen, found: Scatter) -> list[Text]:
@@ -60,7 +61,9 @@ def _plane(screen: Screen, found: Scatter) -> list[Text]:
     counts, _, _ = np.histogram2d(sum(ranges[0]) - y, x, (HEIGHT, width), ranges)
     shades = SHADES[0 if screen.unicode else 1]
     side, corner, flat, slope = "│└─╲" if screen.unicode else "|+-\\"
-    lines = [Text(f" {found.title}".ljust(width + 2)[: width + 2], style="bold")]
+    title = Text(f" {printable(found.title)}", style="bold")
+    title.truncate(width + 2, pad=True)
+    lines = [title]
     for row, cells in enumerate(counts):
         line = Text(f"{side}")
         diagonal = (2 * row + 1) * width // (2 * HEIGHT)
@@ -98,7 +101,7 @@ def draw_map(screen: Screen, found: Map, encoding: str) -> Iterator[Text]:
             row, column = free
             taken[row, max(0, column - 1) : column + size + 1] = True
             rows[row][column] = word
-    yield Text(found.title, style="bold")
+    yield Text(printable(found.title), style="bold")
     for words in rows:
         line = Text()
         for column in sorted(words):

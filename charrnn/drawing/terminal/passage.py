@@ -30,7 +30,9 @@ def draw_passage(screen: Screen, passage: Passage, encoding: str) -> Iterator[Te
         if number:
             yield ""
         told = f" ({printable(colouring.told)})" if colouring.told else ""
-        yield Text.assemble((colouring.name, "bold"), f"{told}  ", _legend(screen, colouring))
+        yield Text.assemble(
+            (printable(colouring.name), "bold"), f"{told}  ", _legend(screen, colouring)
+        )
         # An excerpt stays on its lines.
         feed = signs.SIGNS["\n"] if screen.unicode else " "
         text = passage.text[colouring.excerpt].replace("\n", feed)
@@ -62,7 +64,7 @@ def _mark(screen: Screen, colouring: Colouring, share: float) -> str:
 
 def _legend(screen: Screen, colouring: Colouring) -> Text:
     """What the colours, or the marks, mean."""
-    words = Text(f"{colouring.unit} ")
+    words = Text(f"{printable(colouring.unit)} ")
     shares = (0, 0.5, 1) if colouring.signed else [step / 8 for step in range(1, 9)]
     for share in shares:
         value = colouring.low + share * (colouring.high - colouring.low)

@@ -20,9 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from charrnn.drawing.colours import AMOUNT, BLACK, COLD, RGB, WARM, WHITE, blend, contrast
+from charrnn.drawing.signs import HEIGHTS
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 # For a terminal that shows ASCII alone; what is not here becomes a question mark.
 ASCII = str.maketrans(

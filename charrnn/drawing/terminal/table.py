@@ -16,7 +16,7 @@ from charrnn.drawing.colours import LINES
 from charrnn.drawing.figure import Bar, Cell, Distributions, Facts, Part, Profile, Symbols
 from charrnn.drawing.terminal.phrase import styled
 from charrnn.drawing.terminal.screen import Screen
-from charrnn.words import percent
+from charrnn.words import percent, printable
 
 SPARE = 64  # columns from which on there is room for what can be done without
 LONGEST, FREE, SHORTEST = 24, 50, 4  # columns of a bar, of one that nothing stands beside, at least
@@ -29,7 +29,7 @@ ENDS = 3  # columns that a cell has beyond a quarter of the screen if its end ma
 def draw_facts(screen: Screen, facts: Facts, encoding: str, key_width: int) -> RenderableType:
     """Names and what is said of them; in a frame if they have a title."""
     table = (
-        RichTable(title=facts.title, title_justify="left", show_header=False)
+        RichTable(title=printable(facts.title), title_justify="left", show_header=False)
         if facts.title
         else RichTable.grid(padding=(0, GAP))
     )
@@ -46,9 +46,9 @@ def draw_table(screen: Screen, table: figure.Table, encoding: str) -> Renderable
     columns = [table.columns[n] for n in kept]
     rows = [[row[n] for n in kept] for row in table.rows]
     drawn = RichTable(
-        title=table.title or None,
+        title=printable(table.title) or None,
         title_justify="left",
-        caption=table.caption or None,
+        caption=printable(table.caption) or None,
         caption_justify="left",
         box=box.HEAVY_HEAD if table.title else None,
         pad_edge=bool(table.title),
@@ -103,7 +103,9 @@ def _cell(screen: Screen, cell: Cell, encoding: str, width: int) -> Text:
         return Text("".join(screen.height(float(share)) for share in cell.shares))
     if isinstance(cell, Bar):
         style = "" if cell.negative is None else LINES[not cell.negative]
-        return Text(f"{cell.label} ").append(screen.bar(cell.share, width).rstrip(), style)
+        return Text(f"{printable(cell.label)} ").append(
+            screen.bar(cell.share, width).rstrip(), style
+        )
     return styled(screen, cell, encoding, "not bold")
 
 
