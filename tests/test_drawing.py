@@ -15,9 +15,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from charrnn.config import TextConfig
 from charrnn.drawing.colours import AMOUNT, BLACK, COLD, LINES, WARM, WHITE, blend, contrast
-from charrnn.drawing.data import plain
 from charrnn.drawing.terminal.chart import Curve, _apart, chart, ticks
 from charrnn.drawing.terminal.passage import in_lines
 from charrnn.drawing.terminal.screen import Screen, amount, on, signed
@@ -234,11 +232,3 @@ def test_put() -> None:
 def output(on_screen: Screen) -> str:
     assert isinstance(on_screen.console.file, StringIO)
     return on_screen.console.file.getvalue()
-
-
-def test_plain() -> None:
-    """JSON of any result: rounded, null where a number is not finite."""
-    found = plain({"a": np.array([[1.23456789]]), "b": (math.inf, True), "c": TextConfig()})
-    assert found["a"] == [[1.234568]]
-    assert found["b"] == [None, True]
-    assert found["c"] == {"unit": "character", "normalize": "nfc", "records": False}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
@@ -84,7 +85,8 @@ def save(figure: Figure, path: Path, kind: str) -> None:
     metadata: dict[str, str | None] = {"Title": title, "Description": description}
     metadata |= {"Date": None, "Creator": "charrnn"} if kind == "svg" else {}
     buffer = io.BytesIO()
-    with rc_context(STYLE):
+    with rc_context(STYLE), catch_warnings():
+        simplefilter("ignore")  # a character that the font lacks is a box, which is seen
         _picture(figure, title).savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     data = buffer.getvalue()
     path.write_bytes(_told(data, description) if kind == "svg" else data)
