@@ -19,6 +19,7 @@ import pytest
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.files.checkpoint import save_checkpoint
+from charrnn.inspection import VIEWS
 from charrnn.text.corpus import Corpus
 from charrnn.training.trainer import Training
 
@@ -124,9 +125,11 @@ def test_windows() -> None:
     script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
     told = (ROOT / "docs" / "inspect.md").read_text(encoding="utf-8")
     assert told.startswith(script["HEAD"])
-    sections = [section for section in script["SECTIONS"] if section.command]
-    assert told.count("```console") == len(sections)
+    examples = [example for example in script["EXAMPLES"] if example.command]
+    assert told.count("```console") == len(examples)
+    for view in VIEWS:
+        assert any(view.flag in example.command + example.before for example in script["EXAMPLES"])
     with script["at_home"]():
-        for section in sections:
-            assert f"$ {section.command}\n" in told
-            assert section.varies or script["session"](section.command) in told
+        for example in examples:
+            assert f"$ {example.command}\n" in told
+            assert example.varies or script["session"](example.command) in told

@@ -66,8 +66,9 @@ Each number of the recurrent state, in every layer the output *h* and an LSTM's 
 of a text at each character: is it in quotes, how deep in brackets, how far into the line, the word, the sentence?
 That is how Karpathy, Johnson and Fei-Fei looked for interpretable cells
 ([arXiv 1506.02078](https://arxiv.org/abs/1506.02078)), but found by a matrix product instead of by eye.
-The text is that of `--on` (a file, `-`, or words), by default the beginning of what the model learnt from, or, where
-that is not at hand, what the model writes itself.""",
+The text is that of `--on` (a file, `-`, or words), by default the beginning of what the model learnt from. A checkpoint
+may come from somebody else and name any file of yours, so its files are used only while all of them together have the
+SHA-256 that it recorded (and up to 256 MB); otherwise a view reads what the model writes itself, and says why.""",
         "charrnn inspect checkpoints/demo.npz --neurons",
         """\
 `1:47` is *h* of unit 47 in layer 1, `1:96:c` its cell, both counted from 0 as the arrays are (`layer1/W`). The lines
@@ -248,7 +249,8 @@ def view(look: Look) -> Figure:
     if not ranked:
         blocks.append(Words(f"{VARIES_NOT.capitalize()}."))
     else:
-        shown = text[: look.scaled(ON_PAGE, FEWEST)] if look.value is None else text
+        page = look.value is None
+        shown = text[: look.scaled(ON_PAGE, FEWEST)] if page else text
         best = neurons.best(ranked[0], 1)[0][0]
         command = f"charrnn inspect {quoted(subject.path)} --unit {best}"
         blocks += [
@@ -264,7 +266,7 @@ def view(look: Look) -> Figure:
             ),
             _table(neurons),
             Heading("One unit at work", on=PAGE),
-            Passage("unit", shown, _at_work(model, shown, neurons), kind.unit),
+            Passage("unit", shown, _at_work(model, shown, neurons, page), kind.unit),
             Commands([("look", command)], on=TERMINAL),
         ]
     told = "; ".join(
@@ -304,13 +306,16 @@ def _table(neurons: Neurons) -> Table:
     return Table([Column("feature"), *columns, Column("next best", whole=True, spare=True)], rows)
 
 
-def _at_work(model: CharacterModel, text: str, neurons: Neurons) -> list[Colouring]:
-    """What the units hold that follow a feature most closely: first the best one of each, then the others."""
-    features: dict[Unit, dict[str, float]] = {}
+def _at_work(model: CharacterModel, text: str, neurons: Neurons, page: bool) -> list[Colouring]:
+    """What the units hold that follow a feature most closely: first the best one of each, then the others.
+
+    A page tells all that a unit follows; else it is the feature of its excerpt.
+    """
+    features: dict[Unit, list[tuple[str, float]]] = {}
     for rank in range(FOLLOWERS):
         for feature in neurons.ranked():
             for unit, r in neurons.best(feature, FOLLOWERS)[rank : rank + 1]:
-                features.setdefault(unit, {})[neurons.features[feature]] = r
+                features.setdefault(unit, []).append((neurons.features[feature], r))
     layers, states, numbers = zip(*((u.layer, u.state, u.number) for u in features), strict=True)
     values = np.empty((len(features), len(text)))
     with single_threaded_blas():
@@ -322,8 +327,8 @@ def _at_work(model: CharacterModel, text: str, neurons: Neurons) -> list[Colouri
         colouring(
             unit,
             held,
-            "; ".join(f"{name}, r {r:+.2f}" for name, r in follow.items()),
-            _liveliest(measured.get(next(iter(follow)), constant)),
+            "; ".join(f"{name}, r {r:+.2f}" for name, r in (follow if page else follow[:1])),
+            _liveliest(measured.get(follow[0][0], constant)),
         )
         for (unit, follow), held in zip(features.items(), values, strict=True)
     ]

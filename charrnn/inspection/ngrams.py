@@ -98,7 +98,8 @@ class _Order:
     """The n-grams of one order that were counted, by number; U of them, after V contexts.
 
     Attributes:
-        keys: ``(U,)`` increasing: the number of the context, times the symbols there are, plus the last symbol.
+        keys: ``(U + 1,)`` increasing: the number of the context, times the symbols there are, plus the last
+            symbol; and one that is no n-gram's.
         top, lower: How they are weighted as the highest order, and as one below it.
     """
 
@@ -108,7 +109,7 @@ class _Order:
 
 
 class _Weights:
-    """Counts as the equation above has them.
+    """Counts as the equation above has them. At the end stands what was never counted, which is number -1.
 
     Args:
         counts: ``(U,)``, count(hc).
@@ -118,15 +119,16 @@ class _Weights:
 
     def __init__(self, counts: NDArray[Any], contexts: Ids, size: int) -> None:
         discounts = _discounts(counts)[np.minimum(counts, 3)]
-        self._discounted = counts - discounts
-        self._total = np.bincount(contexts, counts, size)
-        self._spared = np.bincount(contexts, discounts, size)
+        self._discounted = np.append(counts - discounts, 0)
+        self._total = np.bincount(contexts, counts, size + 1)
+        self._spared = np.bincount(contexts, discounts, size + 1)
 
     def interpolate(self, grams: Ids, contexts: Ids, lower: Array) -> Array:
-        """The probability of n-grams, from that of the next lower order; -1 is one that was never counted."""
-        total = np.where(contexts < 0, 0, self._total[contexts])
-        own = np.where(grams < 0, 0, self._discounted[grams])
-        here = (own + self._spared[contexts] * lower) / np.where(total, total, 1)
+        """The probability of n-grams, from that of the next lower order."""
+        total = self._total[contexts]
+        here = (self._discounted[grams] + self._spared[contexts] * lower) / np.where(
+            total, total, 1
+        )
         return np.where(total > 0, here, lower)
 
 
@@ -155,15 +157,12 @@ class NGrams:
         self, ids: NDArray[Any], symbols: int, end: int = -1, orders: int = ORDERS
     ) -> None:
         self.symbols, self._end = symbols, end
-        self._orders: list[_Order] = []
         ids = ids.astype(np.int64)
+        # Of each order the keys, the counts, and which n-grams begin a text; how many symbols precede each.
+        found, before = list[tuple[Ids, Ids, NDArray[Any]]](), list[Ids]()
         shorter: Ids = np.zeros(
             len(ids), np.int64
-        )  # of each place, the number of the n-gram that ends there
-        counted: list[
-            tuple[Ids, Ids, NDArray[Any]]
-        ] = []  # of each order: keys, counts, whether they begin a text
-        before: list[Ids] = []  # of each order, how many symbols come before each n-gram
+        )  # the number of the n-gram that ends at each place
         for order in range(orders):
             contexts = self._contexts(shorter, ids, order)
             places = np.flatnonzero(contexts >= 0)
@@ -173,21 +172,20 @@ class NGrams:
                 return_inverse=True,
                 return_counts=True,
             )
-            if order:  # each n-gram stands for one symbol before that of which it is the end
-                before.append(np.bincount(shorter[places[first]], minlength=len(counted[-1][0])))
+            if order:  # each is one symbol more before that of which it is the end
+                before.append(np.bincount(shorter[places[first]], minlength=len(found[-1][0])))
             begins = ids[places[first] - order] == end if order else np.zeros(len(keys), bool)
-            counted.append((keys, counts, begins))
+            found.append((keys, counts, begins))
             shorter = np.full(len(ids), -1)
             shorter[places] = names
-        before.append(counted[-1][1])
-        size = 1
-        for (keys, counts, begins), different in zip(counted, before, strict=True):
+        before.append(found[-1][1])
+        self._orders: list[_Order] = []
+        size, none = 1, np.iinfo(np.int64).max
+        for (keys, counts, begins), different in zip(found, before, strict=True):
             # Nothing comes before the beginning of a text.
-            lower = np.where(begins, counts, different)
-            contexts = keys // symbols
-            self._orders.append(
-                _Order(keys, _Weights(counts, contexts, size), _Weights(lower, contexts, size))
-            )
+            lower, contexts = np.where(begins, counts, different), keys // symbols
+            top, below = (_Weights(one, contexts, size) for one in (counts, lower))
+            self._orders.append(_Order(np.append(keys, none), top, below))
             size = len(keys)
 
     def probabilities(self, ids: NDArray[Any]) -> Array:
@@ -205,8 +203,8 @@ class NGrams:
         for number, order in enumerate(self._orders):
             contexts = self._contexts(names, ids, number)
             keys = contexts * self.symbols + ids
-            names = np.minimum(np.searchsorted(order.keys, keys), len(order.keys) - 1)
-            names = np.where((contexts >= 0) & (order.keys[names] == keys), names, -1)
+            names = np.searchsorted(order.keys, keys)
+            names = np.where(order.keys[names] == keys, names, -1)
             found.append(order.top.interpolate(names, contexts, lower)[1:])
             lower = order.lower.interpolate(names, contexts, lower)
         return np.array(found)
@@ -218,10 +216,8 @@ class NGrams:
 
     def following(self, context: NDArray[Any], order: int) -> Array:
         """``(K,)``: the distribution of what follows a context of one symbol at least, by one order."""
-        every = np.arange(self.symbols)
-        ids = np.vstack(
-            [np.repeat(context[-len(self._orders) :, None], self.symbols, axis=1), every]
-        )
+        before = np.repeat(context[-len(self._orders) :, None], self.symbols, axis=1)
+        ids = np.vstack([before, np.arange(self.symbols)])
         found: Array = self.probabilities(ids)[order - 1, -1]
         return found
 
@@ -275,7 +271,8 @@ class Comparison:
     @property
     def gain(self) -> Array:
         """``(N,)`` bits by which the model was less surprised than the best n-grams."""
-        return self.ngrams[self.best - 1] - self.model
+        gain: Array = self.ngrams[self.best - 1] - self.model
+        return gain
 
     def most_gained(self, count: int) -> list[int]:
         """Places apart from each other where the model gains most, the best first."""
@@ -301,7 +298,7 @@ def view(look: Look) -> Figure:
     training, validation = _divided(corpus, look.subject.checkpoint.training)
     counted, most = training[-COUNTED:], look.scaled(SCORED, FEWEST)
     known = corpus.sha256 == look.subject.checkpoint.corpus.sha256
-    if look.on is not None and not look.own_text:
+    if look.on is not None:
         text, source = look.text(most)
     elif validation:
         text = validation[:most]
@@ -315,8 +312,7 @@ def view(look: Look) -> Figure:
     ids = vocabulary.encode(line_start(model) + text)  # as the model reads it
     ngrams = NGrams(counted, len(vocabulary), _end(vocabulary))
     found = Comparison(text, ngrams.costs(ids), model_costs(model, text))
-    # Of a text that is not to be shown there are only figures.
-    places = [] if look.own_text else found.most_gained(PLACES)
+    places = found.most_gained(PLACES)
     guesses = [
         (
             _by_model(model, text, place),
