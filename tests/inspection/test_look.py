@@ -19,13 +19,13 @@ from charrnn.training.run import Checkpoint, CorpusInfo
 TEXT = "abc def\nfed cab\n" * 20
 
 
-def _look(cell: str = "gru", *, on: str | None = TEXT, own_text: bool = False) -> Look:
+def _look(cell: str = "gru", *, on: str | None = TEXT) -> Look:
     """At a small model that has learnt nothing."""
     vocabulary = Vocabulary("\n abcdef", TextConfig())
     model = CharacterModel.fresh(ModelConfig(cell, 5, 2), vocabulary, np.random.default_rng(4))
     training = TrainingConfig(val_fraction=0.1, warmup=0)
     checkpoint = Checkpoint(model, training, CorpusInfo(("none.txt",), 9, 9, ""))
-    return Look((Subject(Path("m.npz"), checkpoint),), on=on, own_text=own_text)
+    return Look((Subject(Path("m.npz"), checkpoint),), on=on)
 
 
 def _figure(file: str, look: Look) -> Figure:
@@ -42,13 +42,14 @@ def test_a_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_own_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the model writes, the same each time, even where a text is named."""
+    """Where the corpus is not at hand it is what the model writes, the same each time, and says so."""
     monkeypatch.setattr("charrnn.inspection.look.OWN", 50)
-    text, name = _look(own_text=True).text(1000)
-    assert name == "a text that the model wrote itself"
+    text, name = _look(on=None).text(1000)
+    assert name == (
+        "a text that the model wrote itself (its corpus is not at hand; --on names another)"
+    )
     assert len(text) == 50
-    assert _look(on=None).text(1000)[0] == text
-    assert _look(own_text=True).text(20)[0] == text[:20]
+    assert _look(on=None).text(20)[0] == text[:20]
 
 
 def test_curves_stay_on_their_chart() -> None:
