@@ -53,7 +53,7 @@ braille, all is drawn in ASCII. Each view has `--json`, one object for a pipe, a
 PICTURES = Example(
     "Pictures",
     """\
-`--png FILE` and `--svg FILE` write a picture of any view but `--unit` and `--details`, with matplotlib
+`--png FILE` and `--svg FILE` write a picture of any view but `--details`, with matplotlib
 (`pip install 'charrnn[plot]'`). An SVG says in its title and description what it shows. `--json` may be given as well.
 
 ![Characters that the model treats alike](images/embedding.svg)""",

@@ -22,13 +22,17 @@ from numpy.typing import NDArray
 
 from charrnn.config import TrainingConfig
 from charrnn.drawing.figure import (
+    Axis,
     Bar,
     Block,
     Cell,
+    Chart,
     Column,
     Figure,
     Heading,
+    Line,
     Phrase,
+    Rule,
     Strong,
     Symbols,
     Table,
@@ -324,13 +328,18 @@ def view(look: Look) -> Figure:
     own = float(found.model.mean())
     top, unit = max(own, *losses.values()), f"bits/{kind.symbol}"
     bars = Table(
-        [Column(""), Column(unit)],
+        [Column(""), Column(f"{unit}, the fewer the better")],
         [
             (who, Bar(loss / top, f"{loss:.3f}"))
             for who, loss in (*losses.items(), ("the model", own))
         ],
     )
     gain, last = float(found.gain.mean()), "last " * (len(training) > COUNTED)
+    description = (
+        f"A line of {unit} over n, the fewer the better, and one for the model: "
+        + ", ".join(f"{who} {loss:.3f}" for who, loss in losses.items())
+        + f"; the model {own:.3f}."
+    )
     blocks: list[Block] = [
         Words(Strong(f"read: {source}")),
         Words(
@@ -373,11 +382,22 @@ def view(look: Look) -> Figure:
                 for place, (by_model, by_ngrams) in zip(places, guesses, strict=True)
             ],
         },
-        f"Bars of {unit}, fewer being better: "
-        + ", ".join(f"{who} {loss:.3f}" for who, loss in losses.items())
-        + f"; the model {own:.3f}.",
-        [bars],
+        description,
+        [_chart(list(losses.values()), own, unit, description)],
         encoding=kind.encoding,
+    )
+
+
+def _chart(losses: list[float], own: float, unit: str, description: str) -> Chart:
+    orders = range(1, len(losses) + 1)
+    return Chart(
+        "ngrams",
+        "Bits over what is seen",
+        Axis("n"),
+        Axis(unit),
+        [Line("n-grams", orders, losses)],
+        description,
+        [Rule((1, own), (len(losses), own), "the model")],
     )
 
 
