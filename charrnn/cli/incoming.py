@@ -12,8 +12,8 @@ from typing import cast
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
-from charrnn.text.corpus import VERBATIM
 from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.vocabulary import VERBATIM
 
 BLOCK = 1 << 18  # bytes that are read at once, at most
 

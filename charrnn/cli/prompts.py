@@ -10,7 +10,7 @@ from typing import Any
 from charrnn.cli.incoming import line_groups, name_of, pieces
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError
-from charrnn.text.corpus import VERBATIM, Vocabulary
+from charrnn.text.vocabulary import VERBATIM, Vocabulary
 
 MOST = 64
 """Texts that are written side by side, at most."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from charrnn.errors import InputError
 
 if TYPE_CHECKING:
-    from charrnn.text.corpus import Vocabulary
+    from charrnn.text.vocabulary import Vocabulary
 
 
 LOADING_SECONDS = 0.0

@@ -11,8 +11,8 @@ from charrnn.cli.views import Subject
 from charrnn.cli.words import printable
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import Vocabulary
 from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, default_text
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.sampling import generate, generate_records
 
 OWN = 4000  # characters that a model writes to be watched on
