@@ -18,7 +18,7 @@ from rich.cells import cell_len
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.source import DEFAULT_SOURCE, default_text
+from charrnn.text.default import DEFAULT_SOURCE, default_text
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 

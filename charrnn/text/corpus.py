@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import MAX_VOCABULARY, TextConfig
-from charrnn.errors import CacheError, InputError, UnknownCharacterError
+from charrnn.errors import CacheError, InputError, NotUnicodeError, UnknownCharacterError
 from charrnn.text import cache
-from charrnn.text.source import IN_MEMORY, Progress, Reader
+from charrnn.text.source import IN_MEMORY, OnRead, Reader
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
 
 MIN_CHARACTERS = 16
@@ -128,7 +128,7 @@ def load_corpus(
     vocabulary: Vocabulary | None = None,
     extend_vocabulary: bool = False,
     cache_folder: Path | None = None,
-    progress: Progress | None = None,
+    progress: OnRead | None = None,
 ) -> Corpus:
     """Read files, one after the other, as one text.
 
@@ -152,7 +152,11 @@ def load_corpus(
     config = vocabulary.config if vocabulary else config or TextConfig()
     with ExitStack() as stack:
         reader = Reader(list(map(str, paths)), config, stack, passes=2, progress=progress)
-        scan = Scan.of(reader.pieces(), config.encoding)
+        try:
+            scan = Scan.of(reader.pieces(), config.encoding)
+        except NotUnicodeError as error:
+            advice = "" if vocabulary else ", or learn its bytes as they are with --bytes"
+            raise NotUnicodeError(f"{error}{advice}") from None
         scan.require_enough(reader.names)
         vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
         parts = _encoded(reader, scan, vocabulary)

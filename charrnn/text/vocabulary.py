@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -107,6 +109,18 @@ class Vocabulary:
         text = data.decode(self.config.encoding)
         return unicodedata.normalize("NFC", text) if self.config.normalize == "nfc" else text
 
+    def argument(self, value: str, option: str) -> str:
+        """A command's argument, likewise: its bytes are read, whatever the locale made of them.
+
+        Raises:
+            InputError: They are not UTF-8, and the model is one of text.
+        """
+        raw = os.fsencode(value) if os.name == "posix" else value.encode("utf-8", "surrogatepass")
+        try:
+            return self.symbols(raw)
+        except UnicodeError:
+            raise InputError(f"{option}: not UTF-8 text") from None
+
     def closest(self, character: str) -> str:
         """The known character that stands in best for an unknown one.
 
@@ -116,15 +130,31 @@ class Vocabulary:
         candidates = (plain, character.swapcase(), plain.swapcase(), "\ufffd", "?", " ")
         return next((c for c in candidates if len(c) == 1 and c in self), self.characters[0])
 
-    def resolve(self, text: str, unknown: str) -> str:
-        """``text`` without characters that the vocabulary lacks.
+    def known(self, text: str, unknown: str = "error", where: str = "", line: int = 0) -> str:
+        """``text`` in characters that the vocabulary has.
 
         Args:
-            unknown: ``skip`` leaves them out, ``replace`` puts the closest known one.
+            unknown: What becomes of others (see :data:`charrnn.config.UNKNOWN`): ``skip`` leaves them
+                out, ``replace`` puts the closest known one.
+            where: The text's source in words, for the error.
+            line: The number of its first line there, for the error to name the first line that is
+                wrong, and its characters alone; 0 does not.
+
+        Raises:
+            UnknownCharacterError: There are others, and ``unknown`` is ``error``.
         """
+        others = self.unknown_in(text)
+        if not others:
+            return text
         if unknown == "skip":
             return "".join(c for c in text if c in self)
-        return "".join(c if c in self else self.closest(c) for c in text)
+        if unknown == "replace":
+            return "".join(c if c in self else self.closest(c) for c in text)
+        if line:
+            lines = enumerate(io.StringIO(text, newline="\n"), line)
+            line, others = next((n, o) for n, part in lines if (o := self.unknown_in(part)))
+            where = f"{where}, line {line}"
+        raise UnknownCharacterError(others, "; add --unknown skip or --unknown replace", where)
 
 
 def code_points(text: str) -> NDArray[Any]:
