@@ -21,6 +21,8 @@ ANNEALING = ("cosine", "trapezoid")
 CLIP_MODES = ("norm", "value")
 UNITS = ("character", "byte")
 NORMALIZATIONS = ("nfc", "none")
+UNKNOWN = ("error", "skip", "replace")
+"""What may become of characters that a model does not know."""
 
 # Limits that no sensible run meets; they keep a typing error from asking for the whole memory.
 MAX_HIDDEN_SIZE = 1 << 14

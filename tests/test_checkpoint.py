@@ -16,7 +16,7 @@ from samples import make_text
 import charrnn
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.npz import write_arrays
-from charrnn.text.corpus import VERBATIM
+from charrnn.text.vocabulary import VERBATIM
 from charrnn.training.trainer import Training
 
 

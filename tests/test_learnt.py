@@ -17,7 +17,8 @@ from charrnn.cli.views import learnt
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import Corpus, Vocabulary, load_corpus
+from charrnn.text.corpus import Corpus, load_corpus
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 SECRET = "correct horse battery staple\nis the word that nobody may know\n" * 4

@@ -17,7 +17,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.choosing import Filter, GumbelNoise, choose
 from charrnn.writing.sampling import (
     PRIME_STEPS,

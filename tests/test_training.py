@@ -15,7 +15,7 @@ import charrnn
 import charrnn.config
 import charrnn.nn.parameters
 import charrnn.nn.workspace
-import charrnn.text.corpus
+import charrnn.text.vocabulary
 from charrnn.config import OPTIMIZERS, SCHEDULES
 from charrnn.errors import DivergenceError, InputError
 from charrnn.nn.compiled import load_kernels
@@ -397,4 +397,4 @@ def test_another_vocabulary_is_refused() -> None:
     with pytest.raises(InputError, match="vocabulary is not that of the corpus"):
         Training(other, model, QUICK)
     with pytest.raises(ValueError, match="must begin with"):
-        model.extended_to(charrnn.text.corpus.Vocabulary("☃"), np.random.default_rng(0))
+        model.extended_to(charrnn.text.vocabulary.Vocabulary("☃"), np.random.default_rng(0))

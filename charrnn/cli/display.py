@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from charrnn.cli import narration
 from charrnn.cli.words import duration, printable
-from charrnn.text.source import Progress
+from charrnn.text.source import OnRead
 from charrnn.training.evaluation import bits
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
@@ -32,7 +32,7 @@ PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
 
 
 @contextmanager
-def reading_bar(*, quiet: bool) -> Iterator[Progress | None]:
+def reading_bar(*, quiet: bool) -> Iterator[OnRead | None]:
     """A bar for a corpus that takes a while to read, on a terminal."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None

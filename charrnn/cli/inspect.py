@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli.unknown import unknown_option
 from charrnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -155,11 +156,10 @@ def inspect(
     ] = None,
     unknown: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=REFINEMENTS,
-            help="Characters that the model does not know: error, skip, or replace (by a similar "
-            "one).",
-            show_default="error",
+        unknown_option(
+            "Characters that the model does not know: error, skip, or replace (by a similar one).",
+            REFINEMENTS,
+            default="error",
         ),
     ] = None,
     png: Annotated[

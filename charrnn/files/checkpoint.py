@@ -23,7 +23,7 @@ from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.optimizer import slot_names
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__

@@ -26,9 +26,6 @@ def _command(run: Run, label: str, *arguments: object) -> str:
     return line.partition(":")[2].strip()
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="a long text is asked of the file system"
-)
 @pytest.mark.parametrize("length", [300, 2000])
 def test_01_a_long_text_as_an_argument(run: Run, trained: Trained, length: int) -> None:
     """--text and --on take the text itself, of any length."""
@@ -41,7 +38,6 @@ def test_01_a_long_text_as_an_argument(run: Run, trained: Trained, length: int) 
 
 
 @posix
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a pipe's name is read as the text")
 @pytest.mark.parametrize("options", [("--text",), ("--unit", "0:0", "--on")], ids=" ".join)
 def test_02_a_pipe_is_read(run: Run, trained: Trained, options: tuple[str, ...]) -> None:
     """<(...) and /dev/stdin are read, as by every other command, and their names are no text."""

@@ -91,9 +91,6 @@ def test_14_a_backslash_can_be_named(run: Run, trained: Trained) -> None:
     assert "\\\\" in run("sample", "--help").out
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="all of a block are said to be in a line"
-)
 def test_32_unknown_characters_of_other_lines(run: Run, trained: Trained) -> None:
     """An error about a line names what that line holds; more may be said of others."""
     Path("a.txt").write_text("ada\nbeXt\ncleo\ndYn\n", encoding="utf-8")

@@ -26,20 +26,7 @@ def _read(run: Run, trained: Trained, command: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize(
-    "command",
-    [
-        pytest.param(
-            name,
-            marks=[]
-            if name in ("train", "novelty")
-            else pytest.mark.xfail(
-                strict=True, raises=AssertionError, reason="one of two readers looks for UTF-16"
-            ),
-        )
-        for name in READING
-    ],
-)
+@pytest.mark.parametrize("command", READING)
 def test_13_utf_16_is_recognised(run: Run, trained: Trained, command: str, encoding: str) -> None:
     """Every command says what the file is, and how to convert it without zeros in it."""
     Path("wide.txt").write_bytes(f"\ufeff{TEXT}".encode(encoding))
@@ -48,9 +35,6 @@ def test_13_utf_16_is_recognised(run: Run, trained: Trained, command: str, encod
     assert "iconv -f utf-16 -t utf-8" in err
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="UTF-32 is called UTF-16, or not UTF-8"
-)
 @pytest.mark.parametrize("encoding", ["utf-32-le", "utf-32-be"])
 @pytest.mark.parametrize("command", READING)
 def test_13_utf_32_is_recognised(run: Run, trained: Trained, command: str, encoding: str) -> None:
@@ -73,9 +57,6 @@ def test_22_cr_line_ends(run: Run, options: tuple[str, ...]) -> None:
     assert [line for line in notices if "CR" in line and "CR LF" not in line]
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the advice for Windows-1252 is latin1"
-)
 @pytest.mark.parametrize("command", ["train", "score"])
 def test_23_advice_for_windows_1252(run: Run, trained: Trained, command: str) -> None:
     """Bytes 80 to 9F are no Latin-1 text: the advice gives the quotes that were meant."""

@@ -10,7 +10,7 @@ from charrnn.errors import InputError
 from charrnn.inspection.gates import GATES, gate_activity
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
 TEXT = "abcd efg\nbad\n\ngab fed\n" * 3
 

@@ -13,7 +13,7 @@ from charrnn.inspection.weights import GATES, last_updates, recurrences, spreads
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.optimizer import Optimizer
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 

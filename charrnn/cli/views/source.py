@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-from charrnn.cli.incoming import name_of, pieces
-from charrnn.cli.terminal import argument_symbols
 from charrnn.cli.views import Subject
 from charrnn.cli.views.learnt import NotAtHandError, learnt_text
 from charrnn.cli.words import printable
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import Vocabulary
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.source import STANDARD_INPUT, Source
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.sampling import generate, generate_records
 
 OWN = 4000  # characters that a model writes to be watched on
@@ -30,15 +29,15 @@ def given_text(vocabulary: Vocabulary, value: str, option: str, unknown: str) ->
     Raises:
         InputError: It cannot be read, is empty, or has unknown characters.
     """
-    if value == STANDARD_INPUT or _is_file(value):
-        text, name = "".join(pieces(value, vocabulary.config)), name_of(value)
+    # A text too long for a name, which pathlib stumbles over, is no error here.
+    if value == STANDARD_INPUT or os.path.exists(value):  # noqa: PTH110
+        source = Source(value)
+        text, name, line = "".join(source.pieces(vocabulary.config)), str(source), 1
     else:
-        text, name = argument_symbols(vocabulary, value, option), "the text given"
-        if value and Path(value).is_dir():
-            raise InputError(f"{option} {value}: is a folder")
+        text, name, line = vocabulary.argument(value, option), "the text given", 0
         if len(value.split()) == 1 and Path(value).suffix:
             print(f"{printable(value)}: no such file; read as a text", file=sys.stderr)
-    return known_text(vocabulary, text, name, unknown), name
+    return known_text(vocabulary, text, name, unknown, line), name
 
 
 def text_to_read(
@@ -80,22 +79,9 @@ def _own_text(model: CharacterModel, length: int) -> str:
     raise AssertionError("records never run out")
 
 
-def known_text(vocabulary: Vocabulary, text: str, name: str, unknown: str) -> str:
-    """A text that a model can read, and that is not empty; errors as :func:`given_text`."""
-    if unknown not in ("error", "skip", "replace"):
-        raise InputError(f"--unknown must be error, skip or replace, not {unknown!r}")
-    if unknown != "error":
-        text = vocabulary.resolve(text, unknown)
-    elif characters := vocabulary.unknown_in(text):
-        error = UnknownCharacterError(characters, "; add --unknown skip or --unknown replace")
-        raise InputError(f"{name}: {error}")
+def known_text(vocabulary: Vocabulary, text: str, name: str, unknown: str, line: int = 0) -> str:
+    """As :meth:`Vocabulary.known`, of a text that is not empty; errors as :func:`given_text`."""
+    text = vocabulary.known(text, unknown, name, line)
     if not text:
         raise InputError(f"{name}: is empty")
     return text
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte
-        return False
