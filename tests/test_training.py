@@ -23,7 +23,8 @@ from charrnn.nn.parallel import Shards
 from charrnn.text.chunks import Segments
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Recovery, Step
-from charrnn.training.trainer import FIXED, MAX_RECOVERIES, Training
+from charrnn.training.safety import MAX_RECOVERIES
+from charrnn.training.trainer import FIXED, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)
