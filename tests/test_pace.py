@@ -274,6 +274,10 @@ def test_noise_is_no_over_fitting(monkeypatch: pytest.MonkeyPatch) -> None:
         later = replace(best, validation_loss=2.5, train_loss=best.train_loss + change)
         assert is_overfitted(later, run.history) == over
     assert not is_overfitted(replace(best, validation_loss=2.01, train_loss=0.5), [best])
+    perfect = replace(best, validation_loss=0.0)  # nothing is worse than none
+    assert is_overfitted(replace(best, validation_loss=0.1, train_loss=0.5), [perfect])
+    unknown = replace(best, validation_loss=None)
+    assert not is_overfitted(replace(unknown, train_loss=0.5), [unknown])
 
 
 def test_validation_is_bounded() -> None:

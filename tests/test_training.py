@@ -23,6 +23,7 @@ from charrnn.nn.parallel import Shards
 from charrnn.text.chunks import Segments
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Recovery, Step
+from charrnn.training.run import Evaluation
 from charrnn.training.safety import MAX_RECOVERIES
 from charrnn.training.trainer import FIXED, Training
 
@@ -132,6 +133,30 @@ def test_kept_weights_are_the_best() -> None:
     shards = Shards(2, kernels=load_kernels(SMALL.cell))
     again = evaluate(model.network, model.parameters, Segments(tail), shards)
     assert again == training.validation_loss
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize("left_after", [None, 12])
+def test_kept_weights_stay(ema: float, left_after: int | None, tmp_path: Path) -> None:
+    """A run that gets worse keeps the weights that its best evaluation found, in its file as well."""
+    config = replace(
+        QUICK, epochs=500, patience=3, eval_every=4, learning_rate=0.3, schedule="constant", ema=ema
+    )
+    run, path = Training(CORPUS, SMALL, config), tmp_path / "run.npz"
+    at_evaluations: dict[float, Any] = {}
+    while not run.finished:
+        for report in islice(run, left_after):
+            if isinstance(report, Evaluation):
+                assert report.validation_loss is not None
+                at_evaluations[report.validation_loss] = run.current_model().parameters.flat
+        charrnn.save_checkpoint(run.checkpoint(), path)
+        loaded = charrnn.load_checkpoint(path, with_progress=True)
+        run = Training.resume(CORPUS, loaded) if left_after else run
+    best = min(at_evaluations)
+    assert best < run.history[-1].validation_loss  # type: ignore[operator]
+    assert not np.array_equal(at_evaluations[best], run.current_model().parameters.flat)
+    for model in (run.model(), run.checkpoint().model, charrnn.load_checkpoint(path).model):
+        np.testing.assert_array_equal(model.parameters.flat, at_evaluations[best])
 
 
 def test_averaged_weights_are_kept() -> None:

@@ -84,7 +84,6 @@ class Learner:
     def move(self, rate: float) -> None:
         """Update the weights by the gradient of the last chunk."""
         self._optimizer.step(self._params, self._gradients[0], rate, self._shards)
-        self.progress.step += 1
 
     def is_finite(self) -> bool:
         """Whether all weights are numbers."""

@@ -164,6 +164,7 @@ class Training:
                 self._safety.hold(before)
             rate = self._rate(self.step)
             learner.move(rate)
+        progress.step += 1
         progress.loss_sum += loss
         progress.loss_count += chunk.characters
         progress.seconds += time.perf_counter() - started
