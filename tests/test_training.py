@@ -235,6 +235,33 @@ def test_gives_up_after_three_recoveries() -> None:
     assert np.isfinite(training.checkpoint().model.parameters.flat).all()
 
 
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("val_fraction", [0.0, 0.2])
+@pytest.mark.parametrize("broken", [set(), {5, 14, 23}, set(range(20, 999))])
+def test_every_moment_can_be_saved(
+    schedule: str, val_fraction: float, broken: set[int], tmp_path: Path
+) -> None:
+    """Whatever happens to a run, what it saves is read again: none of it contradicts the rest."""
+    config = replace(
+        QUICK, epochs=0, steps=30, eval_every=3, patience=2, learning_rate=0.3, threads=1,
+        schedule=schedule, val_fraction=val_fraction,
+    )  # fmt: skip
+    run, path = Training(CORPUS, SMALL, config), tmp_path / "run.npz"
+    _break_loss(run, broken)
+    reports, halted = iter(run), False
+    while not run.finished and not halted:
+        charrnn.save_checkpoint(run.checkpoint(), path)
+        loaded = charrnn.load_checkpoint(path, with_progress=True)
+        again = Training.resume(CORPUS, loaded, replace(loaded.training, patience=9))
+        assert (again.step, again.history) == (run.step, run.history)
+        try:
+            next(reports, None)
+        except DivergenceError:
+            halted = True
+    charrnn.save_checkpoint(run.checkpoint(), path)
+    assert charrnn.load_checkpoint(path, with_progress=True).history == tuple(run.history)
+
+
 def test_resume_refuses() -> None:
     """Another text, a changed batch, or a file without training state cannot be gone on with."""
     training = Training(CORPUS, SMALL, QUICK)
