@@ -33,15 +33,15 @@ Share = Annotated[float, Between(0, 1, below_high=True)]
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of a character language model.
+    """The shape of a character language model. Fields say what they are for.
 
     Args:
         cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``.
-        hidden_size: Units in each layer, *H*.
-        num_layers: Recurrent layers stacked on each other, *L*.
-        embedding_size: Width of a learned character embedding; 0 feeds one-hot characters.
-        dropout: Chance that a layer's output is dropped, between layers and before the softmax.
-        weight_drop: Chance that a weight from a layer's own state is dropped, drawn for each chunk.
+        hidden_size: *H*.
+        num_layers: *L*.
+        embedding_size: *D*; 0 feeds one-hot characters.
+        dropout: Between layers and before the softmax.
+        weight_drop: Of what a layer reads from its own state, drawn for each chunk.
 
     Raises:
         InputError: A value is out of its range.
@@ -112,37 +112,26 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a model is trained.
+    """How a model is trained. Fields say what they are for; here is what more is to be said.
 
     Args:
-        seq_length: Characters that truncated back-propagation sees at once, *T*.
-        batch_size: Streams of text read side by side, *B*.
-        epochs: Passes over the training text; 0 makes as many as give some 4,000 steps.
-        steps: Updates of the whole run, instead of ``epochs``; 0 leaves it to them.
-        optimizer: ``adamw``, ``adam``, ``rmsprop``, ``adagrad`` or ``sgd``.
-        learning_rate: Peak step size.
+        seq_length: Steps of truncated back-propagation, *T*.
+        batch_size: Streams of text, *B*.
+        epochs: 0 makes as many as give some 4,000 steps.
+        steps: Of the whole run, instead of ``epochs``; 0 leaves it to them.
         schedule: ``cosine`` (to zero at the last step), ``trapezoid`` (constant, then linearly to
             zero), ``exponential`` or ``constant``.
-        warmup: Steps over which the rate rises linearly to ``learning_rate``; None takes 100, or a
-            tenth of a shorter run.
-        cooldown: Steps at the end over which the rate of ``trapezoid`` falls; 0 takes two fifths.
-        decay: Factor on the rate for each epoch of the ``exponential`` schedule.
-        momentum: Momentum of ``sgd``.
-        weight_decay: Pull of the weight matrices towards zero (decoupled for ``adamw``, L2 else).
-        ema: Decay of a running average of the weights, which is then what is evaluated, kept and
-            written with; 0 keeps none.
-        clip: Largest gradient: its global norm, or each value; 0 switches clipping off.
-        clip_mode: ``norm`` or ``value``.
-        val_fraction: Tail of the text kept for validation; None keeps a tenth of it, but at most
-            some million characters.
-        eval_every: Steps between evaluations; 0 evaluates at the end of each epoch, or at a more
-            sensible interval where the text is very short or very long.
-        patience: Evaluations without a new best before the run stops; 0 never stops early. With a
-            schedule that ends at zero only those count that over-fit: clearly worse than the best,
-            at a lower training loss. ``trapezoid`` first lets its rate fall.
-        seed: Seed of every random draw.
-        threads: Parts into which a batch is split, one thread each; 0 takes one for each processor,
-            as long as each part stays wide enough. The last bits of a result depend on it.
+        warmup: The rate rises linearly; None takes 100 steps, or a tenth of a shorter run.
+        cooldown: The rate falls linearly; 0 takes two fifths of the run.
+        weight_decay: Of matrices alone; decoupled for ``adamw``, L2 else.
+        ema: The averaged weights are then what is evaluated, kept and written with.
+        clip: Of the gradient's global norm, or of each value, as ``clip_mode`` has it.
+        val_fraction: None keeps a tenth of the text, but at most some million characters.
+        eval_every: 0 evaluates at the end of each epoch, or at a more sensible interval where the
+            text is very short or very long.
+        patience: With a schedule that ends at zero only those evaluations count that over-fit:
+            clearly worse than the best, at a lower training loss. ``trapezoid`` first lets its rate fall.
+        threads: 0 takes one for each processor, as long as each part stays wide enough.
 
     Raises:
         InputError: A value is out of its range.

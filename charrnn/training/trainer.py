@@ -53,6 +53,7 @@ class Training:
     Attributes:
         notices: What was changed to fit the text, in words.
         plan: The steps, their rates and evaluations, with the configuration in use.
+        history: The evaluations so far.
         compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.load_kernels`.
 
     Raises:
@@ -77,7 +78,8 @@ class Training:
             raise InputError("the model's vocabulary is not that of the corpus")
         division = divide(corpus, config)
         self.notices = division.notices(config)
-        self.plan = Plan(settle(config, division), len(division.training))
+        self.steps_per_epoch = len(division.training)
+        self.plan = Plan(settle(config, division), self.steps_per_epoch)
         self.network, self.corpus = model.network, corpus
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), division.train_characters, corpus.sha256
@@ -94,6 +96,7 @@ class Training:
             # Before the first evaluation the file's model is just the weights in training.
             kept = model.parameters.copy() if checkpoint.history else None
             self._best = Best(checkpoint.history, kept)
+        self.history = self._best.history
         self._progress = progress
         self._learner = Learner(model.network, progress, self.config, self._shards)
         self._safety = SafetyNet(self._learner)
@@ -201,19 +204,9 @@ class Training:
         return self.plan.config
 
     @property
-    def history(self) -> list[Evaluation]:
-        """The evaluations so far."""
-        return self._best.history
-
-    @property
     def step(self) -> int:
         """Updates made so far."""
         return self._progress.step
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Chunks of the text."""
-        return self.plan.steps_per_epoch
 
     @property
     def total_steps(self) -> int:
