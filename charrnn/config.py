@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from charrnn.errors import InputError
+from charrnn.nn.cells import CELLS as CELLS
 
-CELLS = ("lstm", "gru", "rnn", "rnn-relu")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
 ANNEALING = ("cosine", "trapezoid")

@@ -21,7 +21,6 @@ import numpy as np
 from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.nn.compiled import load_kernels
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
@@ -59,7 +58,7 @@ class Training:
         config: The configuration in use.
         notices: What was changed to fit the text, in words.
         history: The evaluations so far.
-        compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.load_kernels`.
+        compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.compile_stack`.
         stopped_early: Whether ``patience`` ended the run.
         skip_evaluations: Set it where time is short: then only the last evaluation is made.
 
@@ -153,7 +152,8 @@ class Training:
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), division.train_characters, corpus.sha256
         )
-        self._shards = Shards(self.config.threads, kernels=load_kernels(model.config.cell))
+        self._quick = model.network.compiled()
+        self._shards = Shards(self.config.threads)
 
     def _connect(self, optimizer: Optimizer) -> None:
         """Let parameters and optimiser work on the arrays of ``self._progress``."""
@@ -209,7 +209,7 @@ class Training:
     @property
     def compiled(self) -> bool:
         """Whether Numba takes the time steps, instead of NumPy."""
-        return self._shards.kernels is not None
+        return self._quick.stack is not self.network.stack
 
     @property
     def stopped_early(self) -> bool:
@@ -264,7 +264,7 @@ class Training:
         loss = None
         if self._validation is not None:
             with single_threaded_blas():
-                loss = evaluate(self.network, self._averaged, self._validation, self._shards)
+                loss = evaluate(self._quick, self._averaged, self._validation, self._shards)
         if not (self._weights_are_finite() and math.isfinite(loss or 0)):
             return self._recover(self.step)
         evaluation = Evaluation(
@@ -329,7 +329,7 @@ class Training:
         def work(index: int, columns: slice, workspace: Workspace) -> float:
             gradients = self._gradients[index]
             gradients.flat.fill(0)
-            loss, state[..., columns] = self.network.loss_and_gradients(
+            loss, state[..., columns] = self._quick.loss_and_gradients(
                 self._params,
                 gradients,
                 chunk.inputs[:, columns],

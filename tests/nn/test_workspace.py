@@ -1,0 +1,81 @@
+"""What parts keep, and what they borrow for a moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from forms import Form
+from stack_problem import assert_same, random_problem
+
+from charrnn.config import CELLS, ModelConfig
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.workspace import Workspace
+
+K = 6
+
+every_cell = pytest.mark.parametrize("cell", CELLS)
+every_input = pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
+
+
+@every_input
+@every_cell
+def test_workspace_leaks_nothing(cell: str, one_hot: bool, form: Form) -> None:
+    """One workspace through shrinking and growing T and B gives what a fresh one gives.
+
+    Before each run a poisoned one of another shape leaves NaN in all that it touched.
+    """
+    workspace = Workspace(np.float64)
+    shapes = [(7, 4), (3, 2), (1, 1), (9, 1), (2, 8), (7, 4)]
+    for number, (length, batch) in enumerate(shapes):
+        poison_length, poison_batch = shapes[number - 1]
+        poison = random_problem(
+            cell, one_hot=one_hot, length=poison_length, batch=poison_batch, form=form
+        )
+        for array in (poison.params.flat, poison.state, poison.dh, poison.dstate):
+            array[...] = np.nan
+        poisoned = poison.run(workspace)
+        assert all(np.all(np.isnan(array)) for array in (poisoned.h, poisoned.dstate))
+
+        problem = random_problem(cell, one_hot=one_hot, length=length, batch=batch, form=form)
+        assert_same(problem.run(workspace), problem.run())
+
+
+def test_workspace_forgets_the_mask() -> None:
+    """A pass without dropout after one with it goes back without the old mask."""
+    problem = random_problem("lstm", rate=0.5, weight_rate=0.5)
+    workspace = problem.workspace()
+    problem.run(workspace)
+    plain = replace(problem, rate=0.0, weight_rate=0.0)
+    assert_same(plain.run(workspace), plain.run())
+
+
+def test_workspace_memory_is_kept() -> None:
+    """The same shape is the same array, a smaller one lies in the same memory."""
+    workspace = Workspace()
+    large = workspace.array("x", 4, 6)
+    small = workspace.array("x", 2, 3)
+    assert large.dtype == np.float32
+    assert small.flags.c_contiguous
+    assert np.shares_memory(small, large)
+    assert np.shares_memory(workspace.array("x", 4, 6), large)
+    assert workspace["x"].shape == (4, 6)
+    assert not np.shares_memory(workspace.array("y", 4, 6), large)
+    assert not np.shares_memory(workspace.child("part").array("x", 4, 6), large)
+    assert workspace.child("part") is workspace.child("part")
+
+
+@pytest.mark.parametrize("embedding_size", [0, 3], ids=["one-hot", "embedded"])
+@every_cell
+def test_float32_stays_float32(cell: str, embedding_size: int, form: Form) -> None:
+    """No step of a float32 model makes float64 by accident."""
+    model = form(LanguageModel(ModelConfig(cell, 4, 2, embedding_size, 0.3), K))
+    rng = np.random.default_rng(0)
+    params, workspace = model.initialize(rng), Workspace()
+    ids, targets = rng.integers(K, size=(2, 5, 3))
+    state = model.zero_state(3)
+    logits, final = model.logits(params, ids, state, workspace, rng)
+    dstate = model.backward(params, params.zeros(), logits, final, workspace)
+    nll, _ = model.loss(params, ids, targets, state, workspace)
+    assert {array.dtype for array in (logits, final, dstate, nll)} == {np.dtype(np.float32)}
