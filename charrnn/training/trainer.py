@@ -147,12 +147,12 @@ class Training:
         self._chunks, self._validation = division.training, division.validation
         self.steps_per_epoch = len(division.training)
         self.skip_evaluations = False
-        self.network = model.network
+        self._reference = model.network
+        self.network = model.network.compiled()
         self.corpus = corpus
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), division.train_characters, corpus.sha256
         )
-        self._quick = model.network.compiled()
         self._shards = Shards(self.config.threads)
 
     def _connect(self, optimizer: Optimizer) -> None:
@@ -209,7 +209,7 @@ class Training:
     @property
     def compiled(self) -> bool:
         """Whether Numba takes the time steps, instead of NumPy."""
-        return self._quick.stack is not self.network.stack
+        return self.network.stack is not self._reference.stack
 
     @property
     def stopped_early(self) -> bool:
@@ -264,7 +264,7 @@ class Training:
         loss = None
         if self._validation is not None:
             with single_threaded_blas():
-                loss = evaluate(self._quick, self._averaged, self._validation, self._shards)
+                loss = evaluate(self.network, self._averaged, self._validation, self._shards)
         if not (self._weights_are_finite() and math.isfinite(loss or 0)):
             return self._recover(self.step)
         evaluation = Evaluation(
@@ -329,7 +329,7 @@ class Training:
         def work(index: int, columns: slice, workspace: Workspace) -> float:
             gradients = self._gradients[index]
             gradients.flat.fill(0)
-            loss, state[..., columns] = self._quick.loss_and_gradients(
+            loss, state[..., columns] = self.network.loss_and_gradients(
                 self._params,
                 gradients,
                 chunk.inputs[:, columns],
@@ -399,14 +399,14 @@ class Training:
         """The kept weights, those of the best evaluation; before the first one, those in training."""
         if self._best is None:
             return self.current_model()
-        return CharacterModel(self.network, self._best.copy(), self.corpus.vocabulary)
+        return CharacterModel(self._reference, self._best.copy(), self.corpus.vocabulary)
 
     def current_model(self) -> CharacterModel:
         """The weights in training as they are now, averaged if the configuration says so."""
         progress = self._sound_progress()
         weights = progress.slots.get(AVERAGE, progress.weights)
         params = Parameters(self._params.shapes, weights)
-        return CharacterModel(self.network, params, self.corpus.vocabulary)
+        return CharacterModel(self._reference, params, self.corpus.vocabulary)
 
     def checkpoint(self, *, with_progress: bool = True) -> Checkpoint:
         """A snapshot of the run, to be saved.
