@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from forms import Form
 from stack_problem import assert_same, random_problem
+from test_cells import Echo
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.workspace import Workspace
+from charrnn.nn.parameters import Parameters
+from charrnn.nn.workspace import Scratch, Workspace
 
 K = 6
 
@@ -79,3 +81,62 @@ def test_float32_stays_float32(cell: str, embedding_size: int, form: Form) -> No
     dstate = model.backward(params, params.zeros(), logits, final, workspace)
     nll, _ = model.loss(params, ids, targets, state, workspace)
     assert {array.dtype for array in (logits, final, dstate, nll)} == {np.dtype(np.float32)}
+
+
+def test_what_parts_keep_is_their_own() -> None:
+    """A cell that keeps NaN under all names of the others, and in its scratch, changes nothing."""
+    problem = random_problem("rnn", rate=0.3, weight_rate=0.3)
+    echo = replace(problem, stack=replace(problem.stack, cell=Echo))
+    assert_same(echo.run(), problem.run())
+
+
+def test_scratch() -> None:
+    """Arrays of a block are apart, those of one block after the other are not; it grows once."""
+    scratch = Scratch(np.float64)
+    for _ in range(2):
+        with scratch:
+            first = scratch.array(3, 5)
+            with scratch:
+                inner = scratch.array(100)
+            with scratch:
+                again = scratch.array(10, 10)
+            last = scratch.array(2)
+    assert first.shape == (3, 5)
+    assert first.dtype == np.float64
+    assert np.shares_memory(inner, again)
+    assert np.shares_memory(again, last)
+    assert not np.shares_memory(first, again)
+    assert not np.shares_memory(first, last)
+    with pytest.raises(RuntimeError, match="with block"):
+        scratch.array(1)
+
+
+def test_scratch_is_no_place_to_keep() -> None:
+    """What is kept lies elsewhere, also that of the outermost workspace."""
+    workspace = Workspace()
+    workspace.array("h", 100)
+    with workspace.scratch as scratch:
+        assert not np.shares_memory(scratch.array(100), workspace["h"])
+    with workspace.scratch as scratch:
+        assert not np.shares_memory(scratch.array(100), workspace["h"])
+        assert workspace.child("part").scratch is scratch
+
+
+def test_two_stacks_in_one_model() -> None:
+    """Each with a name, over one vector and one workspace, they are the stacks apart."""
+    names = ("encoder/", "decoder/")
+    problems = [random_problem("gru", seed=seed) for seed in (1, 2)]
+    stacks = [
+        replace(problem.stack, name=name) for problem, name in zip(problems, names, strict=True)
+    ]
+    shapes = {k: v for stack in stacks for k, v in stack.parameter_shapes().items()}
+    params, workspace = Parameters(shapes, dtype=np.float64), Workspace(np.float64)
+    assert all(name.startswith(names) for name in shapes)
+    params.flat[...] = np.concatenate([problem.params.flat for problem in problems])
+    for stack, problem in zip(stacks, problems, strict=True):
+        stack.forward(params, problem.x, problem.state, workspace)
+    gradients = params.zeros()
+    for stack, problem in zip(stacks, problems, strict=True):
+        stack.backward(params, gradients, problem.dh.copy(), problem.dstate, workspace)
+    expected = np.concatenate([problem.run().gradients.flat for problem in problems])
+    np.testing.assert_allclose(gradients.flat, expected, rtol=1e-12)
