@@ -10,8 +10,8 @@ from typing import Annotated
 
 from charrnn.errors import InputError
 from charrnn.fields import Between, OneOf, check_fields
+from charrnn.nn.cells import CELLS as CELLS
 
-CELLS = ("lstm", "gru", "rnn", "rnn-relu")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
 ANNEALING = ("cosine", "trapezoid")

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
     *("errors", "version", "fields"),
-    *("config", "nn", "text", "models", "training", "writing", "files"),
+    *("nn", "config", "text", "models", "training", "writing", "files"),
     *("drawing", "inspection", "cli"),
     *("__init__", "__main__"),
 )

@@ -18,7 +18,6 @@ import charrnn.nn.workspace
 import charrnn.text.vocabulary
 from charrnn.config import OPTIMIZERS, SCHEDULES
 from charrnn.errors import DivergenceError, InputError
-from charrnn.nn.compiled import load_kernels
 from charrnn.nn.parallel import Shards
 from charrnn.text.chunks import Segments
 from charrnn.training.evaluation import evaluate
@@ -130,8 +129,8 @@ def test_kept_weights_are_the_best() -> None:
     assert training.validation_loss == min(loss for loss in losses if loss is not None)
     _, tail = CORPUS.split(training.config.val_fraction or 0)
     model = training.model()
-    shards = Shards(2, kernels=load_kernels(SMALL.cell))
-    again = evaluate(model.network, model.parameters, Segments(tail), shards)
+    shards = Shards(2)
+    again = evaluate(model.network.compiled(), model.parameters, Segments(tail), shards)
     assert again == training.validation_loss
 
 

@@ -27,7 +27,7 @@ from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.workspace import Workspace
+from charrnn.nn.workspace import Scratch, Workspace
 from charrnn.writing.sampling import line_start
 
 STEPS = 100
@@ -190,7 +190,7 @@ def state_gradients(
     Raises:
         CheckpointError: The model's numbers overflow while it reads.
     """
-    dtype, scratch = params.flat.dtype, Workspace(params.flat.dtype)
+    dtype, scratch = params.flat.dtype, Scratch(params.flat.dtype)
     steps = len(ids) if steps is None else steps
     saved: list[Workspace] = []
     for step, symbols in enumerate(ids):
@@ -202,14 +202,15 @@ def state_gradients(
         if len(ids) - step <= steps:
             saved.append(workspace)
 
-    logits = params["V"] @ state[-1, 0] + params["c"][:, None]
-    if not np.isfinite(cross_entropy_(logits, targets)).all():  # logits are their gradient now
+    top = workspace.child("readout")
+    logits = network.readout.forward(params, h, top)
+    if not np.isfinite(cross_entropy_(logits[:, 0], targets)).all():
         raise CheckpointError("the model cannot be read with: its numbers overflow")
-    gradient = np.zeros_like(state)
-    gradient[-1, 0] = params["V"].T @ logits
+    unused = params.zeros()
+    gradient = np.zeros_like(state)  # logits are their gradient now
+    gradient[-1, 0] = network.readout.backward(params, unused, logits, top)[:, 0]
     yield gradient
 
-    unused = params.zeros()
     for workspace in reversed(saved):
         above = np.zeros_like(h)  # no other step has a loss
         _, gradient = network.stack.backward(params, unused, above, gradient, workspace)

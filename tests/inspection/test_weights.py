@@ -9,8 +9,9 @@ import pytest
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.inspection.weights import GATES, last_updates, recurrences, spreads
+from charrnn.inspection.weights import last_updates, recurrences, spreads
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.cells import cell_class
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.text.vocabulary import Vocabulary
@@ -28,7 +29,9 @@ def test_orthogonal_matrices(cell: str) -> None:
     """As they are at the start: all singular values are 1, and all eigenvalues lie on the circle."""
     model = _model(cell)
     found = recurrences(model.network, model.parameters)
-    assert [(r.layer, r.gate) for r in found] == [(n, gate) for n in (0, 1) for gate in GATES[cell]]
+    assert [(r.layer, r.gate) for r in found] == [
+        (n, row) for n in (0, 1) for row in cell_class(cell).rows
+    ]
     for recurrence in found:
         np.testing.assert_allclose(recurrence.singular_values, 1, rtol=1e-5)
         assert recurrence.spectral_radius == pytest.approx(1, rel=1e-5)

@@ -19,6 +19,7 @@ from charrnn.cli.words import duration
 from charrnn.drawing.page.markup import Markup, element, escaped, joined
 from charrnn.drawing.terminal.passage import percent
 from charrnn.inspection.neurons import Unit
+from charrnn.nn.cells import cell_class
 
 
 def lead(report: Report) -> Markup:
@@ -26,8 +27,8 @@ def lead(report: Report) -> Markup:
     model = report.card["config"]["model"]
     layers = model["num_layers"]
     return escaped(
-        f"{card.CELLS[model['cell']]}, {layers} layer{'s' * (layers > 1)} of {model['hidden_size']} "
-        f"units, {report.card['parameters']:,} parameters, reads {report.kind}"
+        f"{cell_class(model['cell']).title}, {layers} layer{'s' * (layers > 1)} of "
+        f"{model['hidden_size']} units, {report.card['parameters']:,} parameters, reads {report.kind}"
     )
 
 

@@ -14,9 +14,9 @@ from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.drawing.terminal.chart import Curve, chart
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.inspection import Fit
+from charrnn.nn.cells import cell_class
 from charrnn.training.fit import going_on, longer
 
-CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
 TALLEST, LOWEST = 12, 5  # rows of the chart
 OTHERS = 12  # rows of a screen beside the facts and the chart, the next prompt among them
 
@@ -59,7 +59,7 @@ def _architecture(found: Mapping[str, Any], screen: Screen) -> str:
     model = found["config"]["model"]
     layers, size = model["num_layers"], model["embedding_size"]
     parts = (
-        CELLS[model["cell"]],
+        cell_class(model["cell"]).title,
         f"{layers} layer{'s' * (layers > 1)} of {model['hidden_size']} units",
         f"embedding of {size}" if size else "one-hot",
         ModelConfig(**model).dropped,
