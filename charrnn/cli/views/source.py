@@ -7,16 +7,16 @@ import sys
 from pathlib import Path
 
 from charrnn.cli.views import Subject
+from charrnn.cli.views.learnt import NotAtHandError, learnt_text
 from charrnn.cli.words import printable
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.default import DEFAULT_SOURCE, default_text
 from charrnn.text.source import STANDARD_INPUT, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.sampling import generate, generate_records
 
 OWN = 4000  # characters that a model writes to be watched on
-OWN_NAME = "a text that the model wrote itself (its corpus is not at hand; --on names another)"
+OWN_NAME = "a text that the model wrote itself (its corpus {why}; --on names another)"
 
 
 def given_text(vocabulary: Vocabulary, value: str, option: str, unknown: str) -> tuple[str, str]:
@@ -47,7 +47,7 @@ def text_to_read(
 
     Args:
         value: What was asked for, as in :func:`given_text`; by default what the model learnt from,
-            or, where that is not at hand, what the model writes itself.
+            or, where that is not at hand or has changed, what the model writes itself.
 
     Raises:
         InputError: As :func:`given_text`.
@@ -57,32 +57,15 @@ def text_to_read(
     if value is not None:
         text, name = given_text(vocabulary, value, "--on", unknown or "error")
     else:
-        text, name = _learnt_text(subject, most) or (_own_text(model, min(most, OWN)), OWN_NAME)
+        try:
+            text = learnt_text(subject.checkpoint, most)
+            first, *others = subject.checkpoint.corpus.sources
+            name = f"{first} and {len(others)} more" if others else first
+        except NotAtHandError as why:
+            text, name = _own_text(model, min(most, OWN)), OWN_NAME.format(why=why)
     if len(text) > most:
         text, name = text[:most], f"the first {most:,} {vocabulary.config.unit}s of {name}"
     return text, name
-
-
-def _learnt_text(subject: Subject, most: int) -> tuple[str, str] | None:
-    """The head of the corpus, if it is still where it was."""
-    vocabulary = subject.checkpoint.model.vocabulary
-    for source in subject.checkpoint.corpus.sources:
-        try:
-            if source == DEFAULT_SOURCE:
-                # Another Python may have another version of it.
-                return vocabulary.known(vocabulary.symbols(default_text()), "skip"), source
-            if not os.path.isfile(source):  # noqa: PTH113
-                continue
-            text = ""
-            for piece in Source(source).pieces(vocabulary.config):
-                text += piece
-                if len(text) > most:
-                    break
-        except InputError:
-            continue
-        if text and not vocabulary.unknown_in(text[: most + 1]):
-            return text[: most + 1], source
-    return None
 
 
 def _own_text(model: CharacterModel, length: int) -> str:
