@@ -56,6 +56,31 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_command
 
 
+Trained = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Small models, each trained once: from a text and options of ``train`` to a checkpoint."""
+    made: dict[tuple[str, ...], Path] = {}
+
+    def train(text: str, *options: str) -> Path:
+        from charrnn.cli import run as run_cli
+
+        key = (text, *options)
+        if key not in made:
+            folder = tmp_path_factory.mktemp("trained")
+            (folder / "learnt.txt").write_bytes(text.encode())
+            path = folder / "m.npz"
+            arguments = ["train", str(folder / "learnt.txt"), "-q", "-o", str(path)]
+            size = ["--hidden-size", "8", "--num-layers", "1", "--steps", "20"]
+            assert run_cli([*arguments, *size, *options]) == 0
+            made[key] = path
+        return made[key]
+
+    return train
+
+
 @pytest.fixture(params=["numpy", "compiled"])
 def form(request: pytest.FixtureRequest) -> Form:
     """The reference form of a stack or a model, and its compiled twin."""

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
-    *("errors", "version"),
+    *("errors", "version", "fields"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
     *("drawing", "inspection", "cli"),
     *("__init__", "__main__"),

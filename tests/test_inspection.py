@@ -16,7 +16,7 @@ from charrnn.inspection.surprise import read_surprise
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.sampling import read_primes
 from charrnn.writing.scoring import score_texts
 

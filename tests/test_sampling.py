@@ -19,7 +19,7 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.choosing import Filter, GumbelNoise, choose
 from charrnn.writing.sampling import (
     PRIME_STEPS,

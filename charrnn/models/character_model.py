@@ -9,7 +9,7 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)

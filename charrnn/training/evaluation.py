@@ -23,11 +23,10 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
         state = network.zero_state(columns.stop - columns.start)
         total = 0.0
         for index in range(len(text)) if columns.start < columns.stop else ():
-            chunk = text.chunk(index)
-            state[..., chunk.fresh[columns]] = 0
-            inputs, targets = chunk.inputs[:, columns], chunk.targets[:, columns]
-            nll, state = network.loss(params, inputs, targets, state, workspace)
-            counted = True if chunk.counted is None else chunk.counted[:, columns]
+            chunk = text.chunk(index, columns)
+            state[..., chunk.fresh] = 0
+            nll, state = network.loss(params, chunk.inputs, chunk.targets, state, workspace)
+            counted = True if chunk.counted is None else chunk.counted
             total += float(nll.sum(where=counted, dtype=np.float64))
         return total
 

@@ -11,7 +11,7 @@ from charrnn.inspection.gates import gate_activity
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.cells import CELLS, cell_class
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
 GATED = [name for name in CELLS if cell_class(name).gates]
 TEXT = "abcd efg\nbad\n\ngab fed\n" * 3

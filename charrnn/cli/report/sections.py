@@ -32,6 +32,17 @@ def lead(report: Report) -> Markup:
     )
 
 
+def held(report: Report) -> Markup:
+    """How much of a text goes with the page to whoever gets it."""
+    if not report.text:
+        return escaped(
+            f"This page holds none of the text that was read, only figures from {report.source}."
+        )
+    return escaped(
+        f"This page holds the first {len(report.text):,} {report.kind.unit}s of {report.source}."
+    )
+
+
 def model_section(report: Report) -> tuple[Markup, ...]:
     found, kind = report.card, report.kind
     corpus, training, history = found["corpus"], found["config"]["training"], found["history"]
@@ -171,7 +182,7 @@ def units_section(report: Report) -> tuple[Markup, ...]:
     ranked = report.neurons
     if isinstance(ranked, str):
         return nothing(ranked)
-    if not report.units:
+    if not ranked.features:
         return nothing("the text is too short, nothing in it varies")
     numbers = {watched.unit: number for number, watched in enumerate(report.units)}
     rows = []
@@ -187,6 +198,20 @@ def units_section(report: Report) -> tuple[Markup, ...]:
                 f"{others[0][1]:+.2f}" if others else "",
             )
         )
+    found = (
+        paragraph(
+            f"Units whose state follows something in the text, over its first {report.read:,} "
+            f"{report.kind.unit}s at most. r is 1 or −1 where it follows exactly and 0 where it does not; "
+            "1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's cell. A high r is no proof that "
+            "the model uses the unit so."
+        ),
+        table(("feature", "unit", "r", "", "next best", "r"), rows, 0),
+    )
+    return (*found, *_at_work(report)) if report.units else found
+
+
+def _at_work(report: Report) -> tuple[Markup, ...]:
+    """The text coloured by one unit."""
     first, encoding = report.units[0], report.kind.encoding
     scale = first.scale
     ends = {
@@ -199,13 +224,6 @@ def units_section(report: Report) -> tuple[Markup, ...]:
         for name, (value, colour) in ends.items()
     ]
     return (
-        paragraph(
-            f"Units whose state follows something in the text, over its first {report.read:,} "
-            f"{report.kind.unit}s at most. r is 1 or −1 where it follows exactly and 0 where it does not; "
-            "1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's cell. A high r is no proof that "
-            "the model uses the unit so."
-        ),
-        table(("feature", "unit", "r", "", "next best", "r"), rows, 0),
         element("h3", "One unit at work"),
         element(
             "div",
@@ -230,5 +248,5 @@ def units_section(report: Report) -> tuple[Markup, ...]:
 
 
 def _unit(unit: Unit, numbers: dict[Unit, int]) -> Markup:
-    """A cell with a unit's name, which the script makes a button."""
-    return element("td", str(unit), data_unit=numbers[unit])
+    """A cell with a unit's name, which the script makes a button if the text can be coloured by it."""
+    return element("td", str(unit), data_unit=numbers.get(unit))
