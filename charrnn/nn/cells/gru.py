@@ -115,11 +115,11 @@ class GRU(Cell):
                 _slopes(workspace, block, Wh_slopes, n_slopes)
                 for t in reversed(range(block.start, block.stop)):
                     n, u = t - block.start, gates[t, 1]
-                    dh_t += dh[:, t]
-                    np.multiply(dh_t, Wh_slopes[n], out=dWh.reshape(3, H, B))
-                    dz[: 2 * H, t] = dWh[: 2 * H]
-                    np.multiply(dh_t, n_slopes[n], out=dz[2 * H :, t])
-                    drecalled[:, t] = dWh[2 * H :]
+                    dh_t += dh[:, t]  # δh_t
+                    np.multiply(dh_t, Wh_slopes[n], out=dWh.reshape(3, H, B))  # δy_t
+                    dz[: 2 * H, t] = dWh[: 2 * H]  # δz_r, δz_u
+                    np.multiply(dh_t, n_slopes[n], out=dz[2 * H :, t])  # δz_n
+                    drecalled[:, t] = dWh[2 * H :]  # δm
                     dh_t *= u
                     dh_t += np.matmul(WT, dWh, out=through_W)
 

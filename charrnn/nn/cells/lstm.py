@@ -110,10 +110,10 @@ class LSTM(Cell):
                 _slopes(workspace, block, slopes, h_by_c)
                 for t in reversed(range(block.start, block.stop)):
                     n, f = t - block.start, gates[t, 1]
-                    dh_t += dh[:, t]
-                    dc_t += np.multiply(dh_t, h_by_c[n], out=through_h)
-                    np.multiply(dc_t, slopes[n], out=dz_by_gate[:, :, t])
-                    np.multiply(dh_t, slopes[n, 2], out=dz_by_gate[2, :, t])  # z_o acts on h only
+                    dh_t += dh[:, t]  # δh_t
+                    dc_t += np.multiply(dh_t, h_by_c[n], out=through_h)  # δc_t
+                    np.multiply(dc_t, slopes[n], out=dz_by_gate[:, :, t])  # δz_i, δz_f, δz_g
+                    np.multiply(dh_t, slopes[n, 2], out=dz_by_gate[2, :, t])  # δz_o
                     dc_t *= f
                     np.matmul(WT, dz[:, t], out=dh_t)
 

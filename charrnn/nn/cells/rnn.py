@@ -83,8 +83,8 @@ class RNN(Cell):
                 slopes = scratch.array(block.stop - block.start, H, B)
                 self.slope(h[:, block.start + 1 : block.stop + 1].swapaxes(0, 1), out=slopes)
                 for t in reversed(range(block.start, block.stop)):
-                    dh_t += dh[:, t]
-                    np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
+                    dh_t += dh[:, t]  # δh_t
+                    np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])  # δz_t
                     np.matmul(WT, dz[:, t], out=dh_t)
 
     def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:  # noqa: ARG002
