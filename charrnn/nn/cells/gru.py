@@ -46,22 +46,15 @@ class GRU(Cell):
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
-        W, d = params["W"], params["d"][:, None]
+        W, d = params["W"], params["d"]
         gates = workspace.array("gates", T, 3, H, B)
         recalled = workspace.array("recalled", T, H, B)
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
         Wh = workspace.scratch.array(3 * H, B)
-        kept = workspace.scratch.array(H, B)
         h[:, 0] = state[0]
-
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
-            ru = gates[t, :2].reshape(2 * H, B)
-            z_ru, z_n = z[: 2 * H, t], z[2 * H :, t]
-            Wh_ru, Wh_n = Wh[: 2 * H], Wh[2 * H :]
-            h_t = h[:, t + 1]
-            _step(z_ru, z_n, Wh_ru, Wh_n, d, ru, gates[t], recalled[t], kept, h[:, t], h_t)
-
+            self.step(t, z, Wh, d, gates, recalled, h)
         return h[:, 1:], np.stack((h[:, T],))
 
     def backward(
@@ -75,14 +68,46 @@ class GRU(Cell):
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch, gates, h = workspace.scratch, workspace["gates"], workspace["h"]
+        scratch, h = workspace.scratch, workspace["h"]
         WT = scratch.array(H, 3 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
         drecalled = scratch.array(H, T, B)
-        dWh = scratch.array(3 * H, B)
-        dh_t, through_W = scratch.array(H, B), scratch.array(H, B)
-        dh_t[...] = dstate[0]  # dh_t is δh_{t+1} ∘ u_{t+1} + Wᵀ δy_{t+1}
+        dh_t = scratch.array(H, B)
+        dh_t[...] = dstate[0]
+        self.through_time(WT, dz, drecalled, dh, dh_t, workspace)
+        dW, dd = gradients["W"], gradients["d"]
+        add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)
+        add_product(dW[2 * H :], drecalled, h[:, :T], scratch)
+        dd += drecalled.sum(axis=(1, 2))
+        return np.stack((dh_t,))
 
+    @staticmethod
+    def step(
+        t: int, z: Array, Wh: Array, d: Array, gates: Array, recalled: Array, h: Array
+    ) -> None:
+        """One time step of a chunk."""
+        H = len(d)
+        z_t, Wh_ru, Wh_n, ru = (
+            z[:, t],
+            Wh[: 2 * H],
+            Wh[2 * H :],
+            gates[t, :2].reshape(2 * H, Wh.shape[1]),
+        )
+        d, h_before, h_t = d[:, None], h[:, t], h[:, t + 1]
+        z_ru, z_n = z_t[: 2 * H], z_t[2 * H :]
+        _step(z_ru, z_n, Wh_ru, Wh_n, d, ru, gates[t], recalled[t], Wh_n, h_before, h_t)
+
+    @staticmethod
+    def through_time(
+        WT: Array, dz: Array, drecalled: Array, dh: Array, dh_t: Array, workspace: Workspace
+    ) -> None:
+        """From the last step to the first: fills ``dz`` and ``drecalled``, δm of all steps.
+
+        Args:
+            dh_t: ``(H, B)``, δh_{t+1} ∘ u_{t+1} + Wᵀ δy_{t+1}; becomes that of the first step.
+        """
+        scratch, gates, (H, T, B) = workspace.scratch, workspace["gates"], drecalled.shape
+        dWh, through_W = scratch.array(3 * H, B), scratch.array(H, B)
         for block in reversed(blocks(T, H * B)):
             with scratch:
                 Wh_slopes = scratch.array(block.stop - block.start, 3, H, B)
@@ -90,19 +115,13 @@ class GRU(Cell):
                 _slopes(workspace, block, Wh_slopes, n_slopes)
                 for t in reversed(range(block.start, block.stop)):
                     n, u = t - block.start, gates[t, 1]
-                    dh_t += dh[:, t]
-                    np.multiply(dh_t, Wh_slopes[n], out=dWh.reshape(3, H, B))
-                    dz[: 2 * H, t] = dWh[: 2 * H]
-                    np.multiply(dh_t, n_slopes[n], out=dz[2 * H :, t])
-                    drecalled[:, t] = dWh[2 * H :]
+                    dh_t += dh[:, t]  # δh_t
+                    np.multiply(dh_t, Wh_slopes[n], out=dWh.reshape(3, H, B))  # δy_t
+                    dz[: 2 * H, t] = dWh[: 2 * H]  # δz_r, δz_u
+                    np.multiply(dh_t, n_slopes[n], out=dz[2 * H :, t])  # δz_n
+                    drecalled[:, t] = dWh[2 * H :]  # δm
                     dh_t *= u
                     dh_t += np.matmul(WT, dWh, out=through_W)
-
-        dW, dd = gradients["W"], gradients["d"]
-        add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)
-        add_product(dW[2 * H :], drecalled, h[:, :T], scratch)
-        dd += drecalled.sum(axis=(1, 2))
-        return np.stack((dh_t,))
 
     def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
         H, (h,) = self.hidden_size, state

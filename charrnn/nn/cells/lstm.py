@@ -58,14 +58,10 @@ class LSTM(Cell):
         c = workspace.array("c", T + 1, H, B)
         tanh_c = workspace.array("tanh_c", T, H, B)
         Wh = workspace.scratch.array(4 * H, B)
-        written = workspace.scratch.array(H, B)
         h[:, 0], c[0] = state
-
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
-            a, h_t = gates[t].reshape(4 * H, B), h[:, t + 1]
-            _step(z[:, t], Wh, a, gates[t], written, c[t], c[t + 1], tanh_c[t], h_t)
-
+            self.step(t, z, Wh, gates, h, c, tanh_c)
         return h[:, 1:], np.stack((h[:, T], c[T]))
 
     def backward(
@@ -79,13 +75,34 @@ class LSTM(Cell):
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch, gates, h = workspace.scratch, workspace["gates"], workspace["h"]
+        scratch, h = workspace.scratch, workspace["h"]
         WT = scratch.array(H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
-        dz_by_gate = dz.reshape(4, H, T, B)
-        dh_t, dc_t, through_h = (scratch.array(H, B) for _ in range(3))
-        dh_t[...], dc_t[...] = dstate  # dh_t is Wᵀ δz_{t+1}, dc_t is δc_{t+1} ∘ f_{t+1}
+        dh_t, dc_t = scratch.array(H, B), scratch.array(H, B)
+        dh_t[...], dc_t[...] = dstate
+        self.through_time(WT, dz, dh, dh_t, dc_t, workspace)
+        add_product(gradients["W"], dz, h[:, :T], scratch)
+        return np.stack((dh_t, dc_t))
 
+    @staticmethod
+    def step(t: int, z: Array, Wh: Array, gates: Array, h: Array, c: Array, tanh_c: Array) -> None:
+        """One time step of a chunk."""
+        a = gates[t].reshape(Wh.shape)
+        _step(z[:, t], Wh, a, gates[t], c[t], c[t + 1], tanh_c[t], h[:, t + 1])
+
+    @staticmethod
+    def through_time(
+        WT: Array, dz: Array, dh: Array, dh_t: Array, dc_t: Array, workspace: Workspace
+    ) -> None:
+        """From the last step to the first: fills ``dz``.
+
+        Args:
+            dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
+            dc_t: ``(H, B)``, δc_{t+1} ∘ f_{t+1}; the same.
+        """
+        scratch, gates, (_, T, B) = workspace.scratch, workspace["gates"], dz.shape
+        H = len(dh_t)
+        dz_by_gate, through_h = dz.reshape(4, H, T, B), scratch.array(H, B)
         for block in reversed(blocks(T, H * B)):
             with scratch:
                 slopes = scratch.array(block.stop - block.start, 4, H, B)
@@ -93,27 +110,17 @@ class LSTM(Cell):
                 _slopes(workspace, block, slopes, h_by_c)
                 for t in reversed(range(block.start, block.stop)):
                     n, f = t - block.start, gates[t, 1]
-                    dh_t += dh[:, t]
-                    dc_t += np.multiply(dh_t, h_by_c[n], out=through_h)
-                    np.multiply(dc_t, slopes[n], out=dz_by_gate[:, :, t])
-                    np.multiply(dh_t, slopes[n, 2], out=dz_by_gate[2, :, t])  # z_o acts on h only
+                    dh_t += dh[:, t]  # δh_t
+                    dc_t += np.multiply(dh_t, h_by_c[n], out=through_h)  # δc_t
+                    np.multiply(dc_t, slopes[n], out=dz_by_gate[:, :, t])  # δz_i, δz_f, δz_g
+                    np.multiply(dh_t, slopes[n, 2], out=dz_by_gate[2, :, t])  # δz_o
                     dc_t *= f
                     np.matmul(WT, dz[:, t], out=dh_t)
 
-        add_product(gradients["W"], dz, h[:, :T], scratch)
-        return np.stack((dh_t, dc_t))
-
-    def stepper(
-        self,
-        params: Own,  # noqa: ARG002
-        z: Array,
-        Wh: Array,
-        state: Array,
-    ) -> Callable[[], None]:
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:  # noqa: ARG002
         h, c = state
         gates = tuple(Wh.reshape(4, *h.shape))
-        g = gates[3]  # used up, it has room for what is written, and for tanh(c)
-        return partial(_step, z, Wh, Wh, gates, g, c, c, g, h)
+        return partial(_step, z, Wh, Wh, gates, c, c, gates[3], h)  # g has room for tanh(c)
 
 
 def _step(
@@ -121,7 +128,6 @@ def _step(
     Wh: Array,
     a: Array,
     gates: Iterable[Array],
-    written: Array,
     c_before: Array,
     c: Array,
     tanh_c: Array,
@@ -134,9 +140,9 @@ def _step(
     i, f, o, g = gates
     np.add(z, Wh, a)
     gates_(a, 3 * len(h))
-    np.multiply(i, g, written)
+    np.multiply(i, g, tanh_c)  # for a moment
     np.multiply(f, c_before, c)
-    np.add(c, written, c)
+    np.add(c, tanh_c, c)
     np.tanh(c, tanh_c)
     np.multiply(o, tanh_c, h)
 

@@ -36,15 +36,11 @@ class RNN(Cell):
         _, T, B = z.shape
         W = params["W"]
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
-        a = workspace.scratch.array(H, B)
+        Wh = workspace.scratch.array(H, B)
         h[:, 0] = state[0]
-
         for t in range(T):
-            np.matmul(W, h[:, t], out=a)
-            a += z[:, t]
-            self.activation(a, out=a)
-            h[:, t + 1] = a
-
+            np.matmul(W, h[:, t], out=Wh)
+            self.step(t, z, Wh, h)
         return h[:, 1:], np.stack((h[:, T],))
 
     def backward(
@@ -62,27 +58,36 @@ class RNN(Cell):
         WT = scratch.array(H, H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
         dh_t = scratch.array(H, B)
-        dh_t[...] = dstate[0]  # dh_t is Wᵀ δz_{t+1}
+        dh_t[...] = dstate[0]
+        self.through_time(WT, dz, dh, dh_t, workspace)
+        add_product(gradients["W"], dz, h[:, :T], scratch)
+        return np.stack((dh_t,))
 
+    def step(self, t: int, z: Array, Wh: Array, h: Array) -> None:
+        """One time step of a chunk."""
+        Wh += z[:, t]
+        self.activation(Wh, out=Wh)
+        h[:, t + 1] = Wh
+
+    def through_time(
+        self, WT: Array, dz: Array, dh: Array, dh_t: Array, workspace: Workspace
+    ) -> None:
+        """From the last step to the first: fills ``dz``.
+
+        Args:
+            dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
+        """
+        scratch, h, (H, T, B) = workspace.scratch, workspace["h"], dz.shape
         for block in reversed(blocks(T, H * B)):
             with scratch:
                 slopes = scratch.array(block.stop - block.start, H, B)
                 self.slope(h[:, block.start + 1 : block.stop + 1].swapaxes(0, 1), out=slopes)
                 for t in reversed(range(block.start, block.stop)):
-                    dh_t += dh[:, t]
-                    np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
+                    dh_t += dh[:, t]  # δh_t
+                    np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])  # δz_t
                     np.matmul(WT, dz[:, t], out=dh_t)
 
-        add_product(gradients["W"], dz, h[:, :T], scratch)
-        return np.stack((dh_t,))
-
-    def stepper(
-        self,
-        params: Own,  # noqa: ARG002
-        z: Array,
-        Wh: Array,
-        state: Array,
-    ) -> Callable[[], None]:
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:  # noqa: ARG002
         (h,) = state
 
         def step() -> None:

@@ -24,10 +24,11 @@ def compile_stack(stack: Stack) -> Stack:
     try:
         from charrnn.nn.compiled.cells import TWINS
 
+        if stack.cell not in TWINS:
+            return stack
         twin = replace(stack, cell=TWINS[stack.cell])
         _run(replace(twin, input_size=1, hidden_size=1, num_layers=1, one_hot=True))
-    # No Numba, no place for what it compiles, no compiled form.
-    except (ImportError, OSError, RuntimeError, KeyError):
+    except (ImportError, OSError, RuntimeError):  # no Numba, or no place for what it compiles
         return stack
     return twin
 
