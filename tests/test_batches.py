@@ -190,6 +190,22 @@ def test_evaluate_reads_from_left_to_right(cell: str) -> None:
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("shards", [1, 3])
+def test_evaluate_makes_each_chunk_once(shards: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part of the text is looked up for all threads together, not for each."""
+    made, chunk = [], Segments.chunk
+
+    def counting(self: Segments, index: int) -> Chunk:
+        made.append(index)
+        return chunk(self, index)
+
+    monkeypatch.setattr(Segments, "chunk", counting)
+    network = LanguageModel(ModelConfig(hidden_size=3), 4)
+    text = Segments(np.zeros(300, np.uint8), overlap=10, most=6, steps=7)
+    evaluate(network, network.initialize(np.random.default_rng(0)), text, Shards(shards))
+    assert made == list(range(len(text)))
+
+
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("shards", [1, 2, 7])
 def test_evaluate_in_segments(cell: str, shards: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ANNEALING
 from charrnn.inspection import judge
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training

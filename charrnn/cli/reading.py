@@ -10,8 +10,8 @@ import numpy as np
 from charrnn.cli.incoming import line_groups, name_of, pieces
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
-from charrnn.training.evaluation import bits
 from charrnn.writing.scoring import Scorer, score_texts
 
 

@@ -13,7 +13,7 @@ from charrnn.cli.prompts import Request, in_batches
 from charrnn.cli.terminal import in_json, put, put_json
 from charrnn.config import TextConfig
 from charrnn.models.character_model import CharacterModel
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import Piece, Prompt, generate_batch
 
