@@ -126,8 +126,9 @@ Each number of the recurrent state, in every layer the output *h* and an LSTM's 
 of a text at each character: is it in quotes, how deep in brackets, how far into the line, the word, the sentence?
 That is how Karpathy, Johnson and Fei-Fei looked for interpretable cells
 ([arXiv 1506.02078](https://arxiv.org/abs/1506.02078)), but found by a matrix product instead of by eye.
-The text is that of `--on` (a file, `-`, or words), by default the beginning of what the model learnt from, or, where
-that is not at hand, what the model writes itself.""",
+The text is that of `--on` (a file, `-`, or words), by default the beginning of what the model learnt from. A checkpoint
+may come from somebody else and name any file of yours, so its files are used only while all of them together have the
+SHA-256 that it recorded (and up to 256 MB); otherwise a view reads what the model writes itself, and says why.""",
         "charrnn inspect checkpoints/demo.npz --neurons",
         """\
 `1:47` is *h* of unit 47 in layer 1, `1:96:c` its cell, both counted from 0 as the arrays are (`layer1/W`). The lines
@@ -210,8 +211,8 @@ needs no other file, and asks no network for anything. On the page
 
 It follows the system's dark or light colours, or the choice at its top; pictures are SVG with titles and descriptions;
 without JavaScript the texts are still coloured, and tables and pictures are all there. `--on` chooses the text. The page
-shows its first 3,000 characters; of a model of more than a million weights less is read and shown, so that it does
-not take long, and gradients come from fewer losses.""",
+holds its first 3,000 characters, and says so at its top; with `--no-text` it holds none of it, only figures. Of a model of
+more than a million weights less is read and shown, so that it does not take long, and gradients come from fewer losses.""",
         "",
         "",
     ),

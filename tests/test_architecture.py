@@ -9,8 +9,8 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
-    *("errors", "version"),
-    *("config", "nn", "text", "models", "training", "writing", "files"),
+    *("errors", "version", "fields"),
+    *("nn", "config", "text", "models", "training", "writing", "files"),
     *("drawing", "inspection", "cli"),
     *("__init__", "__main__"),
 )

@@ -17,7 +17,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_prime
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.scoring import score_texts
 
 ALPHABET = "\n abc()"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +24,9 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.text.corpus import Vocabulary, load_records
+from charrnn.text.corpus import load_records
 from charrnn.text.records import Records, Spans
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Step
 from charrnn.training.trainer import Training
@@ -54,7 +58,8 @@ def _read(records: Records, number: int) -> list[str]:
             columns = [[ord("\n")] for _ in range(records.columns)]
         for b, column in enumerate(columns):
             counted = chunk.counted[:, b]
-            assert (np.diff(counted.astype(int)) <= 0).all()  # no gap before a record's end
+            assert chunk.lengths is not None
+            assert counted.tolist() == [step < chunk.lengths[b] for step in range(len(counted))]
             inputs, targets = chunk.inputs[counted, b], chunk.targets[counted, b]
             assert [*column, *targets][len(column) - 1 : -1] == inputs.tolist()
             column += targets.tolist()
@@ -90,6 +95,25 @@ def test_passes_differ_and_repeat() -> None:
     assert _read(other, 1) == second  # without having been through the first one
     assert _read(one, 0) == first
     assert _read(Records(ids, spans, 7, 4, 6), 0) != first
+
+
+def test_threads_share_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that read a chunk at the same moment draw the order of its pass once."""
+    ids = _ids([f"{n:03}" for n in range(60)])
+    records, drawn, sort = Records(ids, Spans.of(ids, ord("\n")), 7, 4, 5), [], np.lexsort
+
+    def slow_sort(keys: Any) -> Any:
+        drawn.append(keys)
+        time.sleep(0.05)
+        return sort(keys)
+
+    monkeypatch.setattr(np, "lexsort", slow_sort)
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(2):
+            chunks = list(pool.map(records.chunk, [number * len(records)] * 4))
+            assert len(drawn) == number + 1
+            for chunk in chunks[1:]:
+                np.testing.assert_array_equal(chunk.inputs, chunks[0].inputs)
 
 
 def test_little_padding() -> None:

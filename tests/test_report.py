@@ -28,7 +28,7 @@ from charrnn.drawing.page.svg import Axis, Plot
 from charrnn.drawing.terminal.screen import contrast
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import BYTES, Vocabulary
+from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 
 KINDS = ("lstm", "gru", "rnn", "rnn-relu", "bytes", "records")

@@ -18,7 +18,7 @@ from charrnn.models.reading import ChunkReader
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.batch import Piece, generate_batch
 from charrnn.writing.choosing import Filter, GumbelNoise, choose
 from charrnn.writing.ending import Ending

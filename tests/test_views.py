@@ -18,8 +18,9 @@ from rich.cells import cell_len
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import BYTES, Vocabulary
-from charrnn.text.source import DEFAULT_SOURCE, default_text
+from charrnn.text.corpus import Corpus
+from charrnn.text.default import DEFAULT_SOURCE, default_text
+from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 
 VIEWS = (
@@ -33,6 +34,7 @@ VIEWS = (
     ("--compare",),
 )
 ESCAPE = "\x1b["
+LEARNT = "It was (the best)\nof lines\n" * 50
 
 
 def _save(
@@ -52,7 +54,8 @@ def _save(
         for n in range(1, evaluations + 1)
     )
     loss = history[-1].validation_loss if history else None
-    corpus = CorpusInfo((source,), 1000, 900, "0" * 64)
+    learnt = Corpus.from_text(LEARNT, vocabulary=model.vocabulary)
+    corpus = CorpusInfo((source,), len(learnt), len(learnt) - 100, learnt.sha256)
     save_checkpoint(
         Checkpoint(
             model, TrainingConfig(epochs=3, val_fraction=0.1, warmup=0), corpus, history, loss
@@ -64,7 +67,7 @@ def _save(
 @pytest.fixture
 def models(run: Run) -> list[str]:  # noqa: ARG001
     """One model of each kind, in the folder that ``run`` is in."""
-    Path("learnt.txt").write_text("It was (the best)\nof lines\n" * 20, encoding="utf-8")
+    Path("learnt.txt").write_text(LEARNT, encoding="utf-8")
     _save("text.npz", TextConfig())
     _save("bytes.npz", TextConfig(unit="byte"), "gru")
     _save("records.npz", TextConfig(records=True), "rnn")
@@ -120,7 +123,7 @@ def test_card(models: list[str], run: Run) -> None:
     loss = 3.5 / 3
     for expected in (
         "LSTM · 2 layers of 6 units",
-        "learnt.txt: 1,000 characters (NFC), 18 different",
+        "learnt.txt: 1,350 characters (NFC), 18 different",
         f"{loss:.4f} nats/char · {loss / math.log(2):.3f} bits/char · perplexity {math.exp(loss):.3g}",
         "train\n",
         "validation\n",
@@ -155,12 +158,18 @@ def test_next_sums_to_one(models: list[str], run: Run) -> None:
 def test_sources_of_text(models: list[str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The corpus if it is there, else what the model writes; a file, standard input or words."""
     watch = ("inspect", models[0], "--unit", "0:1", "--json")
+    found = json.loads(run(*watch).out)
+    assert (found["source"], found["text"]) == (
+        "the first 1,200 characters of learnt.txt",
+        LEARNT[:1200],
+    )
     Path("learnt.txt").unlink()
-    assert "wrote itself" in json.loads(run(*watch).out)["source"]
-    Path("learnt.txt").write_text("It was the best of lines\n" * 60, encoding="utf-8")
-    assert json.loads(run(*watch).out)["source"] == "the first 1,200 characters of learnt.txt"
-    Path("learnt.txt").write_text("Something else?", encoding="utf-8")  # with unknown characters
-    assert "wrote itself" in json.loads(run(*watch).out)["source"]
+    assert "wrote itself (its corpus is not at hand;" in json.loads(run(*watch).out)["source"]
+    for other in (LEARNT.replace("w", "l"), LEARNT + "\n", LEARNT[1:], "It", "é" * 1350):
+        Path("learnt.txt").write_text(other, encoding="utf-8")
+        assert "wrote itself (its corpus has changed;" in json.loads(run(*watch).out)["source"]
+    Path("learnt.txt").write_bytes(LEARNT.replace("\n", "\r\n").encode("utf-8-sig"))  # on Windows
+    assert json.loads(run(*watch).out)["text"] == LEARNT[:1200]
     assert json.loads(run(*watch, "--on", "It was").out)["text"] == "It was"
     _save("default.npz", TextConfig(unit="byte"), source=DEFAULT_SOURCE)
     found = json.loads(run("inspect", "default.npz", "--unit", "0:1", "--json").out)

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.transfer import DROPPING
+from charrnn.cli.starting import DROPPING
 from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from charrnn.cli.incoming import name_of
 from charrnn.cli.terminal import in_json
 from charrnn.cli.words import printable
 from charrnn.config import TextConfig
+from charrnn.text.source import Source
 from charrnn.writing.novelty import RUN, Novelty
 
 SHOWN = 60
@@ -26,7 +26,7 @@ def in_words(novelty: Novelty, config: TextConfig, seed: int) -> str:
     span = in_json(novelty.span, config.encoding)
     shown = span if len(span) <= SHOWN else f"{span[: SHOWN - 1]}…"
     return (
-        f"{about}; the longest run, {len(novelty.span):,}, is in {name_of(novelty.source)}, "
+        f"{about}; the longest run, {len(novelty.span):,}, is in {Source(novelty.source)}, "
         f"line {novelty.line:,}: {printable(json.dumps(shown, ensure_ascii=False))}"
     )
 

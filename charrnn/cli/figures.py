@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from charrnn.cli.reading import Span
+from charrnn.cli.scored import Span
 from charrnn.cli.terminal import in_json, put, put_json
 
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli.unknown import unknown_option
 from charrnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -149,16 +150,16 @@ def inspect(
             rich_help_panel=REFINEMENTS,
             help="With --neurons, --unit, --gates, --gradients, --embedding and --html: the text to "
             "read (a file, - or the text itself).",
-            show_default="the beginning of what the model learnt from, or else what it writes",
+            show_default="the beginning of what the model learnt from, if the file is there and "
+            "unchanged, or else what it writes",
         ),
     ] = None,
     unknown: Annotated[
         str | None,
-        typer.Option(
-            rich_help_panel=REFINEMENTS,
-            help="Characters that the model does not know: error, skip, or replace (by a similar "
-            "one).",
-            show_default="error",
+        unknown_option(
+            "Characters that the model does not know: error, skip, or replace (by a similar one).",
+            REFINEMENTS,
+            default="error",
         ),
     ] = None,
     png: Annotated[
@@ -181,6 +182,14 @@ def inspect(
             help="All views as one page for a browser, which needs no other file and no network.",
         ),
     ] = None,
+    no_text: Annotated[
+        bool,
+        typer.Option(
+            "--no-text",
+            rich_help_panel=OUTPUT,
+            help="With --html: a page without the text that was read, to be shared where the text is not.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
@@ -199,7 +208,7 @@ def inspect(
         _Option("--embedding", embedding, "embedding", {"on": on, "unknown": unknown}),
         _Option("--compare", compare, "comparison"),
         # The page begins with the card, and has every view.
-        _Option("--html", html, "card", {"on": on, "unknown": unknown}),
+        _Option("--html", html, "card", {"on": on, "unknown": unknown, "no_text": no_text}),
     ]
     option = _chosen(options)
     if html and (as_json or png or svg):
@@ -228,7 +237,7 @@ def inspect(
     if html:
         from charrnn.cli.report import write
 
-        write(html, only(subjects), on, unknown)
+        write(html, only(subjects), on, unknown, with_text=not no_text)
         print(f"html: {html}", file=sys.stderr)
         return
     found = view.measure(subjects, option.value, **option.refinements)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.cli.words import corpus_words, counted, duration, quoted
+from charrnn.cli.words import counted, duration, quoted
 from charrnn.config import ANNEALING
-from charrnn.inspection import judge
 from charrnn.nn.loss import bits
+from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -103,9 +103,8 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
         )
     fit = judge(training.history, training.network.config, training.config)
     lines.append(f"fit:    {fit}")
-    longer = [words for words in fit.advice[:1] if words.startswith(("--steps", "--epochs"))]
-    if interrupted or longer:
-        again = f"charrnn train {corpus_words(training.corpus.sources)}--resume {quoted(path)}"
-        lines.append(f"go on:  {' '.join([again, *longer])}")
+    if interrupted or fit.longer:
+        words = going_on(str(path), training.corpus.sources, fit.longer)
+        lines.append(f"go on:  {' '.join(map(quoted, words))}")
     lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
     return lines

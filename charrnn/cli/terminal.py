@@ -10,13 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-from charrnn.errors import InputError
-
-if TYPE_CHECKING:
-    from charrnn.text.corpus import Vocabulary
-
+from typing import Any
 
 LOADING_SECONDS = 0.0
 """What the program had taken before its command began, where that is known."""
@@ -51,19 +45,6 @@ def speak_utf8() -> None:
             # A path's bytes that are not UTF-8 go out as they came in.
             errors = "surrogateescape" if stream is sys.stdout else "backslashreplace"
             stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
-
-
-def argument_symbols(vocabulary: Vocabulary, value: str, option: str) -> str:
-    """An argument in a model's characters: its bytes are read, whatever the locale made of them.
-
-    Raises:
-        InputError: They are not UTF-8, and the model is one of text.
-    """
-    raw = os.fsencode(value) if os.name == "posix" else value.encode("utf-8", "surrogatepass")
-    try:
-        return vocabulary.symbols(raw)
-    except UnicodeError:
-        raise InputError(f"{option}: not UTF-8 text") from None
 
 
 def put(text: str, encoding: str = "utf-8") -> None:

@@ -22,17 +22,12 @@ import numpy as np
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
+from charrnn.nn.cells import CELLS, cell_class
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
 
 SHUT, OPEN = 0.1, 0.9
 ZERO = np.finfo(np.float32).eps  # what float32 computes of a gate below this is rounding
-
-GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
-"""Of each gated cell, in the order of its rows."""
-
-KEEPS = {"lstm": "forget", "gru": "update"}
-"""The gate that multiplies what a unit held before."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +63,13 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
         UnknownCharacterError: It has a character that the model does not know.
         CheckpointError: The model's numbers overflow.
     """
-    cell = model.config.cell
-    if cell not in GATES:
-        raise InputError(f"a model of {cell} cells has no gates; those of gru and lstm have")
-    names, keeps = GATES[cell], KEEPS[cell]
+    cell = model.network.stack.cell
+    names, keeps = cell.gates, cell.keeps
+    if keeps is None:
+        gated = " and ".join(sorted(name for name in CELLS if cell_class(name).keeps))
+        raise InputError(
+            f"a model of {model.config.cell} cells has no gates; those of {gated} have"
+        )
     shape = (model.config.num_layers, len(names), model.config.hidden_size)
     left, right, total = (np.zeros(shape) for _ in range(3))
     logs = np.zeros((shape[0], shape[2]))
@@ -82,7 +80,8 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
     for passage in read_text(model, text):
         counted = passage.counted[:, None, None]
         for index, layer in enumerate(model.network.stack.layers):
-            gates = passage.workspace.child(layer.name)["gates"][:, : len(names)]  # (T, G, H, B)
+            gates = passage.workspace.child(layer.name).child("cell")["gates"]
+            gates = gates[:, : len(names)]  # (T, G, H, B)
             left[index] += (gates < SHUT).sum((0, 3), where=counted)
             right[index] += (gates > OPEN).sum((0, 3), where=counted)
             total[index] += gates.sum((0, 3), np.float64, where=counted)

@@ -28,7 +28,7 @@ from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.workspace import Workspace
+from charrnn.nn.workspace import Scratch, Workspace
 
 STEPS = 100
 LOSSES = 32
@@ -191,7 +191,7 @@ def state_gradients(
     Raises:
         CheckpointError: The model's numbers overflow while it reads.
     """
-    dtype, scratch = params.flat.dtype, Workspace(params.flat.dtype)
+    dtype, scratch = params.flat.dtype, Scratch(params.flat.dtype)
     steps = len(ids) if steps is None else steps
     reader, last = ChunkReader(network, params, ids.shape[1]), len(ids) - 1
     reader.state = state
@@ -206,13 +206,12 @@ def state_gradients(
         if last - step < steps:
             saved.append(reader.workspace)
 
-    dlogits = logits[:, 0]
-    cross_entropy_(dlogits, targets)
-    gradient = np.zeros_like(reader.state)
-    gradient[-1, 0] = params["V"].T @ dlogits
+    cross_entropy_(logits[:, 0], targets)  # they are their gradient now
+    unused, gradient = params.zeros(), np.zeros_like(reader.state)
+    top = reader.workspace.child("readout")
+    gradient[-1, 0] = network.readout.backward(params, unused, logits, top)[:, 0]
     yield gradient
 
-    unused = params.zeros()
     for workspace in reversed(saved):
         above = np.zeros(
             (network.config.hidden_size, *symbols.shape), dtype

@@ -157,7 +157,7 @@ def _states(model: CharacterModel, workspace: Workspace) -> Array:
     """``(T, B, L, states, H)``, after each step of the last chunk, as the layers kept it."""
     layers = []
     for layer in model.network.stack.layers:
-        kept = workspace.child(layer.name)
+        kept = workspace.child(layer.name).child("cell")
         states = [kept["h"][:, 1:].transpose(1, 2, 0)]  # from (H, T, B)
         if "c" in kept:
             states.append(kept["c"][1:].transpose(0, 2, 1))  # from (T, H, B)

@@ -64,10 +64,9 @@ class Cost:
     @classmethod
     def of(cls, model: ModelConfig, vocabulary_size: int) -> Cost:
         """That of a model."""
-        shapes = LanguageModel(model, vocabulary_size).parameter_shapes()
-        looked_up = "E" if model.embedding_size else "layer0/U"
-        weights = [math.prod(s) for name, s in shapes.items() if len(s) > 1 and name != looked_up]
-        return cls(6.0 * sum(weights), sum(s[0] for s in shapes.values() if len(s) == 1))
+        network = LanguageModel(model, vocabulary_size)
+        biases = [shape for shape in network.parameter_shapes().values() if len(shape) == 1]
+        return cls(6.0 * network.multiplications, sum(size for (size,) in biases))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 
 from charrnn.models.language_model import LanguageModel
@@ -11,7 +9,7 @@ from charrnn.models.reading import ChunkReader
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.text.chunks import Chunk, Chunks
+from charrnn.text.chunks import Chunks
 
 
 def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: Shards) -> float:
@@ -19,20 +17,15 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
 
     Numbers that are not finite make it infinite or NaN: whoever trains goes back then.
     """
-    readers: dict[int, ChunkReader] = {}
-    totals = [0.0] * shards.count
 
-    def score(chunk: Chunk, index: int, columns: slice, workspace: Workspace) -> None:
-        if columns.start == columns.stop:
-            return
-        if index not in readers:
-            width = columns.stop - columns.start
-            readers[index] = ChunkReader(network, params, width, workspace=workspace, checked=False)
-        inputs, targets = chunk.inputs[:, columns], chunk.targets[:, columns]
-        nats = readers[index].nats(inputs, targets, fresh=chunk.fresh[columns])
-        counted = True if chunk.counted is None else chunk.counted[:, columns]
-        totals[index] += float(nats.sum(where=counted, dtype=np.float64))
+    def score(_index: int, columns: slice, workspace: Workspace) -> float:
+        width, total = columns.stop - columns.start, 0.0
+        reader = ChunkReader(network, params, width, workspace=workspace, checked=False)
+        for index in range(len(text)) if width else ():
+            chunk = text.chunk(index, columns)
+            nats = reader.nats(chunk.inputs, chunk.targets, fresh=chunk.fresh)
+            counted = True if chunk.counted is None else chunk.counted
+            total += float(nats.sum(where=counted, dtype=np.float64))
+        return total
 
-    for index in range(len(text)):  # each is made once, whatever the number of shards
-        shards.map(partial(score, text.chunk(index)), text.columns)
-    return sum(totals) / text.characters
+    return sum(shards.map(score, text.columns)) / text.characters

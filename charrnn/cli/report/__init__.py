@@ -13,6 +13,14 @@ from charrnn.cli.report.page import page
 from charrnn.cli.views import Subject
 
 
-def write(path: Path, subject: Subject, on: str | None = None, unknown: str | None = None) -> None:
+def write(
+    path: Path,
+    subject: Subject,
+    on: str | None = None,
+    unknown: str | None = None,
+    *,
+    with_text: bool = True,
+) -> None:
     """Write the page of a model; arguments and errors as :func:`charrnn.cli.report.measured.measure`."""
-    path.write_bytes(page(measure(subject, on, unknown)).encode("utf-8"))
+    report = measure(subject, on, unknown, with_text=with_text)
+    path.write_bytes(page(report).encode("utf-8"))

@@ -34,6 +34,7 @@ FOLLOWERS = 2  # units of each feature that the page can colour the text by
 FINEST = 255  # steps that a unit's values are rounded to
 MODERATE = 1_000_000  # weights up to which as much is read as a single view does
 FEWEST = 1000  # characters that are read in any case
+LEFT_OUT = "the text is left out (--no-text)"
 
 Found = TypeVar("Found")
 
@@ -65,7 +66,7 @@ class Report:
         card: The facts, as ``charrnn inspect --json`` has them.
         kind: What the model reads.
         source: Where the text is from, in words.
-        text: The part of it that the page shows.
+        text: The part of it that the page shows; empty if it is left out.
         read: Characters that the other views read, at most.
     """
 
@@ -84,12 +85,15 @@ class Report:
     embedding: embedding.Found | str
 
 
-def measure(subject: Subject, on: str | None = None, unknown: str | None = None) -> Report:
+def measure(
+    subject: Subject, on: str | None = None, unknown: str | None = None, *, with_text: bool = True
+) -> Report:
     """Look at a model through every view. A large model reads less, and goes back from fewer losses.
 
     Args:
         on: The text to read, as in the views; by default what the model learnt from.
         unknown: What becomes of characters that the model lacks.
+        with_text: Show what was read; else only figures come from it.
 
     Raises:
         InputError: The text cannot be read.
@@ -102,18 +106,22 @@ def measure(subject: Subject, on: str | None = None, unknown: str | None = None)
     part, shown = text[:read], text[: max(FEWEST, int(share * SHOWN))]
     losses = max(4, int(share * LOSSES))
     with single_threaded_blas():
-        surprise = _or_why(lambda: read_surprise(model, shown, GUESSES))
+        surprise: Surprise | str = LEFT_OUT
+        if with_text:
+            surprise = _or_why(lambda: read_surprise(model, shown, GUESSES))
         ranked = _or_why(lambda: find_neurons(model, part))
         return Report(
             card=card.measure([subject], None),
             kind=kind,
             source=source.removeprefix(f"the first {embedding.MOST:,} {kind.unit}s of "),
-            text=shown,
+            text=shown if with_text else "",
             read=read,
             surprise=surprise,
             following=_or_why(lambda: _followings(model, surprise)),
             neurons=ranked,
-            units=[] if isinstance(ranked, str) else _watched(model, shown, ranked),
+            units=_watched(model, shown, ranked)
+            if with_text and isinstance(ranked, Neurons)
+            else [],
             gates=_or_why(lambda: gates.Found(gate_activity(model, part), source)),
             gradients=_or_why(lambda: _gradients(subject, text[: gradients.MOST], source, losses)),
             weights=_or_why(lambda: weights.measure([subject], True)),

@@ -29,6 +29,7 @@ def page(report: Report) -> str:
     return Template(_own("page.html")).substitute(
         name=escaped(PurePath(report.card["checkpoint"]).name),
         lead=sections.lead(report),
+        held=sections.held(report),
         contents=element("ul", *contents),
         sections=Markup("\n").join(_section(part) for part in parts),
         data=data_block("data", _data(report)),

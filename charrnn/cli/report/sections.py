@@ -19,6 +19,7 @@ from charrnn.cli.words import duration
 from charrnn.drawing.page.markup import Markup, element, escaped, joined
 from charrnn.drawing.terminal.passage import percent
 from charrnn.inspection.neurons import Unit
+from charrnn.nn.cells import cell_class
 
 
 def lead(report: Report) -> Markup:
@@ -26,8 +27,19 @@ def lead(report: Report) -> Markup:
     model = report.card["config"]["model"]
     layers = model["num_layers"]
     return escaped(
-        f"{card.CELLS[model['cell']]}, {layers} layer{'s' * (layers > 1)} of {model['hidden_size']} "
-        f"units, {report.card['parameters']:,} parameters, reads {report.kind}"
+        f"{cell_class(model['cell']).title}, {layers} layer{'s' * (layers > 1)} of "
+        f"{model['hidden_size']} units, {report.card['parameters']:,} parameters, reads {report.kind}"
+    )
+
+
+def held(report: Report) -> Markup:
+    """How much of a text goes with the page to whoever gets it."""
+    if not report.text:
+        return escaped(
+            f"This page holds none of the text that was read, only figures from {report.source}."
+        )
+    return escaped(
+        f"This page holds the first {len(report.text):,} {report.kind.unit}s of {report.source}."
     )
 
 
@@ -170,7 +182,7 @@ def units_section(report: Report) -> tuple[Markup, ...]:
     ranked = report.neurons
     if isinstance(ranked, str):
         return nothing(ranked)
-    if not report.units:
+    if not ranked.features:
         return nothing("the text is too short, nothing in it varies")
     numbers = {watched.unit: number for number, watched in enumerate(report.units)}
     rows = []
@@ -186,6 +198,20 @@ def units_section(report: Report) -> tuple[Markup, ...]:
                 f"{others[0][1]:+.2f}" if others else "",
             )
         )
+    found = (
+        paragraph(
+            f"Units whose state follows something in the text, over its first {report.read:,} "
+            f"{report.kind.unit}s at most. r is 1 or −1 where it follows exactly and 0 where it does not; "
+            "1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's cell. A high r is no proof that "
+            "the model uses the unit so."
+        ),
+        table(("feature", "unit", "r", "", "next best", "r"), rows, 0),
+    )
+    return (*found, *_at_work(report)) if report.units else found
+
+
+def _at_work(report: Report) -> tuple[Markup, ...]:
+    """The text coloured by one unit."""
     first, encoding = report.units[0], report.kind.encoding
     scale = first.scale
     ends = {
@@ -198,13 +224,6 @@ def units_section(report: Report) -> tuple[Markup, ...]:
         for name, (value, colour) in ends.items()
     ]
     return (
-        paragraph(
-            f"Units whose state follows something in the text, over its first {report.read:,} "
-            f"{report.kind.unit}s at most. r is 1 or −1 where it follows exactly and 0 where it does not; "
-            "1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's cell. A high r is no proof that "
-            "the model uses the unit so."
-        ),
-        table(("feature", "unit", "r", "", "next best", "r"), rows, 0),
         element("h3", "One unit at work"),
         element(
             "div",
@@ -229,5 +248,5 @@ def units_section(report: Report) -> tuple[Markup, ...]:
 
 
 def _unit(unit: Unit, numbers: dict[Unit, int]) -> Markup:
-    """A cell with a unit's name, which the script makes a button."""
-    return element("td", str(unit), data_unit=numbers[unit])
+    """A cell with a unit's name, which the script makes a button if the text can be coloured by it."""
+    return element("td", str(unit), data_unit=numbers.get(unit))

@@ -10,13 +10,13 @@ from rich.text import Text
 
 from charrnn.cli.views import Subject, only
 from charrnn.cli.words import duration, printable, quoted
-from charrnn.config import ModelConfig, TextConfig
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.drawing.terminal.chart import Curve, chart
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.inspection import Fit
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.nn.cells import cell_class
+from charrnn.training.fit import going_on, longer
 
-CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
 TALLEST, LOWEST = 12, 5  # rows of the chart
 OTHERS = 12  # rows of a screen beside the facts and the chart, the next prompt among them
 
@@ -59,7 +59,7 @@ def _architecture(found: Mapping[str, Any], screen: Screen) -> str:
     model = found["config"]["model"]
     layers, size = model["num_layers"], model["embedding_size"]
     parts = (
-        CELLS[model["cell"]],
+        cell_class(model["cell"]).title,
         f"{layers} layer{'s' * (layers > 1)} of {model['hidden_size']} units",
         f"embedding of {size}" if size else "one-hot",
         ModelConfig(**model).dropped,
@@ -125,15 +125,13 @@ def loss_curves(history: list[Mapping[str, Any]]) -> list[Curve]:
 
 def commands(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """How to go on from here."""
-    path, training = quoted(found["checkpoint"]), found["config"]["training"]
+    path, training = quoted(found["checkpoint"]), TrainingConfig(**found["config"]["training"])
     if found["resumable"]:
-        # The corpus is found again by itself, unless it came through a pipe.
-        again = "- " if STANDARD_INPUT in found["corpus"]["sources"] else ""
-        onward = f"charrnn train {again}--resume {path}"
         last = found["history"][-1] if found["history"] else {"step": 0, "epoch": 0}
-        for flag, done in (("steps", last["step"]), ("epochs", last["epoch"])):
-            if training[flag] and done >= training[flag]:
-                onward += f" --{flag} {2 * training[flag]}"
+        finished = last["step"] >= training.steps > 0 or last["epoch"] >= training.epochs > 0
+        changes = longer(training) if finished else {}
+        words = going_on(found["checkpoint"], found["corpus"]["sources"], changes)
+        onward = " ".join(map(quoted, words))
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"
     look = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'

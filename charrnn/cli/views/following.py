@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from charrnn.cli.terminal import argument_symbols, in_json
+from charrnn.cli.terminal import in_json
 from charrnn.cli.views import Subject, only, plain
 from charrnn.cli.views.source import known_text
 from charrnn.config import TextConfig
@@ -39,7 +39,7 @@ def measure(
 ) -> Found:
     model = only(subjects).checkpoint.model
     kind = model.vocabulary.config
-    prime = argument_symbols(model.vocabulary, value, "--next")
+    prime = model.vocabulary.argument(value, "--next")
     if kind.records and "\n" in prime:
         raise InputError("a record is one line, and so is its beginning in --next")
     prime = prime and known_text(model.vocabulary, prime, "--next", unknown or "error")

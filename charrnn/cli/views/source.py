@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-from charrnn.cli.incoming import name_of, pieces
-from charrnn.cli.terminal import argument_symbols
 from charrnn.cli.views import Subject
+from charrnn.cli.views.learnt import NotAtHandError, learnt_text
 from charrnn.cli.words import printable
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import Vocabulary
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, default_text
+from charrnn.text.source import STANDARD_INPUT, Source
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.sampling import generate, generate_records
 
 OWN = 4000  # characters that a model writes to be watched on
-OWN_NAME = "a text that the model wrote itself (its corpus is not at hand; --on names another)"
+OWN_NAME = "a text that the model wrote itself (its corpus {why}; --on names another)"
 
 
 def given_text(vocabulary: Vocabulary, value: str, option: str, unknown: str) -> tuple[str, str]:
@@ -29,15 +29,15 @@ def given_text(vocabulary: Vocabulary, value: str, option: str, unknown: str) ->
     Raises:
         InputError: It cannot be read, is empty, or has unknown characters.
     """
-    if value == STANDARD_INPUT or _is_file(value):
-        text, name = "".join(pieces(value, vocabulary.config)), name_of(value)
+    # A text too long for a name, which pathlib stumbles over, is no error here.
+    if value == STANDARD_INPUT or os.path.exists(value):  # noqa: PTH110
+        source = Source(value)
+        text, name, line = "".join(source.pieces(vocabulary.config)), str(source), 1
     else:
-        text, name = argument_symbols(vocabulary, value, option), "the text given"
-        if value and Path(value).is_dir():
-            raise InputError(f"{option} {value}: is a folder")
+        text, name, line = vocabulary.argument(value, option), "the text given", 0
         if len(value.split()) == 1 and Path(value).suffix:
             print(f"{printable(value)}: no such file; read as a text", file=sys.stderr)
-    return known_text(vocabulary, text, name, unknown), name
+    return known_text(vocabulary, text, name, unknown, line), name
 
 
 def text_to_read(
@@ -47,7 +47,7 @@ def text_to_read(
 
     Args:
         value: What was asked for, as in :func:`given_text`; by default what the model learnt from,
-            or, where that is not at hand, what the model writes itself.
+            or, where that is not at hand or has changed, what the model writes itself.
 
     Raises:
         InputError: As :func:`given_text`.
@@ -57,32 +57,15 @@ def text_to_read(
     if value is not None:
         text, name = given_text(vocabulary, value, "--on", unknown or "error")
     else:
-        text, name = _learnt_text(subject, most) or (_own_text(model, min(most, OWN)), OWN_NAME)
+        try:
+            text = learnt_text(subject.checkpoint, most)
+            first, *others = subject.checkpoint.corpus.sources
+            name = f"{first} and {len(others)} more" if others else first
+        except NotAtHandError as why:
+            text, name = _own_text(model, min(most, OWN)), OWN_NAME.format(why=why)
     if len(text) > most:
         text, name = text[:most], f"the first {most:,} {vocabulary.config.unit}s of {name}"
     return text, name
-
-
-def _learnt_text(subject: Subject, most: int) -> tuple[str, str] | None:
-    """The head of the corpus, if it is still where it was."""
-    vocabulary = subject.checkpoint.model.vocabulary
-    for source in subject.checkpoint.corpus.sources:
-        try:
-            if source == DEFAULT_SOURCE:
-                # Another Python may have another version of it.
-                return vocabulary.resolve(vocabulary.symbols(default_text()), "skip"), source
-            if not _is_file(source):
-                continue
-            text = ""
-            for piece in pieces(source, vocabulary.config):
-                text += piece
-                if len(text) > most:
-                    break
-        except InputError:
-            continue
-        if text and not vocabulary.unknown_in(text[: most + 1]):
-            return text[: most + 1], source
-    return None
 
 
 def _own_text(model: CharacterModel, length: int) -> str:
@@ -96,22 +79,9 @@ def _own_text(model: CharacterModel, length: int) -> str:
     raise AssertionError("records never run out")
 
 
-def known_text(vocabulary: Vocabulary, text: str, name: str, unknown: str) -> str:
-    """A text that a model can read, and that is not empty; errors as :func:`given_text`."""
-    if unknown not in ("error", "skip", "replace"):
-        raise InputError(f"--unknown must be error, skip or replace, not {unknown!r}")
-    if unknown != "error":
-        text = vocabulary.resolve(text, unknown)
-    elif characters := vocabulary.unknown_in(text):
-        error = UnknownCharacterError(characters, "; add --unknown skip or --unknown replace")
-        raise InputError(f"{name}: {error}")
+def known_text(vocabulary: Vocabulary, text: str, name: str, unknown: str, line: int = 0) -> str:
+    """As :meth:`Vocabulary.known`, of a text that is not empty; errors as :func:`given_text`."""
+    text = vocabulary.known(text, unknown, name, line)
     if not text:
         raise InputError(f"{name}: is empty")
     return text
-
-
-def _is_file(value: str) -> bool:
-    try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero byte
-        return False
