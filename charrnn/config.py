@@ -30,7 +30,7 @@ MAX_VOCABULARY = 0x110000
 MAX_STEPS = 1 << 40
 MAX_PASSES = 1 << 30
 
-Share = Annotated[float, Between(0, 1, below_high=True)]
+Share = Annotated[float, Between(0, 1, without=(1,))]
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class TrainingConfig:
     ] = 0
     optimizer: Annotated[str, OneOf(OPTIMIZERS), "Update rule"] = "adamw"
     learning_rate: Annotated[
-        float, Between(0, 1e3, above_low=True), "Largest step size of the schedule."
+        float, Between(0, 1e3, without=(0,)), "Largest step size of the schedule."
     ] = 5e-3
     schedule: Annotated[str, OneOf(SCHEDULES), "Course of the rate"] = "cosine"
     warmup: (
@@ -161,7 +161,7 @@ class TrainingConfig:
         int, Between(0, MAX_STEPS), "Steps over which the rate falls, with --schedule trapezoid."
     ] = 0
     decay: Annotated[
-        float, Between(0, 1, above_low=True), "Factor for each epoch, with --schedule exponential."
+        float, Between(0, 1, without=(0,)), "Factor for each epoch, with --schedule exponential."
     ] = 0.95
     momentum: Annotated[Share, "With --optimizer sgd."] = 0.9
     weight_decay: Annotated[float, Between(0, 1e3), "Pull of weights towards zero."] = 0.01
@@ -212,7 +212,7 @@ class SamplingConfig:
     length: Annotated[int, Between(0, 1 << 60)] | None = 1000
     temperature: Annotated[float, Between(0)] = 1.0
     top_k: Annotated[int, Between(0, MAX_VOCABULARY)] = 0
-    top_p: Annotated[float, Between(0, 1, above_low=True)] = 1.0
+    top_p: Annotated[float, Between(0, 1, without=(0,))] = 1.0
     ban: str = ""
     stop: tuple[str, ...] = ()
     until_lines: Annotated[int, Between(0, 1 << 60)] = 0

@@ -9,7 +9,7 @@ makes its options of it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -18,12 +18,22 @@ from charrnn.errors import InputError
 
 @dataclass(frozen=True)
 class Between:
-    """Numbers from ``low`` to ``high``, which may be excluded themselves."""
+    """Numbers from ``low`` to ``high``, but not those of ``without``."""
 
     low: float
     high: float = math.inf
-    above_low: bool = False
-    below_high: bool = False
+    without: tuple[float, ...] = ()
+
+    def check(self, name: str, kind: type, value: Any) -> None:
+        low, high = self.low, self.high
+        number = isinstance(value, (int, kind)) and not isinstance(value, bool)
+        if number and low <= value <= high and value not in self.without:  # which no NaN is
+            return
+        if kind is int:
+            raise InputError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+        bottom = f"{'above' if low in self.without else 'at least'} {low:g}"
+        top = f" and {'below' if high in self.without else 'at most'} {high:g}"
+        raise InputError(f"{name} must be {bottom}{top if high < math.inf else ''}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -32,12 +42,17 @@ class OneOf:
 
     names: tuple[str, ...]
 
+    def check(self, name: str, _kind: type, value: Any) -> None:
+        if value not in self.names:
+            raise InputError(f"{name} must be one of {', '.join(self.names)}, not {value!r}")
+
 
 Count = Annotated[int, Between(0, (1 << 60) - 1)]
 Amount = Annotated[float, Between(0, 1e300)]
 """A loss or a time; so large at most that sums of them do not overflow."""
 
 
+_WORDS: dict[Any, str] = {bool: "true or false", str: "text"}
 _known: dict[type, dict[str, Any]] = {}
 
 
@@ -61,14 +76,9 @@ def unfolded(declaration: Any) -> tuple[Any, bool, tuple[Any, ...]]:
 
 
 def check_fields(record: Any) -> None:
-    """Check each field that holds a number, a name or a truth.
-
-    Raises:
-        InputError: One is of another type than was declared, or out of its limits.
-    """
-    for field in fields(record):
-        flag = field.name.replace("_", "-")
-        check(flag, declared(type(record))[field.name], getattr(record, field.name))
+    """Check each field of a dataclass, see :func:`check`."""
+    for name, declaration in declared(type(record)).items():
+        check(name.replace("_", "-"), declaration, getattr(record, name))
 
 
 def check(name: str, declaration: Any, value: Any) -> None:
@@ -80,30 +90,8 @@ def check(name: str, declaration: Any, value: Any) -> None:
     kind, optional, said = unfolded(declaration)
     if optional and value is None:
         return
-    limits = next((part for part in said if isinstance(part, (Between, OneOf))), None)
-    if isinstance(limits, OneOf) and value not in limits.names:
-        raise InputError(f"{name} must be one of {', '.join(limits.names)}, not {value!r}")
-    if kind is bool and not isinstance(value, bool):
-        raise InputError(f"{name} must be true or false, not {value!r}")
-    if kind is str and not isinstance(value, str):
-        raise InputError(f"{name} must be text, not {value!r}")
-    if kind in (int, float):
-        _check_number(name, kind, limits or Between(-math.inf), value)
-
-
-def _check_number(name: str, kind: type, limits: Any, value: Any) -> None:
-    low, high = limits.low, limits.high
-    number = isinstance(value, (int, kind)) and not isinstance(value, bool)
-    inside = number and low <= value <= high  # which no NaN is
-    if (
-        inside
-        and not (limits.above_low and value == low)
-        and not (limits.below_high and value == high)
-    ):
-        return
-    if kind is int:
-        raise InputError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-    bottom = f"above {low:g}" if limits.above_low else f"at least {low:g}"
-    top = f"below {high:g}" if limits.below_high else f"at most {high:g}"
-    words = bottom if math.isinf(high) else f"{bottom} and {top}"
-    raise InputError(f"{name} must be {words}, not {value!r}")
+    for limits in said:
+        if isinstance(limits, (Between, OneOf)):
+            limits.check(name, kind, value)
+    if kind in _WORDS and not isinstance(value, kind):
+        raise InputError(f"{name} must be {_WORDS[kind]}, not {value!r}")

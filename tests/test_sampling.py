@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from charrnn.config import CELLS, ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
@@ -449,3 +451,24 @@ def test_overflow_is_an_error() -> None:
         _write(model, length=200)
     with pytest.raises(CheckpointError, match="overflow"):
         list(generate_batch(model, [Prompt("a", 1), Prompt("b", 2)]))
+
+
+@pytest.mark.usefixtures("either_way")
+@pytest.mark.parametrize("cell", CELLS)
+def test_writing_warns_of_nothing(cell: str) -> None:
+    """Gates that are shut as far as can be overflow in an exp, which is as it should be."""
+    model = _model(cell)
+    model.parameters["layer0/U"][...] *= 1e3
+    with np.errstate(all="raise", under="ignore"):
+        assert len(_write(model, length=20)) == 20
+
+
+def test_models_compare_by_value() -> None:
+    """By their shape, numbers and alphabet."""
+    model, other = _model(), _model()
+    assert model == other
+    other.parameters["c"][0] += 1
+    assert model != other
+    assert model != replace(model, vocabulary=Vocabulary("\n abcdefh"))
+    assert model.network != LanguageModel(replace(model.config, dropout=0.1), 9)
+    assert model.network == model.network.compiled()

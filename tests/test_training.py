@@ -196,7 +196,7 @@ def test_without_validation() -> None:
 
 def _break_loss(training: Training, calls: set[int]) -> None:
     """Let the loss be NaN at these calls, counted from 1."""
-    network: Any = training.network
+    network: Any = training._quick
     count = 0
     intact = network.loss_and_gradients
 
@@ -343,7 +343,7 @@ def test_recovery_stops_at_an_evaluation() -> None:
 def test_recovery_from_a_broken_gradient() -> None:
     """A finite loss whose gradient is not finite is noticed before it reaches the weights."""
     training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=2, clip_mode="value"))
-    network: Any = training.network
+    network: Any = training._quick
     intact, calls = network.loss_and_gradients, 0
 
     def breaking(params: Any, gradients: Any, *args: Any, **kwargs: Any) -> Any:

@@ -49,8 +49,8 @@ def fresh_start(
     model = load_checkpoint(init_from).model
     dropping = {name: model_settings[name] for name in DROPPING if name in model_settings}
     model_config = replace(model.config, **dropping)
-    _refuse_changes(model_config, model_settings, "--init-from")
-    _refuse_other_text(model.vocabulary.config, text_settings, "--init-from")
+    text = model.vocabulary.config
+    _refuse_changes(model_config, model_settings, text, text_settings, "--init-from")
     try:
         corpus = load(vocabulary=model.vocabulary, extend_vocabulary=extend_vocab)
     except UnknownCharacterError as error:
@@ -77,8 +77,8 @@ def resumed_run(
     """
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
-    _refuse_changes(checkpoint.model.config, model_settings, "--resume")
-    _refuse_other_text(vocabulary.config, text_settings, "--resume")
+    model, text = checkpoint.model.config, vocabulary.config
+    _refuse_changes(model, model_settings, text, text_settings, "--resume")
     if not corpus_paths:
         corpus_paths = _recorded_corpus(checkpoint)
     try:
@@ -107,17 +107,17 @@ def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
     return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
 
 
-def _refuse_changes(config: ModelConfig, settings: Mapping[str, Any], option: str) -> None:
-    """Raise an InputError if ``settings`` would change a saved model."""
-    for name, value in settings.items():
-        if (old := getattr(config, name)) != value:
+def _refuse_changes(
+    model: ModelConfig,
+    model_settings: Mapping[str, Any],
+    text: TextConfig,
+    text_settings: Mapping[str, Any],
+    option: str,
+) -> None:
+    """Raise an InputError if settings would change a saved model, or how it reads text."""
+    for name, value in model_settings.items():
+        if (old := getattr(model, name)) != value:
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} is {old} in that model, and stays so with {option}")
-
-
-def _refuse_other_text(config: TextConfig, settings: Mapping[str, Any], option: str) -> None:
-    """Raise an InputError if ``settings`` would change how a saved model reads text."""
-    if (asked := replace(config, **settings)) != config:
-        raise InputError(
-            f"that model is one of {config}, not of {asked}, and stays so with {option}"
-        )
+    if (asked := replace(text, **text_settings)) != text:
+        raise InputError(f"that model is one of {text}, not of {asked}, and stays so with {option}")

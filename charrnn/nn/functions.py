@@ -21,7 +21,7 @@ Ids = NDArray[np.integer[Any]]
 def _tanh_is_quick() -> bool:
     """Whether NumPy's float32 tanh is the better start of a sigmoid: not where it looks up tables with AVX2.
 
-    With AVX-512 it is quicker than exp, with AVX2 a third as quick. The choice follows from the
+    With AVX-512 it is twice as quick as exp, with AVX2 half as quick. The choice follows from the
     processor, never from a measurement, so that the same machine always gives the same bits.
 
     Where a tanh is wanted it is NumPy's: 1 - 2 / (1 + exp(2x)) is somewhat quicker with AVX2, but has no

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from charrnn.config import MAX_VOCABULARY, TextConfig
 from charrnn.errors import CacheError, InputError, NotUnicodeError, UnknownCharacterError
 from charrnn.text import cache
+from charrnn.text.records import Spans
 from charrnn.text.source import IN_MEMORY, OnRead, Reader
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
 
@@ -69,6 +70,11 @@ class Corpus:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def records(self) -> Spans:
+        """Where its records lie, if it is one of records."""
+        (end,) = self.vocabulary.encode(self.vocabulary.config.end)
+        return Spans.of(self.ids, end)
 
     def split(self, val_fraction: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """The text to train on, and its contiguous tail for validation (empty if too short)."""

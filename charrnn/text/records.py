@@ -61,9 +61,9 @@ class Spans:
         return self[np.sort(order[kept:])], self[np.sort(order[:kept])]
 
 
-def fit_batch(spans: Spans, batch_size: int) -> int:
-    """Batch size that the records can fill several times."""
-    return min(batch_size, max(1, len(spans) // MIN_CHUNKS))
+def fit_batch(records: int, batch_size: int) -> int:
+    """Batch size that so many records can fill several times."""
+    return min(batch_size, max(1, records // MIN_CHUNKS))
 
 
 class Records:

@@ -67,6 +67,7 @@ def choose_here(
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
     streams = MIN_STREAMS * (training.get("threads") or available_processors())
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
+    records = len(corpus.records()) if corpus.vocabulary.config.records else 0
     settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
@@ -79,7 +80,7 @@ def choose_here(
         speed = Speed.fit(list(zip(costs, seconds, strict=True)), streams, filled)
         left = max(0.0, deadline - clock())
         known = len(corpus), len(corpus.vocabulary), speed, left, model
-        choice = choose(*known, training)
+        choice = choose(*known, training, records)
         size = choice.model.hidden_size
         far = 4 * size < sizes[0]
         if choice.training.batch_size == settings["batch_size"] and not far:

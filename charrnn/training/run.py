@@ -85,7 +85,7 @@ class Progress:
     evaluated_at: Count = 0
     best_loss: Amount | None = None
     stale_evaluations: Count = 0
-    rate_scale: Annotated[float, Between(0, 1, above_low=True)] = 1.0
+    rate_scale: Annotated[float, Between(0, 1, without=(0,))] = 1.0
     recoveries: Count = 0
     loss_sum: Amount = 0.0
     loss_count: Count = 0

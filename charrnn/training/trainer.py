@@ -52,6 +52,8 @@ class Training:
     Attributes:
         notices: What was changed to fit the text, in words.
         plan: The steps, their rates and evaluations, with the configuration in use.
+        history: The evaluations so far.
+        compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.compile_stack`.
 
     Raises:
         InputError: The model's vocabulary is not the corpus', the corpus has no records though it
@@ -77,13 +79,14 @@ class Training:
         self.notices = division.notices(config)
         self.steps_per_epoch = len(division.training)
         self.plan = Plan(settle(config, division), self.steps_per_epoch)
-        self._reference = model.network  # of which the models are that are handed out
-        self.network, self.corpus = model.network.compiled(), corpus
+        self.network, self.corpus = model.network, corpus
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), division.train_characters, corpus.sha256
         )
         self._chunks, self._validation = division.training, division.validation
         self._shards = Shards(self.config.threads)
+        self._quick = model.network.compiled()
+        self.compiled = self._quick.stack is not model.network.stack
 
         if checkpoint is None or checkpoint.progress is None:
             progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
@@ -95,7 +98,7 @@ class Training:
             self._best = Best(checkpoint.history, kept)
         self.history = self._best.history
         self._progress = progress
-        self._learner = Learner(self.network, progress, self.config, self._shards)
+        self._learner = Learner(self._quick, progress, self.config, self._shards)
         self._safety = SafetyNet(self._learner)
 
     @classmethod
@@ -175,7 +178,7 @@ class Training:
         loss = None
         if self._validation is not None:
             with single_threaded_blas():
-                loss = evaluate(self.network, learner.kept, self._validation, self._shards)
+                loss = evaluate(self._quick, learner.kept, self._validation, self._shards)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
             return self._safety.catch(self.step, self.config)
         evaluation = Evaluation(
@@ -225,11 +228,6 @@ class Training:
         return round(self._chunks.characters * steps / self.steps_per_epoch)
 
     @property
-    def compiled(self) -> bool:
-        """Whether Numba takes the time steps, instead of NumPy."""
-        return self.network.stack is not self._reference.stack
-
-    @property
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
         return self.step >= self.total_steps or self.stopped_early
@@ -269,7 +267,7 @@ class Training:
 
     def _model(self, weights: Array) -> CharacterModel:
         params = Parameters(self.network.parameter_shapes(), weights)
-        return CharacterModel(self._reference, params, self.corpus.vocabulary)
+        return CharacterModel(self.network, params, self.corpus.vocabulary)
 
     def checkpoint(self, *, with_progress: bool = True) -> Checkpoint:
         """A snapshot of the run, to be saved.
