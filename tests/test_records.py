@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.corpus import load_records
 from charrnn.text.records import Records, Spans
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Step
 from charrnn.training.trainer import Training
@@ -323,15 +325,31 @@ def test_not_a_model_of_records() -> None:
 
 
 def test_a_prime_follows_an_end() -> None:
-    """A record's beginning is read as it was in training, after the end of another."""
+    """A record's beginning is read as it was in training, after the end of another, whoever writes."""
     model = Training(_corpus(list(NAMES * 3)), SMALL, QUICK).model()
     model.parameters.flat[...] *= 8  # so that each character read matters for the next ones
-    texts = [
-        "".join(charrnn.generate(model, prime=prime, length=9, rng=4)) for prime in ("\nad", "ad")
-    ]
-    assert texts[0] != texts[1]
+    unaware = Vocabulary(model.vocabulary.characters)  # of records: what to read is said each time
+    twin = charrnn.CharacterModel(model.network, model.parameters, unaware)
+    after_end, alone = (
+        "".join(charrnn.generate(twin, prime=prime, length=9, rng=4)) for prime in ("\nad", "ad")
+    )
+    assert after_end != alone
+    expected = after_end.partition("\n")[0]
+    assert "".join(charrnn.generate(model, prime="ad", length=9, rng=4)) == expected
     (record,) = islice(charrnn.generate_records(model, prime="ad", length=9, rng=4), 1)
-    assert record == "ad" + texts[0].partition("\n")[0]
+    assert record == "ad" + expected
+
+
+def test_one_record() -> None:
+    """``generate`` writes one, up to its end, which is not a part of it, or up to another end."""
+    model = Training(_corpus(list(NAMES * 3)), SMALL, QUICK).model()
+    ended = ["".join(charrnn.generate(model, length=None, rng=seed)) for seed in range(20)]
+    assert ended == list(islice(charrnn.generate_records(model, length=None, rng=0), 20))
+    assert len(set(map(len, ended))) > 3
+    longest = max(ended, key=len)
+    seed, stop = ended.index(longest), longest[:2]
+    assert "".join(charrnn.generate(model, length=4, rng=seed)) == longest[:4]
+    assert "".join(charrnn.generate(model, stop=stop, rng=seed)) == stop
 
 
 def test_records_side_by_side() -> None:
@@ -340,8 +358,7 @@ def test_records_side_by_side() -> None:
     list(training)
     model = training.model()
     alone = [
-        "".join(charrnn.generate(model, prime="\na", length=6, rng=seed)).partition("\n")[0]
-        for seed in range(4, 104)
+        "".join(charrnn.generate(model, prime="a", length=6, rng=seed)) for seed in range(4, 104)
     ]
     records = list(islice(charrnn.generate_records(model, prime="a", length=6, rng=4), 100))
     assert records == ["a" + record for record in alone]
@@ -388,6 +405,9 @@ def test_prime_and_length(run: Run, model: Path) -> None:
     assert run(*options, "--no-echo").out == "nçoise\n"
     assert run(*options, "-n", 2).out == "franç\n"
     assert run(*options, "--num-samples", 2, "--separator", r"\0").out == "françoise\0" * 2
+    Path("prompts").write_text('{"prime": "fra", "length": 0}\n')  # its end is bound enough
+    asked = run(*options[:-2], "--prime-file", "prompts", "--jsonl")
+    assert json.loads(asked.out)["text"] == "nçoise"
     refused = run("sample", model, "--prime", "a\nb")
     assert refused.code == 2
     assert "a record is one line" in refused.err

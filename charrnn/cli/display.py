@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from charrnn.cli import narration
 from charrnn.cli.words import duration, printable
+from charrnn.nn.loss import bits
 from charrnn.text.source import OnRead
-from charrnn.training.evaluation import bits
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training

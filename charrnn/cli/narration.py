@@ -6,7 +6,7 @@ from pathlib import Path
 
 from charrnn.cli.words import counted, duration, quoted
 from charrnn.config import ANNEALING
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation

@@ -118,7 +118,8 @@ def _from_json(line: str, default: Request, vocabulary: Vocabulary) -> Request:
     if settings.get("length") == 0:
         settings["length"] = None
     config = replace(default.config, **settings)
-    require_end(config)
+    if not vocabulary.config.records:
+        require_end(config)
     try:
         prime = vocabulary.symbols(given["prime"])
     except UnicodeError:

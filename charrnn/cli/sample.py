@@ -228,11 +228,7 @@ def sample(
         unwritten = [model.vocabulary.unknown_in(string) for string in ends]
         if all(unwritten):
             raise UnknownCharacterError(unwritten[0], "; a text would never stop there")
-    config = replace(
-        config,
-        ban=_unescaped(model, ban, "--ban"),
-        stop=(*ends, kind.end) if kind.records else tuple(ends),
-    )
+    config = replace(config, ban=_unescaped(model, ban, "--ban"), stop=tuple(ends))
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.text.source import Source
-from charrnn.training.evaluation import bits
 from charrnn.writing.scoring import Scorer, score_texts
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.training.run import Checkpoint, Evaluation
 
 

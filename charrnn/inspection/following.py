@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import read_prime
 from charrnn.nn.parameters import Array
 from charrnn.writing.choosing import COLDEST, HOTTEST
-from charrnn.writing.sampling import read_primes
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,8 @@ def read_following(
     for temperature in temperatures:
         if not (math.isfinite(temperature) and temperature >= 0):
             raise InputError(f"a temperature must be 0 or more, not {temperature:g}")
-    # A record begins where another one has ended.
-    logits, _ = read_primes(model, [model.vocabulary.config.end + prime])
+    logits, _ = read_prime(model, prime)
     scores = logits[:, 0].astype(np.float64)
-    if not np.isfinite(scores).all():
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
     divisors = np.clip(np.array(temperatures, np.float64), COLDEST, HOTTEST)
     with np.errstate(over="ignore"):  # exp(-inf) is the right 0
         weights = np.exp((scores - scores.max()) / divisors[:, None])

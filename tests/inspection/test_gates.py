@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from charrnn.config import ModelConfig, TextConfig
-from charrnn.errors import InputError
+from charrnn.errors import CheckpointError, InputError
 from charrnn.inspection.gates import gate_activity
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.cells import CELLS, cell_class
@@ -108,3 +108,7 @@ def test_errors() -> None:
     for text, records in (("", False), ("\n\n", True)):
         with pytest.raises(InputError, match="no text"):
             gate_activity(_model("gru", records=records), text)
+    overflowing = _model("lstm")
+    overflowing.parameters.flat[...] *= 1e38
+    with pytest.raises(CheckpointError, match="overflow"):
+        gate_activity(overflowing, TEXT)
