@@ -8,11 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 from forms import Form, make_form
 from samples import make_text
 
 from charrnn.nn import functions
+
+# A busy machine is no fault of the code: how long an example takes is not tested.
+hypothesis.settings.register_profile("charrnn", deadline=None)
+hypothesis.settings.load_profile("charrnn")
 
 # Users do not set it; with it, a missing flush would go unnoticed.
 os.environ.pop("PYTHONUNBUFFERED", None)

@@ -283,7 +283,7 @@ def test_no_filter_unless_asked_for() -> None:
     assert Filter.of(Vocabulary("abc"), [SamplingConfig(), SamplingConfig(top_k=1)]) is not None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.sampled_from(["", "a", "abc", "\n defg"]), st.floats(0, 1e9), st.integers(0, 99))
 def test_banned_characters_are_never_written(ban: str, temperature: float, seed: int) -> None:
     text = _write(_model(), seed, length=60, ban=ban, temperature=temperature)
@@ -291,7 +291,7 @@ def test_banned_characters_are_never_written(ban: str, temperature: float, seed:
     assert not set(text) & set(ban)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text("\n abcdefg", max_size=5), st.floats(0, 1e9), st.integers(0, 99))
 def test_top_1_is_greedy(prime: str, temperature: float, seed: int) -> None:
     """However hot, one candidate leaves no choice; and so does a very small nucleus."""
@@ -303,7 +303,7 @@ def test_top_1_is_greedy(prime: str, temperature: float, seed: int) -> None:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.text("\n abcdefg", max_size=5), st.integers(0, 9)), max_size=4),
     st.integers(0, 9),

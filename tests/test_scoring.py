@@ -46,7 +46,7 @@ def test_nats_follow_the_definition(cell: str) -> None:
     np.testing.assert_allclose(found, _slowly(model, text), rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(ALPHABET, max_size=60), st.lists(st.integers(0, 60), max_size=4))
 def test_pieces_are_the_whole(text: str, cuts: list[int]) -> None:
     """State and last character are carried over any cut, empty pieces too."""
@@ -57,7 +57,7 @@ def test_pieces_are_the_whole(text: str, cuts: list[int]) -> None:
     np.testing.assert_allclose(np.concatenate(found), _slowly(model, text), rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.text(ALPHABET, max_size=12), max_size=150))
 def test_texts_are_scored_as_if_alone(texts: list[str]) -> None:
     """In the order given, however many are read side by side."""
