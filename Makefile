@@ -4,6 +4,7 @@
 # make check  format, lint, types and tests (the docs too): what has to be green at every commit
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 15 minutes
 # make quality  what is learnt in 82 s, 10 and 30 minutes; some two and a half hours
+# make compare BASE=COMMIT  whether the program does bit for bit what it did there; some five minutes
 # The first call of any of them sets up an environment in .venv.
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready
 
-.PHONY: demo test check format lint types docs demo-model bench quality clean
+.PHONY: demo test check format lint types docs demo-model compare bench quality clean
 
 # What the benchmarks compare with. Where the package index has CUDA builds only, name a wheel here.
 TORCH ?= torch==2.13.0
@@ -48,6 +49,9 @@ docs: $(READY)
 # The small model that lies in checkpoints/ of a clone: the kept weights, without training state.
 demo-model: $(READY)
 	$(BIN)/python checkpoints/make_demo.py
+
+compare: $(READY)
+	$(BIN)/python tests/compare_versions.py $(BASE)
 
 bench: $(BENCH)/ready
 	$(BENCH)/$(notdir $(BIN))/python benchmarks/speed.py

@@ -21,23 +21,25 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 from contestants import THREADS, charrnn_training
 
-import charrnn.models.language_model
 import charrnn.nn.cells.gru
 import charrnn.nn.cells.lstm
 import charrnn.nn.cells.rnn
+import charrnn.nn.cells.rnn_relu
 import charrnn.nn.functions
 import charrnn.nn.layer
 import charrnn.nn.loss
+import charrnn.nn.readout
 import charrnn.training.optimizer
 
 MODULES = (
-    charrnn.models.language_model,
     charrnn.nn.functions,
     charrnn.nn.cells.gru,
-    charrnn.nn.layer,
-    charrnn.nn.loss,
     charrnn.nn.cells.lstm,
     charrnn.nn.cells.rnn,
+    charrnn.nn.cells.rnn_relu,
+    charrnn.nn.layer,
+    charrnn.nn.loss,
+    charrnn.nn.readout,
     charrnn.training.optimizer,
 )
 KINDS = {

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
     from charrnn.inspection import summarize
     from charrnn.models.character_model import CharacterModel
-    from charrnn.text.corpus import Corpus, Vocabulary, load_corpus
+    from charrnn.text.corpus import Corpus, load_corpus
+    from charrnn.text.vocabulary import Vocabulary
     from charrnn.training.reports import Cooldown, Recovery, Step
     from charrnn.training.run import Checkpoint, Evaluation
     from charrnn.training.trainer import Training
@@ -43,7 +44,7 @@ _HOMES = {
     "TextConfig": "charrnn.config",
     "Training": "charrnn.training.trainer",
     "TrainingConfig": "charrnn.config",
-    "Vocabulary": "charrnn.text.corpus",
+    "Vocabulary": "charrnn.text.vocabulary",
     "generate": "charrnn.writing.sampling",
     "generate_records": "charrnn.writing.sampling",
     "load_checkpoint": "charrnn.files.checkpoint",

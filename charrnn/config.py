@@ -5,14 +5,13 @@ They are plain data (numbers and strings), so that a checkpoint can hold them as
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated
 
 from charrnn.errors import InputError
+from charrnn.fields import Between, OneOf, check_fields
+from charrnn.nn.cells import CELLS as CELLS
 
-CELLS = ("lstm", "gru", "rnn", "rnn-relu")
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
 ANNEALING = ("cosine", "trapezoid")
@@ -21,43 +20,46 @@ ANNEALING = ("cosine", "trapezoid")
 CLIP_MODES = ("norm", "value")
 UNITS = ("character", "byte")
 NORMALIZATIONS = ("nfc", "none")
+UNKNOWN = ("error", "skip", "replace")
+"""What may become of characters that a model does not know."""
 
 # Limits that no sensible run meets; they keep a typing error from asking for the whole memory.
 MAX_HIDDEN_SIZE = 1 << 14
 MAX_LAYERS = 64
 MAX_VOCABULARY = 0x110000
+MAX_STEPS = 1 << 40
+MAX_PASSES = 1 << 30
+
+Share = Annotated[float, Between(0, 1, without=(1,))]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The shape of a character language model.
+    """The shape of a character language model. Fields say what they are for.
 
     Args:
         cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``.
-        hidden_size: Units in each layer, *H*.
-        num_layers: Recurrent layers stacked on each other, *L*.
-        embedding_size: Width of a learned character embedding; 0 feeds one-hot characters.
-        dropout: Chance that a layer's output is dropped, between layers and before the softmax.
-        weight_drop: Chance that a weight from a layer's own state is dropped, drawn for each chunk.
+        hidden_size: *H*.
+        num_layers: *L*.
+        embedding_size: *D*; 0 feeds one-hot characters.
+        dropout: Between layers and before the softmax.
+        weight_drop: Of what a layer reads from its own state, drawn for each chunk.
 
     Raises:
         InputError: A value is out of its range.
     """
 
-    cell: str = "lstm"
-    hidden_size: int = 256
-    num_layers: int = 2
-    embedding_size: int = 0
-    dropout: float = 0.2
-    weight_drop: float = 0.0
+    cell: Annotated[str, OneOf(CELLS), "Recurrent cell"] = "lstm"
+    hidden_size: Annotated[int, Between(1, MAX_HIDDEN_SIZE), "Units in each layer."] = 256
+    num_layers: Annotated[int, Between(1, MAX_LAYERS), "Layers on top of each other."] = 2
+    embedding_size: Annotated[
+        int, Between(0, MAX_HIDDEN_SIZE), "Width of a learned embedding; 0 is one-hot."
+    ] = 0
+    dropout: Annotated[Share, "Share of each layer's output that is dropped."] = 0.2
+    weight_drop: Annotated[Share, "Share of recurrent weights that is dropped."] = 0.0
 
     def __post_init__(self) -> None:
-        _one_of("cell", self.cell, CELLS)
-        _whole("hidden-size", self.hidden_size, 1, MAX_HIDDEN_SIZE)
-        _whole("num-layers", self.num_layers, 1, MAX_LAYERS)
-        _whole("embedding-size", self.embedding_size, 0, MAX_HIDDEN_SIZE)
-        _real("dropout", self.dropout, 0.0, 1.0, below_top=True)
-        _real("weight-drop", self.weight_drop, 0.0, 1.0, below_top=True)
+        check_fields(self)
 
     @property
     def dropped(self) -> str:
@@ -80,15 +82,12 @@ class TextConfig:
         InputError: A value is out of its range.
     """
 
-    unit: str = "character"
-    normalize: str = "nfc"
-    records: bool = False
+    unit: Annotated[str, OneOf(UNITS)] = "character"
+    normalize: Annotated[str, OneOf(NORMALIZATIONS), "Unicode normalisation"] = "nfc"
+    records: Annotated[bool, "Learn each line as a text of its own, and where it ends."] = False
 
     def __post_init__(self) -> None:
-        _one_of("unit", self.unit, UNITS)
-        _one_of("normalize", self.normalize, NORMALIZATIONS)
-        if not isinstance(self.records, bool):
-            raise InputError(f"records must be true or false, not {self.records!r}")
+        check_fields(self)
         if self.unit == "byte":
             object.__setattr__(self, "normalize", "none")
 
@@ -115,88 +114,80 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a model is trained.
+    """How a model is trained. Fields say what they are for; here is what more is to be said.
 
     Args:
-        seq_length: Characters that truncated back-propagation sees at once, *T*.
-        batch_size: Streams of text read side by side, *B*.
-        epochs: Passes over the training text; 0 makes as many as give some 4,000 steps.
-        steps: Updates of the whole run, instead of ``epochs``; 0 leaves it to them.
-        optimizer: ``adamw``, ``adam``, ``rmsprop``, ``adagrad`` or ``sgd``.
-        learning_rate: Peak step size.
+        seq_length: Steps of truncated back-propagation, *T*.
+        batch_size: Streams of text, *B*.
+        epochs: 0 makes as many as give some 4,000 steps.
+        steps: Of the whole run, instead of ``epochs``; 0 leaves it to them.
         schedule: ``cosine`` (to zero at the last step), ``trapezoid`` (constant, then linearly to
             zero), ``exponential`` or ``constant``.
-        warmup: Steps over which the rate rises linearly to ``learning_rate``; None takes 100, or a
-            tenth of a shorter run.
-        cooldown: Steps at the end over which the rate of ``trapezoid`` falls; 0 takes two fifths.
-        decay: Factor on the rate for each epoch of the ``exponential`` schedule.
-        momentum: Momentum of ``sgd``.
-        weight_decay: Pull of the weight matrices towards zero (decoupled for ``adamw``, L2 else).
-        ema: Decay of a running average of the weights, which is then what is evaluated, kept and
-            written with; 0 keeps none.
-        clip: Largest gradient: its global norm, or each value; 0 switches clipping off.
-        clip_mode: ``norm`` or ``value``.
-        val_fraction: Tail of the text kept for validation; None keeps a tenth of it, but at most
-            some million characters.
-        eval_every: Steps between evaluations; 0 evaluates at the end of each epoch, or at a more
-            sensible interval where the text is very short or very long.
-        patience: Evaluations without a new best before the run stops; 0 never stops early. With a
-            schedule that ends at zero only those count that over-fit: clearly worse than the best,
-            at a lower training loss. ``trapezoid`` first lets its rate fall.
-        seed: Seed of every random draw.
-        threads: Parts into which a batch is split, one thread each; 0 takes one for each processor,
-            as long as each part stays wide enough. The last bits of a result depend on it.
+        warmup: The rate rises linearly; None takes 100 steps, or a tenth of a shorter run.
+        cooldown: The rate falls linearly; 0 takes two fifths of the run.
+        weight_decay: Of matrices alone; decoupled for ``adamw``, L2 else.
+        ema: The averaged weights are then what is evaluated, kept and written with.
+        clip: Of the gradient's global norm, or of each value, as ``clip_mode`` has it.
+        val_fraction: None keeps a tenth of the text, but at most some million characters.
+        eval_every: 0 evaluates at the end of each epoch, or at a more sensible interval where the
+            text is very short or very long.
+        patience: With a schedule that ends at zero only those evaluations count that over-fit:
+            clearly worse than the best, at a lower training loss. ``trapezoid`` first lets its rate fall.
+        threads: 0 takes one for each processor, as long as each part stays wide enough.
 
     Raises:
         InputError: A value is out of its range.
     """
 
-    seq_length: int = 50
-    batch_size: int = 50
-    epochs: int = 0
-    steps: int = 0
-    optimizer: str = "adamw"
-    learning_rate: float = 5e-3
-    schedule: str = "cosine"
-    warmup: int | None = None
-    cooldown: int = 0
-    decay: float = 0.95
-    momentum: float = 0.9
-    weight_decay: float = 0.01
-    ema: float = 0.99
-    clip: float = 1.0
-    clip_mode: str = "norm"
-    val_fraction: float | None = None
-    eval_every: int = 0
-    patience: int = 10
-    seed: int = 0
-    threads: int = 0
+    seq_length: Annotated[
+        int, Between(1, 1 << 20), "Characters that gradients reach back over."
+    ] = 50
+    batch_size: Annotated[int, Between(1, 1 << 20), "Streams of text read side by side."] = 50
+    epochs: Annotated[
+        int, Between(0, MAX_PASSES), "Passes over the training text, instead of --minutes."
+    ] = 0
+    steps: Annotated[
+        int, Between(0, MAX_STEPS), "Updates of the weights, instead of --minutes."
+    ] = 0
+    optimizer: Annotated[str, OneOf(OPTIMIZERS), "Update rule"] = "adamw"
+    learning_rate: Annotated[
+        float, Between(0, 1e3, without=(0,)), "Largest step size of the schedule."
+    ] = 5e-3
+    schedule: Annotated[str, OneOf(SCHEDULES), "Course of the rate"] = "cosine"
+    warmup: (
+        Annotated[int, Between(0, MAX_STEPS), "Steps over which the rate rises at first."] | None
+    ) = None
+    cooldown: Annotated[
+        int, Between(0, MAX_STEPS), "Steps over which the rate falls, with --schedule trapezoid."
+    ] = 0
+    decay: Annotated[
+        float, Between(0, 1, without=(0,)), "Factor for each epoch, with --schedule exponential."
+    ] = 0.95
+    momentum: Annotated[Share, "With --optimizer sgd."] = 0.9
+    weight_decay: Annotated[float, Between(0, 1e3), "Pull of weights towards zero."] = 0.01
+    ema: Annotated[
+        Share, "Keep weights averaged over the last 1/(1-EMA) steps or so; 0 does not."
+    ] = 0.99
+    clip: Annotated[float, Between(0, 1e9), "Largest gradient; 0 does not clip."] = 1.0
+    clip_mode: Annotated[str, OneOf(CLIP_MODES), "What --clip limits"] = "norm"
+    val_fraction: Annotated[float, Between(0, 0.5), "Tail of the text to validate on."] | None = (
+        None
+    )
+    eval_every: Annotated[int, Between(0, MAX_STEPS), "Steps between evaluations."] = 0
+    patience: Annotated[
+        int, Between(0, MAX_PASSES), "Evaluations without a new best that end the run; 0 goes on."
+    ] = 10
+    seed: Annotated[int, Between(0, (1 << 64) - 1), "Makes the same run again."] = 0
+    threads: Annotated[
+        int,
+        Between(0, 1024),
+        "Parts of a batch computed side by side; results depend on it in the last bits.",
+    ] = 0
 
     def __post_init__(self) -> None:
-        _whole("seq-length", self.seq_length, 1, 1 << 20)
-        _whole("batch-size", self.batch_size, 1, 1 << 20)
-        _whole("epochs", self.epochs, 0, 1 << 30)
-        _whole("steps", self.steps, 0, 1 << 40)
+        check_fields(self)
         if self.epochs and self.steps:
             raise InputError("epochs and steps both say how long a run is; give one of them")
-        _one_of("optimizer", self.optimizer, OPTIMIZERS)
-        _real("learning-rate", self.learning_rate, 0.0, 1e3, above_bottom=True)
-        _one_of("schedule", self.schedule, SCHEDULES)
-        if self.warmup is not None:
-            _whole("warmup", self.warmup, 0, 1 << 40)
-        _whole("cooldown", self.cooldown, 0, 1 << 40)
-        _real("decay", self.decay, 0.0, 1.0, above_bottom=True)
-        _real("momentum", self.momentum, 0.0, 1.0, below_top=True)
-        _real("weight-decay", self.weight_decay, 0.0, 1e3)
-        _real("ema", self.ema, 0.0, 1.0, below_top=True)
-        _real("clip", self.clip, 0.0, 1e9)
-        _one_of("clip-mode", self.clip_mode, CLIP_MODES)
-        if self.val_fraction is not None:
-            _real("val-fraction", self.val_fraction, 0.0, 0.5)
-        _whole("eval-every", self.eval_every, 0, 1 << 40)
-        _whole("patience", self.patience, 0, 1 << 30)
-        _whole("seed", self.seed, 0, (1 << 64) - 1)
-        _whole("threads", self.threads, 0, 1024)
 
 
 @dataclass(frozen=True)
@@ -218,65 +209,15 @@ class SamplingConfig:
         InputError: A value is out of its range.
     """
 
-    length: int | None = 1000
-    temperature: float = 1.0
-    top_k: int = 0
-    top_p: float = 1.0
+    length: Annotated[int, Between(0, 1 << 60)] | None = 1000
+    temperature: Annotated[float, Between(0)] = 1.0
+    top_k: Annotated[int, Between(0, MAX_VOCABULARY)] = 0
+    top_p: Annotated[float, Between(0, 1, without=(0,))] = 1.0
     ban: str = ""
     stop: tuple[str, ...] = ()
-    until_lines: int = 0
+    until_lines: Annotated[int, Between(0, 1 << 60)] = 0
 
     def __post_init__(self) -> None:
-        if self.length is not None:
-            _whole("length", self.length, 0, 1 << 60)
-        number = isinstance(self.temperature, (int, float))
-        if not number or isinstance(self.temperature, bool) or not self.temperature >= 0:
-            raise InputError(f"temperature must be at least 0, not {self.temperature!r}")
-        _whole("top-k", self.top_k, 0, MAX_VOCABULARY)
-        _real("top-p", self.top_p, 0.0, 1.0, above_bottom=True)
+        check_fields(self)
         if "" in self.stop:
             raise InputError("stop must be a string of at least one character")
-        _whole("until-lines", self.until_lines, 0, 1 << 60)
-
-
-Config = TypeVar("Config", ModelConfig, TextConfig, TrainingConfig)
-
-
-def from_dict(kind: type[Config], values: Mapping[str, Any]) -> Config:
-    """Build a configuration from parsed JSON; unknown and missing names are refused.
-
-    Raises:
-        InputError: A name is unknown or missing, or a value is of the wrong type or out of range.
-    """
-    names = {field.name for field in dataclasses.fields(kind)}
-    if set(values) != names:
-        wrong = ", ".join(sorted(map(str, names ^ set(values))))
-        raise InputError(f"configuration has unknown or missing entries: {wrong}")
-    return kind(**values)
-
-
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise InputError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
-
-
-def _real(
-    name: str,
-    value: Any,
-    low: float,
-    high: float,
-    *,
-    above_bottom: bool = False,
-    below_top: bool = False,
-) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    inside = number and low <= value <= high  # which no NaN is
-    if not inside or (above_bottom and value == low) or (below_top and value == high):
-        bottom = f"above {low:g}" if above_bottom else f"at least {low:g}"
-        top = f"below {high:g}" if below_top else f"at most {high:g}"
-        raise InputError(f"{name} must be {bottom} and {top}, not {value!r}")

@@ -17,16 +17,21 @@ class InputError(CharrnnError):
     exit_code = 2
 
 
+class NotUnicodeError(InputError):
+    """A text is in none of Unicode's encodings that are known here."""
+
+
 class UnknownCharacterError(InputError):
     """Text contains characters that the vocabulary does not have.
 
     ``characters`` holds them, each once, in the order of their first appearance.
     """
 
-    def __init__(self, characters: str, advice: str = "") -> None:
+    def __init__(self, characters: str, advice: str = "", where: str = "") -> None:
         shown = ", ".join(describe_character(c) for c in characters[:8])
         more = f" and {len(characters) - 8} more" if len(characters) > 8 else ""
-        super().__init__(f"not in the model's vocabulary: {shown}{more}{advice}")
+        place = where and f"{where}: "
+        super().__init__(f"{place}not in the model's vocabulary: {shown}{more}{advice}")
         self.characters = characters
 
 

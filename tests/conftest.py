@@ -8,13 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+import hypothesis
 import pytest
-from numpy.typing import DTypeLike
+from forms import Form, make_form
 from samples import make_text
 
 from charrnn.nn import functions
-from charrnn.nn.workspace import Workspace
+
+# A busy machine is no fault of the code: how long an example takes is not tested.
+hypothesis.settings.register_profile("charrnn", deadline=None)
+hypothesis.settings.load_profile("charrnn")
 
 # Users do not set it; with it, a missing flush would go unnoticed.
 os.environ.pop("PYTHONUNBUFFERED", None)
@@ -58,38 +61,51 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_command
 
 
-def use_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give every workspace the compiled steps; skip where there is no Numba."""
-    pytest.importorskip("numba")
-    from charrnn.nn.compiled import kernels
+Trained = Callable[..., Path]
 
-    initialize = Workspace.__init__
 
-    def with_kernels(
-        self: Workspace,
-        dtype: DTypeLike = np.float32,
-        _: object = None,
-        scratch: Workspace | None = None,
-    ) -> None:
-        initialize(self, dtype, kernels, scratch)
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Small models, each trained once: from a text and options of ``train`` to a checkpoint."""
+    made: dict[tuple[str, ...], Path] = {}
 
-    monkeypatch.setattr(Workspace, "__init__", with_kernels)
+    def train(text: str, *options: str) -> Path:
+        from charrnn.cli import run as run_cli
+
+        key = (text, *options)
+        if key not in made:
+            folder = tmp_path_factory.mktemp("trained")
+            (folder / "learnt.txt").write_bytes(text.encode())
+            path = folder / "m.npz"
+            arguments = ["train", str(folder / "learnt.txt"), "-q", "-o", str(path)]
+            size = ["--hidden-size", "8", "--num-layers", "1", "--steps", "20"]
+            assert run_cli([*arguments, *size, *options]) == 0
+            made[key] = path
+        return made[key]
+
+    return train
 
 
 @pytest.fixture(params=["numpy", "compiled"])
-def compiled_too(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Once by NumPy's passes, once by compiled steps."""
-    if request.param == "compiled":
-        use_kernels(monkeypatch)
+def form(request: pytest.FixtureRequest) -> Form:
+    """The reference form of a stack or a model, and its compiled twin."""
+    return make_form(request.param)
 
 
-@pytest.fixture(params=["tanh", "exp", "compiled"])
+@pytest.fixture(params=["tanh", "exp"])
 def either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a processor with a quick tanh; by exp, with few steps in a block; by compiled steps."""
-    if request.param == "compiled":
-        use_kernels(monkeypatch)
-        return
+    """As on a processor with a quick tanh; by exp, with few steps in a block."""
     monkeypatch.setattr(functions, "_TANH_IS_QUICK", request.param == "tanh")
     monkeypatch.setattr(functions, "_FEW", 0)
     if request.param == "exp":
         monkeypatch.setattr(functions, "_BLOCK", 25)
+
+
+@pytest.fixture(params=["tanh", "exp", "compiled"])
+def every_form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Form:
+    """The reference form in either way, and the compiled twin."""
+    monkeypatch.setattr(functions, "_TANH_IS_QUICK", request.param != "exp")
+    monkeypatch.setattr(functions, "_FEW", 0)
+    if request.param == "exp":
+        monkeypatch.setattr(functions, "_BLOCK", 25)
+    return make_form(request.param)

@@ -19,6 +19,7 @@ from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import (
+    ALL,
     MIN_CHUNKS,
     Chunk,
     Chunks,
@@ -28,6 +29,7 @@ from charrnn.text.chunks import (
     default_eval_every,
     fit_sizes,
 )
+from charrnn.text.records import Records, Spans
 from charrnn.training.evaluation import evaluate
 
 LENGTHS = st.integers(2, 400)
@@ -162,6 +164,42 @@ def test_only_a_chunk_is_read(kind: Callable[[Ids], Chunks]) -> None:
     assert peak < 1 << 20
 
 
+@given(st.integers(50, 400), st.integers(0, 7), st.integers(0, 7))
+def test_columns_of_a_chunk(length: int, start: int, stop: int) -> None:
+    """Some columns are those of the whole chunk, for each kind of chunks."""
+    rng = np.random.default_rng(length)
+    ids, columns = rng.integers(4, size=length), slice(start, max(start, stop))
+    kinds: tuple[Chunks, ...] = (
+        Streams(ids, 7, 5),
+        Segments(ids, overlap=2, most=7, steps=5),
+        Records(ids, Spans.of(ids, 0), 7, 3, seed=1),
+    )
+    for chunks in kinds:
+        for index in range(len(chunks)):
+            whole, part = chunks.chunk(index), chunks.chunk(index, columns)
+            for name, array in vars(whole).items():
+                if array is None:
+                    assert getattr(part, name) is None
+                else:
+                    np.testing.assert_array_equal(getattr(part, name), array[..., columns])
+
+
+def test_a_shard_reads_its_own_columns() -> None:
+    """An evaluation takes each character of the text from it once, however many threads there are."""
+    network, params = _random_model("rnn")
+    built: list[int] = []
+
+    class Told(Segments):
+        def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+            chunk = super().chunk(index, columns)
+            built.append(chunk.inputs.size)
+            return chunk
+
+    text = Told(np.random.default_rng(3).integers(9, size=1500), overlap=40, most=5)
+    evaluate(network, params, text, Shards(3))
+    assert sum(built) == text.columns * (text.overlap + text.length)
+
+
 def _random_model(cell: str) -> tuple[LanguageModel, Parameters]:
     network = LanguageModel(ModelConfig(cell=cell, hidden_size=8, dropout=0.5), 9)
     params = network.initialize(np.random.default_rng(1))
@@ -212,10 +250,10 @@ def test_the_first_segment_starts_from_nothing() -> None:
 
         characters = 8
 
-        def chunk(self, index: int) -> Chunk:
-            chunk = super().chunk(index)
+        def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+            chunk = super().chunk(index, columns)
             assert chunk.counted is not None
-            return replace(chunk, counted=chunk.counted & (np.arange(2) == 0))
+            return replace(chunk, counted=chunk.counted & (np.arange(2) == 0)[columns])
 
     segments = First(ids, overlap=1, most=2)
     assert _whole(segments).inputs.shape == (9, 2)

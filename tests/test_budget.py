@@ -117,9 +117,30 @@ def test_many_processors() -> None:
 
 def test_records() -> None:
     """Where steps are half empty, it takes twice as many to read as much."""
-    full, half = (_chosen(10**6, 82, replace(LAPTOP, filled=filled)) for filled in (1, 0.5))
+    full, half = (
+        _chosen(10**6, 82, replace(LAPTOP, filled=filled), training={"batch_size": 32})
+        for filled in (1, 0.5)
+    )
     assert half.training.steps == pytest.approx(2 * full.training.steps, abs=1)
     assert half.most_steps == pytest.approx(2 * full.most_steps, abs=1)
+
+
+@pytest.mark.parametrize(("streams", "batch_size"), [(32, 32), (64, 33)])
+def test_few_records(streams: int, batch_size: int) -> None:
+    """A column is a record, so there may be as many as there are records, not as the text is long."""
+    speed = replace(LAPTOP, filled=0.14, streams=streams)
+    choice = _chosen(2100, 60, speed, records=300)
+    assert choice.training.batch_size == batch_size  # of 270, each eight times at least
+    set_by_hand = _chosen(2100, 60, speed, records=300, training={"batch_size": 7})
+    assert set_by_hand.training.batch_size == 7
+
+
+def test_steps_of_short_records() -> None:
+    """Steps that hold few characters are many, so that a batch may be wide."""
+    full, short = (
+        _chosen(182_000, 82, replace(LAPTOP, filled=filled), records=25_626) for filled in (1, 0.15)
+    )
+    assert (full.training.batch_size, short.training.batch_size) == (48, 64)
 
 
 def test_a_short_text() -> None:

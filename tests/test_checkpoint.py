@@ -16,7 +16,7 @@ from samples import make_text
 import charrnn
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.npz import write_arrays
-from charrnn.text.corpus import VERBATIM
+from charrnn.text.vocabulary import VERBATIM
 from charrnn.training.trainer import Training
 
 
@@ -156,7 +156,7 @@ def test_flipped_bits(training: Training, path: Path) -> None:
 Arrays = dict[str, Any]
 
 
-def _meta(change: Callable[[Any], None]) -> Callable[[Arrays], None]:
+def _meta(change: Callable[[Any], object]) -> Callable[[Arrays], None]:
     def apply(arrays: Arrays) -> None:
         meta = json.loads(arrays["meta"].tobytes())
         change(meta)
@@ -167,6 +167,27 @@ def _meta(change: Callable[[Any], None]) -> Callable[[Arrays], None]:
 
 def _raw_meta(text: str) -> Callable[[Arrays], None]:
     return lambda arrays: arrays.update(meta=np.frombuffer(text.encode(), np.uint8))
+
+
+def _reencoded(encoding: str) -> Callable[[Arrays], None]:
+    def apply(arrays: Arrays) -> None:
+        text = arrays["meta"].tobytes().decode().encode(encoding)
+        arrays["meta"] = np.frombuffer(text, np.uint8)
+
+    return apply
+
+
+def _evaluation(index: int, **changes: Any) -> Callable[[Arrays], None]:
+    return _meta(lambda meta: meta["history"][index].update(changes))
+
+
+def _generator(change: Callable[[Any], None]) -> Callable[[Arrays], None]:
+    return _meta(lambda meta: change(meta["progress"]["generators"][0]))
+
+
+def _at(**changes: Any) -> Callable[[Arrays], None]:
+    """Another place of the run."""
+    return _meta(lambda meta: meta["progress"].update(changes))
 
 
 HARM: dict[str, Callable[[Arrays], None]] = {
@@ -191,7 +212,48 @@ HARM: dict[str, Callable[[Arrays], None]] = {
     "too few generators": _meta(lambda m: m["progress"]["generators"].pop()),
     "damaged generator": _meta(lambda m: m["progress"]["generators"][0].update(state=3)),
     "another generator": _meta(lambda m: m["progress"]["generators"][0].update(bit_generator="MT")),
+    "number of a generator that is none": _generator(lambda g: g["state"].update(inc=1.5)),
+    "generator beyond its bits": _generator(lambda g: g.update(uinteger=1 << 32)),
+    "further entry of a generator": _generator(lambda g: g.update(x=1)),
+    "format before the first": _meta(lambda m: m.update(format=0)),
+    "further entry": _meta(lambda m: m.update(x=1)),
+    "further entry of an evaluation": _evaluation(0, x=1),
+    "history that is no list": _meta(lambda m: m.update(history={})),
+    "empty words for a history": _meta(lambda m: m.update(history="")),
+    "whole number of a truth": _meta(lambda m: m["text"].update(records=1)),
+    "no steps between evaluations": _meta(lambda m: m["training"].update(eval_every=0)),
+    "no threads": _meta(
+        lambda m: (m["training"].update(threads=0), m["progress"]["generators"].clear())
+    ),
+    "learnt from more than there is": _meta(lambda m: m["corpus"].update(train_characters=1 << 59)),
+    # No run comes to these:
+    "no history": _meta(lambda m: m.update(history=[])),
+    "history ahead of its step": _evaluation(-1, step=1 << 59, epoch=1e15),
+    "evaluation that is not in the history": _meta(lambda m: m["history"].pop()),
+    "evaluation of step 0": _evaluation(0, step=0),
+    "evaluations of one step": _evaluation(1, step=5),
+    "epoch of another length": _evaluation(-1, epoch=1e9),
+    "time that goes back": _evaluation(0, seconds=1e9),
+    "evaluation without a loss": _evaluation(0, validation_loss=None),
+    "better evaluation than the best": _evaluation(0, validation_loss=0.0),
+    "another best": _at(best_loss=0.5),
+    "no best": _at(best_loss=None),
+    "other kept weights than the best": _meta(lambda m: m.update(validation_loss=9.0)),
+    "step before the last evaluation": _at(step=1),
+    "step that read nothing": _at(step=1000),
+    "other last evaluation": _at(evaluated_at=5),
+    "more evaluations in vain than there are": _at(stale_evaluations=9),
+    "rate that was never halved so": _at(rate_scale=0.3),
+    "rate of nothing": _at(rate_scale=0.0),
+    "rate that was not halved": _at(recoveries=1),
+    "loss of no step": _at(loss_sum=1.0),
+    "characters of no step": _at(loss_count=9),
+    "time of no step": _at(seconds=1e9),
+    "negative square": lambda a: a.update({"progress/slots/v": a["progress/slots/v"] - 1}),
     "no JSON": _raw_meta("{"),
+    "JSON in UTF-16": _reencoded("utf-16"),
+    "JSON with a byte order mark": _reencoded("utf-8-sig"),
+    "entry there twice": _raw_meta('{"format": 3, "format": 3}'),
     "JSON of a wrong type": _raw_meta("[]"),
     "not a number": _raw_meta('{"format": NaN}'),
     "deep JSON": _raw_meta("[" * 200_000),

@@ -20,10 +20,8 @@ from conftest import Run
 
 import charrnn
 from charrnn.cli import prompts
-from charrnn.config import SamplingConfig, TextConfig
-from charrnn.errors import InputError
+from charrnn.config import SamplingConfig
 from charrnn.nn.workspace import Workspace
-from charrnn.text.incoming import line_groups, pieces
 from charrnn.writing.scoring import score_texts
 
 CHARRNN = [sys.executable, "-m", "charrnn"]
@@ -310,7 +308,7 @@ def test_lines_are_scored_as_they_come() -> None:
 
 def test_score_takes_flat_memory(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five times as long a text, all on one line, costs no more."""
-    monkeypatch.setattr("charrnn.text.incoming.BLOCK", 1000)
+    monkeypatch.setattr("charrnn.text.source.INCOMING", 1000)
     peaks = []
     for repeats in (150, 150, 1500):  # the first time loads what is needed
         Path("long.txt").write_text("It was the best " * repeats)
@@ -319,37 +317,6 @@ def test_score_takes_flat_memory(run: Run, model: Path, monkeypatch: pytest.Monk
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 18_000  # the characters alone are 21,600 more
-
-
-# -------------------------------------------------------------------------------------- incoming
-
-
-def test_pieces_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Characters, line ends and the byte order mark may be cut by a block, wherever it ends."""
-    path = tmp_path / "text"
-    path.write_bytes("\ufeffaé☃\r\n\r\r\n𝄞\n\r".encode())
-    for block in range(1, 30):
-        monkeypatch.setattr("charrnn.text.incoming.BLOCK", block)
-        assert "".join(pieces(str(path))) == "aé☃\n\r\n𝄞\n\r"
-        lines = [line for group in line_groups(pieces(str(path))) for line in group]
-        assert lines == ["aé☃\n", "\r\n", "𝄞\n", "\r"]
-    path.write_bytes(b"one\ntwo\xe9 three")
-    for block in (1, 3, 7, 8, 99):
-        monkeypatch.setattr("charrnn.text.incoming.BLOCK", block)
-        with pytest.raises(InputError, match=r"not UTF-8 at byte 7 \(line 2\): 0xe9"):
-            list(pieces(str(path)))
-
-
-def test_pieces_of_other_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text is composed across any border, if its model's was; bytes stay what they are."""
-    path = tmp_path / "text"
-    raw = "e\u0301 a\u0323\u0302\r\n\u1112\u1161\u11ab\n\u0301e".encode()
-    path.write_bytes(raw)
-    composed = TextConfig()
-    for block in range(1, 30):
-        monkeypatch.setattr("charrnn.text.incoming.BLOCK", block)
-        assert "".join(pieces(str(path), composed)) == "é ậ\n한\n\u0301e"
-        assert "".join(pieces(str(path), TextConfig("byte"))).encode("latin-1") == raw
 
 
 # ------------------------------------------------------------------------------ bytes and records

@@ -14,10 +14,10 @@ from charrnn.inspection.following import read_following
 from charrnn.inspection.neurons import Unit, activation, find_neurons, follows, read_states
 from charrnn.inspection.surprise import read_surprise
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import read_prime
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
-from charrnn.writing.sampling import read_primes
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.scoring import score_texts
 
 ALPHABET = "\n abc()"
@@ -65,7 +65,7 @@ def test_guesses() -> None:
     model, text = _model(), "ab(c)\n"
     surprise = read_surprise(model, text, guesses=3)
     for place in range(1, len(text)):
-        logits = read_primes(model, ["\n" + text[:place]])[0][:, 0].astype(float)
+        logits = read_prime(model, "\n" + text[:place])[0][:, 0].astype(float)
         p = np.exp(logits) / np.exp(logits).sum()
         best = np.argsort(-p)[:3]
         assert surprise.guesses[place] == "".join(ALPHABET[n] for n in best)
@@ -83,7 +83,7 @@ def test_following_is_softmax(config: TextConfig) -> None:
     """softmax(logits / temperature) of what the sampler draws from."""
     model = _model(config=config)
     following = read_following(model, "ab", (0.5, 1.0, 2.0))
-    logits = read_primes(model, ["\nab" if config.records else "ab"])[0][:, 0].astype(float)
+    logits = read_prime(model, "ab")[0][:, 0].astype(float)
     for temperature, found in zip(following.temperatures, following.probabilities, strict=True):
         weights = np.exp(logits / temperature)
         np.testing.assert_allclose(found, weights / weights.sum(), rtol=1e-6)
@@ -250,7 +250,7 @@ def test_features(name: str, text: str, expected: str) -> None:
     assert "".join(f"{value:.0f}" for value in _feature(name, text)) == expected
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text("a B1\"'(]<>#/*\n\t.é", min_size=1, max_size=30), st.text('a\n."(', max_size=5))
 def test_features_look_back(text: str, more: str) -> None:
     """What comes later changes nothing, but for what foresees one character; nor does the length."""

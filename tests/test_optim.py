@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from charrnn.config import OPTIMIZERS, SCHEDULES, TrainingConfig
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
-from charrnn.training.optimizer import BLOCK, Optimizer, clip_, learning_rate, slot_names
+from charrnn.training.optimizer import BLOCK, Optimizer, clip_, fresh_slots, slot_names
+from charrnn.training.plan import learning_rate
 
 Vector = NDArray[np.float64]
 Rule = Callable[[Vector, list[Vector], list[float]], Vector]
@@ -37,7 +38,7 @@ def _after(
 ) -> tuple[Vector, Optimizer]:
     """The parameters after a step for each gradient, by the optimiser under test."""
     params = start.copy()
-    optimizer = Optimizer(config, params)
+    optimizer = Optimizer(config, fresh_slots(config, params.flat))
     for gradient, rate in zip(gradients, rates, strict=True):
         optimizer.step(
             params, Parameters(start.shapes, gradient.copy()), rate, Shards(1, params.flat.dtype)
@@ -148,7 +149,9 @@ def test_averaged_weights(optimizer: str, size: int) -> None:
     """Each step moves the average a share of the way to the weights, at first a large one."""
     rng = np.random.default_rng(4)
     params = Parameters({"b": (size,)}, rng.standard_normal(size))
-    optimizer_ = Optimizer(_config(optimizer, ema=0.3), params)
+    optimizer_ = Optimizer(
+        _config(optimizer, ema=0.3), fresh_slots(_config(optimizer, ema=0.3), params.flat)
+    )
     expected = params.flat.copy()
     for rate, share in zip(RATES, [9 / 10, 9 / 11, 9 / 12, 0.7, 0.7, 0.7], strict=True):
         gradients = Parameters(params.shapes, rng.standard_normal(size))
@@ -170,7 +173,8 @@ def test_a_zero_gradient_moves_nothing(optimizer: str) -> None:
 def test_float32_stays_float32() -> None:
     """Nothing widens the numbers on the way."""
     params = Parameters(SHAPES)
-    optimizer = Optimizer(TrainingConfig(), params)
+    config = TrainingConfig()
+    optimizer = Optimizer(config, fresh_slots(config, params.flat))
     gradients = params.zeros()
     gradients.flat[...] = 1
     optimizer.step(params, gradients, 0.5, Shards(1, params.flat.dtype))

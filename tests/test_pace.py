@@ -18,12 +18,13 @@ import charrnn
 from charrnn.errors import InputError
 from charrnn.training import pace
 from charrnn.training import trainer as training
+from charrnn.training.best import OVERFITTED, is_overfitted
 from charrnn.training.budget import Choice, Cost, Speed, choose
 from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.pace import AIM, Pace
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
-from charrnn.training.trainer import OVERFITTED, Training
+from charrnn.training.trainer import Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(60))
 SIZES = {"batch_size": 4, "seq_length": 10, "threads": 1, "warmup": 5, "patience": 0}
@@ -170,7 +171,7 @@ def test_resumed_in_the_middle(left_at: float, tmp_path: Path) -> None:
     for now, _ in _paced(run, choice, Clock(COURSES["throttled at once"])):
         if now > left_at:
             break
-    assert run.falling == (left_at > 60)
+    assert run.plan.is_falling_at(run.step) == (left_at > 60)
     charrnn.save_checkpoint(run.checkpoint(), tmp_path / "run.npz")
     loaded = charrnn.load_checkpoint(tmp_path / "run.npz", with_progress=True)
     resumed = _finish(Training.resume(CORPUS, loaded))
@@ -256,7 +257,7 @@ def test_the_fall_survives_a_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
     run, recovered = _evaluated("trapezoid"), list[int]()
     for report in run:
         if isinstance(report, Step) and report.step == 23 and not recovered:
-            run._params.flat[:] = np.nan
+            run._progress.weights[:] = np.nan
         elif isinstance(report, Recovery):
             recovered.append(report.resumed_at)
     assert recovered == [20]
@@ -271,8 +272,12 @@ def test_noise_is_no_over_fitting(monkeypatch: pytest.MonkeyPatch) -> None:
     (best,) = run.history
     for change, over in ((0.1, False), (-0.1, True)):
         later = replace(best, validation_loss=2.5, train_loss=best.train_loss + change)
-        assert run._is_overfitted(later) == over
-    assert not run._is_overfitted(replace(best, validation_loss=2.01, train_loss=0.5))
+        assert is_overfitted(later, run.history) == over
+    assert not is_overfitted(replace(best, validation_loss=2.01, train_loss=0.5), [best])
+    perfect = replace(best, validation_loss=0.0)  # nothing is worse than none
+    assert is_overfitted(replace(best, validation_loss=0.1, train_loss=0.5), [perfect])
+    unknown = replace(best, validation_loss=None)
+    assert not is_overfitted(replace(unknown, train_loss=0.5), [unknown])
 
 
 def test_validation_is_bounded() -> None:

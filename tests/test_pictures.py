@@ -14,7 +14,7 @@ from conftest import Run
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import BYTES, Vocabulary
+from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 
 pytest.importorskip("matplotlib")

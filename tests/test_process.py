@@ -63,7 +63,7 @@ def test_a_signal_saves(run: Run, number: signal.Signals, code: int) -> None:
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "run.npz\n")
     assert "interrupted at step" in err
-    assert "go on:  charrnn train corpus.txt --resume run.npz" in err
+    assert "go on:  charrnn train --resume run.npz" in err
     step = content("run.npz")["progress"]["step"]
     assert step > 0
     resumed = run("train", "--resume", "run.npz", "--epochs", 1, "-q")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +26,7 @@ from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.corpus import load_records
 from charrnn.text.records import Records, Spans
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Step
 from charrnn.training.trainer import Training
@@ -53,7 +58,8 @@ def _read(records: Records, number: int) -> list[str]:
             columns = [[ord("\n")] for _ in range(records.columns)]
         for b, column in enumerate(columns):
             counted = chunk.counted[:, b]
-            assert (np.diff(counted.astype(int)) <= 0).all()  # no gap before a record's end
+            assert chunk.lengths is not None
+            assert counted.tolist() == [step < chunk.lengths[b] for step in range(len(counted))]
             inputs, targets = chunk.inputs[counted, b], chunk.targets[counted, b]
             assert [*column, *targets][len(column) - 1 : -1] == inputs.tolist()
             column += targets.tolist()
@@ -89,6 +95,25 @@ def test_passes_differ_and_repeat() -> None:
     assert _read(other, 1) == second  # without having been through the first one
     assert _read(one, 0) == first
     assert _read(Records(ids, spans, 7, 4, 6), 0) != first
+
+
+def test_threads_share_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that read a chunk at the same moment draw the order of its pass once."""
+    ids = _ids([f"{n:03}" for n in range(60)])
+    records, drawn, sort = Records(ids, Spans.of(ids, ord("\n")), 7, 4, 5), [], np.lexsort
+
+    def slow_sort(keys: Any) -> Any:
+        drawn.append(keys)
+        time.sleep(0.05)
+        return sort(keys)
+
+    monkeypatch.setattr(np, "lexsort", slow_sort)
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(2):
+            chunks = list(pool.map(records.chunk, [number * len(records)] * 4))
+            assert len(drawn) == number + 1
+            for chunk in chunks[1:]:
+                np.testing.assert_array_equal(chunk.inputs, chunks[0].inputs)
 
 
 def test_little_padding() -> None:
@@ -300,15 +325,31 @@ def test_not_a_model_of_records() -> None:
 
 
 def test_a_prime_follows_an_end() -> None:
-    """A record's beginning is read as it was in training, after the end of another."""
+    """A record's beginning is read as it was in training, after the end of another, whoever writes."""
     model = Training(_corpus(list(NAMES * 3)), SMALL, QUICK).model()
     model.parameters.flat[...] *= 8  # so that each character read matters for the next ones
-    texts = [
-        "".join(charrnn.generate(model, prime=prime, length=9, rng=4)) for prime in ("\nad", "ad")
-    ]
-    assert texts[0] != texts[1]
+    unaware = Vocabulary(model.vocabulary.characters)  # of records: what to read is said each time
+    twin = charrnn.CharacterModel(model.network, model.parameters, unaware)
+    after_end, alone = (
+        "".join(charrnn.generate(twin, prime=prime, length=9, rng=4)) for prime in ("\nad", "ad")
+    )
+    assert after_end != alone
+    expected = after_end.partition("\n")[0]
+    assert "".join(charrnn.generate(model, prime="ad", length=9, rng=4)) == expected
     (record,) = islice(charrnn.generate_records(model, prime="ad", length=9, rng=4), 1)
-    assert record == "ad" + texts[0].partition("\n")[0]
+    assert record == "ad" + expected
+
+
+def test_one_record() -> None:
+    """``generate`` writes one, up to its end, which is not a part of it, or up to another end."""
+    model = Training(_corpus(list(NAMES * 3)), SMALL, QUICK).model()
+    ended = ["".join(charrnn.generate(model, length=None, rng=seed)) for seed in range(20)]
+    assert ended == list(islice(charrnn.generate_records(model, length=None, rng=0), 20))
+    assert len(set(map(len, ended))) > 3
+    longest = max(ended, key=len)
+    seed, stop = ended.index(longest), longest[:2]
+    assert "".join(charrnn.generate(model, length=4, rng=seed)) == longest[:4]
+    assert "".join(charrnn.generate(model, stop=stop, rng=seed)) == stop
 
 
 def test_records_side_by_side() -> None:
@@ -317,8 +358,7 @@ def test_records_side_by_side() -> None:
     list(training)
     model = training.model()
     alone = [
-        "".join(charrnn.generate(model, prime="\na", length=6, rng=seed)).partition("\n")[0]
-        for seed in range(4, 104)
+        "".join(charrnn.generate(model, prime="a", length=6, rng=seed)) for seed in range(4, 104)
     ]
     records = list(islice(charrnn.generate_records(model, prime="a", length=6, rng=4), 100))
     assert records == ["a" + record for record in alone]
@@ -365,6 +405,9 @@ def test_prime_and_length(run: Run, model: Path) -> None:
     assert run(*options, "--no-echo").out == "nçoise\n"
     assert run(*options, "-n", 2).out == "franç\n"
     assert run(*options, "--num-samples", 2, "--separator", r"\0").out == "françoise\0" * 2
+    Path("prompts").write_text('{"prime": "fra", "length": 0}\n')  # its end is bound enough
+    asked = run(*options[:-2], "--prime-file", "prompts", "--jsonl")
+    assert json.loads(asked.out)["text"] == "nçoise"
     refused = run("sample", model, "--prime", "a\nb")
     assert refused.code == 2
     assert "a record is one line" in refused.err

@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import Browser, find_browser
-from conftest import Run
-
 from charrnn.cli.report.measured import measure
 from charrnn.cli.report.page import page
 from charrnn.cli.views import Subject
+from conftest import Run
+
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
 from charrnn.drawing.page.markup import Markup, clean, data_block, element
 from charrnn.drawing.page.svg import Axis, Plot
 from charrnn.drawing.terminal.screen import contrast
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import BYTES, Vocabulary
+from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 
 KINDS = ("lstm", "gru", "rnn", "rnn-relu", "bytes", "records")

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from charrnn.config import CELLS, ModelConfig
 from charrnn.errors import CheckpointError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import STEPS, read_prime
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
-from charrnn.writing.sampling import read_primes
-from charrnn.writing.scoring import STEPS, Scorer, score_texts
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing.scoring import Scorer, score_texts
 
 ALPHABET = "\n abcdefg"
 
@@ -28,7 +28,7 @@ def _model(cell: str = "lstm", characters: str = ALPHABET) -> CharacterModel:
 
 def _slowly(model: CharacterModel, text: str) -> Array:
     """Nats by the definition: a line feed first, then each character from the sampler's scores."""
-    logits, state = read_primes(model, [""])
+    logits, state = read_prime(model, "")
     stepper, nats = Stepper(model.network, model.parameters, state), []
     for number in model.vocabulary.encode(text):
         scores = logits[:, 0].astype(np.float64)
@@ -46,7 +46,7 @@ def test_nats_follow_the_definition(cell: str) -> None:
     np.testing.assert_allclose(found, _slowly(model, text), rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.text(ALPHABET, max_size=60), st.lists(st.integers(0, 60), max_size=4))
 def test_pieces_are_the_whole(text: str, cuts: list[int]) -> None:
     """State and last character are carried over any cut, empty pieces too."""
@@ -57,7 +57,7 @@ def test_pieces_are_the_whole(text: str, cuts: list[int]) -> None:
     np.testing.assert_allclose(np.concatenate(found), _slowly(model, text), rtol=1e-4, atol=1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.text(ALPHABET, max_size=12), max_size=150))
 def test_texts_are_scored_as_if_alone(texts: list[str]) -> None:
     """In the order given, however many are read side by side."""
@@ -66,6 +66,12 @@ def test_texts_are_scored_as_if_alone(texts: list[str]) -> None:
     assert [len(nats) for nats in found] == list(map(len, texts))
     for nats, text in zip(found, texts, strict=True):
         np.testing.assert_allclose(nats, _slowly(model, text), rtol=1e-4, atol=1e-4)
+
+
+def test_memory_is_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each thread has a workspace, in which it reads one group of texts after the other."""
+    monkeypatch.setattr("charrnn.models.reading.Workspace", None)
+    assert len(score_texts(_model(), ["abc", "d\n"] * 100)) == 200
 
 
 def test_errors() -> None:

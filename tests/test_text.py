@@ -22,16 +22,9 @@ from hypothesis import strategies as st
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
-from charrnn.text.corpus import (
-    BYTES,
-    MIN_CHARACTERS,
-    VERBATIM,
-    Corpus,
-    Scan,
-    Vocabulary,
-    load_corpus,
-)
-from charrnn.text.source import DEFAULT_SOURCE
+from charrnn.text.corpus import MIN_CHARACTERS, Corpus, Scan, load_corpus
+from charrnn.text.default import DEFAULT_SOURCE
+from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 LINE = "The quick brown fox jumps over the lazy dog.\n"
@@ -74,8 +67,8 @@ def test_unknown_characters(text: str, other: str) -> None:
         assert "\n" not in str(caught.value)
     else:
         assert vocabulary.decode(vocabulary.encode(other)) == other
-    assert vocabulary.resolve(other, "skip") == "".join(c for c in other if c in text)
-    replaced = vocabulary.resolve(other, "replace")
+    assert vocabulary.known(other, "skip") == "".join(c for c in other if c in text)
+    replaced = vocabulary.known(other, "replace")
     assert len(replaced) == len(other)
     for before, after in zip(other, replaced, strict=True):
         assert after == before if before in text else after in text
@@ -103,8 +96,8 @@ def test_many_unknown_characters() -> None:
 def test_closest(known: str, unknown: str, closest: str) -> None:
     vocabulary = Vocabulary(known)
     assert vocabulary.closest(unknown) == closest
-    assert vocabulary.resolve(f"a{unknown}", "skip") == ("a" if "a" in known else "")
-    assert vocabulary.resolve(unknown, "replace") == closest
+    assert vocabulary.known(f"a{unknown}", "skip") == ("a" if "a" in known else "")
+    assert vocabulary.known(unknown, "replace") == closest
 
 
 @pytest.mark.parametrize(
@@ -296,7 +289,7 @@ def test_not_utf8(tmp_path: Path) -> None:
     path = _file(tmp_path, b"first line\nsecond line\nthe caf\xe9 here\n")
     message = _refusal(_file(tmp_path, LINE.encode(), "good.txt"), path)
     assert message.startswith(f"{path}: not UTF-8 at byte 30 (line 3): 0xe9")
-    assert "iconv -f latin1" in message
+    assert "iconv -f cp1252" in message
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])

@@ -15,7 +15,7 @@ from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import BYTES, Vocabulary
+from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 VIEWS = ("--gates", "--gradients", "--weights", "--embedding")

@@ -15,15 +15,16 @@ import charrnn
 import charrnn.config
 import charrnn.nn.parameters
 import charrnn.nn.workspace
-import charrnn.text.corpus
+import charrnn.text.vocabulary
 from charrnn.config import OPTIMIZERS, SCHEDULES
 from charrnn.errors import DivergenceError, InputError
-from charrnn.nn.compiled import load_kernels
 from charrnn.nn.parallel import Shards
 from charrnn.text.chunks import Segments
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Recovery, Step
-from charrnn.training.trainer import FIXED, MAX_RECOVERIES, Training
+from charrnn.training.run import Evaluation
+from charrnn.training.safety import MAX_RECOVERIES
+from charrnn.training.trainer import FIXED, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)
@@ -128,9 +129,33 @@ def test_kept_weights_are_the_best() -> None:
     assert training.validation_loss == min(loss for loss in losses if loss is not None)
     _, tail = CORPUS.split(training.config.val_fraction or 0)
     model = training.model()
-    shards = Shards(2, kernels=load_kernels(SMALL.cell))
-    again = evaluate(model.network, model.parameters, Segments(tail), shards)
+    shards = Shards(2)
+    again = evaluate(model.network.compiled(), model.parameters, Segments(tail), shards)
     assert again == training.validation_loss
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+@pytest.mark.parametrize("left_after", [None, 12])
+def test_kept_weights_stay(ema: float, left_after: int | None, tmp_path: Path) -> None:
+    """A run that gets worse keeps the weights that its best evaluation found, in its file as well."""
+    config = replace(
+        QUICK, epochs=500, patience=3, eval_every=4, learning_rate=0.3, schedule="constant", ema=ema
+    )
+    run, path = Training(CORPUS, SMALL, config), tmp_path / "run.npz"
+    at_evaluations: dict[float, Any] = {}
+    while not run.finished:
+        for report in islice(run, left_after):
+            if isinstance(report, Evaluation):
+                assert report.validation_loss is not None
+                at_evaluations[report.validation_loss] = run.current_model().parameters.flat
+        charrnn.save_checkpoint(run.checkpoint(), path)
+        loaded = charrnn.load_checkpoint(path, with_progress=True)
+        run = Training.resume(CORPUS, loaded) if left_after else run
+    best = min(at_evaluations)
+    assert best < run.history[-1].validation_loss  # type: ignore[operator]
+    assert not np.array_equal(at_evaluations[best], run.current_model().parameters.flat)
+    for model in (run.model(), run.checkpoint().model, charrnn.load_checkpoint(path).model):
+        np.testing.assert_array_equal(model.parameters.flat, at_evaluations[best])
 
 
 def test_averaged_weights_are_kept() -> None:
@@ -171,7 +196,7 @@ def test_without_validation() -> None:
 
 def _break_loss(training: Training, calls: set[int]) -> None:
     """Let the loss be NaN at these calls, counted from 1."""
-    network: Any = training.network
+    network: Any = training._quick
     count = 0
     intact = network.loss_and_gradients
 
@@ -207,6 +232,33 @@ def test_gives_up_after_three_recoveries() -> None:
             recoveries += isinstance(report, Recovery)
     assert recoveries == MAX_RECOVERIES
     assert np.isfinite(training.checkpoint().model.parameters.flat).all()
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("val_fraction", [0.0, 0.2])
+@pytest.mark.parametrize("broken", [set(), {5, 14, 23}, set(range(20, 999))])
+def test_every_moment_can_be_saved(
+    schedule: str, val_fraction: float, broken: set[int], tmp_path: Path
+) -> None:
+    """Whatever happens to a run, what it saves is read again: none of it contradicts the rest."""
+    config = replace(
+        QUICK, epochs=0, steps=30, eval_every=3, patience=2, learning_rate=0.3, threads=1,
+        schedule=schedule, val_fraction=val_fraction,
+    )  # fmt: skip
+    run, path = Training(CORPUS, SMALL, config), tmp_path / "run.npz"
+    _break_loss(run, broken)
+    reports, halted = iter(run), False
+    while not run.finished and not halted:
+        charrnn.save_checkpoint(run.checkpoint(), path)
+        loaded = charrnn.load_checkpoint(path, with_progress=True)
+        again = Training.resume(CORPUS, loaded, replace(loaded.training, patience=9))
+        assert (again.step, again.history) == (run.step, run.history)
+        try:
+            next(reports, None)
+        except DivergenceError:
+            halted = True
+    charrnn.save_checkpoint(run.checkpoint(), path)
+    assert charrnn.load_checkpoint(path, with_progress=True).history == tuple(run.history)
 
 
 def test_resume_refuses() -> None:
@@ -291,7 +343,7 @@ def test_recovery_stops_at_an_evaluation() -> None:
 def test_recovery_from_a_broken_gradient() -> None:
     """A finite loss whose gradient is not finite is noticed before it reaches the weights."""
     training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=2, clip_mode="value"))
-    network: Any = training.network
+    network: Any = training._quick
     intact, calls = network.loss_and_gradients, 0
 
     def breaking(params: Any, gradients: Any, *args: Any, **kwargs: Any) -> Any:
@@ -397,4 +449,4 @@ def test_another_vocabulary_is_refused() -> None:
     with pytest.raises(InputError, match="vocabulary is not that of the corpus"):
         Training(other, model, QUICK)
     with pytest.raises(ValueError, match="must begin with"):
-        model.extended_to(charrnn.text.corpus.Vocabulary("☃"), np.random.default_rng(0))
+        model.extended_to(charrnn.text.vocabulary.Vocabulary("☃"), np.random.default_rng(0))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.narration import corpus_words
-from charrnn.cli.transfer import DROPPING
+from charrnn.cli.starting import DROPPING
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
+from charrnn.text.default import DEFAULT_SOURCE
 from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import default_val_fraction
 from charrnn.training.pace import AIM, Pace, choose_here
@@ -69,7 +69,12 @@ class Timed:
                 value = getattr(config, field.name)
                 if value not in (field.default, usual.get(field.name)):
                     flags += _flag(field.name, value)
-        return f"charrnn train {corpus_words(self.training.corpus.sources)}{' '.join(flags)}"
+        return f"charrnn train {_corpus(self.training.corpus.sources)}{' '.join(flags)}"
+
+
+def _corpus(sources: Sequence[str]) -> str:
+    """As arguments of ``charrnn train``, each with a space after it."""
+    return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)
 
 
 def _flag(name: str, value: object) -> list[str]:

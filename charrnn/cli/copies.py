@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from charrnn.config import TextConfig
-from charrnn.text.incoming import name_of
+from charrnn.text.source import Source
 from charrnn.words import in_json, printable
 from charrnn.writing.novelty import RUN, Novelty
 
@@ -25,7 +25,7 @@ def in_words(novelty: Novelty, config: TextConfig, seed: int) -> str:
     span = in_json(novelty.span, config.encoding)
     shown = span if len(span) <= SHOWN else f"{span[: SHOWN - 1]}…"
     return (
-        f"{about}; the longest run, {len(novelty.span):,}, is in {name_of(novelty.source)}, "
+        f"{about}; the longest run, {len(novelty.span):,}, is in {Source(novelty.source)}, "
         f"line {novelty.line:,}: {printable(json.dumps(shown, ensure_ascii=False))}"
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
@@ -18,8 +18,8 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli import narration
-from charrnn.text.source import Progress
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
+from charrnn.text.source import OnRead
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -32,7 +32,7 @@ PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
 
 
 @contextmanager
-def reading_bar(*, quiet: bool) -> Iterator[Progress | None]:
+def reading_bar(*, quiet: bool) -> Iterator[OnRead | None]:
     """A bar for a corpus that takes a while to read, on a terminal."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
@@ -54,49 +54,20 @@ def reading_bar(*, quiet: bool) -> Iterator[Progress | None]:
         yield advance
 
 
-class Display(Protocol):
-    """What the train command needs of a display."""
+class Display:
+    """What the train command needs of a display; this one tells nothing but warnings."""
 
     def start(self) -> None: ...
     def report(self, report: Report) -> None: ...
-    def warn(self, message: str) -> None: ...
     def note(self, lines: Iterable[str]) -> None: ...
     def finish(self, *, interrupted: bool) -> None: ...
     def close(self) -> None: ...
 
-
-def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:
-    """Bars and tables on a terminal, lines elsewhere, nothing but warnings when ``quiet``."""
-    if quiet:
-        return Silence()
-    if sys.stderr is not None and sys.stderr.isatty():
-        return Bars(training, path, sample_every)
-    return Lines(training, path, sample_every)
-
-
-class Silence:
-    """Nothing but warnings."""
-
-    def start(self) -> None:
-        pass
-
-    def report(self, report: Report) -> None:
-        pass
-
     def warn(self, message: str) -> None:
         print(f"charrnn: {message}", file=sys.stderr, flush=True)
 
-    def note(self, lines: Iterable[str]) -> None:
-        pass
 
-    def finish(self, *, interrupted: bool) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class Lines(Silence):
+class Lines(Display):
     """Plain lines, one for each evaluation, for a log or a pipe."""
 
     def __init__(self, training: Training, path: Path, sample_every: int) -> None:
@@ -247,3 +218,12 @@ class Bars(Lines):
         if evaluation.validation_loss is not None:
             validation_bits = f"{bits(evaluation.validation_loss):.3f} bits/{self.symbol}"
             self._validation = f" · val {validation_bits}"
+
+
+def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:
+    """Bars and tables on a terminal, lines elsewhere, nothing but warnings when ``quiet``."""
+    if quiet:
+        return Display()
+    if sys.stderr is not None and sys.stderr.isatty():
+        return Bars(training, path, sample_every)
+    return Lines(training, path, sample_every)

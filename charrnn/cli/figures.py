@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from charrnn.cli.reading import Span
+from charrnn.cli.scored import Span
 from charrnn.cli.terminal import put, put_json
 from charrnn.words import in_json
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
 from charrnn.files.npz import temporaries
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.text.default import DEFAULT_SOURCE
+from charrnn.text.source import STANDARD_INPUT
 
 if sys.platform != "win32":
     import fcntl
@@ -112,8 +113,7 @@ def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
         except FileExistsError:
             raise CheckpointError(f"{candidate.parent}: is not a folder{advice}") from None
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CheckpointError(f"{candidate}: cannot be written: {reason}{advice}") from None
+            raise _unwritable(candidate, error, advice) from None
         else:
             if not os.path.lexists(candidate):
                 return claim
@@ -144,8 +144,12 @@ def claim_old(path: Path) -> Claim:
     except BlockingIOError:
         raise InputError(f"{path}: another run is writing to it; stop that one first") from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"{path}: cannot be written: {reason}") from None
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: Exception, advice: str = "") -> CheckpointError:
+    reason = getattr(error, "strerror", None) or error
+    return CheckpointError(f"{path}: cannot be written: {reason}{advice}")
 
 
 def _names(sources: Sequence[str]) -> Iterator[Path]:

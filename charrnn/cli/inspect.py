@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from charrnn.cli.unknown import unknown_option
 from charrnn.errors import InputError
 from charrnn.inspection import VIEWS, View
 from charrnn.words import printable
@@ -72,11 +73,10 @@ def _refinements() -> dict[str, Any]:
         ],
         "unknown": Annotated[
             str | None,
-            option(
-                rich_help_panel=REFINEMENTS,
-                help="Characters that the model does not know: error, skip, or replace (by a "
-                "similar one).",
-                show_default="error",
+            unknown_option(
+                "Characters that the model does not know: error, skip, or replace (by a similar one).",
+                REFINEMENTS,
+                default="error",
             ),
         ],
     }

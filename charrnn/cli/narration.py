@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from charrnn.config import ANNEALING
-from charrnn.text.source import DEFAULT_SOURCE
-from charrnn.training.evaluation import bits
-from charrnn.training.fit import judge
+from charrnn.nn.loss import bits
+from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -105,14 +103,8 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
         )
     fit = judge(training.history, training.network.config, training.config)
     lines.append(f"fit:    {fit}")
-    longer = [words for words in fit.advice[:1] if words.startswith(("--steps", "--epochs"))]
-    if interrupted or longer:
-        again = f"charrnn train {corpus_words(training.corpus.sources)}--resume {quoted(path)}"
-        lines.append(f"go on:  {' '.join([again, *longer])}")
+    if interrupted or fit.longer:
+        words = going_on(str(path), training.corpus.sources, fit.longer)
+        lines.append(f"go on:  {' '.join(map(quoted, words))}")
     lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
     return lines
-
-
-def corpus_words(sources: Sequence[str]) -> str:
-    """A corpus as arguments of ``charrnn train``, each with a space after it."""
-    return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)

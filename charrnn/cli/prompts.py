@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError
-from charrnn.text.corpus import VERBATIM, Vocabulary
-from charrnn.text.incoming import line_groups, name_of, pieces
+from charrnn.text.source import Source
+from charrnn.text.vocabulary import VERBATIM, Vocabulary
 
 MOST = 64
 """Texts that are written side by side, at most."""
@@ -45,23 +45,38 @@ def require_end(config: SamplingConfig) -> None:
         )
 
 
+def known_prime(vocabulary: Vocabulary, prime: str, unknown: str, where: str = "") -> str:
+    """A prime in characters that a model knows.
+
+    Args:
+        unknown, where: See :meth:`Vocabulary.known`.
+
+    Raises:
+        InputError: It is more than a line, and the model is one of records.
+        UnknownCharacterError: As :meth:`Vocabulary.known`.
+    """
+    if vocabulary.config.records and "\n" in prime:
+        raise InputError("a record is one line, and so is its prime")
+    return vocabulary.known(prime, unknown, where)
+
+
 def read_requests(
-    source: str,
+    source: Source,
     vocabulary: Vocabulary,
     *,
     jsonl: bool,
     default: Request,
     num_samples: int,
-    known: Callable[[str], str],
+    unknown: str,
 ) -> Iterator[Iterator[Request]]:
     """A prompt a line, in groups: each of the lines that are there.
 
     Args:
-        source: A path; ``-`` is standard input.
+        source: Where the lines come from.
         vocabulary: Tells what becomes of text.
         jsonl: Lines are JSON objects with ``prime`` and maybe ``seed``, ``temperature``, ``length``.
         default: What a line does not say. Its seed is that of the first text; texts are counted.
-        known: Puts characters of the model's kind into those that it knows.
+        unknown: See :meth:`Vocabulary.known`.
 
     Raises:
         InputError: A line is not as it should be.
@@ -80,14 +95,13 @@ def read_requests(
                     request = _from_json(line, asked, vocabulary)
                 else:
                     continue
-                request = replace(request, prime=known(request.prime))
+                request = replace(request, prime=known_prime(vocabulary, request.prime, unknown))
             except InputError as error:
-                raise InputError(f"{name_of(source)}, line {numbered}: {error}") from None
+                raise InputError(f"{source}, line {numbered}: {error}") from None
             texts += num_samples
             yield from request.times(num_samples)
 
-    config = VERBATIM if jsonl else vocabulary.config
-    return map(requests, line_groups(pieces(source, config)))
+    return map(requests, source.line_groups(VERBATIM if jsonl else vocabulary.config))
 
 
 def _from_json(line: str, default: Request, vocabulary: Vocabulary) -> Request:
@@ -104,7 +118,8 @@ def _from_json(line: str, default: Request, vocabulary: Vocabulary) -> Request:
     if settings.get("length") == 0:
         settings["length"] = None
     config = replace(default.config, **settings)
-    require_end(config)
+    if not vocabulary.config.records:
+        require_end(config)
     try:
         prime = vocabulary.symbols(given["prime"])
     except UnicodeError:

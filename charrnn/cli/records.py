@@ -10,7 +10,8 @@ from charrnn.cli.writing import Output
 from charrnn.errors import SamplingError
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import load_records
-from charrnn.writing.sampling import Piece, generate_records
+from charrnn.writing.batch import Piece
+from charrnn.writing.sampling import generate_records
 
 TRIES = 100  # records that are written for a novel one, on average, before it is given up
 

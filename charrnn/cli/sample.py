@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from charrnn.cli.unknown import unknown_option
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 
@@ -45,10 +46,10 @@ def sample(
     ] = "",
     unknown: Annotated[
         str,
-        typer.Option(
-            rich_help_panel=TEXT,
-            help="Characters of the prime that the model does not know: error, skip, or "
+        unknown_option(
+            "Characters of the prime that the model does not know: error, skip, or "
             "replace (by a similar one).",
+            TEXT,
         ),
     ] = "error",
     length: Annotated[
@@ -183,8 +184,6 @@ def sample(
     In --stop, --ban and --separator, \n is a line feed, \t a tab and \0 a zero byte.
     """
     checkpoint, source = _sources(checkpoint, prompts, prime_file)
-    if unknown not in ("error", "skip", "replace"):
-        raise InputError(f"--unknown must be error, skip or replace, not {unknown!r}")
     if num_samples < 1:
         raise InputError(f"--num-samples must be at least 1, not {num_samples}")
     if seed is not None and seed < 0:
@@ -206,12 +205,12 @@ def sample(
     import numpy as np
 
     from charrnn.cli.files import newest_checkpoint
-    from charrnn.cli.prompts import Request, read_requests, require_end
+    from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
     from charrnn.cli.records import write_novel
     from charrnn.cli.terminal import silence_stdout
     from charrnn.cli.writing import Json, Output, Plain, write_all
     from charrnn.files.checkpoint import load_checkpoint
-    from charrnn.text.incoming import argument_symbols
+    from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty:
@@ -229,29 +228,23 @@ def sample(
         unwritten = [model.vocabulary.unknown_in(string) for string in ends]
         if all(unwritten):
             raise UnknownCharacterError(unwritten[0], "; a text would never stop there")
-    config = replace(
-        config,
-        ban=_unescaped(model, ban, "--ban"),
-        stop=(*ends, kind.end) if kind.records else tuple(ends),
-    )
+    config = replace(config, ban=_unescaped(model, ban, "--ban"), stop=tuple(ends))
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config)
 
-    def known(prime: str) -> str:
-        return _known_prime(model, prime, unknown)
-
     if source:
         groups = read_requests(
-            source,
+            Source(source),
             model.vocabulary,
             jsonl=jsonl,
             default=request,
             num_samples=num_samples,
-            known=known,
+            unknown=unknown,
         )
     else:
-        prime = known(argument_symbols(model.vocabulary, prime, "--prime"))
+        prime = model.vocabulary.argument(prime, "--prime")
+        prime = known_prime(model.vocabulary, prime, unknown, "--prime")
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
     with ExitStack() as stack:
@@ -293,27 +286,7 @@ def _sources(
 
 
 def _unescaped(model: CharacterModel, value: str, option: str) -> str:
-    from charrnn.text.incoming import argument_symbols
-
-    value = argument_symbols(model.vocabulary, value, option)
+    value = model.vocabulary.argument(value, option)
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
         value = value.replace(escape, character)
     return value
-
-
-def _known_prime(model: CharacterModel, prime: str, unknown: str) -> str:
-    """The prime in characters that the model knows.
-
-    Raises:
-        InputError: It is more than a line, and the model is one of records.
-        UnknownCharacterError: It has others, and ``unknown`` is ``error``.
-    """
-    if model.vocabulary.config.records and "\n" in prime:
-        raise InputError("a record is one line, and so is its prime")
-    if unknown != "error":
-        return model.vocabulary.resolve(prime, unknown)
-    if characters := model.vocabulary.unknown_in(prime):
-        raise UnknownCharacterError(
-            characters, "; leave it out of the prime, or add --unknown skip or --unknown replace"
-        )
-    return prime

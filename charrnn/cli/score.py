@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from charrnn.cli.unknown import unknown_option
 from charrnn.errors import InputError
 
 EPILOG = (
@@ -66,16 +67,14 @@ def score(
     ] = False,
     unknown: Annotated[
         str,
-        typer.Option(
-            rich_help_panel=TEXT,
-            help="Characters that the model does not know: error, skip (they do not count), or "
+        unknown_option(
+            "Characters that the model does not know: error, skip (they do not count), or "
             "replace (by a similar one).",
+            TEXT,
         ),
     ] = "error",
 ) -> None:
     """Tell how well a model predicts text: bits per character, a tab, perplexity."""
-    if unknown not in ("error", "skip", "replace"):
-        raise InputError(f"--unknown must be error, skip or replace, not {unknown!r}")
     if per_line and per_char:
         raise InputError("--per-line and --per-char do not go together; choose one")
     if text is None and checkpoint is not None and checkpoint.suffix != ".npz":
@@ -83,17 +82,18 @@ def score(
 
     from charrnn.cli.figures import Characters, Figures, Lines, Total
     from charrnn.cli.files import newest_checkpoint
-    from charrnn.cli.reading import Reading
+    from charrnn.cli.scored import as_lines, as_one
     from charrnn.cli.terminal import silence_stdout
     from charrnn.files.checkpoint import load_checkpoint
+    from charrnn.text.source import STANDARD_INPUT, Source
 
     model = load_checkpoint(checkpoint or newest_checkpoint()).model
     kind: type[Figures] = Lines if per_line else Characters if per_char else Total
-    reading = Reading(model, text or "-", unknown)
+    source = Source(text or STANDARD_INPUT)
     try:
         figures = kind(model.vocabulary.config.encoding, as_json=as_json)
         alone = independent_lines or model.vocabulary.config.records
-        for span in reading.as_lines() if alone else reading.as_one():
+        for span in (as_lines if alone else as_one)(model, source, unknown):
             figures.add(span)
             sys.stdout.flush()  # who watches a growing log waits for this line
         figures.close()

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.transfer import adapted_model, refuse_changes, refuse_other_text
+import numpy as np
+
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.text.default import DEFAULT_SOURCE
+from charrnn.text.source import STANDARD_INPUT
 from charrnn.training.run import Checkpoint
 from charrnn.training.trainer import Training
+
+DROPPING = ("dropout", "weight_drop")
+"""Settings of a model that concern its training alone."""
 
 
 def fresh_start(
@@ -28,21 +34,32 @@ def fresh_start(
 ) -> tuple[ModelConfig | CharacterModel, Corpus]:
     """What a new run starts from, nothing or a model's weights, and its corpus.
 
+    Args:
+        load: :func:`charrnn.text.corpus.load_corpus` of the corpus' files.
+        init_from: A saved model; of its settings only what is dropped may be changed.
+        extend_vocab: Widen it by the characters that it lacks.
+
     Raises:
         InputError: A setting is out of its range, or not that of the model; a file cannot be read.
+        UnknownCharacterError: The corpus has characters that the model lacks.
     """
     config = TrainingConfig(**training_settings)
     if init_from is None:
         return ModelConfig(**model_settings), load(config=TextConfig(**text_settings))
-
-    return adapted_model(
-        init_from,
-        load,
-        text_settings,
-        model_settings,
-        extend_vocab=extend_vocab,
-        seed=config.seed,
-    )
+    model = load_checkpoint(init_from).model
+    dropping = {name: model_settings[name] for name in DROPPING if name in model_settings}
+    model_config = replace(model.config, **dropping)
+    text = model.vocabulary.config
+    _refuse_changes(model_config, model_settings, text, text_settings, "--init-from")
+    try:
+        corpus = load(vocabulary=model.vocabulary, extend_vocabulary=extend_vocab)
+    except UnknownCharacterError as error:
+        raise UnknownCharacterError(
+            error.characters, "; add them to the model with --extend-vocab"
+        ) from None
+    model = model.extended_to(corpus.vocabulary, np.random.default_rng(config.seed))
+    network = LanguageModel(model_config, len(corpus.vocabulary))
+    return CharacterModel(network, model.parameters, corpus.vocabulary), corpus
 
 
 def resumed_run(
@@ -60,8 +77,8 @@ def resumed_run(
     """
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
-    refuse_changes(checkpoint.model.config, model_settings, "--resume")
-    refuse_other_text(vocabulary.config, text_settings, "--resume")
+    model, text = checkpoint.model.config, vocabulary.config
+    _refuse_changes(model, model_settings, text, text_settings, "--resume")
     if not corpus_paths:
         corpus_paths = _recorded_corpus(checkpoint)
     try:
@@ -88,3 +105,19 @@ def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
     if STANDARD_INPUT in sources:
         raise InputError("this run read its corpus from standard input; give it again: - or a file")
     return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
+
+
+def _refuse_changes(
+    model: ModelConfig,
+    model_settings: Mapping[str, Any],
+    text: TextConfig,
+    text_settings: Mapping[str, Any],
+    option: str,
+) -> None:
+    """Raise an InputError if settings would change a saved model, or how it reads text."""
+    for name, value in model_settings.items():
+        if (old := getattr(model, name)) != value:
+            flag = f"--{name.replace('_', '-')}"
+            raise InputError(f"{flag} is {old} in that model, and stays so with {option}")
+    if (asked := replace(text, **text_settings)) != text:
+        raise InputError(f"that model is one of {text}, not of {asked}, and stays so with {option}")

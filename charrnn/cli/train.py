@@ -13,16 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.config import (
-    CELLS,
-    CLIP_MODES,
-    NORMALIZATIONS,
-    OPTIMIZERS,
-    SCHEDULES,
-    ModelConfig,
-    TextConfig,
-    TrainingConfig,
-)
+from charrnn.cli.settings import defaults_of, sets
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 
 if TYPE_CHECKING:
@@ -50,25 +42,25 @@ NEEDED = {
 }
 """Settings that do something only where another one has a certain value."""
 
-TEXT, MODEL, TRAINING, RUN = "Text", "Model", "Training", "Run"
+TEXT, TRAINING, RUN = "Text", "Training", "Run"
+PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
+ALIASES = {"hidden_size": "--rnn-size"}
+OPEN = {
+    "epochs": "as many as there is time for",
+    "steps": "as many as there is time for",
+    "warmup": "100, or a tenth of a short run",
+    "cooldown": "two fifths of all",
+    "val_fraction": "0.1, a million characters, or what --minutes leaves time for",
+    "eval_every": "about an epoch, or a twentieth of --minutes",
+    "threads": "as many as there are processors",
+}
+"""What a setting is where it is not given, if that follows from others."""
+
+DEFAULTS = defaults_of(*PANELS.values())
+DEFAULTS |= {name: f"chosen; {DEFAULTS[name]} with --epochs or --steps" for name in CHOSEN} | OPEN
 
 
-def _setting(*flags: str, help: str, panel: str, default: str | None = None) -> Any:
-    """An option that sets a field of a configuration; None where it is not given."""
-    name = flags[0].removeprefix("--").replace("-", "_")
-    for config in (TextConfig, ModelConfig, TrainingConfig):
-        for field in fields(config):
-            if field.name == name and default is None:
-                default = str(field.default)
-                if name in CHOSEN:
-                    default = f"chosen; {default} with --epochs or --steps"
-    return typer.Option(*flags, help=help, rich_help_panel=panel, show_default=default or False)
-
-
-def _choices(names: tuple[str, ...]) -> str:
-    return f"one of {', '.join(names)}."
-
-
+@sets(PANELS, ALIASES, DEFAULTS)
 def train(
     corpus: Annotated[
         list[Path] | None,
@@ -85,175 +77,12 @@ def train(
             help="Learn bytes, of any file whatever, instead of characters.",
         ),
     ] = False,
-    records: Annotated[
-        bool | None,
-        typer.Option(
-            "--records",
-            rich_help_panel=TEXT,
-            help="Learn each line as a text of its own, and where it ends.",
-        ),
-    ] = None,
-    normalize: Annotated[
-        str | None,
-        _setting(
-            "--normalize",
-            panel=TEXT,
-            help=f"Unicode normalisation, {_choices(NORMALIZATIONS)}",
-        ),
-    ] = None,
-    cell: Annotated[
-        str | None, _setting("--cell", panel=MODEL, help=f"Recurrent cell, {_choices(CELLS)}")
-    ] = None,
-    hidden_size: Annotated[
-        int | None,
-        _setting("--hidden-size", "--rnn-size", panel=MODEL, help="Units in each layer."),
-    ] = None,
-    num_layers: Annotated[
-        int | None, _setting("--num-layers", panel=MODEL, help="Layers on top of each other.")
-    ] = None,
-    embedding_size: Annotated[
-        int | None,
-        _setting(
-            "--embedding-size", panel=MODEL, help="Width of a learned embedding; 0 is one-hot."
-        ),
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        _setting("--dropout", panel=MODEL, help="Share of each layer's output that is dropped."),
-    ] = None,
-    weight_drop: Annotated[
-        float | None,
-        _setting("--weight-drop", panel=MODEL, help="Share of recurrent weights that is dropped."),
-    ] = None,
-    seq_length: Annotated[
-        int | None,
-        _setting("--seq-length", panel=TRAINING, help="Characters that gradients reach back over."),
-    ] = None,
-    batch_size: Annotated[
-        int | None,
-        _setting("--batch-size", panel=TRAINING, help="Streams of text read side by side."),
-    ] = None,
     minutes: Annotated[
         float | None,
         typer.Option(
             rich_help_panel=TRAINING,
             help="How long to take in all. What is not set is chosen for that time and this machine.",
             show_default=f"{MINUTES}, or what --epochs or --steps takes",
-        ),
-    ] = None,
-    epochs: Annotated[
-        int | None,
-        _setting(
-            "--epochs",
-            panel=TRAINING,
-            default="as many as there is time for",
-            help="Passes over the training text, instead of --minutes.",
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        _setting(
-            "--steps",
-            panel=TRAINING,
-            default="as many as there is time for",
-            help="Updates of the weights, instead of --minutes.",
-        ),
-    ] = None,
-    optimizer: Annotated[
-        str | None,
-        _setting("--optimizer", panel=TRAINING, help=f"Update rule, {_choices(OPTIMIZERS)}"),
-    ] = None,
-    learning_rate: Annotated[
-        float | None,
-        _setting("--learning-rate", panel=TRAINING, help="Largest step size of the schedule."),
-    ] = None,
-    schedule: Annotated[
-        str | None,
-        _setting("--schedule", panel=TRAINING, help=f"Course of the rate, {_choices(SCHEDULES)}"),
-    ] = None,
-    warmup: Annotated[
-        int | None,
-        _setting(
-            "--warmup",
-            panel=TRAINING,
-            default="100, or a tenth of a short run",
-            help="Steps over which the rate rises at first.",
-        ),
-    ] = None,
-    cooldown: Annotated[
-        int | None,
-        _setting(
-            "--cooldown",
-            panel=TRAINING,
-            default="two fifths of all",
-            help="Steps over which the rate falls, with --schedule trapezoid.",
-        ),
-    ] = None,
-    decay: Annotated[
-        float | None,
-        _setting(
-            "--decay", panel=TRAINING, help="Factor for each epoch, with --schedule exponential."
-        ),
-    ] = None,
-    momentum: Annotated[
-        float | None, _setting("--momentum", panel=TRAINING, help="With --optimizer sgd.")
-    ] = None,
-    weight_decay: Annotated[
-        float | None,
-        _setting("--weight-decay", panel=TRAINING, help="Pull of weights towards zero."),
-    ] = None,
-    ema: Annotated[
-        float | None,
-        _setting(
-            "--ema",
-            panel=TRAINING,
-            help="Keep weights averaged over the last 1/(1-EMA) steps or so; 0 does not.",
-        ),
-    ] = None,
-    clip: Annotated[
-        float | None,
-        _setting("--clip", panel=TRAINING, help="Largest gradient; 0 does not clip."),
-    ] = None,
-    clip_mode: Annotated[
-        str | None,
-        _setting("--clip-mode", panel=TRAINING, help=f"What --clip limits, {_choices(CLIP_MODES)}"),
-    ] = None,
-    val_fraction: Annotated[
-        float | None,
-        _setting(
-            "--val-fraction",
-            panel=TRAINING,
-            default="0.1, a million characters, or what --minutes leaves time for",
-            help="Tail of the text to validate on.",
-        ),
-    ] = None,
-    eval_every: Annotated[
-        int | None,
-        _setting(
-            "--eval-every",
-            panel=TRAINING,
-            default="about an epoch, or a twentieth of --minutes",
-            help="Steps between evaluations.",
-        ),
-    ] = None,
-    patience: Annotated[
-        int | None,
-        _setting(
-            "--patience",
-            panel=TRAINING,
-            help="Evaluations without a new best that end the run; 0 goes on.",
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None, _setting("--seed", panel=TRAINING, help="Makes the same run again.")
-    ] = None,
-    threads: Annotated[
-        int | None,
-        _setting(
-            "--threads",
-            panel=TRAINING,
-            default="as many as there are processors",
-            help="Parts of a batch computed side by side; results depend on it in the last bits.",
         ),
     ] = None,
     output: Annotated[
@@ -303,12 +132,13 @@ def train(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", rich_help_panel=RUN, help="Report nothing but errors.")
     ] = False,
+    **settings: Any,
 ) -> None:
     """Train a model on text, in a given time."""
     began = time.monotonic() - terminal.LOADING_SECONDS
-    given = {name: value for name, value in locals().items() if value is not None}
+    given = {name: value for name, value in settings.items() if value is not None}
     if by_bytes:
-        if normalize not in (None, "none"):
+        if given.get("normalize") not in (None, "none"):
             raise InputError("--normalize is for characters; leave it out with --bytes")
         given.update(unit="byte", normalize="none")
     text_settings = _only(TextConfig, given)
@@ -334,18 +164,19 @@ def train(
     from charrnn.training.trainer import Training
 
     every = parse_interval(save_every)
-    seconds = _seconds(minutes, given)
-    settings = text_settings, model_settings, training_settings
+    others = [f"--{name}" for name in ("epochs", "steps") if name in given]
+    seconds = _seconds(minutes, others + ["--resume"] * bool(resume))
+    chosen = text_settings, model_settings, training_settings
     paths = corpus or []
     with terminal.telling_of_interruption(), ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
                 path = stack.enter_context(claim_old(resume)).path
-                training = resumed_run(load, paths, path, *settings)
+                training = resumed_run(load, paths, path, *chosen)
             else:
                 load = partial(load, paths)
-                start, text = fresh_start(load, init_from, extend_vocab, *settings)
+                start, text = fresh_start(load, init_from, extend_vocab, *chosen)
                 path = stack.enter_context(claim_new(output, text.sources)).path
         timed = None
         if seconds is not None:
@@ -377,9 +208,8 @@ def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:
     ]
 
 
-def _seconds(minutes: float | None, given: Container[str]) -> float | None:
-    """How long a run may take; None where something else says it."""
-    others = [f"--{name}" for name in ("epochs", "steps", "resume") if name in given]
+def _seconds(minutes: float | None, others: list[str]) -> float | None:
+    """How long a run may take; None where one of other options says it."""
     if minutes is None:
         return None if others else 60 * MINUTES
     if others:

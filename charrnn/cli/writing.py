@@ -13,10 +13,11 @@ from charrnn.cli.prompts import Request, in_batches
 from charrnn.cli.terminal import put, put_json
 from charrnn.config import TextConfig
 from charrnn.models.character_model import CharacterModel
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.words import in_json
+from charrnn.writing.batch import Piece, generate_batch
 from charrnn.writing.novelty import Originals
-from charrnn.writing.sampling import Piece, Prompt, generate_batch
+from charrnn.writing.writer import Prompt
 
 FLUSH_SECONDS = 0.05
 
@@ -34,9 +35,8 @@ class Output(Protocol):
 
 def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output: Output) -> None:
     """Write what is asked for, a group after the other, each in batches."""
-    end = model.vocabulary.config.end  # a record is read after the end of another
     for batch in (batch for group in groups for batch in in_batches(group)):
-        prompts = [Prompt(end + request.prime, request.seed, request.config) for request in batch]
+        prompts = [Prompt(request.prime, request.seed, request.config) for request in batch]
         begun = -1
         for piece in _in_order(generate_batch(model, prompts, scored=output.scored), len(batch)):
             if piece.number != begun:

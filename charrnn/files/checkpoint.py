@@ -8,23 +8,22 @@ all of it; see :mod:`charrnn.files.npz` for how the arrays are guarded.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import asdict
-from itertools import pairwise
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any
 
 import numpy as np
 
-from charrnn.config import Config, ModelConfig, TextConfig, TrainingConfig, from_dict
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import CheckpointError
+from charrnn.fields import Amount, Between, check
+from charrnn.files.codec import arrays_of, from_json, parse, to_json
 from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.text.corpus import Vocabulary
-from charrnn.training.optimizer import slot_names
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
@@ -32,14 +31,33 @@ SUFFIX = ".npz"
 FORMAT = 3
 """Version of the format that this code writes, and the newest that it reads."""
 
+Format = Annotated[int, Between(1, (1 << 60) - 1)]
+
+
+@dataclass(frozen=True)
+class Meta:
+    """All of a file that is not an array; its ``progress`` is read only where it is asked for."""
+
+    format: Format
+    versions: Any
+    model: ModelConfig
+    text: TextConfig
+    training: TrainingConfig
+    vocabulary: str
+    corpus: CorpusInfo
+    history: tuple[Evaluation, ...]
+    validation_loss: Amount | None
+    progress: Any
+
+
 BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
-    2: {TextConfig: {"unit": "character", "normalize": "none", "records": False}},
+    2: {Meta: {"text": {"unit": "character", "normalize": "none", "records": False}}},
     3: {
         ModelConfig: {"weight_drop": 0.0},
         TrainingConfig: {"steps": 0, "cooldown": 0, "ema": 0.0},
     },
 }
-"""Settings that a format brought, each with the value that means what was done before."""
+"""Entries that a format brought, each with the value that means what was done before."""
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
@@ -48,27 +66,23 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
     Raises:
         CheckpointError: The disk is full, or the folder cannot be written.
     """
-    meta: dict[str, Any] = {
-        "format": FORMAT,
-        "versions": {"charrnn": __version__, "numpy": np.__version__},
-        "model": asdict(checkpoint.model.config),
-        "text": asdict(checkpoint.model.vocabulary.config),
-        "training": asdict(checkpoint.training),
-        "vocabulary": checkpoint.model.vocabulary.characters,
-        "corpus": asdict(checkpoint.corpus),
-        "history": [asdict(evaluation) for evaluation in checkpoint.history],
-        "validation_loss": checkpoint.validation_loss,
-        "progress": None,
-    }
-    arrays = {f"model/{name}": array for name, array in checkpoint.model.parameters.items()}
-    if checkpoint.progress is not None:
-        progress = dict(vars(checkpoint.progress))
-        arrays["progress/weights"] = progress.pop("weights")
-        arrays["progress/state"] = progress.pop("state")
-        for name, slot in progress.pop("slots").items():
-            arrays[f"progress/slots/{name}"] = slot
-        meta["progress"] = progress
-    text = json.dumps(meta, allow_nan=False)
+    model, progress = checkpoint.model, checkpoint.progress
+    meta = Meta(
+        FORMAT,
+        {"charrnn": __version__, "numpy": np.__version__},
+        model.config,
+        model.vocabulary.config,
+        checkpoint.training,
+        model.vocabulary.characters,
+        checkpoint.corpus,
+        checkpoint.history,
+        checkpoint.validation_loss,
+        to_json(progress),
+    )
+    arrays = {f"model/{name}": array for name, array in model.parameters.items()}
+    if progress is not None:
+        arrays |= {f"progress/{name}": array for name, array in arrays_of(progress).items()}
+    text = json.dumps(to_json(meta), allow_nan=False)
     write_arrays(path, {"meta": np.frombuffer(text.encode(), np.uint8), **arrays})
 
 
@@ -93,149 +107,66 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
     if "meta" not in file:
         raise CheckpointError("not a charrnn checkpoint (it has no entry 'meta')")
     try:
-        meta = json.loads(file.read("meta", None, np.uint8).tobytes(), parse_constant=_refuse)
-        if _count(meta["format"]) > FORMAT:
+        values = parse(file.read("meta", None, np.uint8).tobytes())
+        check("format", Format, values["format"])
+        if values["format"] > FORMAT:
             raise CheckpointError(
-                f"written by a newer charrnn (format {meta['format']}; this one, {__version__}, "
+                f"written by a newer charrnn (format {values['format']}; this one, {__version__}, "
                 f"reads up to {FORMAT}); upgrade it: pip install -U charrnn"
             )
-        text = _config(TextConfig, meta.get("text", {}), meta["format"])
-        vocabulary = Vocabulary(_typed(meta["vocabulary"], str), text)
-        training = _config(TrainingConfig, meta["training"], meta["format"])
-        _number(training.val_fraction)  # as they were used: nothing is left to choose
-        _number(training.warmup)
-        model = _config(ModelConfig, meta["model"], meta["format"])
-        network = LanguageModel(model, len(vocabulary))
-        params = _parameters(file, network)
-        progress = None
-        if with_progress and meta["progress"] is not None:
-            progress = _progress(file, meta["progress"], network, training)
-        return Checkpoint(
-            CharacterModel(network, params, vocabulary),
-            training,
-            _corpus_info(meta["corpus"]),
-            _history(meta["history"]),
-            _optional_number(meta["validation_loss"]),
-            progress,
-            resumable=meta["progress"] is not None,
-        )
+        return _read(file, values, with_progress)
     except (CheckpointError, MemoryError):  # a file is not damaged for being large
         raise
     except Exception as error:  # JSON of any shape raises errors of any kind
         raise CheckpointError(f"damaged: {one_line(error)}") from None
 
 
-def _config(kind: type[Config], values: Mapping[str, Any], format_number: int) -> Config:
-    """A configuration, whatever the format that it was saved in."""
-    for number, settings in BROUGHT.items():
-        if format_number < number:
-            values = {**settings.get(kind, {}), **values}
-    return from_dict(kind, values)
+def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Checkpoint:
+    def older(kind: type, entries: Mapping[str, Any]) -> Mapping[str, Any]:
+        for number, brought in BROUGHT.items():
+            if values["format"] < number:
+                entries = {**brought.get(kind, {}), **entries}
+        return entries
 
-
-def _parameters(file: ArrayFile, network: LanguageModel) -> Parameters:
+    meta = from_json(Meta, values, older=older)
+    training = meta.training
+    decided = None not in (training.val_fraction, training.warmup)
+    if meta.progress is not None:
+        length = training.epochs or training.steps
+        decided = decided and bool(length and training.eval_every and training.threads)
+    if not decided:
+        raise ValueError("its settings are not those that were used: one is left to be chosen")
+    vocabulary = Vocabulary(meta.vocabulary, meta.text)
+    network = LanguageModel(meta.model, len(vocabulary))
     shapes = network.parameter_shapes()
-    arrays = [file.read(f"model/{name}", shape) for name, shape in shapes.items()]
-    params = Parameters(shapes, np.concatenate([array.ravel() for array in arrays]))
-    _check_finite(params.flat)
-    return params
-
-
-def _progress(
-    file: ArrayFile,
-    values: Mapping[str, Any],
-    network: LanguageModel,
-    training: TrainingConfig,
-) -> Progress:
-    generators = [dict(state) for state in _typed(values["generators"], list)]
-    if len(generators) != training.threads:
-        raise ValueError("there must be a random generator for each thread")
-    for state in generators:
-        np.random.PCG64().state = cast(Any, state)  # raises if it is not one
-    size = (sum(math.prod(shape) for shape in network.parameter_shapes().values()),)
-    state_shape = network.stack.state_shape(training.batch_size)
-    progress = Progress(
-        weights=file.read("progress/weights", size),
-        slots={name: file.read(f"progress/slots/{name}", size) for name in slot_names(training)},
-        state=file.read("progress/state", state_shape),
-        generators=generators,
-        step=_count(values["step"]),
-        evaluated_at=_count(values["evaluated_at"]),
-        best_loss=_optional_number(values["best_loss"]),
-        stale_evaluations=_count(values["stale_evaluations"]),
-        rate_scale=_number(values["rate_scale"]),
-        recoveries=_count(values["recoveries"]),
-        loss_sum=_number(values["loss_sum"]),
-        loss_count=_count(values["loss_count"]),
-        seconds=_number(values["seconds"]),
-    )
-    _check_finite(progress.weights, progress.state, *progress.slots.values())
-    return progress
-
-
-def _check_finite(*arrays: Array) -> None:
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise ValueError("not all of its numbers are finite")
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number")
-
-
-def _typed(value: Any, kind: type) -> Any:
-    if type(value) is not kind:
-        raise TypeError(f"a {kind.__name__} was expected")
-    return value
-
-
-def _number(value: Any) -> float:
-    """A loss, a rate or a time; so large at most that sums of them do not overflow."""
-    if type(value) not in (int, float) or not 0 <= value <= 1e300:
-        raise TypeError("a number was expected")
-    return float(value)
-
-
-def _text(value: Any) -> str:
-    """Text that can be printed; a path may have bytes that are not UTF-8."""
-    text: str = _typed(value, str)
-    text.encode("utf-8", "surrogateescape")
-    return text
-
-
-def _optional_number(value: Any) -> float | None:
-    return None if value is None else _number(value)
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 60:
-        raise TypeError("a count was expected")
-    return value
-
-
-def _corpus_info(values: Mapping[str, Any]) -> CorpusInfo:
-    return CorpusInfo(
-        tuple(_text(source) for source in _typed(values["sources"], list)),
-        _count(values["characters"]),
-        _count(values["train_characters"]),
-        _text(values["sha256"]),
+    weights = [_finite(file, f"model/{name}", shape).ravel() for name, shape in shapes.items()]
+    progress = None
+    if with_progress and meta.progress is not None:
+        arrays = _arrays(file, "progress", Progress.array_shapes(network, training))
+        progress = from_json(Progress, meta.progress, arrays, older)
+    return Checkpoint(
+        CharacterModel(network, Parameters(shapes, np.concatenate(weights)), vocabulary),
+        training,
+        meta.corpus,
+        meta.history,
+        meta.validation_loss,
+        progress,
+        resumable=meta.progress is not None,
     )
 
 
-def _history(values: Any) -> tuple[Evaluation, ...]:
-    history = tuple(_evaluation(entry) for entry in values)
-    if history and not (history[0].step and history[0].epoch):
-        raise ValueError("an evaluation before the first step")
-    if any(b.step <= a.step or b.epoch <= a.epoch for a, b in pairwise(history)):
-        raise ValueError("its evaluations are not in order")
-    return history
+def _arrays(file: ArrayFile, name: str, shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """The arrays of a record, each of the shape that it should have."""
+    return {
+        key: _arrays(file, f"{name}/{key}", shape)
+        if isinstance(shape, Mapping)
+        else _finite(file, f"{name}/{key}", shape)
+        for key, shape in shapes.items()
+    }
 
 
-def _evaluation(values: Mapping[str, Any]) -> Evaluation:
-    return Evaluation(
-        _count(values["step"]),
-        _number(values["epoch"]),
-        _number(values["train_loss"]),
-        _optional_number(values["validation_loss"]),
-        _number(values["rate"]),
-        _number(values["seconds"]),
-    )
+def _finite(file: ArrayFile, name: str, shape: tuple[int, ...]) -> Array:
+    array = file.read(name, shape)
+    if not np.isfinite(array).all():
+        raise ValueError(f"not all numbers of {name} are finite")
+    return array

@@ -6,9 +6,9 @@ memory. Arrays are stored plainly: uncompressed, C order, little-endian, as ``nu
 
 from __future__ import annotations
 
-import glob
 import math
 import os
+import re
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -33,7 +33,7 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
         CheckpointError: The disk is full, or the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
-    temporary = _temporary(target, str(os.getpid()))
+    temporary = _temporary(target)
     try:
         try:
             with open(temporary, "wb") as file:
@@ -53,12 +53,13 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
 def temporaries(path: str | Path) -> list[Path]:
     """What writers that were killed in the middle of a file have left beside it."""
     target = Path(os.path.realpath(path))
-    pattern = _temporary(Path(glob.escape(target.name)), "*").name
-    return list(target.parent.glob(pattern))
+    of_this = re.compile(rf"\.{re.escape(target.name)}\.\d+\.tmp")  # not of NAME.npz.OTHER.npz
+    return [file for file in target.parent.iterdir() if of_this.fullmatch(file.name)]
 
 
-def _temporary(target: Path, writer: str) -> Path:
-    return target.with_name(f".{target.name}.{writer}.tmp")
+def _temporary(target: Path) -> Path:
+    """The name that this process writes under."""
+    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
 
 
 def _write_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:

@@ -19,13 +19,12 @@ from charrnn.drawing.figure import (
 )
 from charrnn.inspection import Example
 from charrnn.inspection.look import Look
-from charrnn.text.source import STANDARD_INPUT
-from charrnn.training.evaluation import bits
-from charrnn.training.fit import Fit
+from charrnn.nn.cells import cell_class
+from charrnn.nn.loss import bits
+from charrnn.training.fit import Fit, going_on, longer
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration, quoted
 
-CELLS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN (tanh)", "rnn-relu": "RNN (ReLU)"}
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
 
 EXAMPLES = (
@@ -88,7 +87,7 @@ def architecture(checkpoint: Checkpoint) -> str:
     """What kind of model it is."""
     model, config = checkpoint.model, checkpoint.model.config
     parts = (
-        CELLS[config.cell],
+        cell_class(config.cell).title,
         f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size} units",
         f"embedding of {config.embedding_size}" if config.embedding_size else "one-hot",
         config.dropped,
@@ -141,16 +140,10 @@ def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
     """How to go on from here."""
     path, training = quoted(name), checkpoint.training
     if checkpoint.resumable:
-        # The corpus is found again by itself, unless it came through a pipe.
-        again = "- " if STANDARD_INPUT in checkpoint.corpus.sources else ""
-        onward = f"charrnn train {again}--resume {path}"
         last = checkpoint.history[-1] if checkpoint.history else None
-        for flag, done in (
-            ("steps", last.step if last else 0),
-            ("epochs", last.epoch if last else 0),
-        ):
-            if getattr(training, flag) and done >= getattr(training, flag):
-                onward += f" --{flag} {2 * getattr(training, flag)}"
+        ended = last and (last.step >= training.steps > 0 or last.epoch >= training.epochs > 0)
+        words = going_on(name, checkpoint.corpus.sources, longer(training) if ended else {})
+        onward = " ".join(map(quoted, words))
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"
     return ("write", f"charrnn sample {path} --temp 0.8"), ("go on", onward)

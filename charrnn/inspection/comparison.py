@@ -22,7 +22,7 @@ from charrnn.drawing.figure import (
 from charrnn.errors import InputError
 from charrnn.inspection import Example
 from charrnn.inspection.look import Look
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration
 

@@ -11,7 +11,7 @@ from typing import Any
 from charrnn.drawing.figure import Block, Column, Facts, Figure, Strong, Table, Words
 from charrnn.inspection import Example
 from charrnn.inspection.look import Look
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.training.fit import Fit
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration

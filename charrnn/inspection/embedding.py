@@ -111,13 +111,13 @@ def character_map(model: CharacterModel, text: str, most: int = MOST) -> Charact
     ids = ids[counts[ids] > 0]
     if len(ids) < 2:
         raise InputError("the text needs two different characters at least")
-    params = model.parameters
-    name = "E" if "E" in params else "layer0/U"
+    params, network = model.parameters, model.network
+    read_by, predicted_by = network.read_by, network.predicted_by
     return CharacterMap(
         model.vocabulary.decode(ids),
         counts[ids],
-        _likeness(name, params[name][:, ids].T),
-        _likeness("V", params["V"][ids]),
+        _likeness(read_by, params[read_by][:, ids].T),
+        _likeness(predicted_by, params[predicted_by][ids]),
     )
 
 

@@ -19,16 +19,15 @@ from charrnn.drawing.figure import (
     joined,
     parts,
 )
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.inspection.surprise import FEWEST, ON_PAGE, read_surprise
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import read_prime
 from charrnn.nn.parameters import Array
-from charrnn.text.incoming import argument_symbols
 from charrnn.words import percent
 from charrnn.writing.choosing import COLDEST, HOTTEST
-from charrnn.writing.sampling import read_primes
 
 TEMPERATURES = (0.5, 1.0, 1.5)
 TOLD = 200  # characters of a prime that are told
@@ -90,11 +89,8 @@ def read_following(
     for temperature in temperatures:
         if not (math.isfinite(temperature) and temperature >= 0):
             raise InputError(f"a temperature must be 0 or more, not {temperature:g}")
-    # A record begins where another one has ended.
-    logits, _ = read_primes(model, [model.vocabulary.config.end + prime])
+    logits, _ = read_prime(model, prime)
     scores = logits[:, 0].astype(np.float64)
-    if not np.isfinite(scores).all():
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
     divisors = np.clip(np.array(temperatures, np.float64), COLDEST, HOTTEST)
     with np.errstate(over="ignore"):  # exp(-inf) is the right 0
         weights = np.exp((scores - scores.max()) / divisors[:, None])
@@ -116,7 +112,7 @@ def view(look: Look) -> Figure:
     if look.value is None:
         primes, told = _undecided(look, model), TOLD_ON_PAGE
     else:
-        prime = argument_symbols(vocabulary, look.value, "--next")
+        prime = vocabulary.argument(look.value, "--next")
         if vocabulary.config.records and "\n" in prime:
             raise InputError("a record is one line, and so is its beginning in --next")
         primes, told = [prime and look.known(vocabulary, prime, "--next")], TOLD

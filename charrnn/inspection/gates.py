@@ -39,23 +39,17 @@ from charrnn.drawing.figure import (
     Table,
     Words,
 )
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.inspection import Example
 from charrnn.inspection.look import Look
-from charrnn.inspection.reading import chunks_of
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import read_text
+from charrnn.nn.cells import CELLS, cell_class
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.nn.workspace import Workspace
 
 SHUT, OPEN = 0.1, 0.9
 ZERO = np.finfo(np.float32).eps  # what float32 computes of a gate below this is rounding
-
-GATES = {"lstm": ("input", "forget", "output"), "gru": ("reset", "update")}
-"""Of each gated cell, in the order of its rows."""
-
-KEEPS = {"lstm": "forget", "gru": "update"}
-"""The gate that multiplies what a unit held before."""
 
 MOST, FEWEST = 20_000, 1000  # characters that are read
 CLASSES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, np.inf)  # of memory, in steps
@@ -109,33 +103,32 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
         UnknownCharacterError: It has a character that the model does not know.
         CheckpointError: The model's numbers overflow.
     """
-    cell = model.config.cell
-    if cell not in GATES:
-        raise InputError(f"a model of {cell} cells has no gates; those of gru and lstm have")
-    names, keeps = GATES[cell], KEEPS[cell]
+    cell = model.network.stack.cell
+    names, keeps = cell.gates, cell.keeps
+    if keeps is None:
+        gated = " and ".join(sorted(name for name in CELLS if cell_class(name).keeps))
+        raise InputError(
+            f"a model of {model.config.cell} cells has no gates; those of {gated} have"
+        )
     shape = (model.config.num_layers, len(names), model.config.hidden_size)
     left, right, total = (np.zeros(shape) for _ in range(3))
     logs = np.zeros((shape[0], shape[2]))
-    network, params, workspace = model.network, model.parameters, Workspace()
-    chunks = chunks_of(model, text)
-    state = network.zero_state(chunks.columns)
-    for chunk in map(chunks.chunk, range(len(chunks))):
-        state[..., chunk.fresh] = 0
-        with np.errstate(all="ignore"):
-            x = network.embed(params, chunk.inputs, workspace)
-            _, state = network.stack.forward(params, x, state, workspace)
-        counted = np.True_ if chunk.counted is None else chunk.counted[:, None, None]
-        for index, layer in enumerate(network.stack.layers):
-            gates = workspace.child(layer.name)["gates"][:, : len(names)]  # (T, G, H, B)
+    if end := model.vocabulary.config.end:  # as in training: whole records, and none that is empty
+        text = "".join(record + end for record in text.split(end) if record)
+    if not text:
+        raise InputError("there is no text to read")
+    for passage in read_text(model, text):
+        counted = passage.counted[:, None, None]
+        for index, layer in enumerate(model.network.stack.layers):
+            gates = passage.workspace.child(layer.name).child("cell")["gates"]
+            gates = gates[:, : len(names)]  # (T, G, H, B)
             left[index] += (gates < SHUT).sum((0, 3), where=counted)
             right[index] += (gates > OPEN).sum((0, 3), where=counted)
             total[index] += gates.sum((0, 3), np.float64, where=counted)
             keep = gates[:, [names.index(keeps)]]
             log = np.log(np.maximum(keep, ZERO))
             logs[index] += log.sum((0, 1, 3), np.float64, where=counted)
-    if not np.isfinite(total).all():
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
-    steps = chunks.characters
+    steps = len(text)
     with np.errstate(divide="ignore"):
         memory = steps / np.abs(logs)
     return GateActivity(names, keeps, steps, left / steps, right / steps, total / steps, memory)

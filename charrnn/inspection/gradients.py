@@ -22,17 +22,17 @@ from numpy.typing import NDArray
 
 from charrnn.config import CELLS
 from charrnn.drawing.figure import PAGE, Axis, Chart, Column, Figure, Line, Rule, Table, Words
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
+from charrnn.models.reading import ChunkReader, starts_in
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.workspace import Workspace
-from charrnn.writing.sampling import line_start
+from charrnn.nn.workspace import Scratch, Workspace
 
 STEPS = 100
 LOSSES = 32
@@ -128,10 +128,11 @@ def gradient_flow(
         raise InputError("there is no text to go back through")
     network = model.network
     params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
-    ids = model.vocabulary.encode(line_start(model) + text).astype(np.intp)
+    ids = model.vocabulary.encode(model.beginning() + text)
     first, last = min(steps, len(ids) // 2) - 1, len(ids) - 2
     chosen = np.unique(np.linspace(first, last, losses).round().astype(np.intp))
-    begins = _begins(model, ids)[chosen]
+    starts = starts_in(model, ids)
+    begins = starts[np.searchsorted(starts, chosen, side="right") - 1]
     reach = np.minimum(chosen - begins + 1, steps)
     K, N = int(reach.max()), len(chosen)
     squares = np.full((K + 1, *network.stack.state_shape(N)[:2], N), np.nan)
@@ -213,45 +214,40 @@ def state_gradients(
     Raises:
         CheckpointError: The model's numbers overflow while it reads.
     """
-    dtype, scratch = params.flat.dtype, Workspace(params.flat.dtype)
+    dtype, scratch = params.flat.dtype, Scratch(params.flat.dtype)
     steps = len(ids) if steps is None else steps
+    reader, last = ChunkReader(network, params, ids.shape[1]), len(ids) - 1
+    reader.state = state
     saved: list[Workspace] = []
-    for step, symbols in enumerate(ids):
-        if fresh is not None:
-            state = np.where(fresh[step], 0, state)
-        workspace = Workspace(dtype, scratch=scratch)
-        x = network.embed(params, symbols[None], workspace)
-        h, state = network.stack.forward(params, x, state, workspace)
-        if len(ids) - step <= steps:
-            saved.append(workspace)
+    for step, symbols in enumerate(ids[:, None]):
+        reader.workspace = Workspace(dtype, scratch=scratch)
+        logits = reader.read(
+            symbols,
+            fresh=None if fresh is None else fresh[step],
+            counted=np.full(symbols.shape, step == last),
+        )
+        if last - step < steps:
+            saved.append(reader.workspace)
 
-    logits = params["V"] @ state[-1, 0] + params["c"][:, None]
-    if not np.isfinite(cross_entropy_(logits, targets)).all():  # logits are their gradient now
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
-    gradient = np.zeros_like(state)
-    gradient[-1, 0] = params["V"].T @ logits
+    cross_entropy_(logits[:, 0], targets)  # they are their gradient now
+    unused, gradient = params.zeros(), np.zeros_like(reader.state)
+    top = reader.workspace.child("readout")
+    gradient[-1, 0] = network.readout.backward(params, unused, logits, top)[:, 0]
     yield gradient
 
-    unused = params.zeros()
     for workspace in reversed(saved):
-        above = np.zeros_like(h)  # no other step has a loss
+        above = np.zeros(
+            (network.config.hidden_size, *symbols.shape), dtype
+        )  # no other step has a loss
         _, gradient = network.stack.backward(params, unused, above, gradient, workspace)
         yield gradient
-
-
-def _begins(model: CharacterModel, ids: Ids) -> Ids:
-    """For each place where the text, or the record, that it belongs to begins."""
-    places = np.arange(len(ids))
-    end = model.vocabulary.config.end
-    starts = ids == model.vocabulary.encode(end)[0] if end else places == 0
-    begins: Ids = np.maximum.accumulate(np.where(starts, places, 0))
-    return begins
 
 
 def _bytes_per_step(network: LanguageModel) -> int:
     """What the largest cell keeps of one step and column: gates, h and c before and after, tanh c."""
     config = network.config
-    return 8 * (10 * config.num_layers * config.hidden_size + config.embedding_size)
+    layers = 10 * config.num_layers * config.hidden_size
+    return 8 * (layers + config.embedding_size + network.vocabulary_size)
 
 
 def _rms(values: Array) -> Array:

@@ -14,18 +14,14 @@ from pathlib import Path, PureWindowsPath
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
 from charrnn.text.corpus import Scan
-from charrnn.text.source import (
-    BYTE_ORDER_MARK,
-    DEFAULT_SOURCE,
-    STANDARD_INPUT,
-    Reader,
-    default_text,
-)
+from charrnn.text.default import DEFAULT_SOURCE, default_text
+from charrnn.text.source import STANDARD_INPUT, Reader
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 MOST_BYTES = 256 << 20  # that are read to see whether they are the text
 MOST_SOURCES, LONGEST_NAME = 1000, 4096
 ON_WINDOWS = os.name == "nt"
+BYTE_ORDER_MARK = 3  # bytes
 WIDEST = 12  # bytes that became one character: at most four of three bytes, composed
 
 
@@ -44,7 +40,7 @@ def learnt_text(checkpoint: Checkpoint, most: int) -> str:
     try:
         if corpus.sources == (DEFAULT_SOURCE,):
             # It is nobody's secret, and another Python may have another version of it.
-            text = vocabulary.resolve(vocabulary.symbols(default_text()), "skip")
+            text = vocabulary.known(vocabulary.symbols(default_text()), "skip")
         else:
             text = _proved(corpus, config, most + 1 + len(config.end)).removeprefix(config.end)
     except InputError:
@@ -61,7 +57,7 @@ def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
     if size > MOST_BYTES:
         raise NotAtHandError("is too large to be checked")
     added = len(config.end) * (1 + len(sizes))  # ends of records, of which files may have none
-    slack = len(BYTE_ORDER_MARK) * len(sizes)
+    slack = BYTE_ORDER_MARK * len(sizes)
     if not corpus.characters - added <= size <= WIDEST * corpus.characters + slack:
         raise NotAtHandError("has changed")
     head = ""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import InputError
 from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.summary import summarize
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import Vocabulary
-from charrnn.text.incoming import argument_symbols, name_of, pieces
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.source import STANDARD_INPUT, Source
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint
 from charrnn.words import rejoined
 from charrnn.writing.sampling import generate, generate_records
@@ -115,16 +114,13 @@ class Look:
             text, name = text[:most], f"the first {most:,} {vocabulary.config.unit}s of {name}"
         return text, name
 
-    def known(self, vocabulary: Vocabulary, text: str, name: str) -> str:
-        """A text that a model can read, with unknown characters as was asked for; errors as :meth:`given_text`."""
-        how = self.unknown or "error"
-        if how not in ("error", "skip", "replace"):
-            raise InputError(f"--unknown must be error, skip or replace, not {how!r}")
-        if how != "error":
-            text = vocabulary.resolve(text, how)
-        elif characters := vocabulary.unknown_in(text):
-            error = UnknownCharacterError(characters, "; add --unknown skip or --unknown replace")
-            raise InputError(f"{name}: {error}")
+    def known(self, vocabulary: Vocabulary, text: str, name: str, line: int = 0) -> str:
+        """A text that a model can read, with unknown characters as was asked for; errors as :meth:`given_text`.
+
+        Args:
+            line: See :meth:`Vocabulary.known`.
+        """
+        text = vocabulary.known(text, self.unknown or "error", name, line)
         if not text:
             raise InputError(f"{name}: is empty")
         return text
@@ -153,15 +149,15 @@ class Look:
     def _read(self, value: str, option: str) -> tuple[str, str]:
         """``-`` for standard input, the path of a file, or else the text itself."""
         vocabulary = self.subjects[0].checkpoint.model.vocabulary
-        if value == STANDARD_INPUT or _is(Path.is_file, value):
-            text, name = "".join(pieces(value, vocabulary.config)), name_of(value)
+        # A text too long for a name, which pathlib stumbles over, is no error here.
+        if value == STANDARD_INPUT or os.path.exists(value):  # noqa: PTH110
+            source = Source(value)
+            text, name, line = "".join(source.pieces(vocabulary.config)), str(source), 1
         else:
-            text, name = argument_symbols(vocabulary, value, option), "the text given"
-            if value and _is(Path.is_dir, value):
-                raise InputError(f"{option} {value}: is a folder")
+            text, name, line = vocabulary.argument(value, option), "the text given", 0
             if len(value.split()) == 1 and Path(value).suffix:
                 self.notices.append(f"{value}: no such file; read as a text")
-        return self.known(vocabulary, text, name), name
+        return self.known(vocabulary, text, name, line), name
 
     def scaled(self, number: int, least: int) -> int:
         """``share`` of a number, but not less than ``least``."""
@@ -177,11 +173,3 @@ def _own_text(model: CharacterModel, length: int) -> str:
         if len(text) > length:
             return text
     raise AssertionError("records never run out")
-
-
-def _is(kind: Callable[[Path], bool], value: str) -> bool:
-    """Whether there is a file or a folder of that name."""
-    try:
-        return kind(Path(value))
-    except (OSError, ValueError):  # too long for a name, or with a zero byte
-        return False

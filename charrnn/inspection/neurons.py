@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,17 +31,16 @@ from charrnn.drawing.figure import (
     Words,
     joined,
 )
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.inspection import Example
 from charrnn.inspection.features import measure_features
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.stepper import Stepper
+from charrnn.models.reading import read_text
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.text.chunks import Segments
+from charrnn.nn.workspace import Workspace
 from charrnn.words import quoted
-from charrnn.writing.sampling import line_start
 
 STATES = "hc"  # what a cell's states are called
 MOST, ON_PAGE, FEWEST = (
@@ -193,12 +191,9 @@ def read_states(
 ) -> Iterator[tuple[NDArray[np.intp], Array]]:
     """Read a text and yield the state after each character, many at a time, in no order.
 
-    The first character follows a line feed, and a record begins from the zero state, as in
-    :mod:`charrnn.writing.scoring`.
-
     Args:
-        columns: Parts of a long text that are read side by side, each with 100 characters before it
-            to warm up: much quicker than a text in one piece, and hardly another result.
+        columns: Parts of a long text that are read side by side; see
+            :func:`charrnn.models.reading.read_text`.
 
     Yields:
         ``(n,)`` places in the text, and ``(n, L, states, H)``.
@@ -207,31 +202,23 @@ def read_states(
         UnknownCharacterError: The text has a character that the model does not know.
         CheckpointError: The model's numbers overflow.
     """
-    vocabulary, network = model.vocabulary, model.network
-    ids = vocabulary.encode(line_start(model) + text)
-    end = vocabulary.encode(vocabulary.config.end)  # empty where a text runs on
-    parts = Segments(np.arange(len(ids) + 1), overlap=100, most=columns)
-    stepper = Stepper(network, model.parameters, network.zero_state(parts.columns))
-    for index in range(len(parts)):
-        chunk = parts.chunk(index)
-        stepper.state[..., chunk.fresh] = 0
-        states = np.empty((len(chunk.inputs), *stepper.state.shape), np.float32)
-        with np.errstate(all="ignore"):
-            for step, places in enumerate(chunk.inputs):
-                now = ids[places]
-                if end.size:
-                    stepper.state[..., now == end] = 0
-                stepper.step(now)
-                states[step] = stepper.state
-        counted: Any = chunk.inputs > 0  # the line feed before the text is not of it
-        if chunk.counted is not None:
-            counted = counted & chunk.counted
-        if not counted.any():
-            continue
-        found = np.moveaxis(states, -1, 1)[counted]
-        if not np.isfinite(found).all():
-            raise CheckpointError("the model cannot be read with: its numbers overflow")
-        yield chunk.inputs[counted] - 1, found
+    # What is predicted is the character after; so that the last one is read, it stands there twice.
+    for passage in read_text(model, text + text[-1:], most=columns):
+        read = passage.counted & (passage.places > 0)  # before it there is only the beginning
+        if read.any():
+            yield passage.places[read] - 1, _states(model, passage.workspace)[read]
+
+
+def _states(model: CharacterModel, workspace: Workspace) -> Array:
+    """``(T, B, L, states, H)``, after each step of the last chunk, as the layers kept it."""
+    layers = []
+    for layer in model.network.stack.layers:
+        kept = workspace.child(layer.name).child("cell")
+        states = [kept["h"][:, 1:].transpose(1, 2, 0)]  # from (H, T, B)
+        if "c" in kept:
+            states.append(kept["c"][1:].transpose(0, 2, 1))  # from (T, H, B)
+        layers.append(np.stack(states, axis=2))
+    return np.stack(layers, axis=2)
 
 
 # ----------------------------------------------------------------------------------- what is to be seen

@@ -45,15 +45,15 @@ from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.look import Look
 from charrnn.inspection.surprise import FULL, read_surprise
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Corpus, Vocabulary
-from charrnn.text.incoming import name_of, pieces
+from charrnn.text.corpus import Corpus
 from charrnn.text.records import Spans
+from charrnn.text.source import Source
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.division import default_val_fraction
-from charrnn.training.evaluation import bits
 from charrnn.words import counted as number_of
 from charrnn.words import percent, rejoined
-from charrnn.writing.sampling import line_start
 from charrnn.writing.scoring import score_texts
 
 ORDERS = 6
@@ -313,7 +313,7 @@ def view(look: Look) -> Figure:
             source = f"the first {most:,} {kind.unit}s of {source}"
     else:
         raise InputError("nothing was kept for validation; --on names a text to score")
-    ids = vocabulary.encode(line_start(model) + text)  # as the model reads it
+    ids = vocabulary.encode(model.beginning() + text)  # as the model reads it
     ngrams = NGrams(counted, len(vocabulary), _end(vocabulary))
     found = Comparison(text, ngrams.costs(ids), model_costs(model, text))
     places = found.most_gained(PLACES)
@@ -406,8 +406,9 @@ def _corpus(look: Look) -> tuple[Corpus, str]:
     checkpoint = look.subject.checkpoint
     vocabulary = checkpoint.model.vocabulary
     if look.counts is not None:
-        name = name_of(look.counts)
-        text = look.known(vocabulary, "".join(pieces(look.counts, vocabulary.config)), name)
+        source = Source(look.counts)
+        name, text = str(source), "".join(source.pieces(vocabulary.config))
+        text = look.known(vocabulary, text, name, line=1)
         return Corpus.from_text(text, sources=[name], vocabulary=vocabulary), name
     if checkpoint.corpus.characters > LARGEST:
         raise InputError(

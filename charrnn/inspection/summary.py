@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from charrnn.training.evaluation import bits
+from charrnn.nn.loss import bits
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint
 

@@ -29,17 +29,14 @@ from charrnn.drawing.figure import (
     Words,
     joined,
 )
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
-from charrnn.nn.parallel import warm_up
+from charrnn.models.reading import read_text
+from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
-from charrnn.nn.workspace import Workspace
-from charrnn.training.evaluation import bits
 from charrnn.words import percent
-from charrnn.writing.sampling import line_start
-from charrnn.writing.scoring import STEPS
 
 FULL = 8.0  # bits that are drawn as the most there is: a chance of 1 in 256
 MOST_READ = 100_000  # characters, unless a later one is asked for; for more there is `score`
@@ -126,44 +123,22 @@ def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surpris
         UnknownCharacterError: The text has a character that the model does not know.
         CheckpointError: The model's numbers overflow.
     """
-    warm_up()
-    vocabulary, network = model.vocabulary, model.network
-    targets = vocabulary.encode(text).astype(np.intp)
-    inputs = np.concatenate([vocabulary.encode(line_start(model)), targets[:-1]]).astype(np.intp)
+    vocabulary = model.vocabulary
+    targets = vocabulary.encode(text)
     count = min(guesses, len(vocabulary))
     nats, entropy = np.empty(len(text)), np.empty(len(text))
     best, likely = np.empty((len(text), count), np.intp), np.empty((len(text), count))
-
-    workspace = Workspace()
-    for record in _records(text, vocabulary.config.end):
-        state = network.zero_state(1)
-        for start in range(record.start, record.stop, STEPS):
-            part = slice(start, min(start + STEPS, record.stop))
-            with np.errstate(all="ignore"):
-                logits, state = network.logits(
-                    model.parameters, inputs[part, None], state, workspace
-                )
-                log_p = _log_softmax(logits[:, :, 0])
-            if not np.isfinite(log_p).all():
-                raise CheckpointError("the model cannot be read with: its numbers overflow")
-            nats[part] = -np.take_along_axis(log_p, targets[None, part], axis=0)[0]
-            entropy[part] = -(np.exp(log_p) * log_p).sum(axis=0)
-            order = np.argpartition(-log_p, count - 1, axis=0)[:count]
-            ranked = np.argsort(-np.take_along_axis(log_p, order, axis=0), axis=0, kind="stable")
-            order = np.take_along_axis(order, ranked, axis=0)
-            best[part], likely[part] = order.T, np.exp(np.take_along_axis(log_p, order, axis=0)).T
+    for passage in read_text(model, text, most=1):
+        places, log_p = passage.places[:, 0], _log_softmax(passage.logits[:, :, 0])
+        nats[places] = -np.take_along_axis(log_p, targets[None, places], axis=0)[0]
+        entropy[places] = -(np.exp(log_p) * log_p).sum(axis=0)
+        order = np.argpartition(-log_p, count - 1, axis=0)[:count]
+        ranked = np.argsort(-np.take_along_axis(log_p, order, axis=0), axis=0, kind="stable")
+        order = np.take_along_axis(order, ranked, axis=0)
+        best[places], likely[places] = order.T, np.exp(np.take_along_axis(log_p, order, axis=0)).T
     named = vocabulary.decode(best.ravel())
     rows = tuple(named[start : start + count] for start in range(0, len(named), count))
     return Surprise(text, bits(nats), bits(entropy), rows, likely)
-
-
-def _records(text: str, end: str) -> list[slice]:
-    """The parts that are read from the zero state: all of a text, or each record with its end."""
-    if not end:
-        return [slice(0, len(text))]
-    starts = [0, *(place + 1 for place, character in enumerate(text) if character == end)]
-    stops = [*starts[1:], len(text)]
-    return [slice(a, b) for a, b in zip(starts, stops, strict=True) if b > a]
 
 
 def _log_softmax(logits: NDArray[Any]) -> Array:

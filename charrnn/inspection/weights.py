@@ -39,14 +39,6 @@ from charrnn.nn.parameters import Array, Parameters
 from charrnn.training.optimizer import last_direction
 from charrnn.training.run import Checkpoint
 
-GATES = {
-    "lstm": ("input", "forget", "output", "candidate"),
-    "gru": ("reset", "update", "candidate"),
-    "rnn": ("W",),
-    "rnn-relu": ("W",),
-}
-"""Of each cell, the blocks of its recurrent matrix, in their order."""
-
 BINS = 21
 PROFILE = 24  # singular values that a table's profile has room for
 
@@ -121,7 +113,7 @@ def recurrences(network: LanguageModel, params: Parameters) -> list[Recurrence]:
     for number, layer in enumerate(network.stack.layers):
         H = layer.cell.hidden_size
         blocks = params[f"{layer.name}/W"].reshape(-1, H, H).astype(np.float64)
-        for gate, block in zip(GATES[network.config.cell], blocks, strict=True):
+        for gate, block in zip(layer.cell.rows, blocks, strict=True):
             found.append(
                 Recurrence(
                     number,

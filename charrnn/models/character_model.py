@@ -9,12 +9,12 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CharacterModel:
-    """A network, its parameters, and what its ids mean."""
+    """A network, its parameters, and what its ids mean; models that predict alike are equal."""
 
     network: LanguageModel
     parameters: Parameters
@@ -31,6 +31,23 @@ class CharacterModel:
     @property
     def config(self) -> ModelConfig:
         return self.network.config
+
+    def __repr__(self) -> str:
+        config, numbers = self.config, self.parameters.flat.size
+        return (
+            f"<CharacterModel: {config.cell}, {config.num_layers} x {config.hidden_size}, "
+            f"{len(self.vocabulary)} {self.vocabulary.config.unit}s, {numbers:,} weights>"
+        )
+
+    def beginning(self, prime: str = "") -> str:
+        """What is read before the first character is written or predicted, in characters.
+
+        A record begins after the end of another one. A running text begins with its prime, or else
+        like a line: after a line feed, or the vocabulary's first character where it has none.
+        """
+        if end := self.vocabulary.config.end:
+            return end + prime
+        return prime or ("\n" if "\n" in self.vocabulary else self.vocabulary.characters[0])
 
     def extended_to(self, vocabulary: Vocabulary, rng: np.random.Generator) -> CharacterModel:
         """This model with the further characters that ``vocabulary`` has at its end.

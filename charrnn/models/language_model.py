@@ -5,15 +5,20 @@ h = stack(x),  o = V h + c,  p = softmax(o)
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
+from charrnn.nn.cells import cell_class
+from charrnn.nn.compiled import compile_stack
 from charrnn.nn.dropout import Dropout
-from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
-from charrnn.nn.initialization import scaled_uniform
+from charrnn.nn.embedding import Embedding
+from charrnn.nn.functions import Ids, columns
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
 
@@ -26,32 +31,67 @@ class LanguageModel:
     Args:
         config: Cell, sizes and dropout.
         vocabulary_size: Number of characters, *K*.
+
+    Attributes:
+        embedding: None where characters are one-hot.
+        stack: The recurrent layers.
+        readout: What scores the characters.
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
+        K, H, D = vocabulary_size, config.hidden_size, config.embedding_size
         self.config = config
-        self.vocabulary_size = vocabulary_size
-        self.stack = Stack(
-            config.cell,
-            config.embedding_size or vocabulary_size,
-            config.hidden_size,
-            config.num_layers,
-            one_hot=not config.embedding_size,
-        )
+        self.vocabulary_size = K
+        self.embedding = Embedding(K, D) if D else None
+        self.stack = Stack(cell_class(config.cell), D or K, H, config.num_layers, one_hot=not D)
+        self.readout = Readout(H, K)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LanguageModel):
+            return NotImplemented
+        return (self.config, self.vocabulary_size) == (other.config, other.vocabulary_size)
+
+    def __hash__(self) -> int:
+        return hash((self.config, self.vocabulary_size))
+
+    def compiled(self) -> LanguageModel:
+        """The same model with the stack's quick twin, where there is one: to train with."""
+        quick = copy.copy(self)
+        quick.stack = compile_stack(self.stack)
+        return quick
+
+    @property
+    def _parts(self) -> tuple[Embedding | Stack | Readout, ...]:
+        below = (self.embedding,) if self.embedding else ()
+        return (*below, self.stack, self.readout)
+
+    @property
+    def multiplications(self) -> int:
+        """Of the matrix products, for each character that is read."""
+        return sum(part.multiplications for part in self._parts)
+
+    @property
+    def read_by(self) -> str:
+        """The array that has a column for each character, as it is read."""
+        lowest = self.embedding or self.stack
+        return next(iter(lowest.parameter_shapes()))
+
+    @property
+    def predicted_by(self) -> str:
+        """The array that has a row for each character, as it is predicted."""
+        return next(iter(self.readout.parameter_shapes()))
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each parameter. Columns of ``E`` (or ``layer0/U``) and rows of ``V`` are characters."""
-        K, H, D = self.vocabulary_size, self.config.hidden_size, self.config.embedding_size
-        embedding = {"E": (D, K)} if D else {}
-        return {**embedding, **self.stack.parameter_shapes(), "V": (K, H), "c": (K,)}
+        """Shape of each parameter, in the order in which they lie in the flat vector."""
+        return {
+            name: shape for part in self._parts for name, shape in part.parameter_shapes().items()
+        }
 
     def initialize(self, rng: np.random.Generator) -> Parameters:
         """Fresh float32 parameters."""
         params = Parameters(self.parameter_shapes())
-        if self.config.embedding_size:
-            params["E"][...] = rng.standard_normal(params["E"].shape)
-        self.stack.initialize(params, rng)
-        scaled_uniform(params["V"], self.config.hidden_size, rng)
+        for part in self._parts:
+            part.initialize(params, rng)
         return params
 
     def zero_state(self, batch: int, dtype: np.dtype[np.floating] | type = np.float32) -> Array:
@@ -60,11 +100,9 @@ class LanguageModel:
 
     def embed(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
         """The stack's input: embedded characters ``(D, T, B)``, or the ids themselves."""
-        if not self.config.embedding_size:
+        if self.embedding is None:
             return ids
-        x = workspace.array("embedded", self.config.embedding_size, *ids.shape)
-        gather_columns(params["E"], ids, out=x)
-        return x
+        return self.embedding.forward(params, ids, workspace.child("embedding"))
 
     def logits(
         self,
@@ -84,11 +122,7 @@ class LanguageModel:
             dropout = Dropout(rng, self.config.dropout, self.config.weight_drop)
         x = self.embed(params, ids, workspace)
         h, state = self.stack.forward(params, x, state, workspace, dropout)
-        logits = workspace.array("logits", self.vocabulary_size, *ids.shape)
-        np.matmul(params["V"], columns(h), out=columns(logits))
-        logits += params["c"][:, None, None]
-        workspace.remember(ids=ids, h=h)
-        return logits, state
+        return self.readout.forward(params, h, workspace.child("readout")), state
 
     def loss(
         self, params: Parameters, ids: Ids, targets: Ids, state: Array, workspace: Workspace
@@ -136,12 +170,8 @@ class LanguageModel:
         workspace: Workspace,
     ) -> Array:
         """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
-        ids, h = workspace["ids"], workspace["h"]
-        add_product(gradients["V"], dlogits, h, workspace)
-        gradients.add("c", columns(dlogits).sum(axis=1))
-        dh = workspace.scratch.array("dx", *h.shape)  # where each layer's is found by the one below
-        np.matmul(params["V"].T, columns(dlogits), out=columns(dh))
+        dh = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
         dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
-        if dx is not None:
-            add_columns(gradients["E"], dx, ids, workspace)
+        if self.embedding and dx is not None:
+            self.embedding.backward(params, gradients, dx, workspace.child("embedding"))
         return dstate

@@ -32,7 +32,7 @@ class Stepper:
         self.state = state.copy()
         first = layers[0].own(params)
         U = first["U"]
-        by_character = U @ params["E"] if "E" in params else U
+        by_character = U @ params[network.read_by] if network.embedding else U
         self._table = np.ascontiguousarray(by_character.T) + first["b"]
         self._looked_up = np.empty((batch, len(U)), dtype)
         self._logits = np.empty((network.vocabulary_size, batch), dtype)
@@ -48,7 +48,8 @@ class Stepper:
             self._steps.append(layer.cell.stepper(own, z, Wh, layer_state))
             h_below = h
         assert h_below is not None  # there is a layer at least
-        self._steps.append(_affine(params["V"], h_below, params["c"], out=self._logits))
+        V, c = network.readout.own(params).values()
+        self._steps.append(_affine(V, h_below, c, out=self._logits))
 
     def step(self, ids: Ids) -> Array:
         """Read the next character of each text.

@@ -1,5 +1,77 @@
-"""The numeric core: recurrent layers, dropout and the loss, over plain arrays.
+"""The numeric core: what recurrent networks are made of, over plain arrays.
 
-It knows nothing of text, files or printing. Layers hold no numbers: parameters, state, saved
-activations and the random generator are arguments.
+It knows nothing of text, files or printing. Parts hold no numbers: parameters, state, what is kept for
+the backward pass and the random generator are arguments. Names are imported when they are first used,
+so that the names of the cells are known without NumPy. docs/building.md makes a model of them.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from charrnn.nn.cells import CELLS, cell_class
+
+if TYPE_CHECKING:
+    from charrnn.nn.cells.cell import Cell
+    from charrnn.nn.cells.gru import GRU
+    from charrnn.nn.cells.lstm import LSTM
+    from charrnn.nn.cells.rnn import RNN
+    from charrnn.nn.cells.rnn_relu import ReLURNN
+    from charrnn.nn.compiled import compile_stack
+    from charrnn.nn.dropout import Dropout
+    from charrnn.nn.embedding import Embedding
+    from charrnn.nn.layer import Layer
+    from charrnn.nn.loss import cross_entropy_, softmax_
+    from charrnn.nn.parameters import Parameters
+    from charrnn.nn.readout import Readout
+    from charrnn.nn.stack import Stack
+    from charrnn.nn.workspace import Workspace
+
+_HOMES = {
+    "Cell": "cells.cell",
+    "Dropout": "dropout",
+    "Embedding": "embedding",
+    "GRU": "cells.gru",
+    "LSTM": "cells.lstm",
+    "Layer": "layer",
+    "Parameters": "parameters",
+    "RNN": "cells.rnn",
+    "ReLURNN": "cells.rnn_relu",
+    "Readout": "readout",
+    "Stack": "stack",
+    "Workspace": "workspace",
+    "compile_stack": "compiled",
+    "cross_entropy_": "loss",
+    "softmax_": "loss",
+}
+
+__all__ = [
+    "CELLS",
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "Dropout",
+    "Embedding",
+    "Layer",
+    "Parameters",
+    "ReLURNN",
+    "Readout",
+    "Stack",
+    "Workspace",
+    "cell_class",
+    "compile_stack",
+    "cross_entropy_",
+    "softmax_",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"charrnn.nn.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'charrnn.nn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.nn.parameters import Array
-from charrnn.nn.workspace import Workspace
+from charrnn.nn.workspace import Scratch
 
 Ids = NDArray[np.integer[Any]]
 """Character numbers, ``(T, B)``."""
 
 
 def _tanh_is_quick() -> bool:
-    """Whether NumPy's float32 tanh is the better start: not where it looks up tables with AVX2.
+    """Whether NumPy's float32 tanh is the better start of a sigmoid: not where it looks up tables with AVX2.
 
     With AVX-512 it is twice as quick as exp, with AVX2 half as quick. The choice follows from the
     processor, never from a measurement, so that the same machine always gives the same bits.
+
+    Where a tanh is wanted it is NumPy's: 1 - 2 / (1 + exp(2x)) is somewhat quicker with AVX2, but has no
+    digits left near 0, and what keeps them takes longer.
     """
     try:
         from numpy.lib.introspect import opt_func_info
@@ -37,14 +40,11 @@ _BLOCK = 16384  # numbers: 64 kB of float32
 _FEW = 2048  # below so many numbers the calls cost more than what they compute: tanh is one call
 
 # A call with a Python number takes twice as long to start as one with an array.
-_HALF, _ONE, _TWO = (np.array(number, np.float32) for number in (0.5, 1, 2))
+_HALF, _ONE = (np.array(number, np.float32) for number in (0.5, 1))
 
 
 def sigmoid_(x: Array) -> None:
-    """``x = 1 / (1 + exp(-x))``; where tanh is quicker, ``tanh(x/2)/2 + 1/2``.
-
-    exp may overflow to infinity, whose reciprocal is the right 0: callers ignore that warning.
-    """
+    """``x = 1 / (1 + exp(-x))``; where tanh is quicker, ``tanh(x/2)/2 + 1/2``."""
     if _TANH_IS_QUICK or x.size < _FEW:
         x *= _HALF
         np.tanh(x, out=x)
@@ -52,42 +52,28 @@ def sigmoid_(x: Array) -> None:
         x += _HALF
     else:
         np.negative(x, out=x)
-        np.exp(x, out=x)
+        with np.errstate(over="ignore"):  # the reciprocal of infinity is the right 0
+            np.exp(x, out=x)
         x += _ONE
         np.reciprocal(x, out=x)
 
 
-def tanh(x: Array, out: Array) -> None:
-    """``out = tanh(x)``; where exp is quicker, ``1 - 2 / (1 + exp(2x))``."""
-    if _TANH_IS_QUICK or x.size < _FEW:
-        np.tanh(x, out=out)
-    else:
-        np.multiply(x, _TWO, out=out)
-        np.exp(out, out=out)
-        out += _ONE
-        np.divide(_TWO, out, out=out)
-        np.subtract(_ONE, out, out=out)
-
-
 def gates_(a: Array, num_sigmoids: int) -> None:
-    """Sigmoid of the first rows and tanh of the others, in one pass over all of them.
+    """Sigmoid of the first rows and tanh of the others, in as few passes as can be.
 
     Args:
         a: ``(gates*H, B)``, contiguous.
         num_sigmoids: Rows that are sigmoids.
     """
+    sigmoids, tanhs = a[:num_sigmoids], a[num_sigmoids:]
     if _TANH_IS_QUICK or a.size < _FEW:
-        sigmoids = a[:num_sigmoids]
         sigmoids *= _HALF
         np.tanh(a, out=a)
         sigmoids *= _HALF
         sigmoids += _HALF
     else:
-        tanhs = a[num_sigmoids:]
-        tanhs *= _TWO
-        sigmoid_(a)
-        tanhs *= _TWO
-        tanhs -= _ONE
+        sigmoid_(sigmoids)
+        np.tanh(tanhs, out=tanhs)
 
 
 def blocks(steps: int, size: int) -> list[slice]:
@@ -106,7 +92,7 @@ def columns(x: Array) -> Array:
     return x.reshape(x.shape[0], -1)
 
 
-def add_product(gradient: Array, dz: Array, x: Array, workspace: Workspace) -> None:
+def add_product(gradient: Array, dz: Array, x: Array, scratch: Scratch) -> None:
     """``gradient += dz @ x.T``, summed over all time steps and streams in one product.
 
     Args:
@@ -114,8 +100,9 @@ def add_product(gradient: Array, dz: Array, x: Array, workspace: Workspace) -> N
         dz: ``(M, T, B)``.
         x: ``(N, T, B)``.
     """
-    product = workspace.array("product", *gradient.shape)
-    gradient += np.matmul(columns(dz), columns(x).T, out=product)
+    with scratch:
+        product = scratch.array(*gradient.shape)
+        gradient += np.matmul(columns(dz), columns(x).T, out=product)
 
 
 def gather_columns(table: Array, ids: Ids, out: Array) -> None:
@@ -129,7 +116,7 @@ def gather_columns(table: Array, ids: Ids, out: Array) -> None:
     np.take(table, ids, axis=1, out=out, mode="clip")
 
 
-def add_columns(gradient: Array, d: Array, ids: Ids, workspace: Workspace) -> None:
+def add_columns(gradient: Array, d: Array, ids: Ids, scratch: Scratch) -> None:
     """The gradient of :func:`gather_columns`: add each of ``d``'s columns to that of its character.
 
     Sorts the positions by character once, then adds up each run.
@@ -146,6 +133,7 @@ def add_columns(gradient: Array, d: Array, ids: Ids, workspace: Workspace) -> No
     present, starts = np.unique(flat[order], return_index=True)
     for rows in blocks(len(d), flat.size):
         part = columns(d[rows])
-        by_character = workspace.array("by_character", *part.shape)
-        np.take(part, order, axis=1, out=by_character, mode="clip")
-        gradient[rows, present] += np.add.reduceat(by_character, starts, axis=1)
+        with scratch:
+            by_character = scratch.array(*part.shape)
+            np.take(part, order, axis=1, out=by_character, mode="clip")
+            gradient[rows, present] += np.add.reduceat(by_character, starts, axis=1)

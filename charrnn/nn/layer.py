@@ -5,48 +5,40 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.cells.cell import Cell
-from charrnn.nn.cells.gru import GRU
-from charrnn.nn.cells.lstm import LSTM
-from charrnn.nn.cells.rnn import RNN
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.initialization import scaled_uniform
 from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.part import Part
 from charrnn.nn.workspace import Workspace
 
 
-def make_cell(kind: str, hidden_size: int) -> Cell:
-    """The cell that a configuration names: ``lstm``, ``gru``, ``rnn`` or ``rnn-relu``."""
-    if kind == "lstm":
-        return LSTM(hidden_size)
-    if kind == "gru":
-        return GRU(hidden_size)
-    return RNN(hidden_size, relu=kind == "rnn-relu")
-
-
-class Layer:
-    """``z = U x + b``, then the recurrence.
+class Layer(Part):
+    """``z = U x + b``, then the recurrence, then dropout of what the layer above reads.
 
     The input is either dense, ``(input_size, T, B)``, or one-hot, given as the ids ``(T, B)`` of the
     ones: their product with U is a gather of its columns.
 
+    A layer reads in one direction. That of the other one would be another object of this class, named
+    ``layer0/reverse``, whose texts are reversed within their lengths; see
+    :class:`charrnn.nn.stack.Stack`.
+
     Args:
         cell: The recurrence.
         input_size: Rows of a dense input, or the number of ids.
-        name: Prefix of the layer's parameters.
+        name: Of the layer in its model: its parameters are ``name/U``, ``name/W`` and so on.
         one_hot: Whether the input comes as ids.
     """
 
     def __init__(self, cell: Cell, input_size: int, name: str, *, one_hot: bool) -> None:
+        rows = len(cell.rows) * cell.hidden_size
+        shapes = {"U": (rows, input_size), **cell.parameter_shapes(), "b": (rows,)}
+        super().__init__(f"{name}/", shapes)
         self.cell = cell
-        self.input_size = input_size
         self.name = name
         self.one_hot = one_hot
-        rows = cell.gates * cell.hidden_size
-        self._shapes = {"U": (rows, input_size), **cell.parameter_shapes(), "b": (rows,)}
-
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {f"{self.name}/{key}": shape for key, shape in self._shapes.items()}
+        self.input_size = input_size
+        self.multiplications = rows * (cell.hidden_size + (0 if one_hot else input_size))
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
         fan_in = 1 if self.one_hot else self.input_size  # only one of the one-hot inputs is a one
@@ -54,10 +46,6 @@ class Layer:
         scaled_uniform(own["U"], fan_in, rng)
         own["b"][...] = 0
         self.cell.initialize(own, rng)
-
-    def own(self, arrays: Parameters) -> dict[str, Array]:
-        """The layer's part of the model's parameters or gradients."""
-        return {key: arrays[f"{self.name}/{key}"] for key in self._shapes}
 
     def forward(
         self,
@@ -67,24 +55,27 @@ class Layer:
         workspace: Workspace,
         dropout: Dropout | None = None,
     ) -> tuple[Array, Array]:
-        """Returns ``h`` ``(H, T, B)``, valid until the next call, and the new state.
-
-        Of ``dropout`` only that of the recurrent weights is done here.
-        """
+        """Returns ``h`` ``(H, T, B)``, dropped if it is to be, and the new state, which never is."""
         own = self.own(params)
         if dropout and dropout.weight_rate:
             own["W"] = dropout.drop_weights(own["W"], workspace)
         else:
             workspace.forget("W_mask")
         U, b = own["U"], own["b"][:, None]
-        z = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])
         workspace.remember(x=x)
-        if self.one_hot:
-            gather_columns(U + b, x, out=z)
+        with workspace.scratch as scratch:
+            z = scratch.array(len(U), *x.shape[-2:])
+            if self.one_hot:
+                gather_columns(U + b, x, out=z)
+            else:
+                np.matmul(U, columns(x), out=columns(z))
+                columns(z)[...] += b
+            h, state = self.cell.forward(own, z, state, workspace.child("cell"))
+        if dropout and dropout.rate:
+            h = dropout.drop(h, workspace)
         else:
-            np.matmul(U, columns(x), out=columns(z))
-            columns(z)[...] += b
-        return self.cell.forward(own, z, state, workspace)
+            workspace.forget("mask")
+        return h, state
 
     def backward(
         self,
@@ -94,23 +85,35 @@ class Layer:
         dstate: Array,
         workspace: Workspace,
     ) -> tuple[Array | None, Array]:
-        """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state."""
+        """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state.
+
+        Args:
+            dh: ``(H, T, B)``, contiguous; overwritten, by what is returned if there is room.
+        """
         x = workspace["x"]
         own, d_own = self.own(params), self.own(gradients)
         U, dU, dW, db = own["U"], d_own["U"], d_own["W"], d_own["b"]
-        if "W_mask" in workspace:
-            own["W"] = workspace["W_kept"]
-            d_own["W"] = workspace.scratch.array("dW_kept", *dW.shape)
-            d_own["W"].fill(0)
-        dz = workspace.scratch.array("z", U.shape[0], *x.shape[-2:])  # z itself is long used up
-        dstate = self.cell.backward(own, d_own, dz, dh, dstate, workspace)
-        if "W_mask" in workspace:
-            dW += np.multiply(d_own["W"], workspace["W_mask"], out=d_own["W"])
-        db += columns(dz).sum(axis=1)
-        if self.one_hot:
-            add_columns(dU, dz, x, workspace.scratch)
-            return None, dstate
-        add_product(dU, dz, x, workspace.scratch)
-        dx = workspace.scratch.array("dx", *x.shape)  # dh, if it lay there, is used up
-        np.matmul(U.T, columns(dz), out=columns(dx))
-        return dx, dstate
+        if "mask" in workspace:
+            dh *= workspace["mask"]
+        with workspace.scratch as scratch:
+            dz = scratch.array(len(U), *x.shape[-2:])
+            if "W_mask" in workspace:
+                own["W"] = workspace["W_kept"]
+                d_own["W"] = scratch.array(*dW.shape)
+                d_own["W"].fill(0)
+            dstate = self.cell.backward(own, d_own, dz, dh, dstate, workspace.child("cell"))
+            if "W_mask" in workspace:
+                dW += np.multiply(d_own["W"], workspace["W_mask"], out=d_own["W"])
+            db += columns(dz).sum(axis=1)
+            if self.one_hot:
+                add_columns(dU, dz, x, scratch)
+                return None, dstate
+            add_product(dU, dz, x, scratch)
+            # It lies where dh did, if there is room.
+            dx = (
+                dh.reshape(-1)[: x.size].reshape(x.shape)
+                if x.size <= dh.size
+                else workspace.array("dx", *x.shape)
+            )
+            np.matmul(U.T, columns(dz), out=columns(dx))
+            return dx, dstate

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import TypeVar
+
 import numpy as np
 
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array
+
+Number = TypeVar("Number", float, Array)
 
 
 def softmax_(logits: Array) -> Array:
@@ -43,3 +48,8 @@ def cross_entropy_(logits: Array, targets: Ids) -> Array:
     logits[targets, positions] -= 1
     nll: Array = log_total + below_top
     return nll
+
+
+def bits(nats: Number) -> Number:
+    """Bits, from nats; of one number or an array."""
+    return nats / math.log(2)

@@ -7,12 +7,13 @@ of the work, and with it the last bits of a result, would depend on the machine.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from types import ModuleType
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -27,11 +28,52 @@ MIN_STREAMS = 16
 """Streams for each shard at least: products with fewer columns leave a core half idle."""
 
 
-def available_processors() -> int:
-    """Processors that this process may use."""
+def available_processors(root: Path = Path("/")) -> int:
+    """Processors that this process may use: by its affinity, and by the quota of its container.
+
+    Args:
+        root: Where the file system is, for tests.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        processors = len(os.sched_getaffinity(0))
+    else:
+        processors = os.cpu_count() or 1
+    return max(1, math.ceil(min(processors, _quota(root))))
+
+
+def _quota(root: Path) -> float:
+    """Processors' time for each second that Linux' control groups allow; infinity without a limit.
+
+    A group's limit holds for the groups in it. From inside a container its own group may be seen at the
+    top, whatever its name is outside.
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # another system
+        return math.inf
+    quota = math.inf
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0" or "cpu" in controllers.split(","):
+            top = root / "sys/fs/cgroup" / ("" if number == "0" else "cpu")
+            group = Path(path.lstrip("/"))
+            limits = (_limit(top / folder) for folder in (group, *group.parents))
+            quota = min(quota, *limits)
+    return quota
+
+
+def _limit(group: Path) -> float:
+    """That of one group: ``cpu.max`` is of version 2, the others of version 1."""
+    try:
+        if (group / "cpu.max").exists():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = (
+                (group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
+            )
+        return int(quota) / int(period) if int(quota) > 0 else math.inf
+    except (OSError, ValueError):  # without a limit it is -1, or the word max
+        return math.inf
 
 
 def default_shards(batch_size: int) -> int:
@@ -68,15 +110,11 @@ class Shards:
         count: Number of parts. It decides how sums are split, so results depend on it in their last
             bits; they do not depend on how many of the threads run at once.
         dtype: Type of the workspaces' arrays.
-        kernels: Compiled time steps for the cells.
     """
 
-    def __init__(
-        self, count: int, dtype: DTypeLike = np.float32, kernels: ModuleType | None = None
-    ) -> None:
+    def __init__(self, count: int, dtype: DTypeLike = np.float32) -> None:
         self.count = count
-        self.kernels = kernels
-        self.workspaces = [Workspace(dtype, kernels) for _ in range(count)]
+        self.workspaces = [Workspace(dtype) for _ in range(count)]
         self._threads = ThreadPoolExecutor(count, "shard") if count > 1 else None
 
     def map(self, work: Callable[[int, slice, Workspace], Result], batch: int) -> list[Result]:

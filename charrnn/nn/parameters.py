@@ -25,6 +25,9 @@ class Parameters(Mapping[str, Array]):
     optimiser's step or a gradient check is one expression over ``flat``. There is no item
     assignment: assigning would silently detach a view. Write ``p["V"][...] = value``.
 
+    Two are equal if their names, shapes and numbers are. A pickled or copied one is whole: its arrays
+    view its own vector, which is the same one after ``copy.copy``.
+
     Args:
         shapes: Shape of each array, in the order in which they lie in ``flat``.
         flat: The vector to view; a new one of zeros when not given.
@@ -59,6 +62,15 @@ class Parameters(Mapping[str, Array]):
 
     def __len__(self) -> int:
         return len(self._views)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Parameters):
+            return NotImplemented
+        same = list(self.shapes.items()) == list(other.shapes.items())
+        return same and np.array_equal(self.flat, other.flat)
+
+    def __reduce__(self) -> tuple[type[Parameters], tuple[Shapes, Array]]:
+        return Parameters, (self.shapes, self.flat)  # so that views are made anew
 
     def add(self, name: str, value: Array) -> None:
         """``p[name] += value``, which Python would read as an item assignment."""

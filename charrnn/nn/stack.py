@@ -1,47 +1,78 @@
-"""Recurrent layers on top of each other, with dropout after each."""
+"""Recurrent layers on top of each other: the reference, which reads as the equations."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
+from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids
-from charrnn.nn.layer import Layer, make_cell
+from charrnn.nn.layer import Layer
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 
 
+@dataclass(frozen=True)
 class Stack:
-    """``num_layers`` layers of one kind of cell.
+    """``num_layers`` layers of one kind of cell. Its quick twin is :func:`charrnn.nn.compiled.compile_stack`.
 
-    The state of the whole stack is one array ``(L, states, H, B)``.
+    The state of the whole stack is one array ``(L, states, H, B)``, in which a layer has a row.
+
+    For layers of two directions there would be two objects of :class:`Layer` in a place of ``layers``:
+    their outputs are joined to ``(2H, T, B)``, which is what the layer above reads, and each has a row of
+    the state.
+
+    Args:
+        cell: The kind of cell.
+        input_size: Rows of a dense input, or the number of ids.
+        hidden_size: Units in each layer, *H*.
+        num_layers: *L*.
+        one_hot: Whether the input comes as ids.
+        name: What the layers' names begin with (``"encoder/"``), where a model has several stacks.
     """
 
-    def __init__(
-        self, cell: str, input_size: int, hidden_size: int, num_layers: int, *, one_hot: bool
-    ) -> None:
-        self.layers = [
+    cell: type[Cell]
+    input_size: int
+    hidden_size: int
+    num_layers: int = 1
+    one_hot: bool = False
+    name: str = ""
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The lowest first."""
+        return tuple(
             Layer(
-                make_cell(cell, hidden_size),
-                input_size if index == 0 else hidden_size,
-                f"layer{index}",
-                one_hot=one_hot and index == 0,
+                self.cell(self.hidden_size),
+                self.hidden_size if index else self.input_size,
+                f"{self.name}layer{index}",
+                one_hot=self.one_hot and index == 0,
             )
-            for index in range(num_layers)
-        ]
+            for index in range(self.num_layers)
+        )
+
+    @property
+    def multiplications(self) -> int:
+        """Of the matrix products, for each step of one text."""
+        return sum(layer.multiplications for layer in self.layers)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each parameter, by its name in the model."""
         return {
             name: shape for layer in self.layers for name, shape in layer.parameter_shapes().items()
         }
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
+        """Draw the parameters, the lowest layer's first."""
         for layer in self.layers:
             layer.initialize(params, rng)
 
     def state_shape(self, batch: int) -> tuple[int, int, int, int]:
-        cell = self.layers[0].cell
-        return len(self.layers), cell.states, cell.hidden_size, batch
+        """``(L, states, H, B)``."""
+        return self.num_layers, len(self.cell.states), self.hidden_size, batch
 
     def forward(
         self,
@@ -62,10 +93,6 @@ class Stack:
         for index, layer in enumerate(self.layers):
             own = workspace.child(layer.name)
             x, new_state[index] = layer.forward(params, x, state[index], own, dropout)
-            if dropout and dropout.rate:
-                x = dropout.drop(x, own)
-            else:
-                own.forget("mask")
         return x, new_state
 
     def backward(
@@ -86,11 +113,9 @@ class Stack:
             The gradients by a dense ``x`` and by the initial state.
         """
         dstate_in = np.empty_like(dstate)
-        down: Array | None = dh
+        down: Array | None = np.ascontiguousarray(dh)
         for index, layer in reversed(list(enumerate(self.layers))):
-            own = workspace.child(layer.name)
             assert down is not None  # only the lowest layer can have an input without a gradient
-            if "mask" in own:
-                down *= own["mask"]
+            own = workspace.child(layer.name)
             down, dstate_in[index] = layer.backward(params, gradients, down, dstate[index], own)
         return down, dstate_in

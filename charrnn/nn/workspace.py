@@ -1,37 +1,67 @@
-"""Memory that layers borrow, so that their large arrays are allocated once."""
+"""Memory that the parts of a model borrow, so that their large arrays are allocated once."""
 
 from __future__ import annotations
 
 from math import prod
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from charrnn.nn.parameters import Array
 
+_LINE = 16  # numbers: a cache line of float32
 
-class Workspace:
-    """Named scratch arrays, allocated at their largest size and reused.
 
-    A layer's forward pass asks for its buffers with :meth:`array`; its backward pass finds what
-    was saved with ``workspace["name"]``. Two threads need two workspaces.
+class Scratch:
+    """Arrays for a moment, without names: what is taken in a ``with`` block is given up at its end.
 
-    Attributes:
-        scratch: The workspace that all parts of a model share, for arrays that are given up before
-            another part takes its turn.
-        kernels: The compiled steps, :mod:`charrnn.nn.compiled.kernels`, where the cells are to use them.
+        with scratch:
+            Wh = scratch.array(4 * H, B)
+
+    Blocks may stand in blocks. Their arrays lie one after the other in one piece of memory, which
+    becomes as large as what was ever needed at once.
     """
 
-    def __init__(
-        self,
-        dtype: DTypeLike = np.float32,
-        kernels: ModuleType | None = None,
-        scratch: Workspace | None = None,
-    ) -> None:
+    def __init__(self, dtype: DTypeLike = np.float32) -> None:
+        self._memory = np.empty(0, dtype)
+        self._used = self._needed = 0
+        self._starts: list[int] = []
+
+    def __enter__(self) -> Scratch:  # noqa: PYI034
+        if not self._starts and self._needed > self._memory.size:
+            self._memory = self._memory[:0].copy()  # let go of the old memory first
+            self._memory = np.empty(self._needed, self._memory.dtype)
+        self._starts.append(self._used)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._used = self._starts.pop()
+
+    def array(self, *shape: int) -> Array:
+        """A C-contiguous array with undefined contents, for as long as the ``with`` block lasts."""
+        if not self._starts:
+            raise RuntimeError("scratch is taken in a with block")
+        start, stop = self._used, self._used + prod(shape)
+        self._used = -(-stop // _LINE) * _LINE
+        self._needed = max(self._needed, self._used)
+        if stop > self._memory.size:  # the first time
+            return np.empty(shape, self._memory.dtype)
+        return self._memory[start:stop].reshape(shape)
+
+
+class Workspace:
+    """What a part of a model keeps from its forward pass for its backward pass, under names.
+
+    Each part has a workspace of its own, so no name means anything to another. Memory is allocated at
+    its largest size and reused. Two threads need two workspaces.
+
+    Attributes:
+        scratch: For what need not be kept; all parts of a model share it.
+    """
+
+    def __init__(self, dtype: DTypeLike = np.float32, scratch: Scratch | None = None) -> None:
         self.dtype = np.dtype(dtype)
-        self.kernels = kernels
-        self.scratch = scratch or self
+        self.scratch = scratch or Scratch(dtype)
         self._memory: dict[str, Array] = {}
         self._views: dict[str, Array] = {}
         self._children: dict[str, Workspace] = {}
@@ -49,7 +79,7 @@ class Workspace:
         return view
 
     def remember(self, **arrays: Array) -> None:
-        """Keep arrays that were made elsewhere under a name, for the backward pass."""
+        """Keep arrays that were made elsewhere under a name."""
         self._views.update(arrays)
 
     def forget(self, name: str) -> None:
@@ -65,5 +95,5 @@ class Workspace:
     def child(self, name: str) -> Workspace:
         """The workspace of a part, made at the first call."""
         if name not in self._children:
-            self._children[name] = Workspace(self.dtype, self.kernels, self.scratch)
+            self._children[name] = Workspace(self.dtype, self.scratch)
         return self._children[name]

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+ALL = slice(None)
+
 READING_SHARE = 0.4
 """What reading a character costs, forwards only, of what learning from it does: a third of the
 products, and more of the rest."""
@@ -57,12 +59,15 @@ class Chunk:
         targets: ``(T, B)`` ids, each the one that follows its input.
         fresh: ``(B,)`` booleans: columns that start here, from the zero state; the others go on.
         counted: ``(T, B)`` booleans: predictions that belong to the loss; None if all do.
+        lengths: ``(B,)`` integers from 0 to *T*: a column's steps beyond its length are padding, and
+            do not count; None where there is no padding.
     """
 
     inputs: NDArray[np.intp]
     targets: NDArray[np.intp]
     fresh: NDArray[np.bool_]
     counted: NDArray[np.bool_] | None = None
+    lengths: NDArray[np.intp] | None = None
 
     @property
     def characters(self) -> int:
@@ -82,8 +87,8 @@ class Chunks(Protocol):
     def __len__(self) -> int:
         """Number of chunks."""
 
-    def chunk(self, index: int) -> Chunk:
-        """The chunk of this index; after the last one the text begins again."""
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+        """The chunk of this index, or some columns of it; after the last one the text begins again."""
 
 
 class Streams:
@@ -116,14 +121,15 @@ class Streams:
     def characters(self) -> int:
         return self._inputs.size
 
-    def chunk(self, index: int) -> Chunk:
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         index %= self._count
         # Rounded up: the first chunk is a longest one, so that buffers have their size at once.
         start, stop = (-(-i * self._length // self._count) for i in (index, index + 1))
+        inputs, targets = self._inputs[columns, start:stop].T, self._targets[columns, start:stop].T
         return Chunk(
-            np.ascontiguousarray(self._inputs[:, start:stop].T, dtype=np.intp),
-            np.ascontiguousarray(self._targets[:, start:stop].T, dtype=np.intp),
-            np.full(self.columns, index == 0),
+            np.ascontiguousarray(inputs, dtype=np.intp),
+            np.ascontiguousarray(targets, dtype=np.intp),
+            np.full(inputs.shape[1], index == 0),
         )
 
 
@@ -161,21 +167,20 @@ class Segments:
     def characters(self) -> int:
         return len(self._ids) - 1
 
-    def chunk(self, index: int) -> Chunk:
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         index %= len(self)
         if index < len(self._before):
             part, start = self._before, self._before[index]
         else:
             part, start = self._own, self._own[index - len(self._before)]
         step = np.arange(start, min(start + part.step, part.stop))[:, None]
-        position = step - self.overlap + np.arange(self.columns) * self.length
+        segment = np.arange(self.columns)[columns]
+        position = step - self.overlap + segment * self.length
         counted = (step >= self.overlap) & (position < self.characters)
         position = np.clip(position, 0, self.characters - 1)
-        fresh = np.full(self.columns, index == 0)
-        fresh[0] |= start == self.overlap
         return Chunk(
             self._ids[position].astype(np.intp),
             self._ids[position + 1].astype(np.intp),
-            fresh,
+            (index == 0) | ((segment == 0) & (start == self.overlap)),
             counted,
         )

@@ -1,9 +1,8 @@
-"""Text in, numbers out: vocabularies and corpora."""
+"""Texts as numbers: a corpus, and how one is read from files."""
 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,126 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import MAX_VOCABULARY, TextConfig
-from charrnn.errors import CacheError, InputError, UnknownCharacterError, describe_character
+from charrnn.errors import CacheError, InputError, NotUnicodeError, UnknownCharacterError
 from charrnn.text import cache
-from charrnn.text.source import IN_MEMORY, Progress, Reader
-
-VERBATIM = TextConfig(normalize="none")
-"""Text that is taken as it stands."""
-
-BYTES = "".join(map(chr, range(256)))
+from charrnn.text.records import Spans
+from charrnn.text.source import IN_MEMORY, OnRead, Reader
+from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
 
 MIN_CHARACTERS = 16
 """The shortest text that can be trained on."""
-
-
-class Vocabulary:
-    """The characters that a model knows; a character's number is its place in ``characters``.
-
-    The characters of a byte model are U+0000 to U+00FF, one for each byte.
-
-    Args:
-        characters: Each character once.
-        config: How text becomes such characters.
-
-    Raises:
-        InputError: No character, one that occurs twice, or a configuration that they do not fit.
-    """
-
-    def __init__(self, characters: str, config: TextConfig = VERBATIM) -> None:
-        if not characters or len(set(characters)) != len(characters):
-            raise InputError("a vocabulary needs at least one character, and each just once")
-        self.characters = characters
-        self.config = config
-        self._known = frozenset(characters)
-        if self.config.unit == "byte" and characters != BYTES:
-            raise InputError("the vocabulary of a byte model is the 256 bytes in order")
-        if self.config.end and self.config.end not in self._known:
-            raise InputError("the vocabulary of a model of records needs the line feed")
-        self._codes = _code_points(characters)
-        # One place more than the largest code point stands for all that lie beyond it.
-        self._table = np.zeros(int(self._codes.max()) + 2, np.min_scalar_type(len(characters) - 1))
-        self._table[self._codes] = np.arange(len(characters))
-
-    @classmethod
-    def of(cls, text: str, config: TextConfig = VERBATIM) -> Vocabulary:
-        """The vocabulary of a text, in the order of the code points."""
-        return cls("".join(sorted(set(text))), config)
-
-    def __len__(self) -> int:
-        return len(self.characters)
-
-    def __contains__(self, character: str) -> bool:
-        return character in self._known
-
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Vocabulary)
-            and self.characters == other.characters
-            and self.config == other.config
-        )
-
-    def __hash__(self) -> int:
-        return hash(self.characters)
-
-    def unknown_in(self, text: str) -> str:
-        """The characters of ``text`` that are not known, each once, in order of appearance."""
-        return "".join(c for c in dict.fromkeys(text) if c not in self)
-
-    def extended_by(self, text: str) -> Vocabulary:
-        """This vocabulary, with the unknown characters of ``text`` added at its end."""
-        return Vocabulary(self.characters + "".join(sorted(self.unknown_in(text))), self.config)
-
-    def encode(self, text: str) -> NDArray[Any]:
-        """The characters' numbers, in the smallest unsigned type that holds them all.
-
-        Raises:
-            UnknownCharacterError: A character is not in the vocabulary.
-        """
-        ids = self._encode(text)
-        if not np.array_equal(self._codes[ids], _code_points(text)):
-            raise UnknownCharacterError(self.unknown_in(text))
-        return ids
-
-    def _encode(self, text: str) -> NDArray[Any]:
-        """Like :meth:`encode`, with any number for an unknown character."""
-        ids: NDArray[Any] = self._table.take(_code_points(text), mode="clip")
-        return ids
-
-    def decode(self, ids: NDArray[Any] | Sequence[int]) -> str:
-        """The text that :meth:`encode` made ``ids`` of."""
-        codes = self._codes[np.asarray(ids, dtype=np.intp)]
-        return codes.astype("<u4").tobytes().decode("utf-32-le")
-
-    def symbols(self, raw: str | bytes) -> str:
-        """What somebody typed, in characters of the model's kind, whether it knows them or not.
-
-        Raises:
-            UnicodeError: A model of text was given what is not UTF-8.
-        """
-        # What cannot be a part of UTF-8 is a byte of its own, as in the arguments of a command.
-        data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
-        text = data.decode(self.config.encoding)
-        return unicodedata.normalize("NFC", text) if self.config.normalize == "nfc" else text
-
-    def closest(self, character: str) -> str:
-        """The known character that stands in best for an unknown one.
-
-        Its letter without the accents, the other case of either, else the usual replacements.
-        """
-        plain = unicodedata.normalize("NFKD", character)[:1]
-        candidates = (plain, character.swapcase(), plain.swapcase(), "\ufffd", "?", " ")
-        return next((c for c in candidates if len(c) == 1 and c in self), self.characters[0])
-
-    def resolve(self, text: str, unknown: str) -> str:
-        """``text`` without characters that the vocabulary lacks.
-
-        Args:
-            unknown: ``skip`` leaves them out, ``replace`` puts the closest known one.
-        """
-        if unknown == "skip":
-            return "".join(c for c in text if c in self)
-        return "".join(c if c in self else self.closest(c) for c in text)
 
 
 @dataclass(frozen=True)
@@ -184,6 +71,11 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def records(self) -> Spans:
+        """Where its records lie, if it is one of records."""
+        (end,) = self.vocabulary.encode(self.vocabulary.config.end)
+        return Spans.of(self.ids, end)
+
     def split(self, val_fraction: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """The text to train on, and its contiguous tail for validation (empty if too short)."""
         tail = int(len(self) * val_fraction)
@@ -211,7 +103,7 @@ class Scan:
         scan = cls(encoding)
         for piece in pieces:
             scan.length += len(piece)
-            codes = _code_points(piece)
+            codes = code_points(piece)
             if not scan._seen.take(codes, mode="clip").all():  # faster than to write each one
                 scan._seen[codes] = True
             scan._hash.update(piece.encode(encoding))
@@ -242,7 +134,7 @@ def load_corpus(
     vocabulary: Vocabulary | None = None,
     extend_vocabulary: bool = False,
     cache_folder: Path | None = None,
-    progress: Progress | None = None,
+    progress: OnRead | None = None,
 ) -> Corpus:
     """Read files, one after the other, as one text.
 
@@ -266,7 +158,11 @@ def load_corpus(
     config = vocabulary.config if vocabulary else config or TextConfig()
     with ExitStack() as stack:
         reader = Reader(list(map(str, paths)), config, stack, passes=2, progress=progress)
-        scan = Scan.of(reader.pieces(), config.encoding)
+        try:
+            scan = Scan.of(reader.pieces(), config.encoding)
+        except NotUnicodeError as error:
+            advice = "" if vocabulary else ", or learn its bytes as they are with --bytes"
+            raise NotUnicodeError(f"{error}{advice}") from None
         scan.require_enough(reader.names)
         vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
         parts = _encoded(reader, scan, vocabulary)
@@ -335,18 +231,3 @@ def _kept(
     if ids is None:
         raise CacheError(f"{folder}: the encoded corpus was taken away at once; start again")
     return ids
-
-
-def _code_points(text: str) -> NDArray[Any]:
-    """The text's code points as integers.
-
-    Raises:
-        InputError: A lone surrogate, which no UTF-8 text can hold.
-    """
-    try:
-        if text.isascii():
-            return np.frombuffer(text.encode(), "u1")
-        return np.frombuffer(text.encode("utf-32-le"), "<u4")
-    except UnicodeEncodeError as error:
-        wrong = describe_character(text[error.start])
-        raise InputError(f"the text is not valid Unicode: {wrong} stands alone") from None

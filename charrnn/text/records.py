@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.chunks import MIN_CHUNKS, Chunk
+from charrnn.text.chunks import ALL, MIN_CHUNKS, Chunk
 
 SCANNED = 1 << 24  # ids that are searched at once; bounds the memory
 
@@ -60,9 +61,9 @@ class Spans:
         return self[np.sort(order[kept:])], self[np.sort(order[:kept])]
 
 
-def fit_batch(spans: Spans, batch_size: int) -> int:
-    """Batch size that the records can fill several times."""
-    return min(batch_size, max(1, len(spans) // MIN_CHUNKS))
+def fit_batch(records: int, batch_size: int) -> int:
+    """Batch size that so many records can fill several times."""
+    return min(batch_size, max(1, records // MIN_CHUNKS))
 
 
 class Records:
@@ -93,7 +94,7 @@ class Records:
         lengths = np.pad(np.sort(spans.length), (self._missing, 0)).reshape(-1, batch_size)
         self._longest = lengths[:, -1]
         self._chunks = -(-self._longest // seq_length)
-        self._pass = -1
+        self._pass, self._lock = -1, Lock()
 
     def __len__(self) -> int:
         return int(self._chunks.sum())
@@ -102,36 +103,40 @@ class Records:
     def characters(self) -> int:
         return self._spans.characters
 
-    def chunk(self, index: int) -> Chunk:
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         number, index = divmod(index, len(self))
         groups, stops, records = self._order(number)
         place = int(np.searchsorted(stops, index, side="right"))
         group = groups[place]
         count, longest = int(self._chunks[group]), int(self._longest[group])
         part = index - int(stops[place]) + count
-        step = np.arange(part * longest // count, (part + 1) * longest // count)[:, None]
+        start, stop = part * longest // count, (part + 1) * longest // count
+        step = np.arange(stop - start)[:, None]
 
-        members = records[group * self.columns : (group + 1) * self.columns]
-        first, length = self._spans.first[members], self._spans.length[members]
-        length = np.where(members < 0, 0, length)
-        position = first + np.clip(step, 0, np.maximum(length, 1) - 1)
+        members = records[group * self.columns : (group + 1) * self.columns][columns]
+        length = np.where(members < 0, 0, self._spans.length[members])
+        inside = np.clip(start + step, 0, np.maximum(length, 1) - 1)
+        position = self._spans.first[members] + inside
+        length = np.clip(length - start, 0, stop - start)
         return Chunk(
             self._ids[position].astype(np.intp),
             self._ids[position + 1].astype(np.intp),
-            np.full(self.columns, part == 0),
+            np.full(len(members), part == 0),
             step < length,
+            length,
         )
 
     def _order(self, number: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Of a pass: its groups, where their chunks end, and the records (-1 is none) in groups."""
-        if number != self._pass:
-            rng = np.random.default_rng((self._seed, number))
-            records = np.lexsort((rng.random(len(self._spans)), self._spans.length))
-            groups = rng.permutation(len(self._chunks))
-            self._drawn = (
-                groups,
-                np.cumsum(self._chunks[groups]),
-                np.pad(records, (self._missing, 0), constant_values=-1),
-            )
-            self._pass = number
-        return self._drawn
+        with self._lock:  # threads ask for it that read the same chunk
+            if number != self._pass:
+                rng = np.random.default_rng((self._seed, number))
+                records = np.lexsort((rng.random(len(self._spans)), self._spans.length))
+                groups = rng.permutation(len(self._chunks))
+                self._drawn = (
+                    groups,
+                    np.cumsum(self._chunks[groups]),
+                    np.pad(records, (self._missing, 0), constant_values=-1),
+                )
+                self._pass = number
+            return self._drawn

@@ -3,148 +3,200 @@
 from __future__ import annotations
 
 import io
-import shutil
+import os
 import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import IO
 
 from charrnn.config import TextConfig
-from charrnn.errors import InputError
+from charrnn.errors import InputError, NotUnicodeError
+from charrnn.text.default import DEFAULT_SOURCE, default_text
 
 BLOCK = 1 << 16
 """Bytes that are read at once: what is made of them stays in a processor's cache."""
+
+INCOMING = 1 << 18
+"""Bytes that are read at once, at most, of a text that is taken as it comes: as many lines as can
+well be scored side by side."""
 
 IN_MEMORY = 32 << 20
 """Bytes up to which a corpus stays in memory."""
 
 STANDARD_INPUT = "-"
-DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"
 
-Progress = Callable[[int, int], None]
+OnRead = Callable[[int, int], None]
 """Called with the bytes gone through just now, and with all those there are to go through."""
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+OTHER_UNICODE = {
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+"""By the marks that files begin with."""
+
+NOTICES = {
+    "\r\n": "Windows line ends (CR LF) were read as LF",
+    "NFC": "characters were composed (Unicode NFC); --normalize none leaves them",
+}
+"""What may be done to a text on reading it, in words."""
 
 
 class Source:
-    """A file that can be read again and again, even if it comes through a pipe.
+    """A file, a pipe or the default corpus, as text.
 
     Args:
         name: A path, ``-`` for standard input, or ``DEFAULT_SOURCE``.
-        stack: Closes what the source has to keep of a pipe.
+        stack: With it the text can be gone through again and again: it closes what has to be kept of a
+            pipe. Without it the text is read once, each part as soon as it is there.
+
+    Attributes:
+        size: Bytes of a text that is kept.
+        changes: What has been done to the text on reading it: keys of ``NOTICES``.
 
     Raises:
-        InputError: There is no such file, it is a directory, or it cannot be read.
+        InputError: A text that is to be kept is missing, a directory, or cannot be read.
     """
 
-    def __init__(self, name: str, stack: ExitStack) -> None:
+    def __init__(self, name: str, stack: ExitStack | None = None) -> None:
         self.name = name
+        self.size = 0
+        self.changes: set[str] = set()
+        self._may_change = set(NOTICES)
         self._spooled: IO[bytes] | None = None
-        if name == DEFAULT_SOURCE:
-            self._spooled = io.BytesIO(default_text().encode())
-        elif name == STANDARD_INPUT:
-            if sys.stdin is None:
-                raise InputError("standard input is closed; name a text file")
-            self._spooled = self._spool(sys.stdin.buffer, stack)
-        elif not Path(name).is_file():
-            with self.open() as pipe:
-                self._spooled = self._spool(pipe, stack)
-        self.size = self._size()
+        self._at_once = INCOMING
+        if stack is not None:
+            self._at_once = BLOCK
+            if name == STANDARD_INPUT or not os.path.isfile(name):  # noqa: PTH113
+                self._spooled = self._spool(stack)
+            with self._opened() as file:
+                self.size = file.seek(0, io.SEEK_END)
 
     def __str__(self) -> str:
         return "standard input" if self.name == STANDARD_INPUT else self.name
 
-    @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
-        """The file, from its beginning. What goes wrong inside is reported by the source's name."""
-        try:
-            if self._spooled is not None:
-                self._spooled.seek(0)
-                yield self._spooled
-            else:
-                with open(self.name, "rb") as file:
-                    yield file
-        except FileNotFoundError:
-            raise InputError(f"{self}: no such file") from None
-        except IsADirectoryError:
-            raise InputError(f"{self}: is a directory; name the text files in it") from None
-        except (OSError, ValueError) as error:
-            reason = "is a directory" if Path(self.name).is_dir() else _reason(error)
-            raise InputError(f"{self}: cannot be read: {reason}") from None
+    def pieces(
+        self, config: TextConfig, advance: Callable[[int], None] = lambda _: None
+    ) -> Iterator[str]:
+        """The text, from its beginning, in parts of any length.
 
-    def blocks(self, config: TextConfig) -> Iterator[bytes]:
-        """The content in parts that can each be decoded and normalised by itself."""
-        with self.open() as file:
-            held: list[bytes] = []
-            while block := file.read(BLOCK):
-                cut = len(block) if config.unit == "byte" else _last_border(block)
-                if cut:
-                    yield b"".join((*held, block[:cut]))
-                    held.clear()
-                held.append(block[cut:])
-            yield b"".join(held)
-
-    def pieces(self, config: TextConfig, advance: Callable[[int], None]) -> Iterator[str]:
-        """The content as text, as it stands but for a byte order mark.
+        Bytes stay what they are. UTF-8 gets LF as line ends, loses a byte order mark, and is composed
+        if ``config`` says so.
 
         Args:
             advance: Called for each piece with its number of bytes.
 
         Raises:
-            InputError: It is not UTF-8.
+            InputError: It cannot be read.
+            NotUnicodeError: It is not UTF-8.
         """
-        start = 0
-        for number, block in enumerate(self.blocks(config)):
+        read, line = 0, 1
+        for block in self._blocks(config):
             advance(len(block))
             if config.unit == "byte":
                 yield block.decode(config.encoding)
                 continue
-            if number == 0 and block[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                raise InputError(
-                    f"{self}: is UTF-16, not UTF-8; convert it (iconv -f utf-16 -t utf-8)"
-                )
-            marked = number == 0 and block.startswith(BYTE_ORDER_MARK)
+            if not read:
+                self._refuse_other_unicode(block)
             try:
-                yield (block[len(BYTE_ORDER_MARK) :] if marked else block).decode()
+                text = block.decode()
             except UnicodeDecodeError as error:
-                at = error.start + len(BYTE_ORDER_MARK) * marked
-                place = f"byte {start + at} (line {self._line_of(start + at)})"
-                raise InputError(
-                    f"{self}: not UTF-8 at {place}: 0x{block[at]:02x}; "
-                    "convert it first (for instance iconv -f latin1 -t utf-8), "
-                    "or learn its bytes as they are with --bytes"
+                at = error.start
+                raise NotUnicodeError(
+                    f"{self}: not UTF-8 at byte {read + at} (line {line + block.count(10, 0, at)}): "
+                    f"0x{block[at]:02x}; convert it first (for instance iconv -f cp1252 -t utf-8)"
                 ) from None
-            start += len(block)
+            if not read:
+                text = text.removeprefix("\N{BYTE ORDER MARK}")
+            read, line = read + len(block), line + block.count(10)
+            yield self._tidied(text, config)
+        self._may_change &= self.changes  # what is not in the text need not be looked for again
 
-    def _line_of(self, place: int) -> int:
-        """The line of the byte at ``place``, from 1."""
-        line = 1
-        with self.open() as file:
-            while place > 0 and (block := file.read(min(BLOCK, place))):
-                line += block.count(b"\n")
-                place -= len(block)
-        return line
+    def line_groups(self, config: TextConfig) -> Iterator[list[str]]:
+        """The lines with their ends, in groups: those that one part of the text completes."""
+        rest: list[str] = []
+        for piece in self.pieces(config):
+            rest.append(piece)
+            if "\n" in piece:
+                *lines, last = "".join(rest).split("\n")
+                yield [f"{line}\n" for line in lines]
+                rest = [last]
+        if last := "".join(rest):
+            yield [last]
 
-    def _spool(self, pipe: IO[bytes], stack: ExitStack) -> IO[bytes]:
+    @contextmanager
+    def _opened(self) -> Iterator[IO[bytes]]:
+        """The bytes, from their beginning. What goes wrong inside is reported by the source's name."""
+        try:
+            if self._spooled is not None:
+                self._spooled.seek(0)
+                yield self._spooled
+            elif self.name == DEFAULT_SOURCE:
+                yield io.BytesIO(default_text().encode())
+            elif self.name != STANDARD_INPUT:
+                with open(self.name, "rb") as file:
+                    yield file
+            elif sys.stdin is not None:
+                yield sys.stdin.buffer
+            else:
+                raise InputError("standard input is closed; name a text file")
+        except FileNotFoundError:
+            raise InputError(f"{self}: no such file") from None
+        except (OSError, ValueError) as error:
+            if os.path.isdir(self.name):  # noqa: PTH112 (pathlib's fails where a name is too long)
+                raise InputError(f"{self}: is a directory; name the text files in it") from None
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"{self}: cannot be read: {reason}") from None
+
+    def _read(self) -> Iterator[bytes]:
+        """The bytes, each part as soon as it is there."""
+        with self._opened() as file:
+            read = getattr(file, "read1", file.read)  # which one spooled lacks in Python 3.10
+            while block := read(self._at_once):
+                yield block
+
+    def _blocks(self, config: TextConfig) -> Iterator[bytes]:
+        """The bytes in parts that can each be decoded and normalised by itself."""
+        held: list[bytes] = []
+        for block in self._read():
+            cut = len(block) if config.unit == "byte" else _last_border(block)
+            if cut:
+                yield b"".join((*held, block[:cut]))
+                held.clear()
+            held.append(block[cut:])
+        if rest := b"".join(held):
+            yield rest
+
+    def _spool(self, stack: ExitStack) -> IO[bytes]:
         spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115, see next line
         stack.enter_context(spooled)
-        try:
-            shutil.copyfileobj(pipe, spooled, BLOCK)
-        except OSError as error:
-            raise InputError(f"{self}: cannot be read: {_reason(error)}") from None
+        for block in self._read():
+            spooled.write(block)
         return spooled
 
-    def _size(self) -> int:
-        with self.open() as file:
-            return file.seek(0, io.SEEK_END)
+    def _refuse_other_unicode(self, head: bytes) -> None:
+        for mark, name in OTHER_UNICODE.items():
+            if head.startswith(mark):
+                raise InputError(
+                    f"{self}: is {name}, not UTF-8; convert it (iconv -f {name.lower()} -t utf-8)"
+                )
+
+    def _tidied(self, piece: str, config: TextConfig) -> str:
+        if "\r\n" in self._may_change and "\r\n" in piece:
+            self.changes.add("\r\n")
+            piece = piece.replace("\r\n", "\n")
+        compose = config.normalize == "nfc" and "NFC" in self._may_change
+        if compose and not unicodedata.is_normalized("NFC", piece):
+            self.changes.add("NFC")
+            piece = unicodedata.normalize("NFC", piece)
+        return piece
 
 
 class Reader:
-    """The text of some sources, one after the other.
+    """The text of some sources, one after the other, as often as it is asked for.
 
     Args:
         names: See :class:`Source`; none at all is the embedded default corpus.
@@ -156,7 +208,6 @@ class Reader:
     Attributes:
         names: The names of the sources.
         size: Bytes of all sources.
-        notices: What was done to the text on reading it, in words.
     """
 
     def __init__(
@@ -166,7 +217,7 @@ class Reader:
         stack: ExitStack,
         *,
         passes: int = 1,
-        progress: Progress | None = None,
+        progress: OnRead | None = None,
     ) -> None:
         self._sources = [Source(name, stack) for name in names or [DEFAULT_SOURCE]]
         self.names = tuple(source.name for source in self._sources)
@@ -174,77 +225,46 @@ class Reader:
         self._config = config
         self._passes = passes
         self._progress = progress
-        self._sought = {"crlf"} | ({"composed"} if config.normalize == "nfc" else set())
-        self._found: set[str] = set()
 
     @property
     def notices(self) -> list[str]:
-        words = {
-            "crlf": "Windows line ends (CR LF) were read as LF",
-            "composed": "characters were composed (Unicode NFC); --normalize none leaves them",
-        }
-        return [said for key, said in words.items() if key in self._found]
+        """What was done to the text on reading it, in words."""
+        changes = set().union(*(source.changes for source in self._sources))
+        return [said for change, said in NOTICES.items() if change in changes]
 
     def pieces(self) -> Iterator[str]:
-        """The text, from its beginning; line ends are LF, and records all end with one.
+        """The text, from its beginning; records all begin after an end, and end with one.
 
         Raises:
-            InputError: A source cannot be read, or is not UTF-8.
+            InputError: As :meth:`Source.pieces`.
         """
         # The state that a record's first character is predicted from has read the end of another.
         if self._config.end:
             yield self._config.end
         for source in self._sources:
             last = self._config.end
-            for piece in map(self._tidied, source.pieces(self._config, self._advance)):
+            for piece in source.pieces(self._config, self._advance):
                 yield piece
                 last = piece[-1:] or last
             if last != self._config.end and self._config.end:
                 yield self._config.end
-        self._sought = self._found  # what is not in the text need not be looked for again
 
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress(count, self._passes * self.size)
 
-    def _tidied(self, piece: str) -> str:
-        if self._config.unit == "byte":
-            return piece
-        if "crlf" in self._sought and "\r\n" in piece:
-            self._found.add("crlf")
-            piece = piece.replace("\r\n", "\n")
-        if "composed" in self._sought and not unicodedata.is_normalized("NFC", piece):
-            self._found.add("composed")
-            piece = unicodedata.normalize("NFC", piece)
-        return piece
-
-
-def default_text() -> str:
-    """The Python language reference that CPython carries for ``help()``; it varies by version.
-
-    Raises:
-        InputError: This Python comes without it.
-    """
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
-        raise InputError(
-            "this Python lacks the default corpus (pydoc_data.topics); name a text file to train on"
-        ) from None
-    return "\n".join(topics[name].strip() + "\n" for name in sorted(topics))
-
 
 def _last_border(block: bytes) -> int:
-    """The last place where UTF-8 text may be cut, 0 if there is none.
+    """The last place where UTF-8 text may be cut, whatever comes next; 0 if there is none.
 
-    That is before an ASCII character: it begins a character, and composes with none before it. Only
-    the LF of CR LF has to stay with its CR. A text without ASCII is held until it ends.
+    That is after a line, or else before an ASCII character: it begins a character, and composes with
+    none before it. Only the LF of CR LF has to stay with its CR. A text without ASCII is held until it
+    ends.
     """
-    place = len(block) - 1
+    place = len(block)
+    if block.endswith(b"\n"):
+        return place
+    place -= 1
     while place > 0 and (block[place] > 0x7F or block[place - 1 : place + 1] == b"\r\n"):
         place -= 1
     return place
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -20,6 +20,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.language_model import LanguageModel
 from charrnn.text.chunks import READING_SHARE, fit_sizes
+from charrnn.text.records import fit_batch
 from charrnn.training.division import default_val_fraction
 
 CHARACTERS_PER_WEIGHT = 12.0
@@ -64,10 +65,9 @@ class Cost:
     @classmethod
     def of(cls, model: ModelConfig, vocabulary_size: int) -> Cost:
         """That of a model."""
-        shapes = LanguageModel(model, vocabulary_size).parameter_shapes()
-        looked_up = "E" if model.embedding_size else "layer0/U"
-        weights = [math.prod(s) for name, s in shapes.items() if len(s) > 1 and name != looked_up]
-        return cls(6.0 * sum(weights), sum(s[0] for s in shapes.values() if len(s) == 1))
+        network = LanguageModel(model, vocabulary_size)
+        biases = [shape for shape in network.parameter_shapes().values() if len(shape) == 1]
+        return cls(6.0 * network.multiplications, sum(size for (size,) in biases))
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,7 @@ def choose(
     seconds: float,
     model: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
+    records: int = 0,
 ) -> Choice:
     """The run that makes the best of a budget.
 
@@ -144,6 +145,7 @@ def choose(
         seconds: The budget, evaluations included.
         model: Settings of :class:`ModelConfig` that are not to be chosen.
         training: Settings of :class:`TrainingConfig` that are not to be chosen.
+        records: How many there are in the text; 0 where it runs on.
 
     Raises:
         InputError: A setting is out of its range.
@@ -165,7 +167,11 @@ def choose(
     wanted = min(affordable, MOST_EPOCHS * learnt)
     settings.setdefault("batch_size", _batch_size(wanted, speed))
     settings.setdefault("seq_length", SEQ_LENGTH)
-    batch_size, seq_length = fit_sizes(learnt, settings["batch_size"], settings["seq_length"])
+    batch_size, seq_length = settings["batch_size"], settings["seq_length"]
+    if records:
+        batch_size = fit_batch(records - int(records * fraction), batch_size)
+    else:
+        batch_size, seq_length = fit_sizes(learnt, batch_size, seq_length)
     settings.update({"batch_size": batch_size, "seq_length": seq_length} | dict(training or {}))
     per_step = batch_size * seq_length * speed.filled
     most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
@@ -216,7 +222,7 @@ def _longest_validation(affordable: float) -> float:
 
 def _batch_size(read: float, speed: Speed) -> int:
     """A multiple of 16: narrow where a wider one would leave too few steps."""
-    enough = 16 * round(read / (SEQ_LENGTH * ENOUGH_STEPS * 16))
+    enough = 16 * round(read / (SEQ_LENGTH * speed.filled * ENOUGH_STEPS * 16))
     return max(speed.streams, min(enough, LARGEST_BATCH))
 
 

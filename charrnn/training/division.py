@@ -18,7 +18,7 @@ from charrnn.text.chunks import (
     fit_sizes,
 )
 from charrnn.text.corpus import Corpus
-from charrnn.text.records import Records, Spans, fit_batch
+from charrnn.text.records import Records, fit_batch
 
 VALIDATION_COLUMNS, VALIDATION_STEPS = 64, 100
 VALIDATION_FRACTION, VALIDATION_CHARACTERS = 0.1, 1_000_000
@@ -133,12 +133,11 @@ def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -
 
 def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:
     ids, seed = corpus.ids, config.seed
-    (end,) = corpus.vocabulary.encode(corpus.vocabulary.config.end)
-    spans = Spans.of(ids, end)
+    spans = corpus.records()
     if not len(spans):
         raise InputError(f"{', '.join(corpus.sources)}: has no records, only empty lines")
     train, validation = spans.split(val_fraction, seed)
-    batch_size = fit_batch(train, config.batch_size)
+    batch_size = fit_batch(len(train), config.batch_size)
     return Division(
         Records(ids, train, batch_size, config.seq_length, seed),
         Records(ids, validation, VALIDATION_COLUMNS, VALIDATION_STEPS, seed)

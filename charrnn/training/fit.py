@@ -8,14 +8,15 @@ curve fall, so the fall before it tells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
+from charrnn.text.source import STANDARD_INPUT
 from charrnn.training.run import Evaluation
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
@@ -38,11 +39,13 @@ class Fit:
         verdict: ``under-fitted``, ``right``, ``over-fitted`` or ``cannot be told``.
         reason: Why, with the figures (nats for each character or byte).
         advice: What to try next, the best first; options have values.
+        longer: Settings that make the run longer, where that is the best advice.
     """
 
     verdict: str
     reason: str
     advice: tuple[str, ...]
+    longer: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         advice = f"; try {', or '.join(self.advice)}" if self.advice else ""
@@ -104,8 +107,9 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     if fall > FALLING and not stopped_early:
         part = "last third" if steady.all() else "last third before the cooldown"
         reason = f"validation still fell by {fall:.1%} over the {part} ({ends})"
-        longer = _longer(training)
-        return Fit(UNDER, reason, (longer, _larger(model)) if narrow else (longer,))
+        twice = longer(training)
+        larger = (_larger(model),) if narrow else ()
+        return Fit(UNDER, reason, (" ".join(_options(twice)), *larger), twice)
     if narrow:
         flag, dropped = _dropping(model)
         less = (f"{flag} {dropped / 2:.2g}",) if dropped else ()
@@ -146,10 +150,25 @@ def _more_dropping(model: ModelConfig) -> str:
     return f"{flag} {max(dropped, min(MOST_DROPPED, dropped + 0.2)):.2g}"
 
 
-def _longer(training: TrainingConfig) -> str:
-    """Twice as long; a run that was made for a time has steps."""
-    flag, length = ("epochs", training.epochs) if training.epochs else ("steps", training.steps)
-    return f"--{flag} {2 * length}"
+def longer(training: TrainingConfig) -> dict[str, int]:
+    """The settings of a run that is twice as long; one that was made for a time has steps."""
+    name = "epochs" if training.epochs else "steps"
+    return {name: 2 * getattr(training, name)}
+
+
+def going_on(path: str, sources: Sequence[str], settings: Mapping[str, int]) -> list[str]:
+    """The command that goes on with a run, word by word, for a shell still to be quoted.
+
+    Args:
+        sources: Of the corpus, which is found again by itself, unless it came through a pipe.
+        settings: What is to be changed.
+    """
+    piped = [STANDARD_INPUT] if STANDARD_INPUT in sources else []
+    return ["charrnn", "train", *piped, "--resume", path, *_options(settings)]
+
+
+def _options(settings: Mapping[str, int]) -> list[str]:
+    return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
 
 
 def _larger(model: ModelConfig) -> str:

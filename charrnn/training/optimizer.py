@@ -1,4 +1,4 @@
-"""From gradients to new parameters: clipping, the rate's schedule, optimisers, averaged weights.
+"""From gradients to new parameters: clipping, optimisers, averaged weights.
 
 All work on flat vectors, in blocks that stay in the processor's cache.
 """
@@ -17,10 +17,7 @@ from charrnn.nn.workspace import Workspace
 
 BLOCK = 1 << 14  # numbers updated at a time: a few such blocks of float32 fit into the L2 cache
 
-ADAM_BETA1, ADAM_BETA2 = (
-    0.9,
-    0.99,
-)  # 0.99 rather than 0.999: these runs have only thousands of steps
+ADAM_BETA1, ADAM_BETA2 = 0.9, 0.99  # not 0.999: these runs have only thousands of steps
 RMSPROP_DECAY = 0.95
 EPSILON = 1e-8
 AVERAGE = "average"
@@ -42,46 +39,34 @@ def clip_(gradient: Array, limit: float, mode: str) -> float:
     return norm
 
 
-def learning_rate(
-    config: TrainingConfig, step: int, total_steps: int, steps_per_epoch: int
-) -> float:
-    """The rate of the step numbered ``step``, from 0, of ``total_steps``.
+def slot_names(config: TrainingConfig) -> tuple[str, ...]:
+    """Names of the running averages that a configuration's optimiser keeps."""
+    names, _ = _RULES[config.optimizer]
+    return (*names, AVERAGE) if config.ema else names
 
-    Warm-up rises linearly over the first ``config.warmup`` steps. The cosine then falls to zero at
-    ``total_steps`` (Loshchilov, Hutter, arXiv 1608.03983). The trapezoid stays where it is and falls
-    over the last ``config.cooldown`` steps only (Hägele et al., arXiv 2405.18392), so that until then
-    no rate depends on ``total_steps``.
+
+def fresh_slots(config: TrainingConfig, weights: Array) -> dict[str, Array]:
+    """The running averages before the first step, each a flat vector like the weights.
+
+    One of the weights themselves, ``average``, is among them where the configuration asks for it.
     """
-    warmup = config.warmup or 0
-    rise = (step + 1) / (warmup + 1)
-    rate = config.learning_rate * min(1.0, rise)
-    if config.schedule == "trapezoid":
-        fall = (total_steps - step) / (config.cooldown + 1)
-        return config.learning_rate * max(0.0, min(1.0, rise, fall))
-    if config.schedule == "cosine":
-        progress = max(0, step - warmup) / max(1, total_steps - warmup)
-        return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    if config.schedule == "exponential":
-        return rate * float(config.decay ** (step // steps_per_epoch))
-    return rate
+    slots = {name: np.zeros_like(weights) for name in slot_names(config)}
+    if config.ema:
+        slots[AVERAGE] = weights.copy()
+    return slots
 
 
 class Optimizer:
-    """An update rule with its running averages.
+    """An update rule over running averages that are somebody else's.
 
-    Attributes:
-        slots: The running averages by name, each a flat vector like the parameters. One of the
-            weights themselves, ``average``, is among them where the configuration asks for it.
+    Args:
+        slots: The running averages, as :func:`fresh_slots` makes them; changed in place.
         steps: Updates made so far.
     """
 
-    def __init__(self, config: TrainingConfig, params: Parameters) -> None:
-        self.config = config
-        names, self._update = _RULES[config.optimizer]
-        self.slots = {name: np.zeros_like(params.flat) for name in names}
-        if config.ema:
-            self.slots[AVERAGE] = params.flat.copy()
-        self.steps = 0
+    def __init__(self, config: TrainingConfig, slots: dict[str, Array], steps: int = 0) -> None:
+        self.config, self.slots, self.steps = config, slots, steps
+        _, self._update = _RULES[config.optimizer]
 
     def step(self, params: Parameters, gradients: Parameters, rate: float, shards: Shards) -> None:
         """Update ``params`` in place, on the threads of ``shards``. ``gradients`` may be changed.
@@ -190,9 +175,3 @@ def last_direction(config: TrainingConfig, slots: Mapping[str, Array], steps: in
     m, v = slots["m"] / (1 - ADAM_BETA1**steps), slots["v"] / (1 - ADAM_BETA2**steps)
     direction: Array = m / (np.sqrt(v) + EPSILON)
     return direction
-
-
-def slot_names(config: TrainingConfig) -> tuple[str, ...]:
-    """Names of the running averages that a configuration's optimiser keeps."""
-    names, _ = _RULES[config.optimizer]
-    return (*names, AVERAGE) if config.ema else names

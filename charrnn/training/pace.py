@@ -67,6 +67,7 @@ def choose_here(
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
     streams = MIN_STREAMS * (training.get("threads") or available_processors())
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
+    records = len(corpus.records()) if corpus.vocabulary.config.records else 0
     settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
@@ -79,7 +80,7 @@ def choose_here(
         speed = Speed.fit(list(zip(costs, seconds, strict=True)), streams, filled)
         left = max(0.0, deadline - clock())
         known = len(corpus), len(corpus.vocabulary), speed, left, model
-        choice = choose(*known, training)
+        choice = choose(*known, training, records)
         size = choice.model.hidden_size
         far = 4 * size < sizes[0]
         if choice.training.batch_size == settings["batch_size"] and not far:
@@ -154,13 +155,13 @@ class Pace:
             self._steps.append(took)
         elif isinstance(report, Evaluation):
             self._evaluation = took
-        self._fixed |= training.falling or isinstance(report, Cooldown)
+        self._fixed |= training.plan.is_falling_at(training.step) or isinstance(report, Cooldown)
         if now - self._corrected < self._every or not self._steps:
             return
         self._corrected = now
         if self._fixed:
             rest = (training.total_steps - training.step) * self._step()
-            training.skip_evaluations = now + rest + 2 * self._evaluation > self._latest
+            training.plan.in_haste = now + rest + 2 * self._evaluation > self._latest
         else:
             self._correct(now)
 
@@ -168,7 +169,7 @@ class Pace:
         training = self._training
         steps = min(self._reached(self._deadline - self._evaluation, now), self._most_steps)
         if training.config.schedule != "trapezoid":
-            training.replan(max(1, steps), 0)
+            training.plan.change(max(1, steps), 0)
             return
         if self._cooldown:
             fall = steps - self._cooldown
@@ -177,7 +178,7 @@ class Pace:
         if fall <= training.step:
             fall, self._fixed = training.step, True
         cooldown = max(1, min(self._cooldown or steps, steps - fall))
-        training.replan(fall + cooldown, cooldown)
+        training.plan.change(fall + cooldown, cooldown)
 
     def _reached(self, then: float, now: float) -> int:
         """The step that the run will be at, evaluations included."""

@@ -1,16 +1,27 @@
-"""A run's data: what it was made of, its evaluations, and where it stands. How it is kept in a file is
-:mod:`charrnn.files.checkpoint`'s business.
+"""A run's data: what it was made of, its evaluations, and where it stands.
+
+Checkpoints keep all of it, field by field (:mod:`charrnn.files.codec`): a further field is kept as
+soon as it stands here.
 """
 
 from __future__ import annotations
 
-import json
+import math
+from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
+from typing import Annotated, Any, TypedDict, cast
+
+import numpy as np
 
 from charrnn.config import TrainingConfig
+from charrnn.errors import InputError
+from charrnn.fields import Amount, Between, Count, OneOf
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array
+from charrnn.training.optimizer import AVERAGE, fresh_slots, slot_names
 
 
 @dataclass(frozen=True)
@@ -22,12 +33,12 @@ class Evaluation:
     ``seconds`` is the time trained so far.
     """
 
-    step: int
-    epoch: float
-    train_loss: float
-    validation_loss: float | None
-    rate: float
-    seconds: float
+    step: Count
+    epoch: Amount
+    train_loss: Amount
+    validation_loss: Amount | None
+    rate: Amount
+    seconds: Amount
 
 
 @dataclass(frozen=True)
@@ -35,9 +46,25 @@ class CorpusInfo:
     """What a model learnt from."""
 
     sources: tuple[str, ...]
-    characters: int
-    train_characters: int
+    characters: Count
+    train_characters: Count
     sha256: str
+
+
+class GeneratorNumbers(TypedDict):
+    """The two numbers of a PCG64 (O'Neill 2014)."""
+
+    state: Annotated[int, Between(0, (1 << 128) - 1)]
+    inc: Annotated[int, Between(0, (1 << 128) - 1)]
+
+
+class GeneratorState(TypedDict):
+    """Where one of NumPy's generators stands, as it tells it."""
+
+    bit_generator: Annotated[str, OneOf(("PCG64",))]
+    state: GeneratorNumbers
+    has_uint32: Annotated[int, Between(0, 1)]
+    uinteger: Annotated[int, Between(0, (1 << 32) - 1)]
 
 
 @dataclass
@@ -46,31 +73,51 @@ class Progress:
 
     Arrays: ``weights`` and each of ``slots`` are flat parameter vectors, ``state`` is the recurrent
     state ``(L, states, H, B)``. ``generators`` are the states of the shards' random generators.
-    ``loss_sum`` nats over ``loss_count`` characters have been seen since the last evaluation.
+    ``loss_sum`` nats over ``loss_count`` characters have been seen since the last evaluation, and
+    ``stale_evaluations`` is what ``patience`` is compared with.
     """
 
     weights: Array
-    slots: dict[str, Array]
     state: Array
-    generators: list[dict[str, Any]]
-    step: int = 0
-    evaluated_at: int = 0
-    best_loss: float | None = None
-    stale_evaluations: int = 0
-    rate_scale: float = 1.0
-    recoveries: int = 0
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    seconds: float = 0.0
+    slots: dict[str, Array]
+    generators: list[GeneratorState]
+    step: Count = 0
+    evaluated_at: Count = 0
+    best_loss: Amount | None = None
+    stale_evaluations: Count = 0
+    rate_scale: Annotated[float, Between(0, 1, without=(0,))] = 1.0
+    recoveries: Count = 0
+    loss_sum: Amount = 0.0
+    loss_count: Count = 0
+    seconds: Amount = 0.0
 
-    def copy(self) -> Progress:
-        """A snapshot that later steps do not change."""
-        values = dict(vars(self))
-        values["weights"] = self.weights.copy()
-        values["slots"] = {name: slot.copy() for name, slot in self.slots.items()}
-        values["state"] = self.state.copy()
-        values["generators"] = json.loads(json.dumps(self.generators))
-        return Progress(**values)
+    @classmethod
+    def fresh(
+        cls, model: CharacterModel, config: TrainingConfig, rngs: Sequence[np.random.Generator]
+    ) -> Progress:
+        """That of a run that begins with this model."""
+        weights = model.parameters.flat.copy()
+        return cls(
+            weights,
+            model.network.zero_state(config.batch_size),
+            fresh_slots(config, weights),
+            [cast(GeneratorState, dict(rng.bit_generator.state)) for rng in rngs],
+        )
+
+    @staticmethod
+    def array_shapes(network: LanguageModel, config: TrainingConfig) -> dict[str, Any]:
+        """The shape of each array, and of each slot."""
+        size = (sum(math.prod(shape) for shape in network.parameter_shapes().values()),)
+        return {
+            "weights": size,
+            "state": network.stack.state_shape(config.batch_size),
+            "slots": dict.fromkeys(slot_names(config), size),
+        }
+
+    @property
+    def kept(self) -> Array:
+        """The weights to evaluate and to write with: the averaged ones, where there are any."""
+        return self.slots.get(AVERAGE, self.weights)
 
     def become(self, other: Progress) -> None:
         """Take over all of ``other``, its numbers into the arrays that are already here."""
@@ -81,6 +128,10 @@ class Progress:
         self.state[...] = other.state
         for name, slot in self.slots.items():
             slot[...] = other.slots[name]
+
+    def copy(self) -> Progress:
+        """A snapshot that later steps do not change."""
+        return deepcopy(self)
 
 
 @dataclass(frozen=True)
@@ -95,6 +146,9 @@ class Checkpoint:
         validation_loss: That of the kept weights, nats for each character.
         progress: What it takes to go on with the run; None if it was not saved or not read.
         resumable: Whether the file has what it takes to go on.
+
+    Raises:
+        InputError: No run can have come to this: its parts contradict each other.
     """
 
     model: CharacterModel
@@ -104,3 +158,57 @@ class Checkpoint:
     validation_loss: float | None = None
     progress: Progress | None = field(default=None, repr=False)
     resumable: bool = False
+
+    def __post_init__(self) -> None:
+        learnt, in_all = self.corpus.train_characters, self.corpus.characters
+        _require(learnt <= in_all, "it learnt from more text than there is")
+        _check_history(self.history)
+        if self.progress is not None:
+            _check_progress(self.progress, self.history, self.training)
+            best = self.validation_loss == self.progress.best_loss
+            _require(best, "its kept weights have not its best loss")
+
+
+def _check_history(history: Sequence[Evaluation]) -> None:
+    """See to what is always so of a run's evaluations."""
+    started = all(entry.step and entry.epoch for entry in history[:1])
+    _require(started, "an evaluation before the first step")
+    for a, b in pairwise(history):
+        later = a.step < b.step and a.epoch < b.epoch and a.seconds <= b.seconds
+        _require(later, "its evaluations are not in order")
+        even = math.isclose(a.step / a.epoch, b.step / b.epoch)
+        _require(even, "its epochs are not of one length")
+        alike = (a.validation_loss is None) == (b.validation_loss is None)
+        _require(alike, "not all of its evaluations have a validation loss")
+
+
+def _check_progress(
+    progress: Progress, history: Sequence[Evaluation], config: TrainingConfig
+) -> None:
+    """See to what is always so of where a run stands."""
+    last_step, last_seconds = (history[-1].step, history[-1].seconds) if history else (0, 0.0)
+    _require(progress.evaluated_at == last_step, "its history ends at another evaluation")
+    steps, seconds = progress.step - last_step, progress.seconds - last_seconds
+    _require(steps >= 0, "its history is ahead of its step")
+    in_time = seconds >= 0 if steps else seconds == 0
+    _require(in_time, "its time is not that of its history")
+    read = steps <= progress.loss_count <= steps * config.batch_size * config.seq_length
+    _require(read, "its steps since the last evaluation did not read so many characters")
+    _require(bool(steps) or not progress.loss_sum, "it has a loss of no step")
+
+    losses = [entry.validation_loss for entry in history if entry.validation_loss is not None]
+    best = min(losses, default=None)
+    _require(progress.best_loss == best, "its best loss is not the least of its history")
+    vain = 0 if best is None else len(losses) - 1 - losses.index(best)
+    _require(progress.stale_evaluations <= vain, "not so many evaluations brought nothing better")
+    halvings = -math.log2(progress.rate_scale)
+    halved = halvings.is_integer() and halvings >= progress.recoveries
+    _require(halved, "its rate is not halved for each time that it went back")
+    _require(len(progress.generators) == config.threads, "not one random generator for each thread")
+    squares = progress.slots.get("v", progress.weights[:0])
+    _require(bool((squares >= 0).all()), "a mean of squares is negative")
+
+
+def _require(holds: bool, contradiction: str) -> None:
+    if not holds:
+        raise InputError(f"no run comes to this: {contradiction}")

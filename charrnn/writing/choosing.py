@@ -12,7 +12,7 @@ from charrnn.config import SamplingConfig
 from charrnn.errors import InputError
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
 HOTTEST = 1e30  # hotter makes no difference, but could overflow
 COLDEST = 1e-30

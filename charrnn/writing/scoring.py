@@ -1,8 +1,8 @@
 """How unexpected given text is to a model, character by character.
 
-The first character is predicted from what an unprimed text is taken to follow when it is written: a
-line feed, read from the zero state. From there on each is predicted from all before it. The probability
-is the model's own, at temperature 1.
+The first character is predicted from what an unprimed text is taken to follow when it is written
+(:meth:`~charrnn.models.character_model.CharacterModel.beginning`), read from the zero state. From there
+on each is predicted from all before it. The probability is the model's own, at temperature 1.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import STEPS, ChunkReader
 from charrnn.nn.functions import Ids
 from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas, warm_up
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.writing.sampling import line_start
 
-STEPS = 256  # time steps that are computed at once; bounds the memory
 MOST = 64  # texts that are read side by side, at most
 
 
@@ -28,13 +26,15 @@ class Scorer:
 
     Args:
         texts: Their number, *B*.
+        workspace: Memory to work in; new memory without it.
     """
 
-    def __init__(self, model: CharacterModel, texts: int = 1) -> None:
+    def __init__(
+        self, model: CharacterModel, texts: int = 1, workspace: Workspace | None = None
+    ) -> None:
         warm_up()
-        self._model, self._workspace = model, Workspace()
-        self._state = model.network.zero_state(texts)
-        self._before = np.repeat(model.vocabulary.encode(line_start(model)), texts)
+        self._reader = ChunkReader(model.network, model.parameters, texts, workspace=workspace)
+        self._before = np.repeat(model.vocabulary.encode(model.beginning())[None], texts, axis=1)
 
     def read(self, ids: Ids) -> Array:
         """How unexpected the next characters are, in nats: -log of their probability.
@@ -49,22 +49,11 @@ class Scorer:
             CheckpointError: The model's numbers overflow.
         """
         nats = np.empty(ids.shape)
-        inputs = np.concatenate([self._before[None], ids])[:-1]
-        network, params = self._model.network, self._model.parameters
-        with np.errstate(all="ignore"):
-            for start in range(0, len(ids), STEPS):
-                part = slice(start, start + STEPS)
-                nats[part], self._state = network.loss(
-                    params,
-                    inputs[part].astype(np.intp),
-                    ids[part].astype(np.intp),
-                    self._state,
-                    self._workspace,
-                )
-        if not np.isfinite(nats).all():
-            raise CheckpointError("the model cannot be read with: its numbers overflow")
-        if len(ids):
-            self._before = ids[-1]
+        read = np.concatenate([self._before, ids])
+        for start in range(0, len(ids), STEPS):
+            part = slice(start, start + STEPS)
+            nats[part] = self._reader.nats(read[:-1][part], ids[part])
+        self._before = read[-1:]
         return nats
 
 
@@ -86,12 +75,12 @@ def score_texts(model: CharacterModel, texts: Sequence[str]) -> list[Array]:
     shards = Shards(min(default_shards(len(ids)), max(1, len(groups))))
     found: list[Array] = [np.empty(0)] * len(ids)
 
-    def score(_index: int, part: slice, _workspace: Workspace) -> None:
+    def score(_index: int, part: slice, workspace: Workspace) -> None:
         for group in groups[part]:
             padded = np.zeros((len(ids[group[-1]]), len(group)), np.intp)
             for column, number in enumerate(group):
                 padded[: len(ids[number]), column] = ids[number]
-            nats = Scorer(model, len(group)).read(padded)
+            nats = Scorer(model, len(group), workspace).read(padded)
             for column, number in enumerate(group):
                 found[number] = nats[: len(ids[number]), column]
 

@@ -9,7 +9,7 @@ from charrnn.config import ModelConfig
 from charrnn.errors import InputError
 from charrnn.inspection.embedding import character_map
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
 TEXT = "aaaaabbbbcccddx"
 

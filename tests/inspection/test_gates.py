@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from charrnn.config import ModelConfig, TextConfig
-from charrnn.errors import InputError
-from charrnn.inspection.gates import GATES, gate_activity
+from charrnn.errors import CheckpointError, InputError
+from charrnn.inspection.gates import gate_activity
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.cells import CELLS, cell_class
 from charrnn.nn.parameters import Array
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
+GATED = [name for name in CELLS if cell_class(name).gates]
 TEXT = "abcd efg\nbad\n\ngab fed\n" * 3
 
 
@@ -62,7 +64,7 @@ def test_equals_the_equations(cell: str, embedding_size: int, records: bool) -> 
     found = gate_activity(model, TEXT)
     lines = [line + "\n" for line in TEXT.split("\n") if line]
     gates = np.concatenate([_gates(model, line) for line in (lines if records else [TEXT])])
-    assert found.names == GATES[cell]
+    assert found.names == cell_class(cell).gates
     assert found.steps == len(gates)
     np.testing.assert_allclose(found.mean, gates.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(found.left, (gates < 0.1).mean(axis=0), atol=1e-12)
@@ -75,7 +77,7 @@ def test_equals_the_equations(cell: str, embedding_size: int, records: bool) -> 
     np.testing.assert_allclose(found.memory, -1 / np.log(kept), rtol=1e-3)
 
 
-@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("cell", GATED)
 def test_a_known_memory(cell: str) -> None:
     """A gate that always stands at exp(-1/20) remembers for 20 steps; one at 1, for ever; at 0, never."""
     model = _model(cell)
@@ -106,3 +108,7 @@ def test_errors() -> None:
     for text, records in (("", False), ("\n\n", True)):
         with pytest.raises(InputError, match="no text"):
             gate_activity(_model("gru", records=records), text)
+    overflowing = _model("lstm")
+    overflowing.parameters.flat[...] *= 1e38
+    with pytest.raises(CheckpointError, match="overflow"):
+        gate_activity(overflowing, TEXT)

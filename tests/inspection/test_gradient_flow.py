@@ -19,7 +19,7 @@ from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 
 K, T, B = 7, 4, 2
 TEXT = "\nabcd efg\nbad\n\ngab fed" * 4

@@ -13,7 +13,7 @@ from charrnn.drawing.figure import Chart, Figure, Panels
 from charrnn.inspection import VIEWS
 from charrnn.inspection.look import Look, Subject
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import Vocabulary
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 TEXT = "abc def\nfed cab\n" * 20

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from charrnn.inspection.report import without_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,10 +19,10 @@ from charrnn.errors import InputError
 from charrnn.inspection import ngrams
 from charrnn.inspection.look import Look, Subject
 from charrnn.inspection.ngrams import NGrams, model_costs, view
-from charrnn.inspection.report import without_text
 from charrnn.inspection.surprise import read_surprise
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.corpus import BYTES, Corpus, Vocabulary
+from charrnn.text.corpus import Corpus
+from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.division import divide
 from charrnn.training.run import Checkpoint, CorpusInfo
 

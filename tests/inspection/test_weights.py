@@ -9,12 +9,13 @@ import pytest
 
 from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.inspection.weights import GATES, last_updates, recurrences, spreads
+from charrnn.inspection.weights import last_updates, recurrences, spreads
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.cells import cell_class
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
-from charrnn.text.corpus import Vocabulary
-from charrnn.training.optimizer import Optimizer
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.optimizer import Optimizer, fresh_slots
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 
 
@@ -28,7 +29,9 @@ def test_orthogonal_matrices(cell: str) -> None:
     """As they are at the start: all singular values are 1, and all eigenvalues lie on the circle."""
     model = _model(cell)
     found = recurrences(model.network, model.parameters)
-    assert [(r.layer, r.gate) for r in found] == [(n, gate) for n in (0, 1) for gate in GATES[cell]]
+    assert [(r.layer, r.gate) for r in found] == [
+        (n, row) for n in (0, 1) for row in cell_class(cell).rows
+    ]
     for recurrence in found:
         np.testing.assert_allclose(recurrence.singular_values, 1, rtol=1e-5)
         assert recurrence.spectral_radius == pytest.approx(1, rel=1e-5)
@@ -65,7 +68,8 @@ def test_spreads() -> None:
 def test_the_last_update_is_what_the_optimizer_did(optimizer: str) -> None:
     config = TrainingConfig(optimizer=optimizer, weight_decay=0)
     model, rate = _model(), 0.01
-    rule, rng = Optimizer(config, model.parameters), np.random.default_rng(5)
+    rule = Optimizer(config, fresh_slots(config, model.parameters.flat))
+    rng = np.random.default_rng(5)
     for _ in range(3):
         before = model.parameters.copy()
         gradients = Parameters(before.shapes, rng.standard_normal(before.flat.shape))
@@ -76,7 +80,12 @@ def test_the_last_update_is_what_the_optimizer_did(optimizer: str) -> None:
         CorpusInfo(("text",), 9, 9, ""),
         (Evaluation(3, 1.0, 1.0, None, rate, 0.0),),
         progress=Progress(
-            model.parameters.flat, rule.slots, model.network.zero_state(1), [], step=3
+            model.parameters.flat,
+            model.network.zero_state(1),
+            rule.slots,
+            [],
+            step=3,
+            evaluated_at=3,
         ),
     )
     if optimizer in ("rmsprop", "adagrad"):
@@ -95,7 +104,6 @@ def test_no_update_is_known() -> None:
     checkpoint = Checkpoint(model, TrainingConfig(), CorpusInfo(("text",), 9, 9, ""))
     with pytest.raises(InputError, match="no optimiser state"):
         last_updates(checkpoint)
-    zero = Optimizer(TrainingConfig(), model.parameters).slots
-    progress = Progress(model.parameters.flat, zero, model.network.zero_state(1), [])
+    progress = Progress.fresh(model, TrainingConfig(batch_size=1), [])
     with pytest.raises(InputError, match="there was no step"):
         last_updates(dataclasses.replace(checkpoint, progress=progress))

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from forms import Form, as_it_is
 from numpy.typing import DTypeLike
 
+from charrnn.nn.cells import cell_class
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array, Parameters, Shapes
@@ -99,10 +101,12 @@ def random_problem(
     rate: float = 0.0,
     weight_rate: float = 0.0,
     seed: int = 0,
+    form: Form = as_it_is,
 ) -> StackProblem:
     """A problem in float64."""
     rng = np.random.default_rng(seed)
-    stack = Stack(cell, input_size, hidden_size, num_layers, one_hot=one_hot)
+    kind = cell_class(cell)
+    stack = form(Stack(kind, input_size, hidden_size, num_layers, one_hot=one_hot))
     state_shape = stack.state_shape(batch)
     return StackProblem(
         stack,

@@ -8,17 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from forms import Form
 from stack_problem import StackProblem
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn.cells import cell_class
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
 
 Tensors = Mapping[str, Array]
-
-GATES = {"lstm": 4, "gru": 3, "rnn": 1, "rnn-relu": 1}
 
 
 class Precision(NamedTuple):
@@ -54,7 +54,7 @@ def below(tensors: Tensors, prefix: str) -> Tensors:
 
 def our_gate_order(cell: str, tensor: Array) -> Array:
     """PyTorch stacks the LSTM's gates as i, f, g, o and the GRU's as r, z, n (our r, u, n)."""
-    gates = np.split(tensor, GATES[cell])
+    gates = np.split(tensor, len(cell_class(cell).rows))
     if cell == "lstm":
         i, f, g, o = gates
         gates = [i, f, o, g]
@@ -112,16 +112,17 @@ def filled(shapes: Mapping[str, tuple[int, ...]], values: Tensors, dtype: type) 
 # The comparison.
 
 
-@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_recurrent_layers(golden: Tensors, cell: str, precision: Precision) -> None:
+def test_recurrent_layers(
+    golden: Tensors, cell: str, precision: Precision, every_form: Form
+) -> None:
     """``nn.LSTM``, ``nn.GRU`` and ``nn.RNN``, two layers: outputs, final state, every gradient."""
     tensors = below(golden, f"{cell}/")
     sequences = {name: our_sequence(tensors[name]) for name in ("x", "dout", "out", "grad/x")}
     states = {name: our_state(tensors[name]) for name in ("state", "dfinal", "final", "grad/state")}
     input_size, hidden_size = sequences["x"].shape[0], sequences["out"].shape[0]
-    stack = Stack(cell, input_size, hidden_size, 2, one_hot=False)
+    stack = every_form(Stack(cell_class(cell), input_size, hidden_size, 2, one_hot=False))
     dtype = precision.dtype
 
     result = StackProblem(
@@ -144,18 +145,21 @@ def test_recurrent_layers(golden: Tensors, cell: str, precision: Precision) -> N
         precision.assert_close(gradient, expected[name], f"d{name}")
 
 
-@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(
     ("case", "cell"), [("model-one-hot", "lstm"), ("model-embedded", "gru")], ids=str
 )
-def test_language_model(golden: Tensors, case: str, cell: str, precision: Precision) -> None:
+def test_language_model(
+    golden: Tensors, case: str, cell: str, precision: Precision, every_form: Form
+) -> None:
     """Embedding or one-hot, linear layer, cross-entropy: logits, losses and every gradient."""
     tensors = below(golden, f"{case}/")
     values = our_model(cell, tensors)
     vocabulary_size, hidden_size = values["V"].shape
     embedding_size = len(values["E"]) if "E" in values else 0
-    model = LanguageModel(ModelConfig(cell, hidden_size, 2, embedding_size), vocabulary_size)
+    model = every_form(
+        LanguageModel(ModelConfig(cell, hidden_size, 2, embedding_size), vocabulary_size)
+    )
     params = filled(model.parameter_shapes(), values, precision.dtype)
     ids, targets = tensors["ids"], tensors["targets"]
     state = our_state(tensors["state"]).astype(precision.dtype)

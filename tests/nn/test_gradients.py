@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forms import Form
 from stack_problem import random_parameters, random_problem
 
 from charrnn.config import CELLS, ModelConfig
@@ -14,7 +15,7 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.nn.functions import Ids, add_columns, add_product, gather_columns
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.workspace import Workspace
+from charrnn.nn.workspace import Scratch, Workspace
 
 STEP = 1e-5
 TOLERANCE = 1e-7
@@ -60,12 +61,11 @@ def noise_like(params: Parameters, rng: np.random.Generator) -> Parameters:
 # The recurrent stack.
 
 
-@pytest.mark.usefixtures("compiled_too")
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
+def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float, form: Form) -> None:
     """Every cell, input and depth: gradients by parameters, by a dense input and by the state.
 
     With dropout a stack of more than one layer drops weights, too.
@@ -80,6 +80,7 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
         rate=rate,
         weight_rate=rate if num_layers > 1 else 0.0,
         seed=CELLS.index(cell),
+        form=form,
     )
     workspace = problem.workspace()
     before = noise_like(problem.params, np.random.default_rng(1))
@@ -104,11 +105,10 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float) -> None:
         assert_gradient(dx, loss, problem.x, "input")
 
 
-@pytest.mark.usefixtures("compiled_too")
 @pytest.mark.parametrize("cell", CELLS)
-def test_stack_backward_adds(cell: str) -> None:
+def test_stack_backward_adds(cell: str, form: Form) -> None:
     """Two backward passes of one forward pass leave twice the gradient: nothing is assigned."""
-    problem = random_problem(cell, rate=0.25, weight_rate=0.25)
+    problem = random_problem(cell, rate=0.25, weight_rate=0.25, form=form)
     workspace = problem.workspace()
     once = problem.run().gradients
 
@@ -145,9 +145,12 @@ def random_model(
 )
 @pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_language_model(cell: str, embedding_size: int, dropping: dict[str, Any]) -> None:
+def test_language_model(
+    cell: str, embedding_size: int, dropping: dict[str, Any], form: Form
+) -> None:
     """From the logits and the final state back to every parameter and the initial state."""
     model, params, ids, _, state = random_model(cell, embedding_size, **dropping)
+    model = form(model)
     rng = np.random.default_rng(2)
     dlogits = rng.standard_normal((K, T, B))
     dfinal = rng.standard_normal(state.shape)
@@ -170,9 +173,10 @@ def test_language_model(cell: str, embedding_size: int, dropping: dict[str, Any]
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
 @pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
 @pytest.mark.parametrize("cell", CELLS)
-def test_loss_and_gradients(cell: str, embedding_size: int, dropout: float) -> None:
+def test_loss_and_gradients(cell: str, embedding_size: int, dropout: float, form: Form) -> None:
     """The gradient is that of ``scale`` times the summed loss, added; the loss is not scaled."""
     model, params, ids, targets, state = random_model(cell, embedding_size, dropout)
+    model = form(model)
     scale = 0.37
     before = noise_like(params, np.random.default_rng(2))
     gradients = before.copy()
@@ -242,7 +246,7 @@ def test_add_columns(dtype: type[np.integer]) -> None:
     expected = gradient.copy()
     for t, b in np.ndindex(ids.shape):
         expected[:, ids[t, b]] += d[:, t, b]
-    add_columns(gradient, d, ids, Workspace(np.float64))
+    add_columns(gradient, d, ids, Scratch(np.float64))
     np.testing.assert_allclose(gradient, expected, rtol=1e-13, atol=1e-14)
 
 
@@ -254,7 +258,7 @@ def test_add_columns_is_the_transpose_of_gather_columns() -> None:
     gather_columns(table, ids, out=gathered)
     d[...] = rng.standard_normal(d.shape)
     added = np.zeros_like(table)
-    add_columns(added, d, ids, Workspace(np.float64))
+    add_columns(added, d, ids, Scratch(np.float64))
     assert np.sum(d * gathered) == pytest.approx(np.sum(added * table), rel=1e-12)
 
 
@@ -270,5 +274,5 @@ def test_add_product() -> None:
     expected = gradient.copy()
     for t, b in np.ndindex(T, B):
         expected += np.outer(dz[:, t, b], x[:, t, b])
-    add_product(gradient, dz, x, Workspace(np.float64))
+    add_product(gradient, dz, x, Scratch(np.float64))
     np.testing.assert_allclose(gradient, expected, rtol=1e-12)

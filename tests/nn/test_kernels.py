@@ -14,7 +14,7 @@ from samples import make_text
 
 import charrnn
 from charrnn.config import CELLS
-from charrnn.nn.compiled import load_kernels
+from charrnn.models.language_model import LanguageModel
 from charrnn.training.trainer import Training
 
 numba = pytest.importorskip("numba")
@@ -79,8 +79,8 @@ def test_training_agrees_with_numpy(cell: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_nothing_is_compiled_after_the_start(cell: str) -> None:
-    """``load_kernels`` compiles what training calls: no first step that takes seconds."""
-    load_kernels(cell)
+    """``compile_stack`` compiles what training calls: no first step that takes seconds."""
+    LanguageModel(charrnn.ModelConfig(cell), 2).compiled()
     names = [name for name in vars(kernels) if name.startswith(cell.removesuffix("-relu"))]
     assert len(names) == 2
     before = {name: len(getattr(kernels, name).signatures) for name in names}
@@ -105,7 +105,8 @@ def test_train_says_who_takes_the_steps(run: Run, monkeypatch: pytest.MonkeyPatc
     """And does without Numba where it cannot be imported."""
     options = ("--hidden-size", "4", "--seq-length", "20", "--batch-size", "2", "--epochs", "1")
     assert "steps by Numba" in run("train", "corpus.txt", *options).err
-    monkeypatch.delattr("charrnn.nn.compiled.kernels")
-    monkeypatch.delitem(sys.modules, "charrnn.nn.compiled.kernels")
+    for name in ("cells", "kernels"):
+        monkeypatch.delattr(f"charrnn.nn.compiled.{name}")
+        monkeypatch.delitem(sys.modules, f"charrnn.nn.compiled.{name}")
     monkeypatch.setitem(sys.modules, "numba", None)
     assert "steps by NumPy" in run("train", "corpus.txt", *options).err

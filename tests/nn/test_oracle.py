@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import oracle
 import pytest
+from forms import Form
 from stack_problem import Result, StackProblem, assert_same, random_problem
 
 from charrnn.config import CELLS
@@ -46,7 +47,6 @@ def oracle_result(cell: str, problem: StackProblem) -> Result:
     )
 
 
-@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 @pytest.mark.parametrize(
     ("hidden_size", "batch", "length", "input_size", "num_layers"),
@@ -70,6 +70,7 @@ def test_fused_equals_textbook(
     input_size: int,
     num_layers: int,
     one_hot: bool,
+    every_form: Form,
 ) -> None:
     """Outputs, final state and all gradients."""
     problem = random_problem(
@@ -81,6 +82,7 @@ def test_fused_equals_textbook(
         batch=batch,
         one_hot=one_hot,
         seed=8,
+        form=every_form,
     )
     assert_same(problem.run(), oracle_result(cell, problem))
 

@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
+from charrnn.nn.initialization import orthogonal_blocks
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
-class Cell(Protocol):
-    """The recurrence of one layer; it holds sizes only, never numbers that change.
+class Cell(ABC):
+    """The recurrence of one layer; it holds its size only, never numbers that change.
 
     The layer has already computed the part that needs no recurrence, ``z = U x + b`` for the whole
     chunk; the cell adds what comes from the previous step. ``params`` are those of its layer, under
     their own names (``"W"``).
 
-    Shapes: ``z`` is ``(gates*H, T, B)``, ``h`` is ``(H, T, B)``, a state is ``(states, H, B)``:
-    *h* first, then the LSTM's *c*.
+    Shapes, with *n* rows: ``z`` is ``(n*H, T, B)``, ``h`` is ``(H, T, B)``, a state is ``(states, H, B)``.
+    What is kept of gates for the backward pass is ``workspace["gates"]``, ``(T, n, H, B)``.
+
+    Attributes:
+        title: The cell as people name it.
+        rows: What the blocks of H rows of U, W and b are for, from the top.
+        gates: The first of these, where they are gates: sigmoids, which may be shut or open.
+        keeps: The gate that multiplies what a unit held at the step before.
+        states: What is carried from step to step; the first is *h*, which others see.
     """
 
-    gates: ClassVar[int]
-    states: ClassVar[int]
-    hidden_size: int
+    title: ClassVar[str]
+    rows: ClassVar[tuple[str, ...]]
+    gates: ClassVar[tuple[str, ...]] = ()
+    keeps: ClassVar[str | None] = None
+    states: ClassVar[tuple[str, ...]] = ("h",)
+
+    def __init__(self, hidden_size: int) -> None:
+        self.hidden_size = hidden_size
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters of the recurrence, under their own names."""
+        return {"W": (len(self.rows) * self.hidden_size, self.hidden_size)}
 
     def initialize(self, params: Own, rng: np.random.Generator) -> None:
         """Set the recurrence's parameters, and biases that the cell wants other than zero."""
+        orthogonal_blocks(params["W"], rng)
 
+    @abstractmethod
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         """Run over the chunk from ``state``. Returns ``h`` and the state after the last step."""
 
+    @abstractmethod
     def backward(
         self,
         params: Own,
@@ -48,21 +66,24 @@ class Cell(Protocol):
     ) -> Array:
         """Back through the chunk of the last ``forward`` on this workspace.
 
+        The names are those of the equations: ``dx`` is the gradient of the loss by ``x``, δx.
+
         Args:
             gradients: The recurrence's gradients are added here.
-            dz: Overwritten with the gradient of ``z``.
-            dh: ``(H, T, B)``, gradient of the loss by each ``h`` as seen from above.
+            dz: Overwritten with the gradient by ``z``.
+            dh: ``(H, T, B)``, gradient by each ``h`` as seen from above.
             dstate: Gradient by the state after the last step (zero where BPTT is truncated).
 
         Returns:
             The gradient by the incoming state.
         """
 
+    @abstractmethod
     def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
         """A function that takes one time step in the arrays given here: to write, not to learn.
 
         Args:
-            z: ``(gates*H, B)``, ``U x + b``; not changed.
-            Wh: ``(gates*H, B)``, ``W h``; overwritten.
+            z: ``(n*H, B)``, ``U x + b``; not changed.
+            Wh: ``(n*H, B)``, ``W h``; overwritten.
             state: ``(states, H, B)``; becomes the next state.
         """

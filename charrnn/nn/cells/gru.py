@@ -1,96 +1,61 @@
-"""Gated recurrent unit (Cho et al., arXiv 1406.1078), in the reset-after form.
-
-    r, u = σ(U x_t + W h_{t-1} + b)                    reset and update gate
-    n    = tanh(U x_t + b + r ∘ (W h_{t-1} + d))       the candidate
-    h_t  = (1 - u) ∘ n + u ∘ h_{t-1}
-
-The reset gate acts after the matrix product, as in cuDNN and PyTorch, so that one product serves all
-gates of a step; this is why the candidate has a second bias, d. Rows are stacked in the order r, u, n.
-"""
+"""Gated recurrent unit (Cho et al., arXiv 1406.1078), in the reset-after form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.functions import add_product, blocks, sigmoid_, tanh
-from charrnn.nn.initialization import orthogonal_blocks
+from charrnn.nn.cells.cell import Cell
+from charrnn.nn.functions import add_product, blocks, sigmoid_
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
-class GRU:
-    """The recurrence of a GRU layer; see :class:`charrnn.nn.cells.cell.Cell` for the shapes."""
+class GRU(Cell):
+    """The reset gate acts after the product with W, so that one product serves all rows of a step.
 
-    gates: ClassVar[int] = 3
-    states: ClassVar[int] = 1
+        r, u = σ(U x_t + W h_{t-1} + b)            reset and update gate
+        m    = W h_{t-1} + d                       what is recalled: the candidate's rows of W
+        n    = tanh(U x_t + b + r ∘ m)             the candidate
+        h_t  = (1 - u) ∘ n + u ∘ h_{t-1}
 
-    def __init__(self, hidden_size: int) -> None:
-        self.hidden_size = hidden_size
+    This is the form of cuDNN and PyTorch, and why the candidate has a second bias, d. Going back, z is
+    U x + b and y is W h_{t-1}; what the candidate's rows of the two get differs by r:
+
+        δh_t   = δh_t from above + δh_{t+1} ∘ u_{t+1} + Wᵀ δy_{t+1}
+        δz_n   = δh_t ∘ (1 - u) ∘ (1 - n²)
+        δm     = δz_n ∘ r                          = δy_n
+        δz_r   = δz_n ∘ m ∘ r (1 - r)              = δy_r
+        δz_u   = δh_t ∘ (h_{t-1} - n) ∘ u (1 - u)  = δy_u
+        δW     = Σ_t δy_t h_{t-1}ᵀ,  δd = Σ_t δm
+    """
+
+    title: ClassVar[str] = "GRU"
+    rows: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
+    gates: ClassVar[tuple[str, ...]] = rows[:2]
+    keeps: ClassVar[str | None] = "update"
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"W": (3 * self.hidden_size, self.hidden_size), "d": (self.hidden_size,)}
+        return {**super().parameter_shapes(), "d": (self.hidden_size,)}
 
-    def initialize(self, params: Own, rng: np.random.Generator) -> None:
-        orthogonal_blocks(params["W"], rng)
-
-    @np.errstate(over="ignore")  # see sigmoid_
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
-        scratch, kernels = workspace.scratch, workspace.kernels
-        W = params["W"]
-        d = params["d"][:, None]
+        W, d = params["W"], params["d"]
         gates = workspace.array("gates", T, 3, H, B)
-        recalled = workspace.array("recalled", T, H, B)  # W h + d of the candidate
-        h = workspace.array("h", H, T + 1, B)
-        Wh = scratch.array("Wh", 3 * H, B)
-        kept = scratch.array("kept", H, B)
+        recalled = workspace.array("recalled", T, H, B)
+        h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
+        Wh = workspace.scratch.array(3 * H, B)
         h[:, 0] = state[0]
-
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
-            if kernels:
-                kernels.gru_forward(t, z, Wh, d[:, 0], gates, recalled, h)
-                continue
-            ru = gates[t, :2].reshape(2 * H, B)
-            r, u, n = gates[t]
-            np.add(z[: 2 * H, t], Wh[: 2 * H], out=ru)
-            sigmoid_(ru)
-            np.add(Wh[2 * H :], d, out=recalled[t])
-            np.multiply(r, recalled[t], out=n)
-            n += z[2 * H :, t]
-            tanh(n, out=n)
-
-            np.subtract(h[:, t], n, out=kept)  # h_t = n + u ∘ (h_{t-1} - n)
-            kept *= u
-            np.add(n, kept, out=h[:, t + 1])
-
+            self.step(t, z, Wh, d, gates, recalled, h)
         return h[:, 1:], np.stack((h[:, T],))
-
-    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
-        H, (h,) = self.hidden_size, state
-        d = np.repeat(params["d"][:, None], h.shape[1], axis=1)
-        ru, n = Wh[: 2 * H], Wh[2 * H :]
-        r, u = ru.reshape(2, *h.shape)
-        z_ru, z_n = z[: 2 * H], z[2 * H :]
-
-        def step() -> None:
-            np.add(z_ru, ru, ru)
-            sigmoid_(ru)
-            np.add(n, d, n)
-            np.multiply(r, n, n)
-            np.add(z_n, n, n)
-            tanh(n, out=n)
-            np.subtract(h, n, h)  # h_t = n + u ∘ (h_{t-1} - n)
-            np.multiply(u, h, h)
-            np.add(n, h, h)
-
-        return step
 
     def backward(
         self,
@@ -103,71 +68,119 @@ class GRU:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch, kernels = workspace.scratch, workspace.kernels
-        gates, h = workspace["gates"], workspace["h"]
-        WT = scratch.array("WT", H, 3 * H)  # a contiguous copy multiplies faster than a view
+        scratch, h = workspace.scratch, workspace["h"]
+        WT = scratch.array(H, 3 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
-        # The candidate's row of dz is by U x + b; the product W h sees that row times r.
-        drecalled = scratch.array("drecalled", H, T, B)
-        dWh = scratch.array("dWh", 3 * H, B)
-        dh_t = scratch.array("dh_t", H, B)
-        through_W = scratch.array("through_W", H, B)
+        drecalled = scratch.array(H, T, B)
+        dh_t = scratch.array(H, B)
         dh_t[...] = dstate[0]
-
-        if kernels:
-            recalled, dh = workspace["recalled"], np.ascontiguousarray(dh)
-            for t in reversed(range(T)):
-                kernels.gru_backward(t, dh, gates, recalled, h, dh_t, dWh, dz, drecalled)
-                np.matmul(WT, dWh, out=through_W)
-                dh_t += through_W
-        else:
-            for block in reversed(blocks(T, H * B)):
-                Wh_slopes, n_slopes = self._slopes(workspace, block)
-                for t in reversed(range(block.start, block.stop)):
-                    dh_t += dh[:, t]
-                    np.multiply(dh_t, Wh_slopes[t - block.start], out=dWh.reshape(3, H, B))
-                    dz[: 2 * H, t] = dWh[: 2 * H]
-                    np.multiply(dh_t, n_slopes[t - block.start], out=dz[2 * H :, t])
-                    drecalled[:, t] = dWh[2 * H :]
-
-                    np.matmul(WT, dWh, out=through_W)
-                    dh_t *= gates[t, 1]  # what passes straight to h_{t-1}
-                    dh_t += through_W
-
-        dW = gradients["W"]
+        self.through_time(WT, dz, drecalled, dh, dh_t, workspace)
+        dW, dd = gradients["W"], gradients["d"]
         add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)
         add_product(dW[2 * H :], drecalled, h[:, :T], scratch)
-        dd = gradients["d"]
         dd += drecalled.sum(axis=(1, 2))
         return np.stack((dh_t,))
 
-    def _slopes(self, workspace: Workspace, block: slice) -> tuple[Array, Array]:
-        """What backward multiplies with; nothing of it depends on a gradient, so many steps at once.
+    @staticmethod
+    def step(
+        t: int, z: Array, Wh: Array, d: Array, gates: Array, recalled: Array, h: Array
+    ) -> None:
+        """One time step of a chunk."""
+        H = len(d)
+        z_t, Wh_ru, Wh_n, ru = (
+            z[:, t],
+            Wh[: 2 * H],
+            Wh[2 * H :],
+            gates[t, :2].reshape(2 * H, Wh.shape[1]),
+        )
+        d, h_before, h_t = d[:, None], h[:, t], h[:, t + 1]
+        z_ru, z_n = z_t[: 2 * H], z_t[2 * H :]
+        _step(z_ru, z_n, Wh_ru, Wh_n, d, ru, gates[t], recalled[t], Wh_n, h_before, h_t)
 
-        With σ' = σ (1 - σ) and tanh' = 1 - tanh², for each step of the block:
+    @staticmethod
+    def through_time(
+        WT: Array, dz: Array, drecalled: Array, dh: Array, dh_t: Array, workspace: Workspace
+    ) -> None:
+        """From the last step to the first: fills ``dz`` and ``drecalled``, δm of all steps.
 
-        Returns:
-            ``(n, 3, H, B)``: ∂h_t by the three rows of W h.
-            ``(n, H, B)``: ∂h_t by the candidate's row of z.
+        Args:
+            dh_t: ``(H, B)``, δh_{t+1} ∘ u_{t+1} + Wᵀ δy_{t+1}; becomes that of the first step.
         """
-        scratch = workspace.scratch
-        gates, recalled = workspace["gates"][block], workspace["recalled"][block]
-        h_before = workspace["h"][:, block].swapaxes(0, 1)
-        r, u, n = gates.swapaxes(0, 1)
-        Wh_slopes = scratch.array("Wh_slopes", *gates.shape)
-        n_slopes = scratch.array("n_slopes", *n.shape)
-        by_r, by_u, by_recalled = Wh_slopes.swapaxes(0, 1)
+        scratch, gates, (H, T, B) = workspace.scratch, workspace["gates"], drecalled.shape
+        dWh, through_W = scratch.array(3 * H, B), scratch.array(H, B)
+        for block in reversed(blocks(T, H * B)):
+            with scratch:
+                Wh_slopes = scratch.array(block.stop - block.start, 3, H, B)
+                n_slopes = scratch.array(block.stop - block.start, H, B)
+                _slopes(workspace, block, Wh_slopes, n_slopes)
+                for t in reversed(range(block.start, block.stop)):
+                    n, u = t - block.start, gates[t, 1]
+                    dh_t += dh[:, t]  # δh_t
+                    np.multiply(dh_t, Wh_slopes[n], out=dWh.reshape(3, H, B))  # δy_t
+                    dz[: 2 * H, t] = dWh[: 2 * H]  # δz_r, δz_u
+                    np.multiply(dh_t, n_slopes[n], out=dz[2 * H :, t])  # δz_n
+                    drecalled[:, t] = dWh[2 * H :]  # δm
+                    dh_t *= u
+                    dh_t += np.matmul(WT, dWh, out=through_W)
 
-        np.multiply(n, n, out=by_recalled)
-        np.subtract(1, by_recalled, out=by_recalled)
-        np.subtract(1, u, out=n_slopes)
-        n_slopes *= by_recalled
-        np.multiply(n_slopes, r, out=by_recalled)
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
+        H, (h,) = self.hidden_size, state
+        d = np.repeat(params["d"][:, None], h.shape[1], axis=1)
+        ru, n = Wh[: 2 * H], Wh[2 * H :]
+        r, u = ru.reshape(2, *h.shape)
+        return partial(_step, z[: 2 * H], z[2 * H :], ru, n, d, ru, (r, u, n), n, h, h, h)
 
-        np.subtract(1, gates[:, :2], out=Wh_slopes[:, :2])
-        by_r *= by_recalled
-        by_r *= recalled
-        by_u *= u
-        np.subtract(h_before, n, out=(difference := scratch.array("difference", *n.shape)))
-        by_u *= difference
-        return Wh_slopes, n_slopes
+
+def _step(
+    z_ru: Array,
+    z_n: Array,
+    Wh_ru: Array,
+    Wh_n: Array,
+    d: Array,
+    ru: Array,
+    gates: Iterable[Array],
+    recalled: Array,
+    kept: Array,
+    h_before: Array,
+    h: Array,
+) -> None:
+    """One time step, by the equations; ``ru`` is the two gates on top of each other.
+
+    The last argument is where a result goes: to name it ``out`` takes time in each of these small calls.
+    """
+    r, u, n = gates
+    np.add(z_ru, Wh_ru, ru)
+    sigmoid_(ru)
+    np.add(Wh_n, d, recalled)
+    np.multiply(r, recalled, n)
+    np.add(n, z_n, n)
+    np.tanh(n, n)
+    np.subtract(h_before, n, kept)  # h_t = n + u ∘ (h_{t-1} - n)
+    np.multiply(u, kept, kept)
+    np.add(n, kept, h)
+
+
+def _slopes(workspace: Workspace, block: slice, Wh_slopes: Array, n_slopes: Array) -> None:
+    """What the gradients are multiplied with; nothing of it depends on one, so many steps at once.
+
+    Args:
+        Wh_slopes: ``(n, 3, H, B)``, becomes ∂h_t by the three rows of W h, for each step.
+        n_slopes: ``(n, H, B)``, becomes ∂h_t by the candidate's row of z.
+    """
+    gates, recalled = workspace["gates"][block], workspace["recalled"][block]
+    h_before = workspace["h"][:, block].swapaxes(0, 1)
+    r, u, n = gates.swapaxes(0, 1)
+    by_r, by_u, by_recalled = Wh_slopes.swapaxes(0, 1)
+
+    np.multiply(n, n, out=by_recalled)
+    np.subtract(1, by_recalled, out=by_recalled)
+    np.subtract(1, u, out=n_slopes)
+    n_slopes *= by_recalled
+    np.multiply(n_slopes, r, out=by_recalled)
+
+    np.subtract(1, gates[:, :2], out=Wh_slopes[:, :2])
+    by_r *= by_recalled
+    by_r *= recalled
+    by_u *= u
+    with workspace.scratch as scratch:
+        by_u *= np.subtract(h_before, n, out=scratch.array(*n.shape))

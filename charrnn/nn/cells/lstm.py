@@ -1,100 +1,68 @@
-"""Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000).
-
-    i, f, o = σ(U x_t + W h_{t-1} + b)        input, forget and output gate
-    g       = tanh(U x_t + W h_{t-1} + b)     what could be written
-    c_t     = f ∘ c_{t-1} + i ∘ g
-    h_t     = o ∘ tanh(c_t)
-
-The rows of U, W and b are stacked in the order i, f, o, g: the three sigmoids lie side by side.
-See Goodfellow, Bengio, Courville, *Deep Learning*, section 10.10.1.
-"""
+"""Long short-term memory (Hochreiter and Schmidhuber 1997, with the forget gate of Gers et al. 2000)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.functions import add_product, blocks, gates_, tanh
-from charrnn.nn.initialization import orthogonal_blocks
+from charrnn.nn.cells.cell import Cell
+from charrnn.nn.functions import add_product, blocks, gates_
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
-class LSTM:
-    """The recurrence of an LSTM layer; see :class:`charrnn.nn.cells.cell.Cell` for the shapes."""
+class LSTM(Cell):
+    """Goodfellow, Bengio, Courville, *Deep Learning*, section 10.10.1; ∘ is element by element.
 
-    gates: ClassVar[int] = 4
-    states: ClassVar[int] = 2
+        i, f, o = σ(U x_t + W h_{t-1} + b)        input, forget and output gate
+        g       = tanh(U x_t + W h_{t-1} + b)     the candidate: what could be written
+        c_t     = f ∘ c_{t-1} + i ∘ g
+        h_t     = o ∘ tanh(c_t)
 
-    def __init__(self, hidden_size: int) -> None:
-        self.hidden_size = hidden_size
+    Going back, z_i, z_f, z_o and z_g are what σ and tanh are taken of, and σ' = σ (1 - σ),
+    tanh' = 1 - tanh². The loss depends on h_t through what is above and through step t+1, on c_t
+    through h_t and c_{t+1}:
 
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"W": (4 * self.hidden_size, self.hidden_size)}
+        δh_t   = δh_t from above + Wᵀ δz_{t+1}
+        δc_t   = δc_{t+1} ∘ f_{t+1} + δh_t ∘ o ∘ (1 - tanh²(c_t))
+        δz_i   = δc_t ∘ g ∘ i (1 - i)
+        δz_f   = δc_t ∘ c_{t-1} ∘ f (1 - f)
+        δz_o   = δh_t ∘ tanh(c_t) ∘ o (1 - o)
+        δz_g   = δc_t ∘ i ∘ (1 - g²)
+        δW     = Σ_t δz_t h_{t-1}ᵀ
+    """
+
+    title: ClassVar[str] = "LSTM"
+    rows: ClassVar[tuple[str, ...]] = ("input", "forget", "output", "candidate")
+    gates: ClassVar[tuple[str, ...]] = rows[:3]
+    keeps: ClassVar[str | None] = "forget"
+    states: ClassVar[tuple[str, ...]] = ("h", "c")
 
     def initialize(self, params: Own, rng: np.random.Generator) -> None:
-        orthogonal_blocks(params["W"], rng)
+        super().initialize(params, rng)
         # An open forget gate lets gradients reach far back from the first step on
         # (Jozefowicz, Zaremba, Sutskever, ICML 2015).
         params["b"].reshape(4, -1)[1] = 1
 
-    @np.errstate(over="ignore")  # see sigmoid_
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
-        scratch, kernels = workspace.scratch, workspace.kernels
         W = params["W"]
         gates = workspace.array("gates", T, 4, H, B)
-        h = workspace.array("h", H, T + 1, B)
+        h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
         c = workspace.array("c", T + 1, H, B)
         tanh_c = workspace.array("tanh_c", T, H, B)
-        Wh = scratch.array("Wh", 4 * H, B)
-        written = scratch.array("written", H, B)
+        Wh = workspace.scratch.array(4 * H, B)
         h[:, 0], c[0] = state
-
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
-            if kernels:
-                kernels.lstm_forward(t, z, Wh, gates, h, c, tanh_c)
-                continue
-            a = gates[t].reshape(4 * H, B)
-            i, f, o, g = gates[t]
-            np.add(z[:, t], Wh, out=a)
-            gates_(a, 3 * H)
-
-            np.multiply(i, g, out=written)
-            np.multiply(f, c[t], out=c[t + 1])
-            c[t + 1] += written
-            tanh(c[t + 1], out=tanh_c[t])
-            np.multiply(o, tanh_c[t], out=h[:, t + 1])
-
+            self.step(t, z, Wh, gates, h, c, tanh_c)
         return h[:, 1:], np.stack((h[:, T], c[T]))
-
-    def stepper(
-        self,
-        params: Own,  # noqa: ARG002
-        z: Array,
-        Wh: Array,
-        state: Array,
-    ) -> Callable[[], None]:
-        num_sigmoids = 3 * self.hidden_size
-        i, f, o, g = Wh.reshape(4, *state.shape[1:])
-        h, c = state
-
-        def step() -> None:
-            np.add(z, Wh, Wh)
-            gates_(Wh, num_sigmoids)
-            np.multiply(f, c, c)
-            np.multiply(i, g, g)
-            np.add(c, g, c)
-            tanh(c, out=g)
-            np.multiply(o, g, h)
-
-        return step
 
     def backward(
         self,
@@ -107,72 +75,98 @@ class LSTM:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch, kernels = workspace.scratch, workspace.kernels
-        gates, h = workspace["gates"], workspace["h"]
-        WT = scratch.array("WT", H, 4 * H)  # a contiguous copy multiplies faster than a view
+        scratch, h = workspace.scratch, workspace["h"]
+        WT = scratch.array(H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
-        dh_t = scratch.array("dh_t", H, B)
-        dc_t = scratch.array("dc_t", H, B)
-        through_h = scratch.array("through_h", H, B)
-        dgates = dz.reshape(4, H, T, B)
+        dh_t, dc_t = scratch.array(H, B), scratch.array(H, B)
         dh_t[...], dc_t[...] = dstate
-
-        if kernels:
-            c, tanh_c = workspace["c"], workspace["tanh_c"]
-            dh = np.ascontiguousarray(dh)
-            dz_t = scratch.array("dz_t", 4 * H, B)
-            for t in reversed(range(T)):
-                kernels.lstm_backward(t, dh, gates, c, tanh_c, dh_t, dc_t, dz_t, dz)
-                np.matmul(WT, dz_t, out=dh_t)
-        else:
-            for block in reversed(blocks(T, H * B)):
-                dz_slopes, c_slopes = self._slopes(workspace, block)
-                for t in reversed(range(block.start, block.stop)):
-                    slopes, forget = dz_slopes[t - block.start], gates[t, 1]
-
-                    # h_t reaches the loss from above and through step t+1;
-                    # c_t through h_t and c_{t+1}.
-                    dh_t += dh[:, t]
-                    np.multiply(dh_t, c_slopes[t - block.start], out=through_h)
-                    dc_t += through_h
-
-                    np.multiply(dc_t, slopes, out=dgates[:, :, t])
-                    # The output gate acts on h only.
-                    np.multiply(dh_t, slopes[2], out=dgates[2, :, t])
-
-                    dc_t *= forget
-                    np.matmul(WT, dz[:, t], out=dh_t)
-
+        self.through_time(WT, dz, dh, dh_t, dc_t, workspace)
         add_product(gradients["W"], dz, h[:, :T], scratch)
         return np.stack((dh_t, dc_t))
 
-    def _slopes(self, workspace: Workspace, block: slice) -> tuple[Array, Array]:
-        """What backward multiplies with; nothing of it depends on a gradient, so many steps at once.
+    @staticmethod
+    def step(t: int, z: Array, Wh: Array, gates: Array, h: Array, c: Array, tanh_c: Array) -> None:
+        """One time step of a chunk."""
+        a = gates[t].reshape(Wh.shape)
+        _step(z[:, t], Wh, a, gates[t], c[t], c[t + 1], tanh_c[t], h[:, t + 1])
 
-        With σ' = σ (1 - σ) and tanh' = 1 - tanh², for each step of the block:
+    @staticmethod
+    def through_time(
+        WT: Array, dz: Array, dh: Array, dh_t: Array, dc_t: Array, workspace: Workspace
+    ) -> None:
+        """From the last step to the first: fills ``dz``.
 
-        Returns:
-            ``(n, 4, H, B)``: ∂c_t/∂z of i, f and g, and ∂h_t/∂z of o.
-            ``(n, H, B)``: ∂h_t/∂c_t.
+        Args:
+            dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
+            dc_t: ``(H, B)``, δc_{t+1} ∘ f_{t+1}; the same.
         """
-        scratch = workspace.scratch
-        gates, tanh_c = workspace["gates"][block], workspace["tanh_c"][block]
-        c_before = workspace["c"][block]
-        i, _, o, g = gates.swapaxes(0, 1)
-        slopes = scratch.array("slopes", *gates.shape)
-        di, df, do, dg = slopes.swapaxes(0, 1)
+        scratch, gates, (_, T, B) = workspace.scratch, workspace["gates"], dz.shape
+        H = len(dh_t)
+        dz_by_gate, through_h = dz.reshape(4, H, T, B), scratch.array(H, B)
+        for block in reversed(blocks(T, H * B)):
+            with scratch:
+                slopes = scratch.array(block.stop - block.start, 4, H, B)
+                h_by_c = scratch.array(block.stop - block.start, H, B)
+                _slopes(workspace, block, slopes, h_by_c)
+                for t in reversed(range(block.start, block.stop)):
+                    n, f = t - block.start, gates[t, 1]
+                    dh_t += dh[:, t]  # δh_t
+                    dc_t += np.multiply(dh_t, h_by_c[n], out=through_h)  # δc_t
+                    np.multiply(dc_t, slopes[n], out=dz_by_gate[:, :, t])  # δz_i, δz_f, δz_g
+                    np.multiply(dh_t, slopes[n, 2], out=dz_by_gate[2, :, t])  # δz_o
+                    dc_t *= f
+                    np.matmul(WT, dz[:, t], out=dh_t)
 
-        np.subtract(1, gates[:, :3], out=slopes[:, :3])
-        slopes[:, :3] *= gates[:, :3]
-        di *= g
-        df *= c_before
-        do *= tanh_c
-        np.multiply(g, g, out=dg)
-        np.subtract(1, dg, out=dg)
-        dg *= i
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:  # noqa: ARG002
+        h, c = state
+        gates = tuple(Wh.reshape(4, *h.shape))
+        return partial(_step, z, Wh, Wh, gates, c, c, gates[3], h)  # g has room for tanh(c)
 
-        c_slopes = scratch.array("c_slopes", *tanh_c.shape)
-        np.multiply(tanh_c, tanh_c, out=c_slopes)
-        np.subtract(1, c_slopes, out=c_slopes)
-        c_slopes *= o
-        return slopes, c_slopes
+
+def _step(
+    z: Array,
+    Wh: Array,
+    a: Array,
+    gates: Iterable[Array],
+    c_before: Array,
+    c: Array,
+    tanh_c: Array,
+    h: Array,
+) -> None:
+    """One time step, by the equations; ``a`` is the gates on top of each other.
+
+    The last argument is where a result goes: to name it ``out`` takes time in each of these small calls.
+    """
+    i, f, o, g = gates
+    np.add(z, Wh, a)
+    gates_(a, 3 * len(h))
+    np.multiply(i, g, tanh_c)  # for a moment
+    np.multiply(f, c_before, c)
+    np.add(c, tanh_c, c)
+    np.tanh(c, tanh_c)
+    np.multiply(o, tanh_c, h)
+
+
+def _slopes(workspace: Workspace, block: slice, slopes: Array, h_by_c: Array) -> None:
+    """What the gradients are multiplied with; nothing of it depends on one, so many steps at once.
+
+    Args:
+        slopes: ``(n, 4, H, B)``, becomes ∂c_t/∂z of i, f and g, and ∂h_t/∂z of o, for each step.
+        h_by_c: ``(n, H, B)``, becomes ∂h_t/∂c_t.
+    """
+    gates, tanh_c, c_before = (workspace[name][block] for name in ("gates", "tanh_c", "c"))
+    i, _, o, g = gates.swapaxes(0, 1)
+    by_i, by_f, by_o, by_g = slopes.swapaxes(0, 1)
+
+    np.subtract(1, gates[:, :3], out=slopes[:, :3])
+    slopes[:, :3] *= gates[:, :3]
+    by_i *= g
+    by_f *= c_before
+    by_o *= tanh_c
+    np.multiply(g, g, out=by_g)
+    np.subtract(1, by_g, out=by_g)
+    by_g *= i
+
+    np.multiply(tanh_c, tanh_c, out=h_by_c)
+    np.subtract(1, h_by_c, out=h_by_c)
+    h_by_c *= o

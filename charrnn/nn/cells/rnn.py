@@ -1,10 +1,4 @@
-"""The simple recurrent network (Elman 1990), with tanh or ReLU.
-
-    h_t = tanh(U x_t + W h_{t-1} + b)
-
-See Goodfellow, Bengio, Courville, *Deep Learning*, section 10.2. The ReLU form keeps gradients from
-shrinking if W starts as a rotation (Le, Jaitly, Hinton, arXiv 1504.00941), and explodes the more easily.
-"""
+"""The simple recurrent network (Elman 1990)."""
 
 from __future__ import annotations
 
@@ -13,71 +7,41 @@ from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.functions import add_product, blocks, tanh
-from charrnn.nn.initialization import orthogonal_blocks
+from charrnn.nn.cells.cell import Cell
+from charrnn.nn.functions import add_product, blocks
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
 
-class RNN:
-    """The recurrence of a simple layer; see :class:`charrnn.nn.cells.cell.Cell` for the shapes."""
+class RNN(Cell):
+    """Goodfellow, Bengio, Courville, *Deep Learning*, section 10.2; ∘ is element by element.
 
-    gates: ClassVar[int] = 1
-    states: ClassVar[int] = 1
+        z_t = U x_t + W h_{t-1} + b
+        h_t = tanh(z_t)
 
-    def __init__(self, hidden_size: int, *, relu: bool = False) -> None:
-        self.hidden_size = hidden_size
-        self.relu = relu
+    Going back, with tanh' = 1 - tanh²:
 
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        return {"W": (self.hidden_size, self.hidden_size)}
+        δh_t = δh_t from above + Wᵀ δz_{t+1}
+        δz_t = δh_t ∘ (1 - h_t²)
+        δW   = Σ_t δz_t h_{t-1}ᵀ
+    """
 
-    def initialize(self, params: Own, rng: np.random.Generator) -> None:
-        orthogonal_blocks(params["W"], rng)
+    title: ClassVar[str] = "RNN (tanh)"
+    rows: ClassVar[tuple[str, ...]] = ("W",)
 
-    @np.errstate(over="ignore")  # see sigmoid_
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
         H = self.hidden_size
         _, T, B = z.shape
-        scratch, kernels = workspace.scratch, workspace.kernels
         W = params["W"]
-        h = workspace.array("h", H, T + 1, B)
-        a = scratch.array("a", H, B)
+        h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
+        Wh = workspace.scratch.array(H, B)
         h[:, 0] = state[0]
-
         for t in range(T):
-            np.matmul(W, h[:, t], out=a)
-            if kernels:
-                kernels.rnn_forward(t, z, a, h, self.relu)
-                continue
-            a += z[:, t]
-            if self.relu:
-                np.maximum(a, 0, out=h[:, t + 1])
-            else:
-                tanh(a, out=a)
-                h[:, t + 1] = a
-
+            np.matmul(W, h[:, t], out=Wh)
+            self.step(t, z, Wh, h)
         return h[:, 1:], np.stack((h[:, T],))
-
-    def stepper(
-        self,
-        params: Own,  # noqa: ARG002
-        z: Array,
-        Wh: Array,
-        state: Array,
-    ) -> Callable[[], None]:
-        (h,) = state
-
-        def step() -> None:
-            np.add(z, Wh, Wh)
-            if self.relu:
-                np.maximum(Wh, 0, out=h)
-            else:
-                tanh(Wh, out=h)
-
-        return step
 
     def backward(
         self,
@@ -90,38 +54,55 @@ class RNN:
     ) -> Array:
         H = self.hidden_size
         _, T, B = dz.shape
-        scratch, kernels = workspace.scratch, workspace.kernels
-        h = workspace["h"]
-        WT = scratch.array("WT", H, H)  # a contiguous copy multiplies faster than a view
+        scratch, h = workspace.scratch, workspace["h"]
+        WT = scratch.array(H, H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
-        dh_t = scratch.array("dh_t", H, B)
+        dh_t = scratch.array(H, B)
         dh_t[...] = dstate[0]
-
-        if kernels:
-            dh = np.ascontiguousarray(dh)
-            dz_t = scratch.array("dz_t", H, B)
-            for t in reversed(range(T)):
-                kernels.rnn_backward(t, dh, h, dh_t, dz_t, dz, self.relu)
-                np.matmul(WT, dz_t, out=dh_t)
-        else:
-            for block in reversed(blocks(T, H * B)):
-                slopes = self._slopes(workspace, block)
-                for t in reversed(range(block.start, block.stop)):
-                    dh_t += dh[:, t]
-                    np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])
-                    np.matmul(WT, dz[:, t], out=dh_t)
-
+        self.through_time(WT, dz, dh, dh_t, workspace)
         add_product(gradients["W"], dz, h[:, :T], scratch)
         return np.stack((dh_t,))
 
-    def _slopes(self, workspace: Workspace, block: slice) -> Array:
-        """∂h_t/∂z_t for each step of the block, ``(n, H, B)``: tanh' = 1 - tanh², or 0 and 1."""
-        scratch = workspace.scratch
-        h = workspace["h"][:, block.start + 1 : block.stop + 1].swapaxes(0, 1)
-        slopes = scratch.array("slopes", *h.shape)
-        if self.relu:
-            np.greater(h, 0, out=slopes)
-        else:
-            np.multiply(h, h, out=slopes)
-            np.subtract(1, slopes, out=slopes)
-        return slopes
+    def step(self, t: int, z: Array, Wh: Array, h: Array) -> None:
+        """One time step of a chunk."""
+        Wh += z[:, t]
+        self.activation(Wh, out=Wh)
+        h[:, t + 1] = Wh
+
+    def through_time(
+        self, WT: Array, dz: Array, dh: Array, dh_t: Array, workspace: Workspace
+    ) -> None:
+        """From the last step to the first: fills ``dz``.
+
+        Args:
+            dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
+        """
+        scratch, h, (H, T, B) = workspace.scratch, workspace["h"], dz.shape
+        for block in reversed(blocks(T, H * B)):
+            with scratch:
+                slopes = scratch.array(block.stop - block.start, H, B)
+                self.slope(h[:, block.start + 1 : block.stop + 1].swapaxes(0, 1), out=slopes)
+                for t in reversed(range(block.start, block.stop)):
+                    dh_t += dh[:, t]  # δh_t
+                    np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])  # δz_t
+                    np.matmul(WT, dz[:, t], out=dh_t)
+
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:  # noqa: ARG002
+        (h,) = state
+
+        def step() -> None:
+            np.add(z, Wh, out=Wh)
+            self.activation(Wh, out=h)
+
+        return step
+
+    @staticmethod
+    def activation(z: Array, out: Array) -> None:
+        """``h_t`` of ``z_t``."""
+        np.tanh(z, out=out)
+
+    @staticmethod
+    def slope(h: Array, out: Array) -> None:
+        """∂h_t/∂z_t, from ``h_t``: what the gradients are multiplied with, of many steps at once."""
+        np.multiply(h, h, out=out)
+        np.subtract(1, out, out=out)

@@ -1,39 +1,41 @@
-"""The compiled time steps of ``kernels``, for who wants to train and has Numba."""
+"""The stack's quick twin, for who wants to train and has Numba (``pip install 'charrnn[fast]'``)."""
 
 from __future__ import annotations
 
 import os
-from types import ModuleType
+from dataclasses import replace
 
 import numpy as np
 
-from charrnn.nn.layer import Layer, make_cell
 from charrnn.nn.parameters import Parameters
+from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
 
 
-def load_kernels(cell: str) -> ModuleType | None:
-    """:mod:`charrnn.nn.compiled.kernels`, ready for float32 and this cell; None where NumPy is to do it all.
+def compile_stack(stack: Stack) -> Stack:
+    """The same stack with compiled time steps, ready for float32; or ``stack`` itself.
 
-    The kernels need Numba (``pip install 'charrnn[fast]'``), and ``CHARRNN_KERNELS=numpy`` declines
-    them. Compiling takes some seconds, once: later processes find the result on disk.
+    That is where there is no Numba, where a cell has no compiled form, and where
+    ``CHARRNN_KERNELS=numpy`` declines it. Compiling takes some seconds, once: later processes find the
+    result on disk.
     """
     if os.environ.get("CHARRNN_KERNELS") == "numpy":
-        return None
+        return stack
     try:
-        from charrnn.nn.compiled import kernels
+        from charrnn.nn.compiled.cells import TWINS
 
-        _take_one_step(cell, kernels)
+        if stack.cell not in TWINS:
+            return stack
+        twin = replace(stack, cell=TWINS[stack.cell])
+        _run(replace(twin, input_size=1, hidden_size=1, num_layers=1, one_hot=True))
     except (ImportError, OSError, RuntimeError):  # no Numba, or no place for what it compiles
-        return None
-    return kernels
+        return stack
+    return twin
 
 
-def _take_one_step(cell: str, kernels: ModuleType) -> None:
+def _run(stack: Stack) -> None:
     """Forward and back with one of everything, so that what training calls is compiled."""
-    layer = Layer(make_cell(cell, 1), 1, "layer", one_hot=True)
-    params = Parameters(layer.parameter_shapes())
-    x, (state, dh) = np.zeros((1, 1), np.uint8), np.zeros((2, layer.cell.states, 1, 1), np.float32)
-    workspace = Workspace(kernels=kernels)
-    layer.forward(params, x, state, workspace)
-    layer.backward(params, params.zeros(), dh[:1], dh, workspace)
+    params, workspace = Parameters(stack.parameter_shapes()), Workspace()
+    x, state = np.zeros((1, 1), np.uint8), np.zeros(stack.state_shape(1), np.float32)
+    h, _ = stack.forward(params, x, state, workspace)
+    stack.backward(params, params.zeros(), np.zeros(h.shape, np.float32), state, workspace)

@@ -2,7 +2,7 @@
 
 NumPy takes some twenty calls for a step, each of which passes over its arrays once and, beside
 another thread, waits for Python's lock. Here a step is one call that holds no lock. Matrix products
-stay NumPy's. Only training asks for this module, by :func:`charrnn.nn.compiled.load_kernels`.
+stay NumPy's. Only training asks for this module, by :func:`charrnn.nn.compiled.compile_stack`.
 
 Arrays are those of the cells, whole, with the time *t*: compiled code then knows that the last axis
 is contiguous. What costs, the tanh, runs over one flat block, so that few numbers are left over when
@@ -41,7 +41,7 @@ _ZERO, _HALF, _ONE, _NINE = (np.float32(number) for number in (0, 0.5, 1, 9))
 def _tanh(x: Any) -> Any:
     """tanh of one number: a name for compiled code, to which Numba gives the body for the type.
 
-    Where Numba was told not to compile there is none, and ``load_kernels`` leaves the work to NumPy.
+    Where Numba was told not to compile there is none, and ``compile_stack`` leaves the work to NumPy.
     """
     raise NotImplementedError
 

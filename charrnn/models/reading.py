@@ -1,0 +1,179 @@
+"""How a model reads: chunk after chunk, with the state carried; and a whole text, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CheckpointError
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.functions import Ids, columns
+from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.parallel import warm_up
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.workspace import Workspace
+from charrnn.text.chunks import Chunks, Segments
+from charrnn.text.records import Records, Spans
+
+STEPS = 256  # characters of one text that are read at once; bounds the memory
+COLUMNS, COLUMN_STEPS, OVERLAP = 64, 100, 100  # of a long text that is read side by side
+
+
+class ChunkReader:
+    """Reads ``B`` texts side by side, a chunk of each at a time, from the zero state on.
+
+    Args:
+        network: The model.
+        params: Its numbers.
+        texts: Their number, *B*.
+        workspace: Memory to work in; new memory without it.
+        checked: Whether a prediction that is not finite is an error; else it is a value like others.
+
+    Attributes:
+        state: ``(L, states, H, B)``, after what was read so far.
+        workspace: Holds what the layers kept of the last chunk.
+    """
+
+    def __init__(
+        self,
+        network: LanguageModel,
+        params: Parameters,
+        texts: int,
+        *,
+        workspace: Workspace | None = None,
+        checked: bool = True,
+    ) -> None:
+        self._network, self._params, self._checked = network, params, checked
+        self.state = network.zero_state(texts, params.flat.dtype)
+        self.workspace = workspace or Workspace(params.flat.dtype)
+
+    def read(
+        self,
+        inputs: Ids,
+        *,
+        fresh: NDArray[np.bool_] | None = None,
+        counted: NDArray[np.bool_] | None = None,
+    ) -> Array:
+        """Read on.
+
+        Args:
+            inputs: ``(T, B)`` ids.
+            fresh: ``(B,)``, texts that begin here, from the zero state; none without it.
+            counted: ``(T, B)``, predictions that matter, of which others are not checked; all
+                without it.
+
+        Returns:
+            ``(K, T, B)``: scores of what could follow. The next chunk overwrites the array.
+
+        Raises:
+            CheckpointError: The model's numbers overflow.
+        """
+        state = self.state if fresh is None else np.where(fresh, 0, self.state)
+        with np.errstate(all="ignore"):
+            logits, self.state = self._network.logits(self._params, inputs, state, self.workspace)
+            if self._checked:
+                sound = np.isfinite(np.ptp(logits, axis=0))
+                if not (sound if counted is None else sound[counted]).all():
+                    raise CheckpointError("the model cannot be read with: its numbers overflow")
+        return logits
+
+    def nats(
+        self,
+        inputs: Ids,
+        targets: Ids,
+        *,
+        fresh: NDArray[np.bool_] | None = None,
+        counted: NDArray[np.bool_] | None = None,
+    ) -> Array:
+        """Read on as :meth:`read`, and tell how unexpected each target is.
+
+        Args:
+            targets: ``(T, B)`` ids, each the one that follows its input.
+
+        Returns:
+            ``(T, B)``: -log of their probabilities.
+        """
+        logits = self.read(inputs, fresh=fresh, counted=counted)
+        with np.errstate(all="ignore"):
+            return cross_entropy_(columns(logits), targets.ravel()).reshape(targets.shape)
+
+
+def read_prime(
+    model: CharacterModel, prime: str, *, workspace: Workspace | None = None, checked: bool = True
+) -> tuple[Array, Array]:
+    """Read the beginning of a text; arguments as those of :class:`ChunkReader`.
+
+    Returns:
+        ``(K, 1)``, the scores of what could follow, and the state ``(L, states, H, 1)``.
+
+    Raises:
+        UnknownCharacterError: The prime has a character that the model does not know.
+        CheckpointError: The model's numbers overflow, if that is ``checked``.
+    """
+    ids = model.vocabulary.encode(model.beginning(prime))[:, None]
+    reader = ChunkReader(model.network, model.parameters, 1, workspace=workspace, checked=checked)
+    for start in range(0, len(ids), STEPS):
+        logits = reader.read(ids[start : start + STEPS])
+    return logits[:, -1].copy(), reader.state
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Parts of a text side by side, as they have just been read.
+
+    Attributes:
+        places: ``(T, B)``, of the characters in the text that are predicted here.
+        counted: ``(T, B)`` booleans: over all passages each place once; the others are read twice,
+            or not of the text.
+        logits: ``(K, T, B)``, the scores that predict them.
+        workspace: Holds what the layers kept.
+    """
+
+    places: NDArray[np.intp]
+    counted: NDArray[np.bool_]
+    logits: Array
+    workspace: Workspace
+
+
+def read_text(model: CharacterModel, text: str, *, most: int = COLUMNS) -> Iterator[Passage]:
+    """Read a text as in training: after its :meth:`~CharacterModel.beginning`, records apart.
+
+    Args:
+        text: One character at least.
+        most: Parts that are read side by side, at most. Those of a running text each have
+            ``OVERLAP`` characters before them to warm up: much quicker than in one piece, and
+            hardly another result. With 1 it is exact.
+
+    Raises:
+        UnknownCharacterError: The text has a character that the model does not know.
+        CheckpointError: The model's numbers overflow.
+    """
+    warm_up()
+    ids = model.vocabulary.encode(model.beginning() + text)
+    places, starts = np.arange(len(ids)), starts_in(model, ids)
+    steps = STEPS if most == 1 else COLUMN_STEPS
+    chunks: Chunks
+    if model.vocabulary.config.end:
+        spans = Spans(starts, np.diff(starts, append=len(text)))
+        chunks = Records(places, spans, min(most, len(spans)), steps, seed=0)
+    else:
+        chunks = Segments(places, overlap=OVERLAP, most=most, steps=steps)
+    reader = ChunkReader(model.network, model.parameters, chunks.columns)
+    for chunk in map(chunks.chunk, range(len(chunks))):
+        counted = np.ones(chunk.inputs.shape, np.bool_) if chunk.counted is None else chunk.counted
+        logits = reader.read(ids[chunk.inputs], fresh=chunk.fresh, counted=counted)
+        yield Passage(chunk.inputs, counted, logits, reader.workspace)
+
+
+def starts_in(model: CharacterModel, ids: Ids) -> NDArray[np.int64]:
+    """The places from which a text is read from the zero state: its first, or each record's.
+
+    Args:
+        ids: ``(N + 1,)``, the text after its beginning; what follows the last one is not read.
+    """
+    end = model.vocabulary.config.end
+    return np.flatnonzero(ids[:-1] == model.vocabulary.encode(end)) if end else np.zeros(1, np.intp)

@@ -1,0 +1,172 @@
+"""The characters that a model knows, and their numbers."""
+
+from __future__ import annotations
+
+import io
+import os
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import TextConfig
+from charrnn.errors import InputError, UnknownCharacterError, describe_character
+
+VERBATIM = TextConfig(normalize="none")
+"""Text that is taken as it stands."""
+
+BYTES = "".join(map(chr, range(256)))
+
+
+class Vocabulary:
+    """The characters that a model knows; a character's number is its place in ``characters``.
+
+    The characters of a byte model are U+0000 to U+00FF, one for each byte.
+
+    Args:
+        characters: Each character once.
+        config: How text becomes such characters.
+
+    Raises:
+        InputError: No character, one that occurs twice, or a configuration that they do not fit.
+    """
+
+    def __init__(self, characters: str, config: TextConfig = VERBATIM) -> None:
+        if not characters or len(set(characters)) != len(characters):
+            raise InputError("a vocabulary needs at least one character, and each just once")
+        self.characters = characters
+        self.config = config
+        self._known = frozenset(characters)
+        if self.config.unit == "byte" and characters != BYTES:
+            raise InputError("the vocabulary of a byte model is the 256 bytes in order")
+        if self.config.end and self.config.end not in self._known:
+            raise InputError("the vocabulary of a model of records needs the line feed")
+        self._codes = code_points(characters)
+        # One place more than the largest code point stands for all that lie beyond it.
+        self._table = np.zeros(int(self._codes.max()) + 2, np.min_scalar_type(len(characters) - 1))
+        self._table[self._codes] = np.arange(len(characters))
+
+    @classmethod
+    def of(cls, text: str, config: TextConfig = VERBATIM) -> Vocabulary:
+        """The vocabulary of a text, in the order of the code points."""
+        return cls("".join(sorted(set(text))), config)
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def __contains__(self, character: str) -> bool:
+        return character in self._known
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Vocabulary)
+            and self.characters == other.characters
+            and self.config == other.config
+        )
+
+    def __hash__(self) -> int:
+        return hash(self.characters)
+
+    def unknown_in(self, text: str) -> str:
+        """The characters of ``text`` that are not known, each once, in order of appearance."""
+        return "".join(c for c in dict.fromkeys(text) if c not in self)
+
+    def extended_by(self, text: str) -> Vocabulary:
+        """This vocabulary, with the unknown characters of ``text`` added at its end."""
+        return Vocabulary(self.characters + "".join(sorted(self.unknown_in(text))), self.config)
+
+    def encode(self, text: str) -> NDArray[Any]:
+        """The characters' numbers, in the smallest unsigned type that holds them all.
+
+        Raises:
+            UnknownCharacterError: A character is not in the vocabulary.
+        """
+        ids = self._encode(text)
+        if not np.array_equal(self._codes[ids], code_points(text)):
+            raise UnknownCharacterError(self.unknown_in(text))
+        return ids
+
+    def _encode(self, text: str) -> NDArray[Any]:
+        """Like :meth:`encode`, with any number for an unknown character."""
+        ids: NDArray[Any] = self._table.take(code_points(text), mode="clip")
+        return ids
+
+    def decode(self, ids: NDArray[Any] | Sequence[int]) -> str:
+        """The text that :meth:`encode` made ``ids`` of."""
+        codes = self._codes[np.asarray(ids, dtype=np.intp)]
+        return codes.astype("<u4").tobytes().decode("utf-32-le")
+
+    def symbols(self, raw: str | bytes) -> str:
+        """What somebody typed, in characters of the model's kind, whether it knows them or not.
+
+        Raises:
+            UnicodeError: A model of text was given what is not UTF-8.
+        """
+        # What cannot be a part of UTF-8 is a byte of its own, as in the arguments of a command.
+        data = raw.encode("utf-8", "surrogateescape") if isinstance(raw, str) else raw
+        text = data.decode(self.config.encoding)
+        return unicodedata.normalize("NFC", text) if self.config.normalize == "nfc" else text
+
+    def argument(self, value: str, option: str) -> str:
+        """A command's argument, likewise: its bytes are read, whatever the locale made of them.
+
+        Raises:
+            InputError: They are not UTF-8, and the model is one of text.
+        """
+        raw = os.fsencode(value) if os.name == "posix" else value.encode("utf-8", "surrogatepass")
+        try:
+            return self.symbols(raw)
+        except UnicodeError:
+            raise InputError(f"{option}: not UTF-8 text") from None
+
+    def closest(self, character: str) -> str:
+        """The known character that stands in best for an unknown one.
+
+        Its letter without the accents, the other case of either, else the usual replacements.
+        """
+        plain = unicodedata.normalize("NFKD", character)[:1]
+        candidates = (plain, character.swapcase(), plain.swapcase(), "\ufffd", "?", " ")
+        return next((c for c in candidates if len(c) == 1 and c in self), self.characters[0])
+
+    def known(self, text: str, unknown: str = "error", where: str = "", line: int = 0) -> str:
+        """``text`` in characters that the vocabulary has.
+
+        Args:
+            unknown: What becomes of others (see :data:`charrnn.config.UNKNOWN`): ``skip`` leaves them
+                out, ``replace`` puts the closest known one.
+            where: The text's source in words, for the error.
+            line: The number of its first line there, for the error to name the first line that is
+                wrong, and its characters alone; 0 does not.
+
+        Raises:
+            UnknownCharacterError: There are others, and ``unknown`` is ``error``.
+        """
+        others = self.unknown_in(text)
+        if not others:
+            return text
+        if unknown == "skip":
+            return "".join(c for c in text if c in self)
+        if unknown == "replace":
+            return "".join(c if c in self else self.closest(c) for c in text)
+        if line:
+            lines = enumerate(io.StringIO(text, newline="\n"), line)
+            line, others = next((n, o) for n, part in lines if (o := self.unknown_in(part)))
+            where = f"{where}, line {line}"
+        raise UnknownCharacterError(others, "; add --unknown skip or --unknown replace", where)
+
+
+def code_points(text: str) -> NDArray[Any]:
+    """The text's code points as integers.
+
+    Raises:
+        InputError: A lone surrogate, which no UTF-8 text can hold.
+    """
+    try:
+        if text.isascii():
+            return np.frombuffer(text.encode(), "u1")
+        return np.frombuffer(text.encode("utf-32-le"), "<u4")
+    except UnicodeEncodeError as error:
+        wrong = describe_character(text[error.start])
+        raise InputError(f"the text is not valid Unicode: {wrong} stands alone") from None

@@ -1,0 +1,105 @@
+"""The part of a run that learns: from a chunk to its gradient, and from that to new weights.
+
+All that changes is in a :class:`charrnn.training.run.Progress`, so that a learner can be put back to
+where it was.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from charrnn.config import TrainingConfig
+from charrnn.models.language_model import LanguageModel
+from charrnn.nn.parallel import Shards
+from charrnn.nn.parameters import Parameters
+from charrnn.nn.workspace import Workspace
+from charrnn.text.chunks import Chunk
+from charrnn.training.optimizer import Optimizer, clip_
+from charrnn.training.run import GeneratorState, Progress
+
+
+class Learner:
+    """Takes steps, each in two halves: :meth:`look` at a chunk, then :meth:`move`.
+
+    Args:
+        progress: Where to start; it is worked on in place.
+        config: Optimiser and clipping.
+        shards: Parts of a batch that are looked at side by side.
+
+    Attributes:
+        kept: The weights to evaluate and to write with, a view.
+    """
+
+    def __init__(
+        self, network: LanguageModel, progress: Progress, config: TrainingConfig, shards: Shards
+    ) -> None:
+        self.progress = progress
+        self._network, self._config, self._shards = network, config, shards
+        self._params = Parameters(network.parameter_shapes(), progress.weights)
+        self.kept = Parameters(self._params.shapes, progress.kept)
+        self._gradients = [self._params.zeros() for _ in range(shards.count)]
+        self._optimizer = Optimizer(config, progress.slots, progress.step)
+        self._rngs = [np.random.Generator(np.random.PCG64()) for _ in progress.generators]
+        self._set_generators()
+
+    def _set_generators(self) -> None:
+        for rng, state in zip(self._rngs, self.progress.generators, strict=True):
+            rng.bit_generator.state = cast(dict[str, Any], state)
+
+    def look(self, chunk: Chunk) -> tuple[float, float]:
+        """A chunk's summed loss in nats, and the norm of the gradient of its mean, before it is clipped.
+
+        The recurrent state goes on, the weights stay.
+        """
+        state, characters = self.progress.state, chunk.characters
+        if chunk.fresh.any():  # as at the beginning of an epoch
+            state[..., chunk.fresh] = 0
+
+        def work(index: int, columns: slice, workspace: Workspace) -> float:
+            gradients = self._gradients[index]
+            gradients.flat.fill(0)
+            loss, state[..., columns] = self._network.loss_and_gradients(
+                self._params,
+                gradients,
+                chunk.inputs[:, columns],
+                chunk.targets[:, columns],
+                state[..., columns],
+                workspace,
+                scale=1 / characters,
+                counted=None if chunk.counted is None else chunk.counted[:, columns],
+                rng=self._rngs[index],
+            )
+            return loss
+
+        loss = sum(self._shards.map(work, len(chunk.fresh)))
+        gradient, *others = (gradients.flat for gradients in self._gradients)
+        for other in others:
+            gradient += other
+        return loss, clip_(gradient, self._config.clip, self._config.clip_mode)
+
+    def move(self, rate: float) -> None:
+        """Update the weights by the gradient of the last chunk."""
+        self._optimizer.step(self._params, self._gradients[0], rate, self._shards)
+
+    def is_finite(self) -> bool:
+        """Whether all weights are numbers."""
+        return bool(np.isfinite(self._params.flat).all())
+
+    def here(self) -> Progress:
+        """Where the run stands; the arrays that only :meth:`move` changes are those in use."""
+        states = [cast(GeneratorState, dict(rng.bit_generator.state)) for rng in self._rngs]
+        return replace(self.progress, state=self.progress.state.copy(), generators=states)
+
+    def snapshot(self) -> Progress:
+        """Where the run stands, as nothing changes it any more."""
+        return deepcopy(self.here())
+
+    def go_back(self, to: Progress) -> None:
+        """Stand where ``to`` tells, in the same arrays."""
+        self.progress.become(to)
+        self._set_generators()
+        self._optimizer.steps = self.progress.step

@@ -1,0 +1,77 @@
+"""Figures of what is too simple, of nothing, and of records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Run, Trained
+
+TEXT = "A dog dug.\nThe dug dog dug it.\n" * 50
+NAME = "abc\n" * 300
+BY_HEART = ("--records", "--steps", "150", "--dropout", "0")
+
+
+@pytest.mark.xfail(strict=True, raises=ValueError, reason="the least of no gradients")
+@pytest.mark.parametrize("character", ["z", "\n"], ids=["z", "line feed"])
+def test_09_a_page_of_a_model_of_one_character(run: Run, trained: Trained, character: str) -> None:
+    """A page whose gradients say that there are none, or one line that says what cannot be shown."""
+    outcome = run("inspect", trained(character * 2000), "--html", "page.html")
+    if outcome.code:
+        assert outcome.code == 2
+        assert len(outcome.err.splitlines()) == 1
+    else:
+        assert 'id="gradients"' in Path("page.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="the mean of nothing is written as nan"
+)
+@pytest.mark.parametrize("text", ["", "ωωω"], ids=["empty", "all unknown"])
+def test_20_score_of_nothing(run: Run, trained: Trained, text: str) -> None:
+    """An error, or a line on standard error: no model is best at what it cannot read."""
+    Path("nothing.txt").write_text(text, encoding="utf-8")
+    outcome = run("score", trained(TEXT), "nothing.txt", "--unknown", "skip")
+    assert outcome.err
+    assert outcome.code in (0, 2)
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="only runs of over 30 count as copied"
+)
+def test_31_a_known_record_is_a_copy(run: Run, trained: Trained) -> None:
+    """A record that stands in the file as a whole is not new at 0.0 %."""
+    Path("names.txt").write_text(NAME, encoding="utf-8")
+    model = trained(NAME, *BY_HEART)
+    outcome = run("sample", model, "--temp", 0, "-q", "--novelty", "names.txt")
+    if outcome.out != "abc\n":
+        pytest.fail("the model has not learnt the name")
+    assert "0.0%" not in outcome.err
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="all are said to be of the first seed"
+)
+def test_31_each_figure_tells_of_which_record(run: Run, trained: Trained) -> None:
+    """With --novel-only, too, each line of figures is of one record that can be told."""
+    Path("names.txt").write_text(NAME, encoding="utf-8")
+    novel = ("--novel-only", "names.txt", "--novelty", "names.txt", "--num-samples", 3)
+    outcome = run("sample", trained(NAME, "--records"), *novel, "--seed", 1, "-q")
+    lines = outcome.err.splitlines()
+    assert len(lines) == 3
+    assert len({line.partition(":")[0] for line in lines}) == 3
+
+
+@pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="equal records are written again and again"
+)
+def test_31_new_records_may_be_equal(
+    run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are not, or the help says that they may be."""
+    Path("names.txt").write_text("otto\n" * 9, encoding="utf-8")
+    model = trained(NAME, *BY_HEART)
+    novel = ("--novel-only", "names.txt", "--num-samples", 3, "--temp", 0, "-q")
+    lines = run("sample", model, *novel).out.splitlines()
+    monkeypatch.setenv("COLUMNS", "300")
+    assert len(set(lines)) == len(lines) or "equal" in run("sample", "--help").out

@@ -1,0 +1,74 @@
+"""How many processors a process may use: fewer than there are, where a container has a quota."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from charrnn.nn.parallel import available_processors
+
+V1 = "sys/fs/cgroup/cpu"
+V2 = "sys/fs/cgroup"
+
+
+@pytest.mark.parametrize(
+    ("group", "files", "processors"),
+    [
+        pytest.param("0::/\n", {f"{V2}/cpu.max": "200000 100000\n"}, 2, id="container"),
+        pytest.param("0::/\n", {f"{V2}/cpu.max": "150000 100000\n"}, 2, id="a part is a thread"),
+        pytest.param("0::/\n", {f"{V2}/cpu.max": "10000 100000\n"}, 1, id="one at least"),
+        pytest.param("0::/\n", {f"{V2}/cpu.max": "max 100000\n"}, 8, id="no limit"),
+        pytest.param("0::/\n", {f"{V2}/cpu.max": "9900000 100000\n"}, 8, id="more than there are"),
+        pytest.param("0::/\n", {f"{V2}/cpu.max": "nonsense\n"}, 8, id="nonsense"),
+        pytest.param(
+            "0::/a/b\n",
+            {f"{V2}/a/b/cpu.max": "max 100000\n", f"{V2}/a/cpu.max": "300000 100000\n"},
+            3,
+            id="the group above",
+        ),
+        pytest.param(
+            "0::/seen/from/outside\n", {f"{V2}/cpu.max": "200000 100000\n"}, 2, id="own name"
+        ),
+        pytest.param(
+            "4:memory:/\n3:cpu,cpuacct:/box\n0::/\n",
+            {f"{V1}/box/cpu.cfs_quota_us": "400000\n", f"{V1}/box/cpu.cfs_period_us": "100000\n"},
+            4,
+            id="version 1",
+        ),
+        pytest.param(
+            "3:cpuacct,cpu:/\n",
+            {f"{V1}/cpu.cfs_quota_us": "-1\n", f"{V1}/cpu.cfs_period_us": "100000\n"},
+            8,
+            id="version 1, no limit",
+        ),
+        pytest.param("0::/\n", {}, 8, id="no files"),
+        pytest.param(None, {}, 8, id="another system"),
+    ],
+)
+def test_quota(
+    group: str | None,
+    files: Mapping[str, str],
+    processors: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of eight processors."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    if group is not None:
+        files = {**files, "proc/self/cgroup": group}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert available_processors(tmp_path) == processors
+
+
+def test_affinity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It counts as well, and where it is not known, all processors do."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 5}, raising=False)
+    assert available_processors(tmp_path) == 2
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert available_processors(tmp_path) == 3
