@@ -1,6 +1,8 @@
-"""Writes docs/inspect.md with what ``charrnn inspect`` really shows, and pictures: ``make docs``.
+"""Puts into docs/inspect.md what ``charrnn inspect`` really shows, and draws its pictures: ``make docs``.
 
-A test compares the page, but for views of the default corpus, which varies with the version of Python.
+The words of the page are written there by hand; behind each command stands what it answers, which is put
+there anew. A view that the page does not have yet gets a section with its help and its answer. A test
+compares, but for views of the default corpus, which varies with the version of Python.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from unittest import mock
@@ -20,10 +21,17 @@ from rich.terminal_theme import TerminalTheme
 
 from charrnn.cli import run
 from charrnn.drawing.terminal.screen import Screen
-from charrnn.inspection import VIEWS, Example
+from charrnn.inspection import VIEWS, View
 
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "inspect.md"
+
+SESSION = re.compile(r"```console\n\$ (?P<command>charrnn [^\n]*)\n(?P<answer>.*?)```\n", re.DOTALL)
+COLOURED = re.compile(
+    SESSION.pattern + r"\nThe same in colours:\n\n!\[[^]]*\]\((?P<file>[^)]+)\)", re.DOTALL
+)
+ON_THE_CORPUS = ("--neurons", "--gradients", "--ngrams", "--weights", "--embedding")
+"""Views that read the default corpus unless --on is given, or show last digits that may differ."""
 
 DARK = TerminalTheme((16, 20, 24), (220, 220, 220), [(0, 0, 0)] * 8)
 ROW = 24.4  # height of a line in rich's SVG
@@ -37,73 +45,33 @@ SVG = """\
 </svg>
 """
 
-HEAD = """\
-# Windows into a model
 
-Made by `make docs` from what the program shows of the small model that a clone carries.
-
-`charrnn inspect [CHECKPOINT]` opens one window at a time; without a checkpoint it takes the newest one in
-`checkpoints/`. On a terminal texts are coloured, from blue to orange, which every kind of colour blindness tells
-apart; in a pipe, with `NO_COLOR`, and below, there are marks instead. Where a terminal knows neither blocks nor
-braille, all is drawn in ASCII. Each view has `--json`, one object for a pipe, and a function in
-`charrnn.inspection` for a notebook.
-"""
+def varies(command: str) -> bool:
+    """Whether the answer is not the same everywhere."""
+    return "--on" not in command and any(view in command for view in ON_THE_CORPUS)
 
 
-PICTURES = Example(
-    "Pictures",
-    """\
-`--png FILE` and `--svg FILE` write a picture of any view but `--details`, with matplotlib
-(`pip install 'charrnn[plot]'`). An SVG says in its title and description what it shows. `--json` may be given as well.
-
-![Characters that the model treats alike](images/embedding.svg)""",
-)
-ONE_PAGE = Example(
-    "All of it on one page",
-    """\
-`charrnn inspect --html report.html` writes every view into one file, to open in any browser, to keep or to send: it
-needs no other file, and asks no network for anything. On the page
-
-- each character tells its bits and what was expected, under the mouse or the arrow keys, or by the slider;
-- a slider sets the temperature of what comes next, at several places of the text;
-- a unit of the table recolours the text by what it holds.
-
-It follows the system's dark or light colours, or the choice at its top; pictures are SVG with titles and descriptions;
-without JavaScript the texts are still coloured, and tables and pictures are all there. `--on` chooses the text. The page
-holds its first 3,000 characters, and says so at its top; with `--no-text` it holds none of it, only figures. Of a model of
-more than a million weights less is read and shown, so that it does not take long, and gradients come from fewer losses.""",
-)
-VIEWED = [
-    example
-    for view in VIEWS
-    for example in import_module(f"charrnn.inspection.{view.file}").EXAMPLES
-]
-EXAMPLES: list[Example] = [*VIEWED, PICTURES, ONE_PAGE]
-
-
-def page() -> Iterator[str]:
-    """The page, a part after the other."""
-    yield HEAD
-    with at_home():
-        for example in EXAMPLES:
-            if example.title:
-                yield f"\n## {example.title}\n"
-                title = example.title
-            if example.before:
-                yield f"\n{example.before}\n"
-            if example.command:
-                yield f"\n{session(example.command)}"
-            if example.picture:
-                yield f"\nThe same in colours:\n\n![{title}]({example.picture})\n"
-            if example.after:
-                yield f"\n{example.after}\n"
-
-
-def session(command: str) -> str:
-    """A command with its output, as a block."""
+def answer(command: str) -> str:
+    """What a command writes to standard output."""
     with redirect_stdout(StringIO()) as output:
         assert run(shlex.split(command)[1:]) == 0
-    return f"```console\n$ {command}\n{output.getvalue()}```\n"
+    return output.getvalue()
+
+
+def section(view: View) -> str:
+    """A view that nobody has written of yet."""
+    return (
+        f"\n## {view.section or view.flag}\n\n`{view.flag}`: {view.help}\n\n"
+        f"```console\n$ charrnn inspect checkpoints/demo.npz {view.flag}\n```\n"
+    )
+
+
+def page(text: str) -> str:
+    """The page with today's answers."""
+    text += "".join(section(view) for view in VIEWS if view.flag and view.flag not in text)
+    return SESSION.sub(
+        lambda found: f"```console\n$ {found['command']}\n{answer(found['command'])}```\n", text
+    )
 
 
 def picture(command: str) -> str:
@@ -135,9 +103,9 @@ def at_home() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    TARGET.write_text("".join(page()), encoding="utf-8", newline="\n")
     with at_home():
-        for one in EXAMPLES:
-            if one.picture:
-                svg = picture(one.command)
-                TARGET.with_name(one.picture).write_text(svg, encoding="utf-8", newline="\n")
+        whole = page(TARGET.read_text(encoding="utf-8"))
+        TARGET.write_text(whole, encoding="utf-8", newline="\n")
+        for found in COLOURED.finditer(whole):
+            svg = picture(found["command"])
+            TARGET.with_name(found["file"]).write_text(svg, encoding="utf-8", newline="\n")

@@ -5,8 +5,7 @@ A view's file measures (functions that a notebook can use as well) and says what
     view(look: Look) -> Figure
 
 ``look`` is what was asked for; a :class:`charrnn.drawing.figure.Figure` is plain data, from which terminal,
-JSON, pictures and the page follow. ``EXAMPLES`` are its section of docs/inspect.md. A further view is a file
-and an entry of ``VIEWS``.
+JSON, pictures, the page and docs/inspect.md follow. A further view is a file and an entry of ``VIEWS``.
 
 Names are imported when they are first used, and ``VIEWS`` needs no NumPy: ``charrnn --help`` reads it.
 """
@@ -20,28 +19,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from charrnn.drawing.figure import Figure
     from charrnn.inspection.look import Look
-
-
-@dataclass(frozen=True)
-class Example:
-    """A part of a view's section in docs/inspect.md, in Markdown: words, a command with its output, words.
-
-    Attributes:
-        title: The section's; the parts that follow its first one have none.
-        before: What the view is for.
-        command: Is run, and its output shown; there may be none.
-        after: How to read it.
-        picture: File name of its output in colours, as SVG; there may be none.
-        varies: Whether the output is not the same everywhere: it reads the default corpus, which varies with the
-            version of Python, or tells last digits.
-    """
-
-    title: str = ""
-    before: str = ""
-    command: str = ""
-    after: str = ""
-    picture: str = ""
-    varies: bool = False
 
 
 @dataclass(frozen=True)

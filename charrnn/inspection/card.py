@@ -17,7 +17,6 @@ from charrnn.drawing.figure import (
     Strong,
     Words,
 )
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
@@ -26,20 +25,6 @@ from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration, quoted
 
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
-
-EXAMPLES = (
-    Example(
-        "A model on one screen",
-        "What it is, what it learnt from, how well, how its loss went, and how to go on.",
-        "charrnn inspect checkpoints/demo.npz",
-        """\
-Perplexity is 2 to the bits: among so many equally likely characters the model might as well choose. Where the
-curves part, the model begins to learn its text by heart; the weights that are kept are those of the best evaluation.
-
-`--json` has `parameters`, `vocabulary_size`, `validation_loss` (nats per character or byte, of the kept weights),
-`validation_bits_per_char`, `config`, `corpus`, `history` and more; `charrnn.summarize` gives the same.""",
-    ),
-)
 
 
 def view(look: Look) -> Figure:

@@ -20,24 +20,12 @@ from charrnn.drawing.figure import (
     Words,
 )
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration
 
 MOST = 8  # checkpoints
-
-EXAMPLES = (
-    Example(
-        "Several models side by side",
-        """\
-`charrnn inspect --compare a.npz b.npz` lists the settings in which models differ, and nothing else; their sizes,
-losses and times; and their validation losses in one chart. Where they learnt from different texts it says so: then
-the losses do not tell which is better.""",
-        "charrnn inspect --compare checkpoints/demo.npz tests/golden/format-2.npz",
-    ),
-)
 
 
 @dataclass(frozen=True)

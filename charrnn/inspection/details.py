@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import Any
 
 from charrnn.drawing.figure import Block, Column, Facts, Figure, Strong, Table, Words
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
 from charrnn.training.fit import Fit
@@ -19,14 +18,6 @@ from charrnn.words import duration
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDEST = 40  # of a curve, in characters
 LONGEST = 12  # rows of the history
-
-EXAMPLES = (
-    Example(
-        "Everything in tables",
-        "Each array, the corpus with its vocabulary, the configuration, and the history.",
-        "charrnn inspect checkpoints/demo.npz --details",
-    ),
-)
 
 
 def view(look: Look) -> Figure:

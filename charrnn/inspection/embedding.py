@@ -29,7 +29,6 @@ from charrnn.drawing.figure import (
     joined,
 )
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Array
@@ -39,19 +38,6 @@ READ = 100_000  # characters in which those that are frequent are counted
 LISTED, PAIRS = 16, 8  # characters whose neighbours are listed, and whose nearest is told in words
 NEIGHBOURS = 4
 KINDS = ("small letters", "capitals", "digits", "spaces", "other")
-
-EXAMPLES = (
-    Example(
-        "Characters that it treats alike",
-        """\
-The columns of the embedding (or of the first layer, where the input is one-hot) and the rows of V, compared by the
-cosine of their angle after taking their mean away. As characters are read, a capital is like its small letter; as
-they are predicted, vowels stand in for vowels.""",
-        "charrnn inspect checkpoints/demo.npz --embedding",
-        "In Python, `charrnn.inspection.character_map(model, text)`; the text tells which characters are frequent.",
-        varies=True,
-    ),
-)
 
 
 @dataclass(frozen=True)

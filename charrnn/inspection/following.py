@@ -20,7 +20,6 @@ from charrnn.drawing.figure import (
     parts,
 )
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.inspection.surprise import FEWEST, ON_PAGE, read_surprise
 from charrnn.models.character_model import CharacterModel
@@ -35,20 +34,6 @@ PLACES = 6  # at which a page can tell what could follow, beside a text's beginn
 SCORES = 25_000  # numbers for all these places together, where the vocabulary is large
 CONTEXT, TOLD_ON_PAGE = 200, 40  # characters that are read before such a place, and told of it
 FIRST = 10  # characters that are before it at least
-
-EXAMPLES = (
-    Example(
-        "What comes next",
-        """\
-The distribution of the character after a beginning, as `charrnn sample --prime` draws from it, at several
-temperatures (`--temp`, as often as you like).""",
-        "charrnn inspect checkpoints/demo.npz --next 'The class'",
-        """\
-A temperature divides the scores before the softmax: below 1 the likely becomes likelier, above 1 the unlikely gets
-its chance. The bits in the head are the entropy. `--json` has all `characters` with their `probabilities`; in Python,
-`charrnn.inspection.read_following(model, prime, temperatures)`.""",
-    ),
-)
 
 
 @dataclass(frozen=True)

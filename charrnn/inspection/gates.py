@@ -40,7 +40,6 @@ from charrnn.drawing.figure import (
     Words,
 )
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
@@ -55,19 +54,6 @@ MOST, FEWEST = 20_000, 1000  # characters that are read
 CLASSES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, np.inf)  # of memory, in steps
 SHORTEST, LONGEST = 0.1, 1000.0  # steps of memory that a histogram tells apart
 NAMED = 5  # units of each layer that remember longest
-
-EXAMPLES = (
-    Example(
-        "What the gates do",
-        """\
-`charrnn inspect --gates` shows for each unit how often its gates are open and shut (the saturation plots of Karpathy,
-Johnson and Fei-Fei), and for how long it remembers by its forget gate (a GRU's update gate): n = -1/log of the gate's
-geometric mean, the steps after which 1/e is left of what it held. In Python it is
-`charrnn.inspection.gate_activity(model, text)`.
-
-![Saturation plots of each gate, and the units' memory](images/gates.svg)""",
-    ),
-)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from charrnn.config import CELLS
 from charrnn.drawing.figure import PAGE, Axis, Chart, Column, Figure, Line, Rule, Table, Words
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
@@ -43,21 +42,6 @@ FORGOTTEN = 0.01  # share of the gradient at k = 0 under which it counts as vani
 MOST = 5000  # characters that are read
 LOWEST, HIGHEST = 1e-8, 1e8  # shares of the gradient at k = 0 that are drawn
 SHOWN = (1, 10, 50, 100)  # steps back that the table tells
-
-EXAMPLES = (
-    Example(
-        "How far back a loss reaches",
-        """\
-The gradient of one step's loss by the state of *k* steps before, in the trained model and in fresh ones of each cell:
-it vanishes, and in an LSTM last of all. [gradients.md](gradients.md) tells what to look at, with exercises.""",
-        "charrnn inspect checkpoints/demo.npz --gradients",
-        """\
-Several checkpoints are drawn beside each other: `charrnn inspect rnn.npz lstm.npz --gradients`. `--json` has for each
-`rms`, the tenth and ninetieth percentiles over the steps (`low`, `high`), and `layers`, by layer and state; in Python,
-`charrnn.inspection.gradient_flow(model, text)`.""",
-        varies=True,
-    ),
-)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ from charrnn.drawing.figure import (
     joined,
 )
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.features import measure_features
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
@@ -55,29 +54,6 @@ TOLD, LISTED, FOLLOWERS = (
 )  # units of each feature in the data, in the table, and by which to colour
 EXCERPT = 80  # characters of the text where a feature comes and goes most
 VARIES_NOT = "the text is too short: nothing in it varies"
-
-EXAMPLES = (
-    Example(
-        "What its units do",
-        """\
-Each number of the recurrent state, in every layer the output *h* and an LSTM's cell *c*, is correlated with features
-of a text at each character: is it in quotes, how deep in brackets, how far into the line, the word, the sentence?
-That is how Karpathy, Johnson and Fei-Fei looked for interpretable cells
-([arXiv 1506.02078](https://arxiv.org/abs/1506.02078)), but found by a matrix product instead of by eye.
-The text is that of `--on` (a file, `-`, or words), by default the beginning of what the model learnt from. A checkpoint
-may come from somebody else and name any file of yours, so its files are used only while all of them together have the
-SHA-256 that it recorded (and up to 256 MB); otherwise a view reads what the model writes itself, and says why.""",
-        "charrnn inspect checkpoints/demo.npz --neurons",
-        """\
-`1:47` is *h* of unit 47 in layer 1, `1:96:c` its cell, both counted from 0 as the arrays are (`layer1/W`). The lines
-below the table are where a feature comes and goes most. A negative r is as good as a positive one: the unit is low
-where the feature is high. A high r is no proof that the model uses the unit so. A feature that hardly ever varies in
-the text, as digits here, has a low one. The table of features is
-[`charrnn/inspection/features.py`](../charrnn/inspection/features.py); a further one is a function and a line.
-In Python, `charrnn.inspection.find_neurons(model, text)` gives all correlations as an array.""",
-        varies=True,
-    ),
-)
 
 
 @dataclass(frozen=True)

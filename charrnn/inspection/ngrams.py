@@ -40,7 +40,6 @@ from charrnn.drawing.figure import (
     joined,
 )
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.look import Look
 from charrnn.inspection.surprise import FULL, read_surprise
@@ -71,27 +70,6 @@ FALLBACK = np.array([0, 0.5, 1.0, 1.5])
 """Discounts where there is too little to estimate them from (as KenLM has them, Heafield 2011)."""
 
 Ids = NDArray[np.int64]
-
-EXAMPLES = (
-    Example(
-        "What its memory is worth",
-        """\
-The loss of the model beside that of n-grams: counts of how often a character follows the *n* - 1 characters before
-it, interpolated by modified Kneser-Ney smoothing
-([Chen and Goodman 1999](https://doi.org/10.1006/csla.1999.0128)), the best that such models have. They are counted in
-the part of its text that the model was trained on, and both are scored on the part that was kept for validation, or
-on another text (`--on`).""",
-        "charrnn inspect checkpoints/demo.npz --ngrams",
-        """\
-This small model, trained for two minutes, does not yet predict as well as six characters in a row of the same text
-do, which is full of set phrases. What it knows beyond them are the places in the table: a quotation mark, a bracket
-and an asterisk that were opened longer ago have to be closed. The text that is counted must have the hash that the
-checkpoint records; `--counts FILE` names it where it lies now, or another one, which is divided in the same way.
-`--json` has the `bits` of all `orders`, `model_bits` and the `places`; in Python, `charrnn.inspection.NGrams(ids,
-symbols).costs(ids)`.""",
-        varies=True,
-    ),
-)
 
 
 # ----------------------------------------------------------------------------------------- counting

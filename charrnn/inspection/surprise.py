@@ -30,7 +30,6 @@ from charrnn.drawing.figure import (
     joined,
 )
 from charrnn.errors import InputError
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
@@ -53,31 +52,6 @@ GUESSES, LISTED, PAGE_GUESSES = (
     4,
     5,
 )  # that are noted, those of them in a table, and those on a page
-
-EXAMPLES = (
-    Example(
-        "What surprises it",
-        """\
-A text (a file, `-` for standard input, or the text itself), read from left to right: a character counts -log2 of the
-probability that the model gave it after all before it. The mean is what `charrnn score` tells. An expected character
-costs next to nothing, one that had a chance of 1 in 256 costs 8 bits.""",
-        "charrnn inspect checkpoints/demo.npz --text "
-        "'The class statement is used. The vqxj zkpw is qqz. If it is an object, it is called.'",
-        """\
-Surprise sits at the beginnings of words, where much is possible; inside of a word the rest soon follows. `--at N`
-shows what was expected in the place of the Nth character:""",
-        picture="inspect-text.svg",
-    ),
-    Example(
-        command="charrnn inspect checkpoints/demo.npz --text 'If it is an object, it is called.' --at 14",
-        after="""\
-The bits that the model expected are those of its own prediction, its entropy: a character that costs more than that
-surprised it, one that costs less is among those that it had in mind. `--json` has `bits_per_char`, `bits` and `entropy` for each
-character, and `most_surprising` places with their guesses; in Python it is
-`charrnn.inspection.read_surprise(model, text)`. `--unknown skip` or `replace` reads texts with characters that the
-model does not know.""",
-    ),
-)
 
 
 @dataclass(frozen=True)

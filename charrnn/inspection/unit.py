@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from charrnn.drawing.figure import Figure, Passage, Strong, Symbols, Words
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.inspection.neurons import Unit, activation, colouring, follows
 
 MOST = 1200  # characters that are read
 FOLLOWED = 3  # features that are told
-
-EXAMPLES = (
-    Example(
-        "One unit at work",
-        "A text coloured by what one unit holds after each character.",
-        "charrnn inspect checkpoints/demo.npz --unit 1:96:c --on "
-        "'Assert statements are a convenient way to insert debugging assertions into a program: "
-        'assert_stmt ::= "assert" expression ["," expression]\'',
-        """\
-This cell counts the letters of a word. `--json` has the `values`, and how closely they follow each feature; in
-Python, `charrnn.inspection.activation(model, text, unit)`.""",
-        picture="inspect-unit.svg",
-    ),
-)
 
 
 def view(look: Look) -> Figure:

@@ -32,7 +32,6 @@ from charrnn.drawing.figure import (
 )
 from charrnn.errors import InputError
 from charrnn.files.checkpoint import load_checkpoint
-from charrnn.inspection import Example
 from charrnn.inspection.look import Look
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array, Parameters
@@ -41,18 +40,6 @@ from charrnn.training.run import Checkpoint
 
 BINS = 21
 PROFILE = 24  # singular values that a table's profile has room for
-
-EXAMPLES = (
-    Example(
-        "The weights",
-        "",
-        "charrnn inspect checkpoints/demo.npz --weights",
-        """\
-A checkpoint that can be resumed shows the last update of each array as well. In Python: `recurrences`, `spreads` and
-`last_updates` in `charrnn.inspection`.""",
-        varies=True,
-    ),
-)
 
 
 @dataclass(frozen=True)
