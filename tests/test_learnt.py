@@ -143,17 +143,50 @@ def test_a_network_path_is_not_even_asked_for(monkeypatch: pytest.MonkeyPatch) -
             learnt.learnt_text(replace(checkpoint, corpus=corpus), 50)
 
 
+def test_a_page_says_what_it_holds(run: Run) -> None:
+    """How much of which text goes along with it, or that none does."""
+    path = _saved(("secret.txt",), SECRET)
+    run("inspect", path, "--html", "page.html")
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert f"This page holds the first {len(SECRET)} characters of secret.txt" in page
+    Path("secret.txt").unlink()
+    run("inspect", path, "--html", "page.html")
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "This page holds the first 40 characters of a text that the model wrote itself" in page
+
+
 @pytest.mark.parametrize("on", [(), ("--on", SECRET)], ids=["corpus", "on"])
 def test_a_page_without_the_text(run: Run, on: tuple[str, ...]) -> None:
-    """Neither to be seen nor in the script's data, though the text is at hand."""
+    """Neither to be seen nor in the script's data; figures that come from it stay."""
     path = _saved(("secret.txt",), SECRET)
     assert run("inspect", path, *on, "--html", "page.html", "--no-text").code == 0
     page = Path("page.html").read_text(encoding="utf-8")
-    assert SECRET[:20] not in page
     words = re.sub("<[^>]*>", "", page)
     assert not [
         word for word in ("correct", "horse", "battery", "staple", "nobody") if word in words
     ]
+    data = json.loads(_script(page, "data"))
+    assert data["passages"] == {}
+    (following,) = data["distributions"].values()
+    before = [each["before"] for each in following["distributions"]]
+    assert before == ["nothing: the beginning of a text"]
+    source = "the text given" if on else "secret.txt"
+    held = f"This page holds none of the text that was read, only figures from {source}."
+    assert held in words
+    assert "There is nothing to see here: the text is left out (--no-text)." in words
+    assert "One unit at work" not in words
+    assert "Where the model gains most" not in words
+    for name in ("neurons", "gates", "gradients", "ngrams", "embedding"):
+        section = page[page.index(f'<section id="{name}"') :].partition("</section>")[0]
+        assert "<table>" in section
+        assert "nothing to see" not in section
+
+
+def _script(page: str, name: str) -> str:
+    """What a script block holds."""
+    found = re.search(f'<script[^>]*id="{name}">(.*?)</script>', page, re.DOTALL)
+    assert found
+    return found[1]
 
 
 def test_no_text_is_for_pages(run: Run) -> None:
