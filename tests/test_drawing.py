@@ -16,9 +16,10 @@ from rich.style import Style
 from rich.text import Text
 
 from charrnn.drawing.colours import AMOUNT, BLACK, COLD, LINES, WARM, WHITE, blend, contrast
-from charrnn.drawing.terminal.chart import Curve, _apart, chart, ticks
+from charrnn.drawing.terminal.chart import Curve, _apart, chart
 from charrnn.drawing.terminal.passage import in_lines
 from charrnn.drawing.terminal.screen import Screen, amount, on, signed
+from charrnn.drawing.ticks import ticks
 from charrnn.words import percent
 
 

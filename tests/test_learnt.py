@@ -149,13 +149,11 @@ def test_a_page_says_what_it_holds(run: Run) -> None:
     path = _saved(("secret.txt",), SECRET)
     run("inspect", path, "--html", "page.html")
     page = Path("page.html").read_text(encoding="utf-8")
-    assert f"<p>This page holds the first {len(SECRET)} characters of secret.txt.</p>" in page
+    assert f"This page holds the first {len(SECRET)} characters of secret.txt" in page
     Path("secret.txt").unlink()
     run("inspect", path, "--html", "page.html")
     page = Path("page.html").read_text(encoding="utf-8")
-    assert (
-        "<p>This page holds the first 40 characters of a text that the model wrote itself" in page
-    )
+    assert "This page holds the first 40 characters of a text that the model wrote itself" in page
 
 
 @pytest.mark.parametrize("on", [(), ("--on", SECRET)], ids=["corpus", "on"])
@@ -169,14 +167,20 @@ def test_a_page_without_the_text(run: Run, on: tuple[str, ...]) -> None:
         word for word in ("correct", "horse", "battery", "staple", "nobody") if word in words
     ]
     data = json.loads(_script(page, "data"))
-    assert data["characters"]["bytes"] == ""
-    assert (data["surprise"], data["units"]) == (None, [])
-    assert [each["prime"] for each in data["following"]] == ["nothing: the beginning of a text"]
-    assert "This page holds none of the text that was read" in words
-    assert "the text is left out (--no-text)" in words
+    assert data["passages"] == {}
+    (following,) = data["distributions"].values()
+    before = [each["before"] for each in following["distributions"]]
+    assert before == ["nothing: the beginning of a text"]
+    source = "the text given" if on else "secret.txt"
+    held = f"This page holds none of the text that was read, only figures from {source}."
+    assert held in words
+    assert "There is nothing to see here: the text is left out (--no-text)." in words
     assert "One unit at work" not in words
-    for name in ("units", "gates", "gradients", "characters"):
-        assert f'id="{name}"' in page
+    assert "Where the model gains most" not in words
+    for name in ("neurons", "gates", "gradients", "ngrams", "embedding"):
+        section = page[page.index(f'<section id="{name}"') :].partition("</section>")[0]
+        assert "<table>" in section
+        assert "nothing to see" not in section
 
 
 def _script(page: str, name: str) -> str:

@@ -171,21 +171,26 @@ def inspect(**given: Any) -> None:
         tuple(Subject(path, load_checkpoint(path)) for path in paths),
         given.get(view.file),
         **refined,
-        own_text=given["no_text"],
     )
     if html:
         from charrnn.inspection.report import page
 
-        html.write_bytes(page(look).encode())
+        made = page(look, with_text=not given["no_text"])
+        _tell(look.notices)
+        html.write_bytes(made.encode())
         print(f"html: {html}", file=sys.stderr)
         return
     figure = view.figure(look)
-    for notice in look.notices:
-        print(printable(notice), file=sys.stderr)
+    _tell(look.notices)
     for kind, file in files.items():
         save(figure, file, kind)
         print(f"{kind}: {file}", file=sys.stderr)
     _show(figure, look.names, as_json=given["as_json"], quiet=bool(files))
+
+
+def _tell(notices: list[str]) -> None:
+    for notice in notices:
+        print(printable(notice), file=sys.stderr)
 
 
 def _show(figure: Figure, names: list[str], *, as_json: bool, quiet: bool) -> None:

@@ -50,7 +50,6 @@ class Look:
         subjects: The checkpoints that were named, at least one.
         value: That of the view's option; None where a page asks for the view.
         at, temp, on, counts, unknown: The options that go with some views, None where they are not given.
-        own_text: Watch the model on what it writes itself, whatever it learnt from.
         share: Of what a view usually reads: less for the page of a large model, so that it does not take long.
         notices: Where a view puts what the user should be told beside the figure.
     """
@@ -62,7 +61,6 @@ class Look:
     on: str | None = None
     counts: str | None = None
     unknown: str | None = None
-    own_text: bool = False
     share: float = 1.0
     notices: list[str] = field(default_factory=list)
     _own: dict[int, str] = field(default_factory=dict, init=False)
@@ -101,9 +99,7 @@ class Look:
         changed, what the model writes itself. Errors as :meth:`given_text`.
         """
         vocabulary = self.subjects[0].checkpoint.model.vocabulary
-        if self.own_text:
-            text, name = self._written(min(most, OWN)), OWN_NAME
-        elif self.on is not None:
+        if self.on is not None:
             text, name = self._on
         else:
             text, name = self._learnt

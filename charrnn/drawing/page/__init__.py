@@ -50,8 +50,10 @@ def render(title: str, lead: str, sections: Sequence[Section]) -> str:
     """A page of figures, with what its script needs to go through passages and distributions."""
     alphabet = Alphabet()
     data: dict[str, Any] = {"passages": {}, "distributions": {}}
-    for figure in (section.content for section in sections):
-        for block in _blocks(figure) if isinstance(figure, Figure) else ():
+    for section in sections:
+        if isinstance(figure := section.content, str):
+            continue
+        for block in shown(figure):
             if isinstance(block, Passage):
                 data["passages"][block.name] = passage_data(block, figure.encoding, alphabet)
             elif isinstance(block, Distributions):
@@ -64,10 +66,11 @@ def render(title: str, lead: str, sections: Sequence[Section]) -> str:
 def _content(content: Figure | str) -> Markup:
     if isinstance(content, str):
         return element("p", f"There is nothing to see here: {content.rstrip('.')}.")
-    return joined(_drawn(block, content.encoding) for block in _blocks(content))
+    return joined(_drawn(block, content.encoding) for block in shown(content))
 
 
-def _blocks(figure: Figure) -> list[Block]:
+def shown(figure: Figure) -> list[Block]:
+    """The blocks that a page has."""
     return [block for block in figure.blocks if block.on != TERMINAL]
 
 

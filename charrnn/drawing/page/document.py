@@ -57,7 +57,7 @@ def packed(values: Any, kind: str) -> dict[str, str]:
 
 
 def _section(name: str, heading: str, content: Markup) -> Markup:
-    title = f"{name}-title"
+    title = f"{name}-heading"
     return element(
         "section", element("h2", heading, id=title), content, id=name, aria_labelledby=title
     )

@@ -62,9 +62,9 @@ def draw_passage(passage: Passage, encoding: str) -> Markup:
             element(
                 "p",
                 *((element("b", told, id=f"{name}-name"), " ") if several else ()),
-                f"{first.unit} ",
-                *_legend(name, first),
-                class_="legend",
+                element("span", first.unit, id=f"{name}-unit"),
+                " ",
+                element("span", *_legend(first), id=f"{name}-legend", class_="legend"),
             ),
             element(
                 "div",
@@ -102,19 +102,17 @@ def _levels(colouring: Colouring) -> list[int]:
     return levels
 
 
-def _legend(name: str, colouring: Colouring) -> list[Markup]:
-    low, high = colouring.low, colouring.high
-    if colouring.signed:
-        ends = {"low": (low, "u0"), "middle": ((low + high) / 2, None), "high": (high, "u8")}
-        return [
-            element("span", f"{round(value, 2) + 0.0:.2f}", id=f"{name}-{end}", class_=colour)
-            for end, (value, colour) in ends.items()
-        ]
-    values = [low + level / (LEVELS - 1) * (high - low) for level in range(LEVELS)]
-    return [
-        element("span", f"{value:g}{'+' * (level == LEVELS - 1)}", class_=f"s{level}")
-        for level, value in enumerate(values)
-    ]
+def _legend(colouring: Colouring) -> list[Markup]:
+    """A few values of the scale, in their colours."""
+    low, span, letter = colouring.low, colouring.high - colouring.low, _letter(colouring)
+    levels = (0, 4, 8) if colouring.signed else range(LEVELS)
+    found = []
+    for level in levels:
+        value = low + level / (LEVELS - 1) * span
+        words = f"{value:g}{'+' * (level == LEVELS - 1)}"
+        words = f"{round(value, 2) + 0.0:.2f}" if colouring.signed else words
+        found.append(element("span", words, class_=f"{letter}{level}"))
+    return found
 
 
 def passage_data(passage: Passage, encoding: str, alphabet: Alphabet) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from rich.text import Text
 from charrnn.drawing import figure
 from charrnn.drawing.colours import LINES
 from charrnn.drawing.terminal.screen import Screen
+from charrnn.drawing.ticks import ticks
 from charrnn.words import printable
 
 # Which bit of U+2800 is which of a character's 4 × 2 dots.
@@ -166,22 +167,6 @@ class _Cells:
                     line.append(MARKS[owner % len(MARKS)] * len(dots), LINES[owner % len(LINES)])
             rows.append(line)
         return rows
-
-
-def ticks(low: float, high: float, most: int) -> dict[float, str]:
-    """Round numbers from ``low`` to ``high``, ``most`` of them or fewer but one, as they are written."""
-    span = (high - low) or 1.0
-    power = math.floor(math.log10(span / most))
-    for factor in (1, 2, 5, 10):
-        step = factor * 10.0**power
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        if last - first < most:
-            break
-    digits = max(0, -power - (factor == 10))
-    values = [index * step for index in range(first, last + 1)] or [low]
-    if max(map(abs, values)) >= 1e6 or digits > 4:
-        return {value: f"{value:.3g}" for value in values}
-    return {value: f"{value:,.{digits}f}" for value in values}
 
 
 def _padded(values: Sequence[float]) -> tuple[float, float]:
