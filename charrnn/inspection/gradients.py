@@ -255,6 +255,8 @@ def view(look: Look) -> Figure:
     if trained == 1:
         fresh = fresh_flows(model, text, losses=losses)
         flows |= {f"fresh {cell}": flow for cell, flow in fresh}
+    if not any(flow.rms.any() for flow in flows.values()):
+        raise InputError("all gradients are zero: of one character alone there is nothing to learn")
     configs = [subject.checkpoint.model.config for subject in look.subjects]
     sizes = {f"{config.num_layers} × {config.hidden_size} units" for config in configs}
     size = sizes.pop() if len(sizes) == 1 else "several sizes"

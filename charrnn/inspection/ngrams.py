@@ -304,7 +304,7 @@ def view(look: Look) -> Figure:
     ]
     losses = {f"{n + 1}-grams": float(cost) for n, cost in enumerate(found.ngrams.mean(axis=1))}
     own = float(found.model.mean())
-    top, unit = max(own, *losses.values()), f"bits/{kind.symbol}"
+    top, unit = max(own, *losses.values()) or 1.0, f"bits/{kind.symbol}"
     bars = Table(
         [Column(""), Column(f"{unit}, the fewer the better")],
         [

@@ -119,61 +119,42 @@
     }
   }
 
-  /** What a colouring holds at a place. */
-  class Colouring {
-    constructor(data) {
-      Object.assign(this, data);
-      this.steps = unpack(data.values);
-    }
-
-    at(place) {
-      return this.low + (this.steps[place] / 255) * (this.high - this.low);
-    }
-
-    /** Class of its colour: u0 to u8 from the low end to the high one, or s0 to s8, the last for all beyond. */
-    level(place) {
-      const share = (this.at(place) - this.from) / (this.to - this.from);
-      const level = Math.floor((this.letter === "u" ? 9 : 8) * share);
-      return `${this.letter}${Math.min(Math.max(level, 0), 8)}`;
-    }
-
-    /** A few values of the scale, in their colours. */
-    legend() {
-      const signed = this.letter === "u";
-      const levels = signed ? [0, 4, 8] : [0, 1, 2, 3, 4, 5, 6, 7, 8];
-      return levels.map((level) => {
-        const value = this.from + (level / 8) * (this.to - this.from);
-        const words = signed ? fixed(value) : `${Number(value.toPrecision(6))}${level === 8 ? "+" : ""}`;
-        return element("span", { className: this.letter + level }, words);
-      });
-    }
-  }
-
   /** Two digits, and no -0. */
   const fixed = (value) => (Math.round(100 * value) / 100 + 0).toFixed(2);
+
+  /** What the passage is coloured by: what it holds at each place, and the class of its colour. */
+  function unpackColouring(colouring) {
+    const [steps, levels] = [unpack(colouring.values), unpack(colouring.levels)];
+    const { low, high, letter } = colouring;
+    return {
+      ...colouring,
+      at: (place) => fixed(low + (steps[place] / 255) * (high - low)),
+      level: (place) => letter + levels[steps[place]],
+    };
+  }
 
   /** A passage: what is told at each place, and the choice of its colours. */
   function readPassage(name, { unit, first, characters, colourings, guesses }) {
     const ids = unpack(characters);
-    const all = colourings.map((each) => new Colouring(each));
+    const all = colourings.map(unpackColouring);
     let chosen = all[0];
     const at = (place) => `${unit} ${first + place + 1} is ${data.names[ids[place]]}`;
     const reader = new Reader(name, guesses ? guessed(guesses, at) : (place) => [
-      element("p", {}, `${at(place)}: after it, ${chosen.name} ${chosen.unit} ${fixed(chosen.at(place))}.`),
+      element("p", {}, `${at(place)}: after it, ${chosen.name} ${chosen.unit} ${chosen.at(place)}.`),
     ]);
     const choice = byId(`${name}-choice`);
     if (!choice) return;
     const choose = (number) => {
       chosen = all[number];
       choice.value = number;
-      byId(`${name}-name`).textContent = chosen.told ? `${chosen.name} (${chosen.told})` : chosen.name;
+      byId(`${name}-name`).textContent = chosen.label;
       byId(`${name}-unit`).textContent = chosen.unit;
-      byId(`${name}-legend`).replaceChildren(...chosen.legend());
-      reader.colour((place) => chosen.level(place));
+      const legend = chosen.legend.map(([className, words]) => element("span", { className }, words));
+      byId(`${name}-legend`).replaceChildren(...legend);
+      reader.colour(chosen.level);
     };
     all.forEach((each, number) => {
-      const words = each.told ? `${each.name}: ${each.told}` : each.name;
-      choice.append(element("option", { value: number }, words));
+      choice.append(element("option", { value: number }, each.label));
       for (const pick of document.querySelectorAll("[data-pick]")) {
         if (pick.dataset.pick !== each.name || pick.firstElementChild) continue;
         const title = `colour the text by ${each.name}`;

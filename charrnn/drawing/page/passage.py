@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.drawing.figure import Colouring, Distributions, Passage, Symbols
 from charrnn.drawing.page.document import packed
 from charrnn.drawing.page.markup import Markup, element, joined
 from charrnn.drawing.page.phrase import marked, named, plain, shown
 from charrnn.drawing.page.table import rows_of
+from charrnn.nn.parameters import Array
 from charrnn.words import percent
 
 LEVELS = 9  # colours of a scale
@@ -41,48 +43,42 @@ def draw_passage(passage: Passage, encoding: str) -> Markup:
     """A text, a colour for each character; its script tells of each, and colours it anew."""
     first, name = passage.colourings[0], passage.name
     several = len(passage.colourings) > 1
-    letter = _letter(first)
+    steps = _levels(first, _values(first))[_steps(first)]  # as the script colours it
+    levels = _levels(first, first.values) if passage.guesses else steps
     spans = (
-        element(
-            "span",
-            shown(character, encoding) + "\n" * (character == "\n"),
-            class_=f"{letter}{level}",
-        )
-        for character, level in zip(passage.text, _levels(first), strict=True)
+        element("span", shown(c, encoding) + "\n" * (c == "\n"), class_=f"{_letter(first)}{level}")
+        for c, level in zip(passage.text, levels, strict=True)
     )
     choice = element("label", "coloured by ", element("select", id=f"{name}-choice"))
     slider = element(
-        "input", id=f"{name}-place", type="range", min="1", max=str(len(passage.text)), step="1",
-        value="1",
-    )  # fmt: skip
-    told = f"{first.name} ({first.told})" if first.told else first.name
-    return joined(
-        (
-            element("div", choice, class_="controls", hidden=True) if several else "",
-            element(
-                "p",
-                *((element("b", told, id=f"{name}-name"), " ") if several else ()),
-                element("span", first.unit, id=f"{name}-unit"),
-                " ",
-                element("span", *_legend(first), id=f"{name}-legend", class_="legend"),
-            ),
-            element(
-                "div",
-                *spans,
-                id=f"{name}-text",
-                class_="passage",
-                tabindex=0,
-                role="group",
-                aria_label=f"Text, coloured {passage.unit} by {passage.unit}; arrow keys go through it",
-            ),
-            element(
-                "div", element("label", f"{passage.unit} ", slider), class_="controls", hidden=True
-            ),
-            element(
-                "div", id=f"{name}-told", class_="told" if passage.guesses else "told value-told"
-            ),
-        )
+        "input", id=f"{name}-place", type="range", min="1", max=str(len(passage.text)), value="1"
     )
+    legend = (element("span", words, class_=colour) for colour, words in _legend(first))
+    parts = [
+        element("div", choice, class_="controls", hidden=True) if several else "",
+        element(
+            "p",
+            element("b", _label(first), " ", id=f"{name}-name") if several else "",
+            element("span", first.unit, " ", id=f"{name}-unit"),
+            element("span", *legend, id=f"{name}-legend", class_="legend"),
+        ),
+        element(
+            "div",
+            *spans,
+            id=f"{name}-text",
+            class_="passage",
+            tabindex=0,
+            role="group",
+            aria_label=f"Text, coloured {passage.unit} by {passage.unit}; arrow keys go through it",
+        ),
+        element(
+            "div", element("label", f"{passage.unit} ", slider), class_="controls", hidden=True
+        ),
+        element(
+            "div", id=f"{name}-told", class_="told guesses-told" if passage.guesses else "told"
+        ),
+    ]
+    return joined(parts)
 
 
 def _letter(colouring: Colouring) -> str:
@@ -90,28 +86,40 @@ def _letter(colouring: Colouring) -> str:
     return "u" if colouring.signed else "s"
 
 
-def _levels(colouring: Colouring) -> list[int]:
-    """The level of each value, as the script computes it of what it has been given."""
-    values = colouring.values
-    if colouring.signed:
-        low, span = float(values.min()), float(np.ptp(values)) or 1.0
-        values = low + np.rint((values - low) / span * FINEST) / FINEST * span
+def _label(colouring: Colouring) -> str:
+    return f"{colouring.name} ({colouring.told})" if colouring.told else colouring.name
+
+
+def _levels(colouring: Colouring, values: Array) -> NDArray[np.uint8]:
+    """The colour of each value."""
     share = (values - colouring.low) / (colouring.high - colouring.low)
     steps = LEVELS if colouring.signed else LEVELS - 1  # the last one is for all beyond the scale
-    levels: list[int] = np.clip(np.floor(steps * share), 0, LEVELS - 1).astype(int).tolist()
-    return levels
+    return np.clip(np.floor(steps * share), 0, LEVELS - 1).astype(np.uint8)
 
 
-def _legend(colouring: Colouring) -> list[Markup]:
-    """A few values of the scale, in their colours."""
-    low, span, letter = colouring.low, colouring.high - colouring.low, _letter(colouring)
-    levels = (0, 4, 8) if colouring.signed else range(LEVELS)
+def _steps(colouring: Colouring) -> NDArray[np.intp]:
+    """Values as the script gets them: 0 for the least, 255 for the largest."""
+    values = colouring.values
+    shares = (values - values.min()) / (float(np.ptp(values)) or 1.0)
+    steps: NDArray[np.intp] = np.rint(FINEST * shares).astype(np.intp)
+    return steps
+
+
+def _values(colouring: Colouring) -> Array:
+    """Of each step."""
+    found: Array = np.linspace(colouring.values.min(), colouring.values.max(), FINEST + 1)
+    return found
+
+
+def _legend(colouring: Colouring) -> list[tuple[str, str]]:
+    """A few values of the scale, each after the class of its colour."""
+    levels = (0, LEVELS // 2, LEVELS - 1) if colouring.signed else range(LEVELS)
     found = []
     for level in levels:
-        value = low + level / (LEVELS - 1) * span
+        value = colouring.low + level / (LEVELS - 1) * (colouring.high - colouring.low)
         words = f"{value:g}{'+' * (level == LEVELS - 1)}"
         words = f"{round(value, 2) + 0.0:.2f}" if colouring.signed else words
-        found.append(element("span", words, class_=f"{letter}{level}"))
+        found.append((f"{_letter(colouring)}{level}", words))
     return found
 
 
@@ -124,35 +132,29 @@ def passage_data(passage: Passage, encoding: str, alphabet: Alphabet) -> dict[st
         "colourings": [
             {
                 "name": colouring.name,
-                "told": colouring.told,
+                "label": _label(colouring),
                 "unit": colouring.unit,
+                "legend": _legend(colouring),
                 "letter": _letter(colouring),
-                "from": colouring.low,
-                "to": colouring.high,
+                "levels": packed(_levels(colouring, _values(colouring)), "u1"),
                 "low": float(colouring.values.min()),
                 "high": float(colouring.values.max()),
-                "values": packed(_quantised(colouring), "u1"),
+                "values": packed(_steps(colouring), "u1"),
             }
             for colouring in passage.colourings
             if passage.guesses is None or len(passage.colourings) > 1
         ],
     }
     if (guesses := passage.guesses) is not None:
-        bits, entropy = (
-            np.clip(np.rint(100 * values), 0, 65535) for values in (guesses.bits, guesses.entropy)
-        )
+        hundredths = (np.rint(100 * each) for each in (guesses.bits, guesses.entropy))
+        bits, entropy = (packed(np.clip(each, 0, 65535), "u2") for each in hundredths)
         data["guesses"] = {
-            "bits": packed(bits, "u2"),
-            "entropy": packed(entropy, "u2"),
+            "bits": bits,
+            "entropy": entropy,
             "symbols": packed(alphabet.numbers("".join(guesses.symbols), encoding), "u4"),
             "chances": packed(np.rint(65535 * guesses.shares).ravel(), "u2"),
         }
     return data
-
-
-def _quantised(colouring: Colouring) -> Any:
-    values = colouring.values
-    return np.rint((values - values.min()) / (float(np.ptp(values)) or 1.0) * FINEST)
 
 
 def draw_distributions(found: Distributions, encoding: str) -> Markup:
@@ -163,9 +165,8 @@ def draw_distributions(found: Distributions, encoding: str) -> Markup:
         "input", id=f"{name}-temperature", type="range", min="0", max="2", step="0.05", value="1"
     )
     told = element("output", id=f"{name}-told", for_=f"{name}-temperature")
-    head = ["next"]
-    for temperature, bits in zip(found.temperatures, first.entropy, strict=True):
-        head.append(f"temperature {temperature:g}: {bits:.2f} bits")
+    temperatures = zip(found.temperatures, first.entropy, strict=True)
+    head = ["next", *(f"temperature {t:g}: {bits:.2f} bits" for t, bits in temperatures)]
     order = first.order()
     rows = [(Symbols(found.symbols[place], alone=True), [place]) for place in order[: found.most]]
     body = [
