@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect as signatures
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -175,22 +177,27 @@ def inspect(**given: Any) -> None:
     if html:
         from charrnn.inspection.report import page
 
-        made = page(look, with_text=not given["no_text"])
-        _tell(look.notices)
+        with _telling(look.notices):
+            made = page(look, with_text=not given["no_text"])
         html.write_bytes(made.encode())
         print(f"html: {html}", file=sys.stderr)
         return
-    figure = view.figure(look)
-    _tell(look.notices)
+    with _telling(look.notices):
+        figure = view.figure(look)
     for kind, file in files.items():
         save(figure, file, kind)
         print(f"{kind}: {file}", file=sys.stderr)
     _show(figure, look.names, as_json=given["as_json"], quiet=bool(files))
 
 
-def _tell(notices: list[str]) -> None:
-    for notice in notices:
-        print(printable(notice), file=sys.stderr)
+@contextmanager
+def _telling(notices: list[str]) -> Iterator[None]:
+    """Tell what was noticed, also where it led to an error."""
+    try:
+        yield
+    finally:
+        for notice in notices:
+            print(printable(notice), file=sys.stderr)
 
 
 def _show(figure: Figure, names: list[str], *, as_json: bool, quiet: bool) -> None:

@@ -132,33 +132,26 @@ VIEWS = (
 )
 """In the order of the help and of the page."""
 
-_HOMES = {
-    "CharacterMap": "embedding",
-    "character_map": "embedding",
-    "Following": "following",
-    "read_following": "following",
-    "GateActivity": "gates",
-    "gate_activity": "gates",
-    "GradientFlow": "gradients",
-    "fresh_flows": "gradients",
-    "gradient_flow": "gradients",
-    "Neurons": "neurons",
-    "Unit": "neurons",
-    "activation": "neurons",
-    "find_neurons": "neurons",
-    "NGrams": "ngrams",
-    "summarize": "summary",
-    "Surprise": "surprise",
-    "read_surprise": "surprise",
-    "last_updates": "weights",
-    "recurrences": "weights",
-    "spreads": "weights",
+_FOUND_IN = {
+    "charrnn.inspection.embedding": ("CharacterMap", "character_map"),
+    "charrnn.inspection.following": ("Following", "read_following"),
+    "charrnn.inspection.gates": ("GateActivity", "gate_activity"),
+    "charrnn.inspection.gradients": ("GradientFlow", "fresh_flows", "gradient_flow"),
+    "charrnn.inspection.neurons": ("Neurons", "Unit", "activation", "find_neurons"),
+    "charrnn.inspection.ngrams": ("NGrams",),
+    "charrnn.inspection.summary": ("summarize",),
+    "charrnn.inspection.surprise": ("Surprise", "read_surprise"),
+    "charrnn.inspection.weights": ("last_updates", "recurrences", "spreads"),
+    "charrnn.training.fit": ("Fit", "judge"),
 }
+"""What a notebook uses, by its file."""
 
-__all__ = ["VIEWS", "Example", "View", *_HOMES]
+_HOMES = {name: file for file, names in _FOUND_IN.items() for name in names}
+
+__all__ = ["VIEWS", "View", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(f"charrnn.inspection.{_HOMES[name]}"), name)
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'charrnn.inspection' has no attribute {name!r}")
