@@ -44,9 +44,14 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Strong:
-    """Words to be noticed."""
+    """Words to be noticed.
+
+    Attributes:
+        series: The line of a chart that they name, which gives them a colour.
+    """
 
     text: str
+    series: int | None = None
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,8 @@ def view(look: Look) -> Figure:
     names = [subject.name for subject in look.subjects]
     found = compare([subject.checkpoint for subject in look.subjects])
     blocks: list[Block] = [
-        Words((Strong(letter), f"  {name}"), whole=True)
-        for letter, name in zip(ascii_uppercase, names, strict=False)
+        Words((Strong(letter, number), f"  {name}"), whole=True)
+        for number, (letter, name) in enumerate(zip(ascii_uppercase, names, strict=False))
     ]
     blocks.append(_table(found))
     if not found.differences:

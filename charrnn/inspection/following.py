@@ -152,7 +152,7 @@ def _distribution(
     found = read_following(model, prime, (*temperatures, 1.0))
     with np.errstate(divide="ignore"):
         scores = np.log(found.probabilities[-1])  # up to a constant, which the softmax takes away
-    before = ("…" * (len(prime) > told), Symbols(prime[-told:]))
+    before = ("…" * (len(prime) > told), Symbols(prime[-told:], strong=True))
     return Distribution(
         before if prime else "nothing: the beginning of a text",
         found.probabilities[:-1],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from charrnn.drawing import signs
+from charrnn.drawing.colours import LINES
 from charrnn.drawing.figure import Phrase, Pick, Strong, Symbols, parts
 from charrnn.drawing.terminal.screen import Screen, amount
 from charrnn.words import printable
@@ -17,9 +18,10 @@ def styled(screen: Screen, phrase: Phrase, encoding: str, style: str = "") -> Te
         if isinstance(part, Symbols):
             words.append_text(_symbols(screen, part, encoding))
         elif isinstance(part, Strong):
-            words.append(printable(part.text), "bold")
+            colour = "" if part.series is None else LINES[part.series % len(LINES)]
+            words.append(printable(part.text), f"bold {colour}")
         else:
-            words.append(printable(part.name if isinstance(part, Pick) else part), "not bold")
+            words.append(printable(part.name if isinstance(part, Pick) else part))
     return words
 
 
