@@ -106,7 +106,7 @@ def view(look: Look) -> Figure:
     names = [subject.name for subject in look.subjects]
     found = compare([subject.checkpoint for subject in look.subjects])
     blocks: list[Block] = [
-        Words((Strong(letter, number), f"  {name}"), whole=True)
+        Words((Strong(letter, number), "  ", Strong(name)), whole=True)
         for number, (letter, name) in enumerate(zip(ascii_uppercase, names, strict=False))
     ]
     blocks.append(_table(found))

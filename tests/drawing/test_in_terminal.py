@@ -97,6 +97,18 @@ def test_characters_are_told_apart_from_words() -> None:
     assert _drawn(_of(strong), colour=True).count("\x1b[1m") == 2
 
 
+def test_what_is_bold() -> None:
+    """Heads, names and totals; a name of a chart's line has its colour as well."""
+    bold = "\x1b[1m"
+    table = Table([Column("head")], [["cell"]], title="title", total=["total"])
+    text = _drawn(_of(table, Facts([("name", "said")]), Words(Strong("letter", 1))), colour=True)
+    for word in ("head", "total", "name"):
+        assert f"{bold}{word}" in text
+    for word in ("cell", "said"):
+        assert f"{bold}{word}" not in text
+    assert "\x1b[1;38;2;213;94;0mletter" in text
+
+
 def test_bytes_are_told_as_numbers() -> None:
     found = replace(_of(Words((Symbols("é", alone=True), Symbols("é")))), encoding="latin-1")
     assert _drawn(found) == "e9h\ufffd\n"

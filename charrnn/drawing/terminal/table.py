@@ -36,7 +36,7 @@ def draw_facts(screen: Screen, facts: Facts, encoding: str, key_width: int) -> R
     table.add_column(style="bold", no_wrap=True, min_width=None if facts.title else key_width)
     table.add_column(overflow="fold")
     for name, phrase in facts.rows:
-        table.add_row(styled(screen, name, encoding), styled(screen, phrase, encoding, "not bold"))
+        table.add_row(styled(screen, name, encoding), styled(screen, phrase, encoding))
     return table
 
 
@@ -106,7 +106,7 @@ def _cell(screen: Screen, cell: Cell, encoding: str, width: int) -> Text:
         return Text(f"{printable(cell.label)} ").append(
             screen.bar(cell.share, width).rstrip(), style
         )
-    return styled(screen, cell, encoding, "not bold")
+    return styled(screen, cell, encoding)
 
 
 def _bar_width(
