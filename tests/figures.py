@@ -70,7 +70,7 @@ def _map() -> Map:
 
 def blocks() -> list[Block]:
     """One of each kind, and of some kinds the different forms."""
-    x, y = Axis(HOSTILE, low=0, high=1), Axis("y", low=0, high=1, percent=True)
+    x, y = Axis(HOSTILE, low=0, high=1), Axis("y", low=0, high=1)
     scatter = Scatter(
         "points",
         HOSTILE,
@@ -121,7 +121,7 @@ def blocks() -> list[Block]:
         Passage("text", CHARACTERS, [amounts], guesses=guesses, at=3),
         Passage("unit", CHARACTERS, [held, amounts, held, held]),
         Distributions(
-            "next", CHARACTERS, (0.5, 1), [Distribution(mixed, shares, np.ones(2), SHARES)], 4, mixed
+            "next", CHARACTERS, (0.5, 1), [Distribution(mixed, shares, np.ones(2), SHARES)], 4
         ),
     ]  # fmt: skip
 

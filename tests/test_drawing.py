@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from io import StringIO
 from itertools import combinations, pairwise
 from typing import Any
@@ -16,7 +17,8 @@ from rich.style import Style
 from rich.text import Text
 
 from charrnn.drawing.colours import AMOUNT, BLACK, COLD, LINES, WARM, WHITE, blend, contrast
-from charrnn.drawing.terminal.chart import Curve, _apart, chart
+from charrnn.drawing.figure import Axis, Chart, Line
+from charrnn.drawing.terminal.chart import _apart, draw_chart
 from charrnn.drawing.terminal.passage import in_lines
 from charrnn.drawing.terminal.screen import Screen, amount, on, signed
 from charrnn.drawing.ticks import ticks
@@ -35,13 +37,18 @@ def screen(width: int = 80, *, colour: bool = False, unicode: bool = True) -> Sc
     return Screen(console, colour, unicode)
 
 
+def chart(on_screen: Screen, lines: list[Line], height: int = 10) -> list[Text]:
+    axes = Axis("epochs"), Axis("nats/char")
+    return draw_chart(on_screen, Chart("", "", *axes, lines, "", height=height))
+
+
 def test_bars() -> None:
     block, ascii_only = screen(), screen(unicode=False)
-    assert block.bar(0.5, 4) == "██  "
-    assert block.bar(5 / 16, 4) == "█▎  "
+    assert block.bar(0.5, 4) == "██"
+    assert block.bar(5 / 16, 4) == "█▎"
     assert block.bar(2, 3) == "███"
-    assert block.bar(-1, 3) == "   "
-    assert ascii_only.bar(0.5, 4) == "##  "
+    assert block.bar(-1, 3) == ""
+    assert ascii_only.bar(0.5, 4) == "##"
     assert "".join(block.height(n / 8) for n in range(10)) == " ▁▂▃▄▅▆▇██"
     assert "".join(ascii_only.height(n / 9) for n in range(11)) == " 1234567899"
 
@@ -116,7 +123,7 @@ def _plot(lines: list[Any]) -> list[str]:
 
 def test_chart_draws_its_points() -> None:
     """In ASCII a straight line is a staircase of marks, and its name stands where it ends."""
-    lines = chart(screen(27, unicode=False), [Curve("up", [0, 1], [0, 9])], "x", "y", 10)
+    lines = chart(screen(27, unicode=False), [Line("up", [0, 1], [0, 9])], 10)
     rows = _plot(lines)
     marks = [
         [place for place, mark in enumerate(row.removesuffix(" *up")) if mark == "*"]
@@ -130,7 +137,7 @@ def test_chart_draws_its_points() -> None:
 
 def test_chart_in_braille() -> None:
     """Each dot is one of eight; a falling line goes from the upper left to the lower right corner."""
-    (line,) = _plot(chart(screen(24), [Curve("a", [0, 1], [1, 0])], "x", "y", 1))
+    (line,) = _plot(chart(screen(24), [Line("a", [0, 1], [1, 0])], 1))
     dots = [ord(c) - 0x2800 for c in line if c >= "\u2800"]
     assert dots[0] & 0x01 and dots[-1] & 0x80
     heights = [min(n for n in range(4) if d & (0x09, 0x12, 0x24, 0xC0)[n]) for d in dots]
@@ -142,12 +149,12 @@ def test_chart_in_braille() -> None:
 def test_chart_fits(width: int, unicode: bool) -> None:
     """Whatever the curves: many points, one, none, equal ones, huge and tiny ones."""
     curves = [
-        Curve("train", list(range(500)), [1 / (n + 1) for n in range(500)]),
-        Curve("a very long name for a curve", [3.0], [0.5]),
-        Curve("none", [], []),
+        Line("train", list(range(500)), [1 / (n + 1) for n in range(500)]),
+        Line("a very long name for a curve", [3.0], [0.5]),
+        Line("none", [], []),
     ]
-    for some in (curves, curves[1:], [Curve("big", [0, 1e9], [1e300, 1e300])], curves[:1]):
-        lines = chart(screen(width, unicode=unicode), some, "epochs", "nats/char", 6)
+    for some in (curves, curves[1:], [Line("big", [0, 1e9], [1e300, 1e300])], curves[:1]):
+        lines = chart(screen(width, unicode=unicode), some, 6)
         assert 9 <= len(lines) <= 9 + len(some)  # names below may take a line each
         assert max(cell_len(line.plain) for line in lines) <= width
         assert unicode or all(line.plain.isascii() for line in lines)
@@ -155,19 +162,15 @@ def test_chart_fits(width: int, unicode: bool) -> None:
 
 def test_chart_tells_curves_apart() -> None:
     """By colours; where there are none by dashes, in ASCII by marks; and by names in their order."""
-    curves = [Curve("high", [0, 1], [5, 5]), Curve("low", [0, 1], [1, 1])]
-    spans = {
-        str(span.style)
-        for line in chart(screen(colour=True), curves, "x", "y")
-        for span in line.spans
-    }
+    curves = [Line("high", [0, 1], [5, 5]), Line("low", [0, 1], [1, 1])]
+    spans = {str(span.style) for line in chart(screen(colour=True), curves) for span in line.spans}
     assert spans == set(LINES[:2])
-    rows = _plot(chart(screen(), curves, "x", "y", 5))
+    rows = _plot(chart(screen(), curves, 5))
     assert set(rows[0].split()[0]) != set(rows[-1].split()[0])
     assert (rows[0].split()[-1], rows[-1].split()[-1]) == ("high", "low")
-    rows = _plot(chart(screen(unicode=False), curves, "x", "y", 5))
+    rows = _plot(chart(screen(unicode=False), curves, 5))
     assert (rows[0][0], rows[-1][0]) == ("*", "+")
-    together = _plot(chart(screen(), [Curve(n, [0, 1], [0, 2]) for n in "abc"], "x", "y", 5))
+    together = _plot(chart(screen(), [Line(n, [0, 1], [0, 2]) for n in "abc"], 5))
     assert "".join(row[-1] for row in together) == "abc  "
 
 
@@ -192,8 +195,8 @@ def test_names_keep_the_order_of_the_ends(
 
 def test_names_that_find_no_place_stand_below() -> None:
     """More curves than rows: all names stand below, each after its own dashes."""
-    curves = [Curve(f"run {n}", [0, 1], [n, n]) for n in range(5)]
-    lines = [line.plain for line in chart(screen(40), curves, "x", "y", 4)]
+    curves = [Line(f"run {n}", [0, 1], [n, n]) for n in range(5)]
+    lines = [line.plain for line in chart(screen(40), curves, 4)]
     below = " ".join(lines[-2:])
     assert all(f" {curve.name}" in below for curve in curves)
     assert not any("run" in line for line in lines[:-2])
@@ -215,7 +218,7 @@ def test_passage() -> None:
     assert [cell_len(line.plain) for line in wrapped] == [20, 20, 10, 10]
     (mark, _) = in_lines(screen(20), "\u0301", [Style.null()], "1")
     assert cell_len(mark.plain) == 1
-    (shown, _) = in_lines(screen(20), "aé", [Style.null()] * 2, "11", "latin-1")
+    (shown, _) = in_lines(replace(screen(20), encoding="latin-1"), "aé", [Style.null()] * 2, "11")
     assert shown.plain == "a\ufffd"
 
 
@@ -226,7 +229,7 @@ def test_put() -> None:
     assert output(piped) == "a · b\né │\n"
     ascii_only = screen(20, unicode=False)
     ascii_only.put("2 × 3 … ▁█ é")
-    ascii_only.put_whole("a path that is longer than the screen")
+    ascii_only.put("a path that is longer than the screen", whole=True)
     assert output(ascii_only) == "2 x 3 ... 18 ?\na path that is longer than the screen\n"
 
 

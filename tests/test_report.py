@@ -21,6 +21,7 @@ from conftest import Run
 from figures import CHARACTERS, blocks
 
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
+from charrnn.drawing import figure
 from charrnn.drawing.colours import contrast
 from charrnn.drawing.figure import (
     Block,
@@ -34,7 +35,7 @@ from charrnn.drawing.figure import (
 )
 from charrnn.drawing.page import Section, render
 from charrnn.drawing.page.markup import Markup, clean, data_block, element
-from charrnn.drawing.page.svg import Axis, Plot
+from charrnn.drawing.page.svg import Axis, draw_panel
 from charrnn.drawing.signs import shown
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.inspection import VIEWS
@@ -441,13 +442,24 @@ def test_axis() -> None:
     assert [axis.share(value) for value in (0, 0.01, 1, 100, 1000)] == [0, 0, 0.5, 1, 1]
     assert axis.ticks(300) == {0.01: "0.01", 0.1: "0.1", 1: "1", 10: "10", 100: "100"}
     assert Axis(2, 2).share(2) == 0.5
-    assert Axis.around([1, 3, float("nan")], room=0) == Axis(1, 3)
+    assert Axis.of(figure.Axis(), [1, 3, float("nan")], room=0) == Axis(1, 3)
 
 
 def test_a_line_is_broken_where_there_is_no_number() -> None:
-    plot = Plot(Axis(0, 3), Axis(0, 1), width=30, height=10)
-    plot.line(range(4), [0, 1, float("nan"), 1], 0)
-    assert 'd="M0 10L10 0M30 0"' in plot.svg("x", "y", "z")
+    line = figure.Line("a", range(4), [0, 1, float("nan"), 1])
+    axes = figure.Axis(), figure.Axis(low=0, high=1)
+    svg = draw_panel(figure.Chart("x", "y", *axes, [line], "z"), "utf-8", alone=False)
+    assert 'd="M0 200L100 0M300 0"' in svg
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_bare_axis_has_no_numbers(bare: bool) -> None:
+    """Neither of the two; a plane with no numbers has no lines to them."""
+    places = [figure.Place(Symbols("a"), n, n, 0, "told") for n in range(2)]
+    axis = figure.Axis(bare=bare)
+    svg = draw_panel(figure.Map("x", "y", axis, axis, places, "z"), "utf-8", alone=True)
+    numbers = re.findall(r'class="(grid|middle|end)"', svg)
+    assert set(numbers) == (set() if bare else {"grid", "middle", "end"})
 
 
 STYLE = files("charrnn.drawing.page").joinpath("page.css").read_text(encoding="utf-8")

@@ -17,6 +17,11 @@ LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#999999")
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 
+def of_series(number: int) -> str:
+    """The colour of a line; after the last one they begin anew."""
+    return LINES[number % len(LINES)]
+
+
 def blend(stops: Sequence[RGB], fraction: float) -> RGB:
     """The colour at a fraction of the way along a scale."""
     place = min(max(fraction, 0.0), 1.0) * (len(stops) - 1)

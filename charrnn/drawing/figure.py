@@ -44,11 +44,7 @@ class Symbols:
 
 @dataclass(frozen=True)
 class Strong:
-    """Words to be noticed.
-
-    Attributes:
-        series: The line of a chart that they name, which gives them a colour.
-    """
+    """Words to be noticed; ``series`` is the line of a chart that they name, which gives them a colour."""
 
     text: str
     series: int | None = None
@@ -58,7 +54,7 @@ class Strong:
 class Pick:
     """The name of a colouring; where one can click, it chooses that one in the passage of the figure."""
 
-    name: str
+    text: str
 
 
 Part = str | Symbols | Strong | Pick
@@ -95,45 +91,40 @@ Cell = Phrase | Bar | Profile
 
 
 @dataclass(frozen=True)
-class Words:
-    """A paragraph.
+class Block:
+    """A part of a figure, and where it is to be seen."""
 
-    Attributes:
-        whole: Whether it is one line that is never wrapped, such as a path.
-    """
-
-    phrase: Phrase
-    on: str = EVERYWHERE
-    whole: bool = False
+    on: str = field(default=EVERYWHERE, kw_only=True)
 
 
 @dataclass(frozen=True)
-class Heading:
+class Words(Block):
+    """A paragraph; if ``whole``, one line that is never wrapped, such as a path."""
+
+    phrase: Phrase
+    whole: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Heading(Block):
     """A title within a figure."""
 
     text: str
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Names and what is to be said of them.
-
-    Attributes:
-        title: Facts with a title are a table with a frame.
-    """
+class Facts(Block):
+    """Names and what is to be said of them; with a title they are a table with a frame."""
 
     rows: Sequence[tuple[str, Phrase]]
     title: str = ""
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
-class Commands:
+class Commands(Block):
     """Commands to go on with, each with a word that says what for; never wrapped, so that they can be copied."""
 
     rows: Sequence[tuple[str, str]]
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
@@ -158,21 +149,14 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Table:
-    """Rows of cells.
-
-    Attributes:
-        title: A table with a title has a frame.
-        total: A last row, set apart.
-        caption: Words below it.
-    """
+class Table(Block):
+    """Rows of cells, in a frame if there is a title; ``total`` is a last row, set apart, ``caption`` words below it."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
     title: str = ""
     total: Sequence[Cell] | None = None
     caption: str = ""
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
@@ -183,7 +167,6 @@ class Axis:
         label: In words, with the unit.
         log: Whether it is logarithmic.
         low, high: Its ends; those of the data where they are None.
-        percent: Whether its numbers are shares, written in per cent.
         bare: Without numbers.
     """
 
@@ -191,7 +174,6 @@ class Axis:
     log: bool = False
     low: float | None = None
     high: float | None = None
-    percent: bool = False
     bare: bool = False
 
 
@@ -223,56 +205,48 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Chart:
-    """Lines over an axis.
+class Panel(Block):
+    """A picture over two axes; each kind has a ``description`` in words, for those who do not see it.
 
     Attributes:
-        name: A word that no other chart of the figure has, for references to it.
-        title: In words.
-        description: What is to be seen, in words, for those who do not see it.
-        height: Rows that it takes in a terminal.
+        name: A word that no other panel of the figure has, for references to it.
     """
 
     name: str
     title: str
     x: Axis
     y: Axis
+
+
+@dataclass(frozen=True)
+class Chart(Panel):
+    """Lines; ``legend`` is the title of theirs, ``height`` counts rows of a terminal."""
+
     lines: Sequence[Line]
     description: str
     rules: Sequence[Rule] = ()
     legend: str = ""
     height: int = 10
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
-class Scatter:
+class Scatter(Panel):
     """Points in a plane; ``series`` gives their colour."""
 
-    name: str
-    title: str
-    x: Axis
-    y: Axis
     points: tuple[Sequence[float], Sequence[float]]
     description: str
     rules: Sequence[Rule] = ()
     series: int = 0
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
-class Histogram:
-    """How many there are between each two ``edges``; attributes as of :class:`Chart`."""
+class Histogram(Panel):
+    """How many there are between each two ``edges``."""
 
-    name: str
-    title: str
-    x: Axis
-    y: Axis
     edges: Sequence[float]
     counts: Sequence[float]
     description: str
     series: int = 0
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
@@ -287,35 +261,21 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Map:
-    """Symbols in a plane, near each other if they are alike."""
+class Map(Panel):
+    """Symbols in a plane, near each other if they are alike; ``legend`` names the series."""
 
-    name: str
-    title: str
-    x: Axis
-    y: Axis
     places: Sequence[Place]
     description: Phrase
     legend: Sequence[str] = ()
-    on: str = EVERYWHERE
-
-
-Panel = Chart | Scatter | Histogram | Map
 
 
 @dataclass(frozen=True)
-class Panels:
-    """Small pictures beside each other, as many as there is room for.
-
-    Attributes:
-        columns: How many stand beside each other where the room is free.
-        narrow: Whether they are as small as can be.
-    """
+class Panels(Block):
+    """Panels beside each other, up to so many ``columns``; if ``narrow``, as small as can be."""
 
     panels: Sequence[Panel]
     columns: int = 2
     narrow: bool = False
-    on: str = EVERYWHERE
 
 
 # ----------------------------------------------------------------------------------- text in colours
@@ -328,9 +288,8 @@ class Colouring:
     Attributes:
         name: What the numbers are of.
         values: ``(N,)``.
-        low, high: Between which the scale lies. If it is ``signed``, from blue to orange; else from nothing
-            to orange.
-        signed: See above.
+        low, high: Between which the scale lies.
+        signed: Whether the scale goes from blue to orange; else from nothing to orange.
         unit: How a legend begins: ``bits for each character:``, ``holds``.
         told: More about it, in words.
         excerpt: The part of the passage that is worth a look, where there is no room for all.
@@ -344,6 +303,13 @@ class Colouring:
     unit: str = ""
     told: str = ""
     excerpt: slice = field(default_factory=lambda: slice(None))
+
+    def written(self, share: float) -> str:
+        """The number at a share of the scale, 0 to 1, as a legend has it; of amounts the last stands for all beyond."""
+        value = self.low + share * (self.high - self.low)
+        if self.signed:
+            return f"{round(value, 2) + 0.0:.2f}"  # no -0.00
+        return f"{value:g}+" if share == 1 else f"{value:g}"
 
 
 @dataclass(frozen=True)
@@ -364,7 +330,7 @@ class Guesses:
 
 
 @dataclass(frozen=True)
-class Passage:
+class Passage(Block):
     """A text in colours. With several colourings one is chosen where that can be; else the first few are shown.
 
     Attributes:
@@ -384,7 +350,6 @@ class Passage:
     guesses: Guesses | None = None
     at: int | None = None
     first: int = 0
-    on: str = EVERYWHERE
 
 
 @dataclass(frozen=True)
@@ -409,7 +374,7 @@ class Distribution:
 
 
 @dataclass(frozen=True)
-class Distributions:
+class Distributions(Block):
     """Distributions over the same symbols; where that can be, one of them and its temperature are chosen.
 
     Attributes:
@@ -424,15 +389,20 @@ class Distributions:
     temperatures: Sequence[float]
     distributions: Sequence[Distribution]
     most: int = 12
-    title: Phrase = ""
-    description: Phrase = ""
-    on: str = EVERYWHERE
+
+    def rows(self) -> list[tuple[Part, Array]]:
+        """Of the first one: its likeliest symbols, and the others together, with shares ``(n,)``."""
+        first = self.distributions[0]
+        order = first.order()
+        rows: list[tuple[Part, Array]] = [
+            (Symbols(self.symbols[place], alone=True), first.shares[:, place])
+            for place in order[: self.most]
+        ]
+        others = order[self.most :]
+        return [*rows, ("other", first.shares[:, others].sum(axis=1))] if others else rows
 
 
-Block = (
-    Words | Heading | Facts | Commands | Table | Chart | Scatter | Histogram | Map | Panels
-    | Passage | Distributions
-)  # fmt: skip
+# ------------------------------------------------------------------------------------------ figures
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,14 @@ from warnings import catch_warnings, simplefilter
 
 import numpy as np
 
-from charrnn.drawing.colours import LINES
+from charrnn.drawing.colours import LINES, of_series
 from charrnn.drawing.figure import (
-    Axis,
     Bar,
     Block,
     Chart,
     Distributions,
     Figure,
     Histogram,
-    Line,
     Map,
     Panel,
     Panels,
@@ -137,7 +135,7 @@ def _draw(place: Place, block: Block, encoding: str) -> None:
         for axes, panel in zip(all_axes, block.panels, strict=False):
             axes.set_title(_safe(panel.title), fontsize="small" if block.narrow else "medium")
             _panel(axes, panel, encoding)
-    elif isinstance(block, Chart | Scatter | Histogram | Map):
+    elif isinstance(block, Panel):
         _panel(place.subplots(), block, encoding)
     elif isinstance(block, Passage):
         _passage(place, block, encoding)
@@ -153,64 +151,55 @@ def _draw(place: Place, block: Block, encoding: str) -> None:
 
 
 def _panel(axes: Axes, panel: Panel, encoding: str) -> None:
+    """What is drawn, what the axes mean, and where they end, with a little room beyond."""
     if isinstance(panel, Chart):
         _lines(axes, panel)
     elif isinstance(panel, Scatter):
-        colour = LINES[panel.series % len(LINES)]
+        colour = of_series(panel.series)
         axes.scatter(*panel.points, s=14, alpha=0.5, linewidth=0, color=colour)
         axes.set_aspect("equal")
         _rules(axes, panel.rules)
     elif isinstance(panel, Histogram):
-        colour = LINES[panel.series % len(LINES)]
-        axes.stairs(panel.counts, panel.edges, fill=True, color=colour)
-    else:
+        axes.stairs(panel.counts, panel.edges, fill=True, color=of_series(panel.series))
+    elif isinstance(panel, Map):
         _map(axes, panel, encoding)
     room = 0 if isinstance(panel, Chart) else ROOM
     for name, axis in (("x", panel.x), ("y", panel.y)):
-        _axis(axes, name, axis, room)
-
-
-def _axis(axes: Axes, name: str, axis: Axis, room: float) -> None:
-    """What an axis means, and where it ends, with a little room beyond."""
-    axes.set(**{f"{name}label": _safe(axis.label)})
-    if axis.log:
-        axes.set(**{f"{name}scale": "log"})
-    if axis.low is not None and axis.high is not None:
-        room *= axis.high - axis.low
-        axes.set(**{f"{name}lim": (axis.low - room, axis.high + room)})
-    if axis.percent:
-        getattr(axes, f"{name}axis").set_major_formatter(PercentFormatter(1))
-    if axis.bare:
-        axes.set(**{f"{name}ticks": []})
+        found: dict[str, Any] = {"label": _safe(axis.label)}
+        if axis.log:
+            found["scale"] = "log"
+        if axis.low is not None and axis.high is not None:
+            beyond = room * (axis.high - axis.low)
+            found["lim"] = axis.low - beyond, axis.high + beyond
+        if axis.bare:
+            found["ticks"] = []
+        axes.set(**{f"{name}{key}": value for key, value in found.items()})
 
 
 def _lines(axes: Axes, chart: Chart) -> None:
     """Curves; the legend stands beside them if it has a title."""
     for number, line in enumerate(chart.lines):
-        if len(line.x):
-            _line(axes, line, number)
+        if not len(line.x):
+            continue
+        colour = of_series(number)
+        axes.plot(
+            line.x,
+            line.y,
+            color=colour,
+            linestyle=FORMS[number % len(FORMS)],
+            linewidth=2.2 if line.strong else 1.5,
+            marker="o" if len(line.x) <= FEW else "",
+            markersize=3,
+            label=_safe(f"{line.name}: {line.told}" if line.told else line.name),
+        )
+        if line.band:
+            axes.fill_between(line.x, *line.band, color=colour, alpha=0.12, linewidth=0)
     _rules(axes, chart.rules)
     if chart.legend:
         title = "\n".join(map(_safe, chart.legend.split("\n")))
         axes.figure.legend(loc="outside right center", title=title)
     else:
         axes.legend(fontsize="small")
-
-
-def _line(axes: Axes, line: Line, number: int) -> None:
-    colour = LINES[number % len(LINES)]
-    axes.plot(
-        line.x,
-        line.y,
-        color=colour,
-        linestyle=FORMS[number % len(FORMS)],
-        linewidth=2.2 if line.strong else 1.5,
-        marker="o" if len(line.x) <= FEW else "",
-        markersize=3,
-        label=_safe(f"{line.name}: {line.told}" if line.told else line.name),
-    )
-    if line.band:
-        axes.fill_between(line.x, *line.band, color=colour, alpha=0.12, linewidth=0)
 
 
 def _rules(axes: Axes, rules: Sequence[Rule]) -> None:
@@ -226,7 +215,7 @@ def _map(axes: Axes, found: Map, encoding: str) -> None:
         axes.annotate(
             in_words(place.symbols, encoding),
             (place.x, place.y),
-            color=LINES[place.series % len(LINES)],
+            color=of_series(place.series),
             ha="center",
             va="center",
             parse_math=False,
@@ -248,15 +237,12 @@ def _passage(place: Place, passage: Passage, encoding: str) -> None:
     rows = -(-len(passage.text) // ROW)
     for row, axes in enumerate(place.subplots(rows, 1, squeeze=False, sharey=True)[:, 0]):
         part = slice(row * ROW, (row + 1) * ROW)
-        text = passage.text[part]
-        bars = axes.bar(range(len(text)), values[part], width=0.8)
+        bars = axes.bar(range(len(values[part])), values[part], width=0.8)
         if passage.at is not None and passage.at // ROW == row:
             bars[passage.at % ROW].set(color=LINES[1], hatch=HATCHES[1])
-        signs = [named(character, encoding) for character in text]
-        axes.set_xticks(range(len(text)), signs, family="monospace", parse_math=False)
+        _under(axes, passage.text[part], encoding)
         axes.set_xlim(-1, ROW)
         axes.tick_params(axis="x", length=0)
-        axes.grid(axis="x", visible=False)
     place.supylabel(_safe(colouring.unit.rstrip(":")), fontsize="small")
 
 
@@ -274,38 +260,35 @@ def _distributions(axes: Axes, found: Distributions, encoding: str) -> None:
             edgecolor="white",
             label=f"temperature {temperature:g}: {shown.entropy[number]:.2f} bits",
         )
-    signs = [named(found.symbols[n], encoding) for n in order]
-    axes.set_xticks(range(len(order)), signs, family="monospace", parse_math=False)
-    axes.grid(axis="x", visible=False)
+    _under(axes, "".join(found.symbols[n] for n in order), encoding)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.legend()
+
+
+def _under(axes: Axes, text: str, encoding: str) -> None:
+    """A character under each bar."""
+    signs = [named(character, encoding) for character in text]
+    axes.set_xticks(range(len(signs)), signs, family="monospace", parse_math=False)
+    axes.grid(axis="x", visible=False)
 
 
 def _bars(axes: Axes, table: Table, encoding: str) -> None:
     """A table whose rows each have a bar, after words that name it."""
     names = []
     for number, row in enumerate(table.rows):
-        before: list[str] = []
-        for column, cell in zip(table.columns, row, strict=True):
-            if isinstance(cell, Bar):
-                names.append("  ".join(before))
-                _bar(axes, number, cell)
-                signed = cell.negative is not None
-                axes.set_xlabel(_safe(f"|{column.name}|" if signed else column.name))
-                break
-            if not isinstance(cell, Profile):
-                before.append(in_words(cell, encoding))
+        place, bar = next((n, cell) for n, cell in enumerate(row) if isinstance(cell, Bar))
+        before = (cell for cell in row[:place] if not isinstance(cell, Bar | Profile))
+        names.append("  ".join(in_words(cell, encoding) for cell in before))
+        hatch = HATCHES[bool(bar.negative)]
+        axes.barh(number, bar.share, color=LINES[0], hatch=hatch, edgecolor="white")
+        at = (bar.share, number)
+        axes.annotate(_safe(bar.label), at, (4, 0), textcoords="offset points", va="center")
+        name = table.columns[place].name
+        axes.set_xlabel(_safe(name if bar.negative is None else f"|{name}|"))
     axes.set_yticks(range(len(names)), names, parse_math=False)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.15)
     axes.grid(axis="y", visible=False)
-
-
-def _bar(axes: Axes, number: int, bar: Bar) -> None:
-    hatch = HATCHES[bool(bar.negative)]
-    axes.barh(number, bar.share, color=LINES[0], hatch=hatch, edgecolor="white")
-    at = (bar.share, number)
-    axes.annotate(_safe(bar.label), at, (4, 0), textcoords="offset points", va="center")
 
 
 def _safe(text: str) -> str:

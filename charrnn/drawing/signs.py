@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
-from charrnn.drawing.figure import Part, Phrase, Pick, Strong, Symbols, parts
+from charrnn.drawing.figure import Phrase, Symbols, parts
 
 SIGNS = {"\n": "⏎", "\t": "→"}
 SPACE = "␣"
@@ -41,17 +42,21 @@ def named(character: str, encoding: str = "utf-8", *, unicode: bool = True) -> s
     return shown(character, encoding, unicode=unicode)
 
 
-def in_words(phrase: Phrase, encoding: str = "utf-8") -> str:
-    """A phrase as a line of plain text."""
-    return "".join(_plain(part, encoding) for part in parts(phrase))
+def in_words(
+    phrase: Phrase, encoding: str = "utf-8", named: Callable[[str, str], str] = named
+) -> str:
+    """A phrase as a line of plain text; ``named`` writes a character that stands alone."""
+    words: list[str] = []
+    for part in parts(phrase):
+        if isinstance(part, Symbols):
+            sign = named if part.alone else shown
+            words += [sign(character, encoding) for character in part.text]
+        else:
+            text = part if isinstance(part, str) else part.text
+            words += [c if c.isprintable() else UNSHOWN for c in text]
+    return "".join(words)
 
 
-def _plain(part: Part, encoding: str) -> str:
-    if isinstance(part, Symbols):
-        sign = named if part.alone else shown
-        return "".join(sign(character, encoding) for character in part.text)
-    if isinstance(part, Strong):
-        part = part.text
-    elif isinstance(part, Pick):
-        part = part.name
-    return "".join(c if c.isprintable() else UNSHOWN for c in part)
+def height(share: float) -> str:
+    """A block that is filled from below, 0 to 1."""
+    return HEIGHTS[round(min(max(float(share), 0.0), 1.0) * 8)]

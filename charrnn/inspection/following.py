@@ -120,8 +120,6 @@ def view(look: Look) -> Figure:
         vocabulary.characters,
         temperatures,
         found,
-        title=title,
-        description=description,
     )
     explanation = Words(
         "The distribution of the next character, after nothing and at places where the model was undecided. A "

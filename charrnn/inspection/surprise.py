@@ -215,7 +215,7 @@ def _passage(
         Guesses(cost, entropy, surprise.guesses[part], surprise.probabilities[part]),
         at - 1 - first if at else None,
         first,
-        on,
+        on=on,
     )
 
 

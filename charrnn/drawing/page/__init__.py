@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from charrnn.drawing.figure import (
     TERMINAL,
     Block,
-    Chart,
     Commands,
     Distributions,
     Facts,
     Figure,
     Heading,
-    Histogram,
     Map,
+    Panel,
     Panels,
     Passage,
-    Scatter,
     Table,
     Words,
 )
-from charrnn.drawing.page.charts import drawn
 from charrnn.drawing.page.document import document
 from charrnn.drawing.page.markup import Markup, element, joined
-from charrnn.drawing.page.passage import (
-    Alphabet,
-    distributions_data,
-    draw_distributions,
-    draw_passage,
-    passage_data,
-)
-from charrnn.drawing.page.phrase import marked
-from charrnn.drawing.page.table import draw_commands, draw_facts, draw_table
+from charrnn.drawing.page.passage import Script, draw_distributions, draw_passage
+from charrnn.drawing.page.svg import draw_panel
+from charrnn.drawing.page.words import draw_commands, draw_facts, draw_table, marked
 
 
 @dataclass(frozen=True)
@@ -48,25 +39,17 @@ class Section:
 
 def render(title: str, lead: str, sections: Sequence[Section]) -> str:
     """A page of figures, with what its script needs to go through passages and distributions."""
-    alphabet = Alphabet()
-    data: dict[str, Any] = {"passages": {}, "distributions": {}}
-    for section in sections:
-        if isinstance(figure := section.content, str):
-            continue
-        for block in shown(figure):
-            if isinstance(block, Passage):
-                data["passages"][block.name] = passage_data(block, figure.encoding, alphabet)
-            elif isinstance(block, Distributions):
-                found = distributions_data(block, figure.encoding, alphabet)
-                data["distributions"][block.name] = found
-    parts = [(section.name, section.heading, _content(section.content)) for section in sections]
-    return document(title, lead, parts, {**data, "names": alphabet.names})
+    script = Script()
+    parts = [
+        (section.name, section.heading, _content(section.content, script)) for section in sections
+    ]
+    return document(title, lead, parts, script.data)
 
 
-def _content(content: Figure | str) -> Markup:
+def _content(content: Figure | str, script: Script) -> Markup:
     if isinstance(content, str):
         return element("p", f"There is nothing to see here: {content.rstrip('.')}.")
-    return joined(_drawn(block, content.encoding) for block in shown(content))
+    return joined(_drawn(block, content.encoding, script) for block in shown(content))
 
 
 def shown(figure: Figure) -> list[Block]:
@@ -74,33 +57,31 @@ def shown(figure: Figure) -> list[Block]:
     return [block for block in figure.blocks if block.on != TERMINAL]
 
 
-def _drawn(block: Block, encoding: str) -> Markup:
-    if isinstance(block, Words):
-        return element("p", marked(block.phrase, encoding))
-    if isinstance(block, Heading):
-        return element("h3", block.text)
-    if isinstance(block, Facts):
-        return draw_facts(block, encoding)
-    if isinstance(block, Commands):
-        return draw_commands(block)
-    if isinstance(block, Table):
-        return draw_table(block, encoding)
-    if isinstance(block, Chart | Scatter | Histogram | Map):
-        return element("figure", drawn(block, encoding, alone=True), *_legend(block))
-    if isinstance(block, Panels):
-        pictures = (drawn(panel, encoding, alone=False) for panel in block.panels)
-        grid = element("div", *pictures, class_="grid-of-pictures")
-        return element("figure", grid, *_legend(block.panels[0]))
+def _drawn(block: Block, encoding: str, script: Script) -> Markup:
     if isinstance(block, Passage):
-        return draw_passage(block, encoding)
+        return draw_passage(block, encoding, script)
     if isinstance(block, Distributions):
-        return draw_distributions(block, encoding)
-    raise TypeError(f"no way to draw {type(block).__name__}")
+        return draw_distributions(block, encoding, script)
+    if isinstance(block, Panel):
+        return _figure(draw_panel(block, encoding, alone=True), block)
+    if isinstance(block, Panels):
+        pictures = (draw_panel(panel, encoding, alone=False) for panel in block.panels)
+        return _figure(element("div", *pictures, class_="grid-of-pictures"), block.panels[0])
+    return DRAWERS[type(block)](block, encoding)
 
 
-def _legend(block: Block) -> list[Markup]:
-    """What the colours of a map mean."""
-    if not isinstance(block, Map) or not block.legend:
-        return []
-    words = (element("span", f"{kind} ", class_=f"w{n}") for n, kind in enumerate(block.legend))
-    return [element("figcaption", "Colours: ", *words)]
+DRAWERS: dict[type[Block], Callable[[Any, str], Markup]] = {
+    Words: lambda block, encoding: element("p", marked(block.phrase, encoding)),
+    Heading: lambda block, _: element("h3", block.text),
+    Facts: draw_facts,
+    Commands: draw_commands,
+    Table: draw_table,
+}
+
+
+def _figure(picture: Markup, first: Panel) -> Markup:
+    """A picture, below which a map's colours are told."""
+    if not isinstance(first, Map) or not first.legend:
+        return element("figure", picture)
+    words = (element("span", f"{kind} ", class_=f"w{n}") for n, kind in enumerate(first.legend))
+    return element("figure", picture, element("figcaption", "Colours: ", *words))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -23,14 +24,14 @@ from charrnn.drawing.figure import (
     Panels,
     Passage,
     Scatter,
+    Strong,
     Table,
     Words,
     parts,
 )
 from charrnn.drawing.terminal.chart import draw_chart
-from charrnn.drawing.terminal.panels import draw_histogram, draw_map, draw_panels, draw_scatter
+from charrnn.drawing.terminal.panels import draw_histogram, draw_map, draw_scatter
 from charrnn.drawing.terminal.passage import draw_passage
-from charrnn.drawing.terminal.phrase import styled
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.drawing.terminal.table import draw_distributions, draw_facts, draw_table
 from charrnn.words import printable
@@ -42,50 +43,56 @@ PROMPT = 1  # row of a screen that the next prompt takes
 
 def draw(figure: Figure, screen: Screen) -> None:
     """Print a figure."""
+    screen = replace(screen, encoding=figure.encoding)
     blocks = [block for block in figure.blocks if block.on != PAGE]
+    width = _key_width(blocks)
     if figure.one_screen:
-        blocks = _fitted(blocks, screen, figure)
-    before: Block | None = None
-    for block in blocks:
-        if before is not None and _apart(before, block):
+        blocks = _fitted(blocks, screen, width)
+    for number, block in enumerate(blocks):
+        if number and _apart(blocks[number - 1], block):
             screen.put("")
-        if isinstance(block, Words) and block.whole:
-            screen.put_whole(styled(screen, block.phrase, figure.encoding))
-        elif isinstance(block, Commands):
-            width = _key_width(blocks)
-            for name, command in block.rows:
-                key = Text(f"{name:<{width}}  ", style="bold")
-                screen.put_whole(key.append(printable(command), style="not bold"))
-        else:
-            screen.put(*_drawn(block, screen, figure.encoding, _key_width(blocks)))
-        before = block
+        whole = isinstance(block, Commands) or (isinstance(block, Words) and block.whole)
+        screen.put(*_drawn(screen, block, width), whole=whole)
 
 
-def _drawn(block: Block, screen: Screen, encoding: str, key_width: int) -> Iterable[RenderableType]:
+def _drawn(screen: Screen, block: Block, key_width: int) -> Iterable[RenderableType]:
     """The parts of a block, each on lines of its own."""
-    if isinstance(block, Words):
-        return [styled(screen, block.phrase, encoding)]
-    if isinstance(block, Heading):
-        return [Text(printable(block.text), style="bold")]
     if isinstance(block, Facts):
-        return [draw_facts(screen, block, encoding, key_width)]
-    if isinstance(block, Table):
-        return [draw_table(screen, block, encoding)]
-    if isinstance(block, Chart):
-        return draw_chart(screen, block)
-    if isinstance(block, Scatter):
-        return draw_scatter(screen, block)
-    if isinstance(block, Histogram):
-        return [draw_histogram(screen, block)]
-    if isinstance(block, Map):
-        return draw_map(screen, block, encoding)
-    if isinstance(block, Panels):
-        return draw_panels(screen, block, encoding)
-    if isinstance(block, Passage):
-        return draw_passage(screen, block, encoding)
-    if isinstance(block, Distributions):
-        return draw_distributions(screen, block, encoding)
-    raise TypeError(f"no way to draw {type(block).__name__}")
+        return [draw_facts(screen, block, key_width)]
+    if isinstance(block, Commands):
+        return [
+            Text.assemble((f"{name:<{key_width}}  ", "bold"), printable(command))
+            for name, command in block.rows
+        ]
+    return DRAWERS[type(block)](screen, block)
+
+
+def draw_panels(screen: Screen, found: Panels) -> Iterator[RenderableType]:
+    """Planes of points beside each other, as many as there is room for; all else one below the other."""
+    planes = [draw_scatter(screen, panel) for panel in found.panels if isinstance(panel, Scatter)]
+    beside = max(1, screen.width // (len(planes[0][0]) + 1)) if planes else 1
+    for start in range(0, len(planes), beside):
+        for row in zip(*planes[start : start + beside], strict=True):
+            yield Text(" ").join(row)
+    for number, panel in enumerate(found.panels):
+        if number and not isinstance(panel, Scatter | Histogram):
+            yield Text()
+        if not isinstance(panel, Scatter):
+            yield from DRAWERS[type(panel)](screen, panel)
+
+
+DRAWERS: dict[type[Block], Callable[[Screen, Any], Iterable[RenderableType]]] = {
+    Words: lambda screen, block: [screen.words(block.phrase)],
+    Heading: lambda screen, block: [screen.words(Strong(block.text))],
+    Table: draw_table,
+    Chart: draw_chart,
+    Scatter: draw_scatter,
+    Histogram: draw_histogram,
+    Map: draw_map,
+    Panels: draw_panels,
+    Passage: draw_passage,
+    Distributions: draw_distributions,
+}
 
 
 def _apart(before: Block, block: Block) -> bool:
@@ -111,17 +118,16 @@ def _key_width(blocks: Iterable[Block]) -> int:
     return max((len(name) for block in named for name, _ in block.rows), default=0)
 
 
-def _fitted(blocks: list[Block], screen: Screen, figure: Figure) -> list[Block]:
+def _fitted(blocks: list[Block], screen: Screen, key_width: int) -> list[Block]:
     """Charts as high as the rest of a screen allows; what is piped is made for the usual one."""
     rows = screen.console.height if screen.console.is_terminal else PIPED
-    width = _key_width(blocks)
     taken = PROMPT + sum(_apart(a, b) for a, b in pairwise(blocks))
     for block in blocks:
-        if isinstance(block, Commands):
-            taken += len(block.rows)
-            continue
-        drawn = _drawn(block, screen, figure.encoding, width)
-        taken += sum(len(screen.console.render_lines(part)) for part in drawn)
+        drawn = list(_drawn(screen, block, key_width))
+        if isinstance(block, Commands):  # which are never wrapped
+            taken += len(drawn)
+        else:
+            taken += sum(len(screen.console.render_lines(part)) for part in drawn)
         if isinstance(block, Chart):
             taken -= block.height
     charts = sum(isinstance(block, Chart) for block in blocks) or 1

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from statistics import fmean
 from typing import Any
@@ -13,163 +12,131 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from charrnn.drawing import figure
-from charrnn.drawing.colours import LINES
+from charrnn.drawing.colours import of_series
+from charrnn.drawing.figure import Axis, Chart, Line
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.drawing.ticks import ticks
 from charrnn.words import printable
 
 # Which bit of U+2800 is which of a character's 4 × 2 dots.
+BLANK = 0x2800
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 LEAST = 1e-300  # what a logarithm is taken of
 MARKS = "*+ox#"  # of the curves, in ASCII
 # Of the curves where there are no colours: which of six columns of dots are drawn.
 DASHES = ((0, 1, 2, 3, 4, 5), (0, 1, 3, 4), (0, 3), (0, 1, 2, 4), (0,))
 
+Points = tuple[NDArray[Any], NDArray[Any]]
 
-def draw_chart(screen: Screen, found: figure.Chart) -> list[Text]:
-    """The lines of a figure's chart, each up to where it leaves the axis; nothing if there are no points."""
-    curves = [_curve(line, found.y) for line in found.lines]
-    if not any(len(curve.x) for curve in curves):
+
+def draw_chart(screen: Screen, chart: Chart) -> list[Text]:
+    """Lines with axes, and each one's name where it ends, the first being the topmost; nothing without points.
+
+    The axis and its labels take three rows beside the chart's height. No row is wider than the screen.
+    """
+    height, names = chart.height, [printable(line.name) for line in chart.lines]
+    curves = {number: _points(line, chart.y) for number, line in enumerate(chart.lines)}
+    curves = {number: points for number, points in curves.items() if len(points[0])}
+    if not curves:
         return []
-    x, y = printable(found.x.label), printable(found.y.label)
-    return chart(screen, curves, x, y, found.height, log=found.y.log)
+    left, right = min(x[0] for x, _ in curves.values()), max(x[-1] for x, _ in curves.values())
+    low, high = _padded(np.concatenate([y for _, y in curves.values()]).tolist())
+
+    def row_of(value: float) -> float:
+        return (high - value) / (high - low) * (height - 1)
+
+    y_ticks = ticks(low, high, max(2, height * 2 // 3))
+    if chart.y.log:
+        y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
+    margin = max(map(len, y_ticks.values())) + 1
+    longest = max(2 - screen.unicode + len(names[number]) for number in curves)
+    # Names stand beside the curves where there is room, or else below.
+    beside = longest <= screen.width // 4 and len(curves) <= height
+    labels = {number: _name(screen, number, names[number], beside) for number in curves}
+    width = max(4, screen.width - margin - 1 - longest * beside)
+    plot = _plot(
+        screen,
+        {
+            number: ((x - left) / ((right - left) or 1), (high - y) / (high - low))
+            for number, (x, y) in curves.items()
+        },
+        width,
+        height,
+    )
+    ends = {number: (row_of(float(y[-1])), float(x[-1])) for number, (x, y) in curves.items()}
+    named = _apart(ends, height) if beside else {}
+    written = {round(row_of(value)): tick for value, tick in y_ticks.items()}
+    line, cross = "│┤" if screen.unicode else "|+"
+    rows = [Text(printable(chart.y.label)[: screen.width])]
+    for row, plotted in enumerate(plot):
+        edge = cross if row in written else line
+        rows.append(Text(f"{written.get(row, ''):>{margin}}{edge}").append_text(plotted))
+        if row in named:
+            rows[-1].append_text(labels[named[row]])
+    rows += _x_axis(screen, margin, width, left, right, printable(chart.x.label))
+    return rows if beside else rows + _in_lines(labels.values(), screen.width)
 
 
-def _curve(line: figure.Line, axis: figure.Axis) -> Curve:
-    """The part of a line that lies within its axis, or its first point, at the edge."""
-    y = np.asarray(line.y, float)
+def _points(line: Line, axis: Axis) -> Points:
+    """Those of a line up to where it leaves its axis, or its first one, at the edge; logarithms if the axis has them."""
+    x, y = np.asarray(line.x, float), np.asarray(line.y, float)
     low = -math.inf if axis.low is None else axis.low
     high = math.inf if axis.high is None else axis.high
     if axis.log:
         low = max(low, LEAST)
     inside = (y >= low) & (y <= high)
     stop = len(y) if inside.all() else max(1, int(np.argmin(inside)))
-    kept = np.clip(y[:stop], low, high)
-    known = np.isfinite(kept)
-    kept = np.log10(kept[known]) if axis.log else kept[known]
-    return Curve(printable(line.name), np.asarray(line.x)[:stop][known].tolist(), kept.tolist())
+    known = np.isfinite(y[:stop])
+    x, y = x[:stop][known], np.clip(y[:stop], low, high)[known]
+    return x, np.log10(y) if axis.log else y
 
 
-@dataclass(frozen=True)
-class Curve:
-    """A line of a chart; ``x`` increases. Without points it only keeps its place among the colours."""
-
-    name: str
-    x: Sequence[float]
-    y: Sequence[float]
-
-
-def chart(
-    screen: Screen,
-    curves: Sequence[Curve],
-    x_label: str,
-    y_label: str,
-    height: int = 10,
-    *,
-    log: bool = False,
-) -> list[Text]:
-    """Curves with axes, and each one's name where it ends; the first is the topmost.
-
-    Args:
-        curves: One finite point at least.
-        height: Rows of the plot; the axis and its labels take three more.
-        log: The curves' y are logarithms (base 10) of what the axis is to tell.
-
-    Returns:
-        Lines, none wider than the screen.
-    """
-    drawn = [(number, curve) for number, curve in enumerate(curves) if len(curve.x)]
-    left = min(curve.x[0] for _, curve in drawn)
-    right = max(curve.x[-1] for _, curve in drawn)
-    low, high = _padded([value for _, curve in drawn for value in curve.y])
-
-    def row_of(value: float) -> float:
-        return (high - value) / (high - low) * (height - 1)
-
-    y_ticks = ticks(low, high, max(2, height * 2 // 3))
-    if log:
-        y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
-    margin = max(map(len, y_ticks.values())) + 1
-    longest = max(2 - screen.unicode + len(curve.name) for _, curve in drawn)
-    # Names stand beside the curves where there is room, or else below.
-    beside = longest <= screen.width // 4 and len(drawn) <= height
-    labels = {number: _name(screen, number, curve.name, beside) for number, curve in drawn}
-    width = max(4, screen.width - margin - 1 - longest * beside)
-
-    cells = _Cells(screen, width, height)
-    for number, curve in reversed(drawn):
-        x = (np.asarray(curve.x, float) - left) / ((right - left) or 1)
-        y = (high - np.asarray(curve.y, float)) / (high - low)
-        cells.draw(number, x, y)
-
-    ends = {number: (row_of(curve.y[-1]), float(curve.x[-1])) for number, curve in drawn}
-    named = _apart(ends, height) if beside else {}
-    written = {round(row_of(value)): tick for value, tick in y_ticks.items()}
-    line, cross = "│┤" if screen.unicode else "|+"
+def _plot(screen: Screen, curves: dict[int, Points], width: int, height: int) -> list[Text]:
+    """Rows of curves; coordinates are fractions of the plot, from its upper left corner."""
+    down, across = (4, 2) if screen.unicode else (1, 1)  # dots of a character
+    characters, owners = np.full((height, width), BLANK), np.full((height, width), -1)
+    for number, (x, y) in reversed(curves.items()):
+        dashes = DASHES[0] if screen.colour or not screen.unicode else DASHES[number % len(DASHES)]
+        dots = _dots(x, y, height * down, width * across, dashes)
+        dots = dots.reshape(height, down, width, across)
+        drawn = dots.any(axis=(1, 3))
+        owners[drawn] = number
+        if screen.unicode:
+            characters |= np.einsum("arbc,rc->ab", dots, BRAILLE)
+        else:
+            characters[drawn] = ord(MARKS[number % len(MARKS)])
     rows = []
-    for row, plotted in enumerate(cells.lines()):
-        edge = cross if row in written else line
-        rows.append(Text(f"{written.get(row, ''):>{margin}}{edge}").append_text(plotted))
-        if row in named:
-            rows[-1].append_text(labels[named[row]])
-    legend = [] if beside else _in_lines(labels.values(), screen.width)
-    axis = _x_axis(screen, margin, width, left, right, x_label)
-    return [Text(y_label[: screen.width]), *rows, *axis, *legend]
+    for cells in zip(owners.tolist(), characters.tolist(), strict=True):
+        row = Text()
+        for owner, run in groupby(zip(*cells, strict=True), lambda cell: cell[0]):
+            text = "".join(chr(character) for _, character in run)
+            row.append(
+                " " * len(text) if owner < 0 else text, of_series(owner) if owner >= 0 else ""
+            )
+        rows.append(row)
+    return rows
 
 
-class _Cells:
-    """The plot: for each curve which dots are set."""
-
-    def __init__(self, screen: Screen, width: int, height: int) -> None:
-        self._screen = screen
-        self._dots = (4, 2) if screen.unicode else (1, 1)  # of a character: rows, columns
-        self._shape = height * self._dots[0], width * self._dots[1]
-        self._size = height, width
-        self._characters = np.zeros(self._size, int)
-        self._owner = np.full(self._size, -1)
-
-    def draw(self, number: int, x: NDArray[Any], y: NDArray[Any]) -> None:
-        """Join points; their coordinates are fractions of the plot, from its upper left corner."""
-        rows, columns = self._shape
-        places = np.arange(math.ceil(x[0] * (columns - 1)), int(x[-1] * (columns - 1)) + 1)
-        if not len(places):
-            places = np.array([round(x[0] * (columns - 1))])
-        height = np.rint(np.interp(places / max(1, columns - 1), x, y) * (rows - 1)).astype(int)
-        dots = np.zeros(self._shape, bool)
-        dashes = DASHES[number % len(DASHES)]
-        if self._screen.colour or not self._screen.unicode:
-            dashes = DASHES[0]
-        before = height[0]
-        for place, row in zip(places, height, strict=True):
-            # A steep line fills its column, from where it was in the column before.
-            step = int(np.sign(row - before))
-            if place % 6 in dashes:
-                dots[min(row, before + step) : max(row, before + step) + 1, place] = True
-            before = row
-        cells = dots.reshape(self._size[0], self._dots[0], self._size[1], self._dots[1])
-        if self._screen.unicode:
-            self._characters |= np.einsum("arbc,rc->ab", cells, BRAILLE)
-        self._owner[cells.any(axis=(1, 3))] = number
-
-    def lines(self) -> list[Text]:
-        """The rows."""
-        rows = []
-        for characters, owners in zip(self._characters, self._owner, strict=True):
-            line = Text()
-            for owner, run in groupby(zip(owners, characters, strict=True), lambda cell: cell[0]):
-                dots = [int(character) for _, character in run]
-                if owner < 0:
-                    line.append(" " * len(dots))
-                elif self._screen.unicode:
-                    line.append("".join(chr(0x2800 + d) for d in dots), LINES[owner % len(LINES)])
-                else:
-                    line.append(MARKS[owner % len(MARKS)] * len(dots), LINES[owner % len(LINES)])
-            rows.append(line)
-        return rows
+def _dots(
+    x: NDArray[Any], y: NDArray[Any], rows: int, columns: int, dashes: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Which dots join points."""
+    places = np.arange(math.ceil(x[0] * (columns - 1)), int(x[-1] * (columns - 1)) + 1)
+    if not len(places):
+        places = np.array([round(x[0] * (columns - 1))])
+    heights = np.rint(np.interp(places / max(1, columns - 1), x, y) * (rows - 1)).astype(int)
+    dots = np.zeros((rows, columns), bool)
+    before = heights[0]
+    for place, row in zip(places, heights, strict=True):
+        # A steep line fills its column, from where it was in the column before.
+        step = int(np.sign(row - before))
+        if place % 6 in dashes:
+            dots[min(row, before + step) : max(row, before + step) + 1, place] = True
+        before = row
+    return dots
 
 
-def _padded(values: Sequence[float]) -> tuple[float, float]:
+def _padded(values: list[float]) -> tuple[float, float]:
     """The range of values, with something in it."""
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1))
@@ -204,8 +171,8 @@ def _name(screen: Screen, number: int, name: str, beside: bool) -> Text:
     if screen.unicode and not beside:
         dashes = DASHES[0] if screen.colour else DASHES[number % len(DASHES)]
         pairs = [(column in dashes, column + 1 in dashes) for column in (0, 2, 4)]
-        mark = "".join(chr(0x2800 + 0x02 * left + 0x10 * right) for left, right in pairs) + " "
-    return Text(f" {mark}{name}", style=LINES[number % len(LINES)])
+        mark = "".join(chr(BLANK + 0x02 * left + 0x10 * right) for left, right in pairs) + " "
+    return Text(f" {mark}{name}", style=of_series(number))
 
 
 def _in_lines(labels: Iterable[Text], width: int) -> list[Text]:
@@ -224,20 +191,18 @@ def _x_axis(
     screen: Screen, margin: int, width: int, left: float, right: float, label: str
 ) -> list[Text]:
     """The axis, and below it the numbers, with the label at the end."""
-    corner, flat, cross = ("└", "─", "┬") if screen.unicode else ("+", "-", "+")
+    corner, flat, cross = "└─┬" if screen.unicode else "+-+"
     axis, numbers = [flat] * width, " " * width
     room = width - len(label) - 1
     for value, written in ticks(left, right, max(2, width // 12)).items():
         place = round((value - left) / ((right - left) or 1) * (width - 1))
         axis[place] = cross
         start = max(0, place - len(written) // 2)
-        if numbers[max(0, start - 1) : start + len(written) + 1].strip() == "" and (
-            start + len(written) <= room
-        ):
-            numbers = numbers[:start] + written + numbers[start + len(written) :]
-    numbers = numbers[: max(0, width - len(label))] + label
-    indent = " " * (margin + 1)
-    lines = [Text(" " * margin + corner + "".join(axis)), Text(indent + numbers)]
+        end = start + len(written)
+        if not numbers[max(0, start - 1) : end + 1].strip() and end <= room:
+            numbers = numbers[:start] + written + numbers[end:]
+    lines = [Text(" " * margin + corner + "".join(axis))]
+    lines.append(Text(" " * (margin + 1) + numbers[: max(0, width - len(label))] + label))
     for line in lines:
         line.truncate(screen.width)
     return lines

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.text import Text
 
-from charrnn.drawing.colours import LINES
-from charrnn.drawing.figure import Chart, Histogram, Map, Panels, Scatter
-from charrnn.drawing.terminal.chart import draw_chart
-from charrnn.drawing.terminal.phrase import styled
+from charrnn.drawing.colours import LINES, of_series
+from charrnn.drawing.figure import Histogram, Map, Scatter
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import printable
 
@@ -21,36 +19,15 @@ SHADES = (("░", "▒", "▓", "█"), (".", ":", "*", "#"))  # of 1, 2 or 3, 4
 MAP_HEIGHT, MAP_WIDEST = 14, 76
 
 
-def draw_panels(screen: Screen, panels: Panels, encoding: str) -> Iterator[Text]:
-    """Planes of points beside each other, as many as there is room for; all else one below the other."""
-    planes = [_plane(screen, one) for one in panels.panels if isinstance(one, Scatter)]
-    if planes:
-        yield from _side_by_side(screen, planes)
-    for number, one in enumerate(panels.panels):
-        if number and not isinstance(one, Scatter | Histogram):
-            yield Text()
-        if isinstance(one, Map):
-            yield from draw_map(screen, one, encoding)
-        elif isinstance(one, Chart):
-            yield from draw_chart(screen, one)
-        elif isinstance(one, Histogram):
-            yield draw_histogram(screen, one)
-
-
-def draw_histogram(screen: Screen, found: Histogram) -> Text:
+def draw_histogram(screen: Screen, found: Histogram) -> list[Text]:
     """On one line."""
     top = max(found.counts) or 1
     heights = "".join(screen.height(count / top) for count in found.counts)
     ends = f"from {found.edges[0]:.3g} to {found.edges[-1]:.3g} {printable(found.x.label)}"
-    return Text.assemble((printable(found.title), "bold"), f"  {heights}  {ends.rstrip()}")
+    return [Text.assemble((printable(found.title), "bold"), f"  {heights}  {ends.rstrip()}")]
 
 
 def draw_scatter(screen: Screen, found: Scatter) -> list[Text]:
-    """One plane by itself."""
-    return _plane(screen, found)
-
-
-def _plane(screen: Screen, found: Scatter) -> list[Text]:
     """Points as shades; rules are slopes."""
     width = min(WIDEST, max(8, screen.width // 3 - 4))
     x, y = (np.asarray(values, float) for values in found.points)
@@ -78,14 +55,7 @@ def _plane(screen: Screen, found: Scatter) -> list[Text]:
     return lines
 
 
-def _side_by_side(screen: Screen, planes: Sequence[list[Text]]) -> Iterator[Text]:
-    beside = max(1, screen.width // (len(planes[0][0]) + 1))
-    for start in range(0, len(planes), beside):
-        for row in zip(*planes[start : start + beside], strict=True):
-            yield Text(" ").join(row)
-
-
-def draw_map(screen: Screen, found: Map, encoding: str) -> Iterator[Text]:
+def draw_map(screen: Screen, found: Map) -> Iterator[Text]:
     """Each symbol at its place, or next to it where that is taken."""
     width = min(MAP_WIDEST, screen.width)
     places = np.array([(place.x, place.y) for place in found.places])
@@ -94,8 +64,8 @@ def draw_map(screen: Screen, found: Map, encoding: str) -> Iterator[Text]:
     taken = np.zeros((MAP_HEIGHT, width), bool)
     rows: list[dict[int, Text]] = [{} for _ in range(MAP_HEIGHT)]
     for place, (x, y) in zip(found.places, shares, strict=True):
-        word = styled(screen, place.symbols, encoding, LINES[place.series % len(LINES)])
-        size = cell_len(word.plain)
+        word = screen.words(place.symbols, of_series(place.series))
+        size = max(1, cell_len(word.plain))
         free = _free(taken, (1 - y) * (MAP_HEIGHT - 1), x * (width - size), size)
         if free is not None:
             row, column = free
@@ -109,15 +79,12 @@ def draw_map(screen: Screen, found: Map, encoding: str) -> Iterator[Text]:
         yield line
 
 
-def _free(taken: Any, row: float, column: float, size: int) -> tuple[int, int] | None:
+def _free(taken: NDArray[np.bool_], row: float, column: float, size: int) -> tuple[int, int] | None:
     """The place nearest to that wanted where a word of that size still fits."""
-    height, width = taken.shape
-    fits = np.ones((height, width - size + 1), bool)
-    for offset in range(size):
-        fits &= ~taken[:, offset : width - size + 1 + offset]
+    fits = ~np.lib.stride_tricks.sliding_window_view(taken, size, axis=1).any(axis=2)
     if not fits.any():
         return None
-    down, along = np.mgrid[:height, : width - size + 1]
+    down, along = np.indices(fits.shape)
     distance = (2 * (down - row)) ** 2 + (along - column) ** 2  # a cell is twice as high as wide
-    place = int(np.where(fits, distance, np.inf).argmin())
-    return place // fits.shape[1], place % fits.shape[1]
+    row, column = np.unravel_index(np.where(fits, distance, np.inf).argmin(), fits.shape)
+    return int(row), int(column)

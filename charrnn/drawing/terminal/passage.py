@@ -18,39 +18,35 @@ from charrnn.words import printable
 EXCERPTS = 3  # colourings that are shown where a passage has several
 
 
-def draw_passage(screen: Screen, passage: Passage, encoding: str) -> Iterator[Text | str]:
+def draw_passage(screen: Screen, passage: Passage) -> Iterator[Text | str]:
     """A passage in its one colouring, or excerpts of it in the first few."""
     if len(passage.colourings) == 1:
         (colouring,) = passage.colourings
         yield _legend(screen, colouring)
         yield ""
-        yield from _coloured(screen, passage.text, colouring, encoding, passage.at)
+        yield from _coloured(screen, passage.text, colouring, passage.at)
         return
     for number, colouring in enumerate(passage.colourings[:EXCERPTS]):
         if number:
             yield ""
         told = f" ({printable(colouring.told)})" if colouring.told else ""
-        yield Text.assemble(
-            (printable(colouring.name), "bold"), f"{told}  ", _legend(screen, colouring)
-        )
+        name = (printable(colouring.name), "bold")
+        yield Text.assemble(name, f"{told}  ", _legend(screen, colouring))
         # An excerpt stays on its lines.
         feed = signs.SIGNS["\n"] if screen.unicode else " "
         text = passage.text[colouring.excerpt].replace("\n", feed)
-        yield from _coloured(screen, text, colouring, encoding)
+        yield from _coloured(screen, text, colouring)
 
 
-def _coloured(
-    screen: Screen, text: str, colouring: Colouring, encoding: str, at: int | None = None
-) -> list[Text]:
-    values = colouring.values[colouring.excerpt]
-    low, high = colouring.low, colouring.high
-    shares = np.clip((values - low) / ((high - low) or 1), 0, 1)
+def _coloured(screen: Screen, text: str, colouring: Colouring, at: int | None = None) -> list[Text]:
+    span = (colouring.high - colouring.low) or 1
+    shares = np.clip((colouring.values[colouring.excerpt] - colouring.low) / span, 0, 1)
     styles = [_style(colouring, share) for share in shares]
     marks = [_mark(screen, colouring, share) for share in shares]
     if at is not None:
         styles[at] += Style(underline=True, bold=True)
         marks[at] = "^"
-    return in_lines(screen, text, styles, "".join(marks), encoding)
+    return in_lines(screen, text, styles, "".join(marks))
 
 
 def _style(colouring: Colouring, share: float) -> Style:
@@ -65,12 +61,8 @@ def _mark(screen: Screen, colouring: Colouring, share: float) -> str:
 def _legend(screen: Screen, colouring: Colouring) -> Text:
     """What the colours, or the marks, mean."""
     words = Text(f"{printable(colouring.unit)} ")
-    shares = (0, 0.5, 1) if colouring.signed else [step / 8 for step in range(1, 9)]
-    for share in shares:
-        value = colouring.low + share * (colouring.high - colouring.low)
-        number = f"{round(value, 2) + 0.0:.2f}" if colouring.signed else f"{value:g}"  # no -0.00
-        if share == 1 and not colouring.signed:
-            number += "+"
+    for share in (0, 0.5, 1) if colouring.signed else np.arange(1, 9) / 8:
+        number = colouring.written(share)
         if screen.colour:
             words.append(f" {number} ", _style(colouring, share))
         else:
@@ -78,9 +70,7 @@ def _legend(screen: Screen, colouring: Colouring) -> Text:
     return words
 
 
-def in_lines(
-    screen: Screen, text: str, styles: Sequence[Style], marks: str, encoding: str = "utf-8"
-) -> list[Text]:
+def in_lines(screen: Screen, text: str, styles: Sequence[Style], marks: str) -> list[Text]:
     """Lines that fit the screen. A line feed shows its sign and ends one.
 
     Args:
@@ -88,29 +78,29 @@ def in_lines(
         marks: For each character one that stands below it where there are no colours.
     """
     lines: list[Text] = []
-    cells: list[tuple[str, Style, str]] = []
+    line: list[tuple[str, Style, str]] = []
     used = 0
 
     def end_line() -> None:
-        nonlocal used
-        line = Text()
-        for style, run in groupby(cells, key=lambda cell: cell[1]):
-            line.append("".join(cell[0] for cell in run), style if screen.colour else None)
-        lines.append(line)
+        words = Text()
+        for style, run in groupby(line, key=lambda cell: cell[1]):
+            words.append("".join(sign for sign, _, _ in run), style if screen.colour else None)
+        lines.append(words)
         if not screen.colour:
-            below = "".join(mark * cell_len(cell) for cell, _, mark in cells)
+            below = "".join(mark * cell_len(sign) for sign, _, mark in line)
             lines.append(Text(below.rstrip()))
-        cells.clear()
-        used = 0
+        line.clear()
 
     for character, style, mark in zip(text, styles, marks, strict=True):
-        cell = signs.shown(character, encoding, unicode=screen.unicode)
-        if used + cell_len(cell) > screen.width:
+        sign = signs.shown(character, screen.encoding, unicode=screen.unicode)
+        if used + cell_len(sign) > screen.width:
             end_line()
-        cells.append((cell, style, mark))
-        used += cell_len(cell)
+            used = 0
+        line.append((sign, style, mark))
+        used += cell_len(sign)
         if character == "\n":
             end_line()
-    if cells:
+            used = 0
+    if line:
         end_line()
     return lines

@@ -1,4 +1,4 @@
-"""Where views draw: the terminal's width and abilities, colours, bars.
+"""Where figures are drawn: the terminal's width and abilities, colours, bars, and words that are safe there.
 
 Colours carry a meaning only beside something else that does, so that nothing is lost where there
 are none. They are backgrounds with a foreground of their own: readable on dark and light terminals.
@@ -6,28 +6,37 @@ are none. They are backgrounds with a foreground of their own: readable on dark 
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from rich.color import Color
 from rich.console import Console, RenderableType
 from rich.style import Style
-from rich.table import Table
 from rich.text import Text
 
-from charrnn.drawing.colours import AMOUNT, BLACK, COLD, RGB, WARM, WHITE, blend, contrast
-from charrnn.drawing.signs import HEIGHTS
+from charrnn.drawing import signs
+from charrnn.drawing.colours import (
+    AMOUNT,
+    BLACK,
+    COLD,
+    RGB,
+    WARM,
+    WHITE,
+    blend,
+    contrast,
+    of_series,
+)
+from charrnn.drawing.figure import Phrase, Strong, Symbols, parts
+from charrnn.words import printable
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 # For a terminal that shows ASCII alone; what is not here becomes a question mark.
 ASCII = str.maketrans(
     dict.fromkeys("│┃", "|") | dict.fromkeys("─━═", "-") | dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛┡┩╇┳┻┠┨", "+")
-    | {mark: str(level) for level, mark in enumerate(HEIGHTS) if level}
+    | {mark: str(level) for level, mark in enumerate(signs.HEIGHTS) if level}
     | {"·": "-", "×": "x", "∂": "d", "…": "...", "⏎": "$", "→": ">", "␣": "_"}
 )  # fmt: skip
 
@@ -39,55 +48,39 @@ class Screen:
     Attributes:
         colour: Whether shades of colours are shown; if not, marks have to tell what they would.
         unicode: Whether block and braille characters are; if not, ASCII has to do.
+        encoding: That of the model's text.
     """
 
     console: Console
     colour: bool
     unicode: bool
-
-    @classmethod
-    def of(cls, console: Console) -> Screen:
-        """The abilities that a console tells."""
-        # Of sixteen colours nobody knows how they look, nor whether text on them can be read.
-        colour = console.color_system in ("256", "truecolor") and not console.no_color
-        return cls(console, colour, console.encoding.lower().startswith("utf"))
+    encoding: str = "utf-8"
 
     @classmethod
     def standard(cls) -> Screen:
         """Standard output."""
-        screen = cls.of(Console(highlight=False, emoji=False, markup=False))
-        encoding = None
-        with suppress(OSError, ValueError):  # a stream without a file
-            encoding = os.device_encoding(sys.stdout.fileno())
+        console = Console(highlight=False, emoji=False, markup=False)
+        # Of sixteen colours nobody knows how they look, nor whether text on them can be read.
+        colour = console.color_system in ("256", "truecolor") and not console.no_color
+        encodings = [console.encoding]
         # What is written is UTF-8 whatever the locale says, but a terminal of another one shows
         # ASCII alone. (Python writes to a Windows console by another way, which knows Unicode.)
-        knows = encoding is None or os.name == "nt" or encoding.lower().startswith("utf")
-        return cls(screen.console, screen.colour, screen.unicode and knows)
-
-    @classmethod
-    def best(cls) -> Screen:
-        """What the best of terminals can show; nothing is written there."""
-        return cls(Console(file=io.StringIO()), colour=True, unicode=True)
+        if os.name != "nt":
+            with suppress(OSError, ValueError):  # a stream without a file
+                encodings.append(os.device_encoding(sys.stdout.fileno()) or "utf-8")
+        return cls(console, colour, all(name.lower().startswith("utf") for name in encodings))
 
     @property
     def width(self) -> int:
         """Columns."""
         return max(20, self.console.width)
 
-    @property
-    def rule(self) -> str:
-        """What joins words of one line."""
-        return " · " if self.unicode else ", "
+    def put(self, *parts: RenderableType, whole: bool = False) -> None:
+        """Print, each part on lines of its own, words kept whole where they fit.
 
-    def put(self, *parts: RenderableType) -> None:
-        """Print, each part on lines of its own, words kept whole where they fit."""
-        self._print(parts)
-
-    def put_whole(self, line: str | Text) -> None:
-        """Print a line as it is, however long: what is to be copied must not be wrapped."""
-        self._print([line], whole=True)
-
-    def _print(self, parts: Sequence[RenderableType], *, whole: bool = False) -> None:
+        Args:
+            whole: Print lines as they are, however long: what is to be copied must not be wrapped.
+        """
         if self.console.is_terminal and self.unicode:
             self.console.print(*parts, sep="\n", soft_wrap=whole)
             return
@@ -100,27 +93,39 @@ class Screen:
             text = text if whole else text.encode("ascii", "replace").decode()
         self.console.file.write(text)
 
-    def table(self, *columns: str) -> Table:
-        """A table without borders; its first column is words, the others are figures."""
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        for number, column in enumerate(columns):
-            table.add_column(column, justify="right" if number else "left")
-        return table
+    def words(self, phrase: Phrase, style: str = "") -> Text:
+        """A phrase on one line."""
+        words = Text(style=style)
+        for part in parts(phrase):
+            if isinstance(part, Symbols):
+                words.append_text(self._symbols(part))
+            elif isinstance(part, Strong):
+                colour = "" if part.series is None else of_series(part.series)
+                words.append(printable(part.text), f"bold {colour}")
+            else:
+                words.append(printable(part if isinstance(part, str) else part.text))
+        return words
 
-    def bar(self, fraction: float, width: int) -> str:
-        """A bar of ``width`` columns, filled from the left."""
-        fraction = min(max(fraction, 0.0), 1.0)
+    def _symbols(self, symbols: Symbols) -> Text:
+        sign = signs.named if symbols.alone else signs.shown
+        text = "".join(sign(c, self.encoding, unicode=self.unicode) for c in symbols.text)
+        if symbols.amount is None:
+            return Text(text, "bold" if symbols.strong else "")
+        return Text(text, amount(symbols.amount)) if self.colour else Text(f"[{text}]")
+
+    def bar(self, share: float, width: int) -> str:
+        """A bar that fills a share, 0 to 1, of ``width`` columns."""
+        share = min(max(share, 0.0), 1.0)
         if not self.unicode:
-            return ("#" * round(fraction * width)).ljust(width)
-        whole, rest = divmod(round(fraction * width * 8), 8)
-        return ("█" * whole + EIGHTHS[rest].strip()).ljust(width)
+            return "#" * round(share * width)
+        whole, rest = divmod(round(share * width * 8), 8)
+        return "█" * whole + EIGHTHS[rest].strip()
 
-    def height(self, fraction: float) -> str:
+    def height(self, share: float) -> str:
         """One character that is filled from below; a digit where there are no blocks."""
-        fraction = min(max(fraction, 0.0), 1.0)
-        if not self.unicode:
-            return " 123456789"[round(fraction * 9)]
-        return HEIGHTS[round(fraction * 8)]
+        if self.unicode:
+            return signs.height(share)
+        return " 123456789"[round(min(max(share, 0.0), 1.0) * 9)]
 
 
 def on(background: RGB) -> Style:

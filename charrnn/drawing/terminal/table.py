@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rich import box
@@ -11,10 +11,8 @@ from rich.console import RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from charrnn.drawing import figure
-from charrnn.drawing.colours import LINES
-from charrnn.drawing.figure import Bar, Cell, Distributions, Facts, Part, Profile, Symbols
-from charrnn.drawing.terminal.phrase import styled
+from charrnn.drawing.colours import LINES, of_series
+from charrnn.drawing.figure import Bar, Cell, Column, Distributions, Facts, Profile, Table
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import percent, printable
 
@@ -26,7 +24,7 @@ WIDEST = 40  # columns of a distribution's bars
 ENDS = 3  # columns that a cell has beyond a quarter of the screen if its end matters
 
 
-def draw_facts(screen: Screen, facts: Facts, encoding: str, key_width: int) -> RenderableType:
+def draw_facts(screen: Screen, facts: Facts, key_width: int) -> RenderableType:
     """Names and what is said of them; in a frame if they have a title."""
     table = (
         RichTable(title=printable(facts.title), title_justify="left", show_header=False)
@@ -35,16 +33,15 @@ def draw_facts(screen: Screen, facts: Facts, encoding: str, key_width: int) -> R
     )
     table.add_column(style="bold", no_wrap=True, min_width=None if facts.title else key_width)
     table.add_column(overflow="fold")
-    for name, phrase in facts.rows:
-        table.add_row(styled(screen, name, encoding), styled(screen, phrase, encoding))
+    for row in facts.rows:
+        table.add_row(*map(screen.words, row))
     return table
 
 
-def draw_table(screen: Screen, table: figure.Table, encoding: str) -> RenderableType:
+def draw_table(screen: Screen, table: Table) -> list[RenderableType]:
     """A table; in a frame if it has a title."""
     kept = [n for n, c in enumerate(table.columns) if not c.spare or screen.width >= SPARE]
     columns = [table.columns[n] for n in kept]
-    rows = [[row[n] for n in kept] for row in table.rows]
     drawn = RichTable(
         title=printable(table.title) or None,
         title_justify="left",
@@ -57,36 +54,24 @@ def draw_table(screen: Screen, table: figure.Table, encoding: str) -> Renderable
         show_header=any(column.name for column in columns),
         show_footer=table.total is not None,
     )
-    total: Sequence[Cell] = [table.total[n] for n in kept] if table.total else [""] * len(kept)
-    for column, foot in zip(columns, total, strict=True):
-        head = "" if column.series is None else f" {LINES[column.series % len(LINES)]}"
+    for n, column in zip(kept, columns, strict=True):
         drawn.add_column(
-            styled(screen, column.name, encoding),
-            _cell(screen, foot, encoding, 0),
+            screen.words(column.name),
+            _cell(screen, table.total[n], 0) if table.total else "",
             justify="right" if column.figures else "left",
             no_wrap=column.whole,
             overflow="ellipsis" if column.whole else "fold",
-            header_style=f"bold{head}",
+            header_style="bold" if column.series is None else f"bold {of_series(column.series)}",
         )
-    rows = [list(row) for row in zip(*map(_aligned, zip(*rows, strict=True)), strict=True)]
-    width = _bar_width(screen, columns, rows, encoding)
+    rows = list(zip(*(_aligned([row[n] for row in table.rows]) for n in kept), strict=True))
+    width, most = _bar_width(screen, columns, rows), ENDS + screen.width // 4
     for row in rows:
-        cells = [_cell(screen, cell, encoding, width) for cell in row]
-        most = ENDS + screen.width // 4
-        drawn.add_row(
-            *(
-                _end(cell, most) if column.ends else cell
-                for column, cell in zip(columns, cells, strict=True)
-            )
-        )
-    return drawn
-
-
-def _end(text: Text, most: int) -> Text:
-    """As much of the end of a text as so many columns hold."""
-    while text.cell_len > most:
-        text = text[1:]
-    return text
+        cells = [_cell(screen, cell, width) for cell in row]
+        for n, column in enumerate(columns):
+            while column.ends and cells[n].cell_len > most:
+                cells[n] = cells[n][1:]
+        drawn.add_row(*cells)
+    return [drawn]
 
 
 def _aligned(column: Sequence[Cell]) -> list[Cell]:
@@ -98,29 +83,22 @@ def _aligned(column: Sequence[Cell]) -> list[Cell]:
     ]
 
 
-def _cell(screen: Screen, cell: Cell, encoding: str, width: int) -> Text:
+def _cell(screen: Screen, cell: Cell, width: int) -> Text:
     if isinstance(cell, Profile):
-        return Text("".join(screen.height(float(share)) for share in cell.shares))
+        return Text("".join(map(screen.height, cell.shares)))
     if isinstance(cell, Bar):
         style = "" if cell.negative is None else LINES[not cell.negative]
-        return Text(f"{printable(cell.label)} ").append(
-            screen.bar(cell.share, width).rstrip(), style
-        )
-    return styled(screen, cell, encoding)
+        return Text(f"{printable(cell.label)} ").append(screen.bar(cell.share, width), style)
+    return screen.words(cell)
 
 
-def _bar_width(
-    screen: Screen,
-    columns: Sequence[figure.Column],
-    rows: Sequence[Sequence[Cell]],
-    encoding: str,
-) -> int:
+def _bar_width(screen: Screen, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> int:
     """What a full bar may take, so that the longest ones fill the room that the other columns leave."""
     shares = [[cell.share for cell in row if isinstance(cell, Bar)] for row in rows]
     bars = max(map(len, shares), default=0)
     longest = max((share for row in shares for share in row), default=0) or 1
     taken = sum(
-        GAP + max(_cell(screen, cell, encoding, 0).cell_len for cell in (column.name, *cells))
+        GAP + max(_cell(screen, cell, 0).cell_len for cell in (column.name, *cells))
         for column, *cells in zip(columns, *rows, strict=True)
     )
     room = (screen.width - taken + GAP) // max(1, bars)
@@ -128,35 +106,26 @@ def _bar_width(
     return min(FREE if free else LONGEST, max(SHORTEST, int(room / longest)))
 
 
-def draw_distributions(screen: Screen, found: Distributions, encoding: str) -> list[RenderableType]:
+def draw_distributions(screen: Screen, found: Distributions) -> Iterator[RenderableType]:
     """Bars of what could follow; on a narrow screen some temperatures stand below the others."""
     at_once = max(1, (screen.width - LABEL) // LEAST)
-    drawn: list[RenderableType] = []
-    for first in range(0, len(found.temperatures), at_once):
-        temperatures = list(range(len(found.temperatures)))[first : first + at_once]
-        drawn += [*[""] * bool(drawn), _distribution(screen, found, encoding, temperatures)]
-    return drawn
+    temperatures = range(len(found.temperatures))
+    for first in temperatures[::at_once]:
+        if first:
+            yield ""
+        yield _distribution(screen, found, temperatures[first : first + at_once])
 
 
-def _distribution(
-    screen: Screen, found: Distributions, encoding: str, temperatures: Sequence[int]
-) -> RichTable:
-    shown = found.distributions[0]
+def _distribution(screen: Screen, found: Distributions, temperatures: Sequence[int]) -> RichTable:
     width = min(WIDEST, (screen.width - LABEL) // len(temperatures) - PERCENT)
     table = RichTable(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     table.add_column("next", justify="right", no_wrap=True)
     for n in temperatures:
         title = f"temp {found.temperatures[n]:g}"
         if width >= LEAST:
-            title += f": {shown.entropy[n]:.2f} bits"
+            title += f": {found.distributions[0].entropy[n]:.2f} bits"
         table.add_column(title, no_wrap=True)
-    order = shown.order()
-    rows: list[tuple[Part, list[int]]] = [
-        (Symbols(found.symbols[place], alone=True), [place]) for place in order[: found.most]
-    ]
-    for name, places in [*rows, ("other", order[found.most :])]:
-        if places:
-            shares = shown.shares[:, places].sum(axis=1)[temperatures]
-            bars = (f"{percent(s):>6} {screen.bar(s, width).rstrip()}" for s in shares)
-            table.add_row(styled(screen, name, encoding), *bars)
+    for name, shares in found.rows():
+        bars = (f"{percent(s):>6} {screen.bar(s, width)}" for s in shares[temperatures])
+        table.add_row(screen.words(name), *bars)
     return table
