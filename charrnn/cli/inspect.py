@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from charrnn.cli.unknown import unknown_option
+from charrnn.cli.settings import check_unknown
 from charrnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,10 +156,11 @@ def inspect(
     ] = None,
     unknown: Annotated[
         str | None,
-        unknown_option(
-            "Characters that the model does not know: error, skip, or replace (by a similar one).",
-            REFINEMENTS,
-            default="error",
+        typer.Option(
+            callback=check_unknown,
+            help="Characters that the model does not know: error, skip, or replace (by a similar one).",
+            rich_help_panel=REFINEMENTS,
+            show_default="error",
         ),
     ] = None,
     png: Annotated[

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.settings import defaults_of, sets
+from charrnn.cli.settings import defaults_of, panel, sets
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 
@@ -42,7 +42,8 @@ NEEDED = {
 }
 """Settings that do something only where another one has a certain value."""
 
-TEXT, TRAINING, RUN = "Text", "Training", "Run"
+TEXT, TRAINING = "Text", "Training"
+of_text, of_training, of_run = panel(TEXT), panel(TRAINING), panel("Run")
 PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
 ALIASES = {"hidden_size": "--rnn-size"}
 OPEN = {
@@ -62,76 +63,37 @@ DEFAULTS |= {name: f"chosen; {DEFAULTS[name]} with --epochs or --steps" for name
 
 @sets(PANELS, ALIASES, DEFAULTS)
 def train(
-    corpus: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Text files in UTF-8, read one after the other; - is standard input.",
-            show_default="the Python language reference",
-        ),
-    ] = None,
-    by_bytes: Annotated[
-        bool,
-        typer.Option(
-            "--bytes",
-            rich_help_panel=TEXT,
-            help="Learn bytes, of any file whatever, instead of characters.",
-        ),
-    ] = False,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=TRAINING,
-            help="How long to take in all. What is not set is chosen for that time and this machine.",
-            show_default=f"{MINUTES}, or what --epochs or --steps takes",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            rich_help_panel=RUN,
-            help="Checkpoint to write.",
-            show_default="a fresh name in checkpoints/",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=RUN, help="Go on with this run, in the same file."),
-    ] = None,
-    init_from: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=RUN, help="Start a new run from this model's weights."),
-    ] = None,
-    extend_vocab: Annotated[
-        bool,
-        typer.Option(
-            "--extend-vocab",
-            rich_help_panel=RUN,
-            help="With --init-from: add the characters that the model lacks.",
-        ),
-    ] = False,
-    save_every: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=RUN,
-            help="Work that may be lost when the machine fails: a time (60s, 5m, 1h) or steps.",
-        ),
-    ] = "60s",
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=RUN,
-            help="Where a corpus too large for memory is kept, encoded.",
-            show_default="the user's cache folder",
-        ),
-    ] = None,
-    sample_every: Annotated[
-        int, typer.Option(rich_help_panel=RUN, help="Evaluations between samples; 0 shows none.")
-    ] = 1,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=RUN, help="Report nothing but errors.")
-    ] = False,
+    corpus: list[Path] | None = typer.Argument(
+        None,
+        help="Text files in UTF-8, read one after the other; - is standard input.",
+        show_default="the Python language reference",
+    ),
+    by_bytes: bool = of_text(
+        False, "Learn bytes, of any file whatever, instead of characters.", "--bytes"
+    ),
+    minutes: float | None = of_training(
+        None,
+        "How long to take in all. What is not set is chosen for that time and this machine.",
+        shown=f"{MINUTES}, or what --epochs or --steps takes",
+    ),
+    output: Path | None = of_run(
+        None, "Checkpoint to write.", "--output -o", shown="a fresh name in checkpoints/"
+    ),
+    resume: Path | None = of_run(None, "Go on with this run, in the same file."),
+    init_from: Path | None = of_run(None, "Start a new run from this model's weights."),
+    extend_vocab: bool = of_run(
+        False, "With --init-from: add the characters that the model lacks.", "--extend-vocab"
+    ),
+    save_every: str = of_run(
+        "60s", "Work that may be lost when the machine fails: a time (60s, 5m, 1h) or steps."
+    ),
+    cache_dir: Path | None = of_run(
+        None,
+        "Where a corpus too large for memory is kept, encoded.",
+        shown="the user's cache folder",
+    ),
+    sample_every: int = of_run(1, "Evaluations between samples; 0 shows none."),
+    quiet: bool = of_run(False, "Report nothing but errors.", "--quiet -q"),
     **settings: Any,
 ) -> None:
     """Train a model on text, in a given time."""
