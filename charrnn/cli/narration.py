@@ -65,14 +65,13 @@ def shown_bytes(text: str) -> str:
     )
 
 
-def recovery_words(report: Recovery) -> str:
-    return (
-        f"the loss was not finite at step {report.step}: back to step {report.resumed_at}, "
-        f"at {report.rate_scale:g} of the rate (attempt {report.attempt})"
-    )
-
-
-def cooldown_words(report: Cooldown) -> str:
+def turn(report: Recovery | Cooldown) -> str:
+    """What the run does now."""
+    if isinstance(report, Recovery):
+        return (
+            f"the loss was not finite at step {report.step}: back to step {report.resumed_at}, "
+            f"at {report.rate_scale:g} of the rate (attempt {report.attempt})"
+        )
     return (
         f"over-fitting: the validation loss rises; from step {report.step:,} on the rate falls, "
         f"and the run ends at step {report.total_steps:,}"

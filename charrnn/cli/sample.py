@@ -128,9 +128,8 @@ def sample(
 
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
-    from charrnn.cli.records import write_novel
     from charrnn.cli.terminal import silence_stdout
-    from charrnn.cli.writing import Json, Output, Plain, write_all
+    from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals

@@ -61,23 +61,25 @@ def score(
     if text is None and checkpoint is not None and checkpoint.suffix != ".npz":
         checkpoint, text = None, str(checkpoint)
 
-    from charrnn.cli.figures import Characters, Figures, Lines, Total
+    from charrnn.cli import figures
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.scored import as_lines, as_one
-    from charrnn.cli.terminal import silence_stdout
+    from charrnn.cli.terminal import put, put_json, silence_stdout
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import STANDARD_INPUT, Source
 
     model = load_checkpoint(checkpoint or newest_checkpoint()).model
-    kind: type[Figures] = Lines if per_line else Characters if per_char else Total
+    form = figures.lines if per_line else figures.characters if per_char else figures.total
+    text_config = model.vocabulary.config
+    read = as_lines if independent_lines or text_config.records else as_one
     source = Source(text or STANDARD_INPUT)
     try:
-        figures = kind(model.vocabulary.config.encoding, as_json=as_json)
-        alone = independent_lines or model.vocabulary.config.records
-        for span in (as_lines if alone else as_one)(model, source, unknown):
-            figures.add(span)
+        for rows in form(read(model, source, unknown), text_config.encoding):
+            for values, columns in rows:
+                if as_json:
+                    put_json(values)
+                else:
+                    put(f"{columns}\n", text_config.encoding)
             sys.stdout.flush()  # who watches a growing log waits for this line
-        figures.close()
-        sys.stdout.flush()
     except BrokenPipeError:
         silence_stdout()
