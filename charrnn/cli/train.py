@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Container
 from contextlib import ExitStack
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +17,9 @@ from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 
 if TYPE_CHECKING:
-    from charrnn.cli.budgeted import Timed
     from charrnn.cli.display import Display
     from charrnn.cli.saving import Saver
+    from charrnn.training.pace import Pace
     from charrnn.training.trainer import Training
 
 EPILOG = (
@@ -103,9 +102,6 @@ def train(
         if given.get("normalize") not in (None, "none"):
             raise InputError("--normalize is for characters; leave it out with --bytes")
         given.update(unit="byte", normalize="none")
-    text_settings = _only(TextConfig, given)
-    model_settings = _only(ModelConfig, given)
-    training_settings = _only(TrainingConfig, given)
     if sample_every < 0:
         raise InputError(f"--sample-every must be at least 0, not {sample_every}")
     if resume and (init_from or output):
@@ -117,48 +113,42 @@ def train(
         if given.get(name) == 0:
             raise InputError(f"--{name} must be at least 1; --minutes says how long a run may take")
 
-    from charrnn.cli.budgeted import Timed
+    from charrnn.cli.budgeted import repeating, timed_run
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.saving import Saver, parse_interval
-    from charrnn.cli.starting import fresh_start, resumed_run
+    from charrnn.cli.starting import fresh_start, only, resumed_run
     from charrnn.text.corpus import load_corpus
     from charrnn.training.trainer import Training
 
     every = parse_interval(save_every)
     others = [f"--{name}" for name in ("epochs", "steps") if name in given]
     seconds = _seconds(minutes, others + ["--resume"] * bool(resume))
-    chosen = text_settings, model_settings, training_settings
     paths = corpus or []
     with terminal.telling_of_interruption(), ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
                 path = stack.enter_context(claim_old(resume)).path
-                training = resumed_run(load, paths, path, *chosen)
+                training = resumed_run(load, paths, path, given)
             else:
                 load = partial(load, paths)
-                start, text = fresh_start(load, init_from, extend_vocab, *chosen)
+                start, text = fresh_start(load, init_from, extend_vocab, given)
                 path = stack.enter_context(claim_new(output, text.sources)).path
-        timed = None
+        pace, reasons = None, list[str]()
         if seconds is not None:
-            timed = Timed(text, start, began, seconds, model_settings, training_settings)
-            training = timed.training
+            training, pace, reasons = timed_run(text, start, began, seconds, given)
         elif not resume:
-            training = Training(text, start, TrainingConfig(**training_settings))
+            training = Training(text, start, TrainingConfig(**only(TrainingConfig, given)))
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
-        display.note(_without_effect(training_settings, training.config))
+        display.note(_without_effect(given, training.config))
         if training.finished:
             longer = "--patience" if training.stopped_early else "--steps or --epochs"
             display.note([f"nothing is left to do; a larger {longer} goes on"])
-        _run(training, path, display, Saver(training, path, every, display.warn), timed)
-    if timed and training.finished:
-        display.note([f"repeat: {timed.repeating(init_from, extend_vocab=extend_vocab)}"])
-
-
-def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
-    return {f.name: values[f.name] for f in fields(config) if f.name in values}
+        _run(training, path, display, Saver(training, path, every, display.warn), pace, reasons)
+    if pace and training.finished:
+        display.note([f"repeat: {repeating(training, init_from, extend_vocab=extend_vocab)}"])
 
 
 def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:
@@ -182,23 +172,25 @@ def _seconds(minutes: float | None, others: list[str]) -> float | None:
 
 
 def _run(
-    training: Training, path: Path, display: Display, saver: Saver, timed: Timed | None
+    training: Training,
+    path: Path,
+    display: Display,
+    saver: Saver,
+    pace: Pace | None,
+    reasons: list[str],
 ) -> None:
     """Train to the end or to an interruption, and save on the way."""
-    from charrnn.cli.terminal import interruptible
-
-    with interruptible() as interruption:
+    with terminal.interruptible() as interruption:
         if not path.exists():
             saver.save()  # a folder that cannot be written should be known now
         display.start()
-        if timed:
-            display.note(timed.reasons)
+        display.note(reasons)
         try:
             for report in training:
                 display.report(report)
                 saver.after(report)
-                if timed:
-                    timed.pace.after(report)
+                if pace:
+                    pace.after(report)
                 if interruption.number:
                     break
         except DivergenceError as error:
