@@ -1,12 +1,11 @@
 """The part of a run that learns: from a chunk to its gradient, and from that to new weights.
 
-All that changes is in a :class:`charrnn.training.run.Progress`, so that a learner can be put back to
-where it was.
+All that changes is in a :class:`charrnn.training.run.Progress`, so that a learner can go back to the
+last good one when its loss or its weights are not finite.
 """
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any, cast
 
@@ -45,6 +44,7 @@ class Learner:
         self._optimizer = Optimizer(config, progress.slots, progress.step)
         self._rngs = [np.random.Generator(np.random.PCG64()) for _ in progress.generators]
         self._set_generators()
+        self._good = self.here().copy()
 
     def _set_generators(self) -> None:
         for rng, state in zip(self._rngs, self.progress.generators, strict=True):
@@ -94,12 +94,16 @@ class Learner:
         states = [cast(GeneratorState, dict(rng.bit_generator.state)) for rng in self._rngs]
         return replace(self.progress, state=self.progress.state.copy(), generators=states)
 
-    def snapshot(self) -> Progress:
-        """Where the run stands, as nothing changes it any more."""
-        return deepcopy(self.here())
+    def hold(self, here: Progress) -> None:
+        """Go back to here from now on; what it shares with the learner is copied."""
+        self._good.become(here)
 
-    def go_back(self, to: Progress) -> None:
-        """Stand where ``to`` tells, in the same arrays."""
-        self.progress.become(to)
+    def go_back(self) -> None:
+        """Stand where the last good state was, in the same arrays."""
+        self.progress.become(self._good)
         self._set_generators()
         self._optimizer.steps = self.progress.step
+
+    def sound(self) -> Progress:
+        """A snapshot of where the run stands, or the last good one if the weights just blew up."""
+        return (self.here() if self.is_finite() else self._good).copy()

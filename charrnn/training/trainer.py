@@ -17,26 +17,28 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.errors import InputError
+from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
+from charrnn.errors import DivergenceError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.corpus import Corpus
-from charrnn.training.best import Best
-from charrnn.training.division import divide, settle
-from charrnn.training.evaluation import evaluate
+from charrnn.training.division import divide
+from charrnn.training.evaluation import evaluate, is_overfitted
 from charrnn.training.learner import Learner
 from charrnn.training.plan import Plan
 from charrnn.training.reports import Recovery, Report, Step
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
-from charrnn.training.safety import SNAPSHOT_STEPS, SafetyNet
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""
 
 FITTED = ("batch_size", "seq_length", "threads")
 """What is made smaller where the text is short, when a run starts."""
+
+MAX_RECOVERIES = 3
+SNAPSHOT_STEPS = 100
+"""A loss that is not finite takes a run back by at most so many steps."""
 
 
 class Training:
@@ -78,7 +80,7 @@ class Training:
         division = divide(corpus, config)
         self.notices = division.notices(config)
         self.steps_per_epoch = len(division.training)
-        self.plan = Plan(settle(config, division), self.steps_per_epoch)
+        self.plan = Plan(division.config, self.steps_per_epoch)
         self.network, self.corpus = model.network, corpus
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), division.train_characters, corpus.sha256
@@ -88,18 +90,17 @@ class Training:
         self._quick = model.network.compiled()
         self.compiled = self._quick.stack is not model.network.stack
 
+        self.history: list[Evaluation] = []
+        self._best: Parameters | None = None  # the weights of the best evaluation
         if checkpoint is None or checkpoint.progress is None:
             progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
-            self._best = Best((), None)
         else:
             progress = checkpoint.progress.copy()
-            # Before the first evaluation the file's model is just the weights in training.
-            kept = model.parameters.copy() if checkpoint.history else None
-            self._best = Best(checkpoint.history, kept)
-        self.history = self._best.history
+            self.history += checkpoint.history
+            if self.history:  # else the file's model is just the weights in training
+                self._best = model.parameters.copy()
         self._progress = progress
         self._learner = Learner(self._quick, progress, self.config, self._shards)
-        self._safety = SafetyNet(self._learner)
 
     @classmethod
     def resume(
@@ -162,9 +163,9 @@ class Training:
         with single_threaded_blas(), np.errstate(all="ignore"):
             loss, norm = learner.look(chunk)
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                return self._safety.catch(self.step + 1, self.config)
+                return self._recover(self.step + 1)
             if before:
-                self._safety.hold(before)
+                learner.hold(before)
             rate = self._rate(self.step)
             learner.move(rate)
         progress.step += 1
@@ -180,7 +181,7 @@ class Training:
             with single_threaded_blas():
                 loss = evaluate(self._quick, learner.kept, self._validation, self._shards)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
-            return self._safety.catch(self.step, self.config)
+            return self._recover(self.step)
         evaluation = Evaluation(
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
@@ -189,9 +190,33 @@ class Training:
             rate=self._rate(self.step - 1),
             seconds=progress.seconds,
         )
-        self._best.weigh(evaluation, learner.kept, progress, self.config)
-        self._safety.hold(learner.here())  # a restart never goes back past an evaluation
+        overfitted = is_overfitted(evaluation, self.history)
+        self.history.append(evaluation)
+        progress.evaluated_at = evaluation.step
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        if loss is None or progress.best_loss is None or loss < progress.best_loss:
+            self._best = learner.kept.copy()
+            progress.best_loss = loss
+            progress.stale_evaluations = 0
+        elif self.config.schedule not in ANNEALING or overfitted:
+            progress.stale_evaluations += 1
+        learner.hold(learner.here())  # a restart never goes back past an evaluation
         return evaluation
+
+    def _recover(self, failed_at: int) -> Recovery:
+        """Go back to the last good state, with half the rate."""
+        progress = self._progress
+        recoveries, rate_scale = progress.recoveries + 1, progress.rate_scale / 2
+        self._learner.go_back()
+        progress.recoveries = min(recoveries, MAX_RECOVERIES)
+        progress.rate_scale = rate_scale
+        if recoveries > MAX_RECOVERIES:
+            raise DivergenceError(
+                f"the loss is not finite at step {failed_at}, also after "
+                f"{MAX_RECOVERIES} restarts at half the rate; try --learning-rate "
+                f"{self.config.learning_rate / 10:.1g}, a smaller --clip, or another --cell"
+            )
+        return Recovery(failed_at, self.step, rate_scale, recoveries)
 
     def _rate(self, step: int) -> float:
         return self.plan.rate(step) * self._progress.rate_scale
@@ -257,13 +282,13 @@ class Training:
 
     def model(self) -> CharacterModel:
         """The kept weights, those of the best evaluation; before the first one, those in training."""
-        if self._best.weights is None:
+        if self._best is None:
             return self.current_model()
-        return self._model(self._best.weights.flat.copy())
+        return self._model(self._best.flat.copy())
 
     def current_model(self) -> CharacterModel:
         """The weights in training as they are now, averaged if the configuration says so."""
-        return self._model(self._safety.sound().kept)
+        return self._model(self._learner.sound().kept)
 
     def _model(self, weights: Array) -> CharacterModel:
         params = Parameters(self.network.parameter_shapes(), weights)
@@ -281,6 +306,6 @@ class Training:
             self.corpus_info,
             tuple(self.history),
             self.validation_loss,
-            self._safety.sound() if with_progress else None,
+            self._learner.sound() if with_progress else None,
             resumable=with_progress,
         )
