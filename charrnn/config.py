@@ -30,7 +30,11 @@ MAX_VOCABULARY = 0x110000
 MAX_STEPS = 1 << 40
 MAX_PASSES = 1 << 30
 
+Size = Annotated[int, Between(1, 1 << 20)]
+Steps = Annotated[int, Between(0, MAX_STEPS)]
+Passes = Annotated[int, Between(0, MAX_PASSES)]
 Share = Annotated[float, Between(0, 1, without=(1,))]
+Factor = Annotated[float, Between(0, 1, without=(0,))]
 
 
 @dataclass(frozen=True)
@@ -139,30 +143,18 @@ class TrainingConfig:
         InputError: A value is out of its range.
     """
 
-    seq_length: Annotated[
-        int, Between(1, 1 << 20), "Characters that gradients reach back over."
-    ] = 50
-    batch_size: Annotated[int, Between(1, 1 << 20), "Streams of text read side by side."] = 50
-    epochs: Annotated[
-        int, Between(0, MAX_PASSES), "Passes over the training text, instead of --minutes."
-    ] = 0
-    steps: Annotated[
-        int, Between(0, MAX_STEPS), "Updates of the weights, instead of --minutes."
-    ] = 0
+    seq_length: Annotated[Size, "Characters that gradients reach back over."] = 50
+    batch_size: Annotated[Size, "Streams of text read side by side."] = 50
+    epochs: Annotated[Passes, "Passes over the training text, instead of --minutes."] = 0
+    steps: Annotated[Steps, "Updates of the weights, instead of --minutes."] = 0
     optimizer: Annotated[str, OneOf(OPTIMIZERS), "Update rule"] = "adamw"
     learning_rate: Annotated[
         float, Between(0, 1e3, without=(0,)), "Largest step size of the schedule."
     ] = 5e-3
     schedule: Annotated[str, OneOf(SCHEDULES), "Course of the rate"] = "cosine"
-    warmup: (
-        Annotated[int, Between(0, MAX_STEPS), "Steps over which the rate rises at first."] | None
-    ) = None
-    cooldown: Annotated[
-        int, Between(0, MAX_STEPS), "Steps over which the rate falls, with --schedule trapezoid."
-    ] = 0
-    decay: Annotated[
-        float, Between(0, 1, without=(0,)), "Factor for each epoch, with --schedule exponential."
-    ] = 0.95
+    warmup: Annotated[Steps, "Steps over which the rate rises at first."] | None = None
+    cooldown: Annotated[Steps, "Steps over which the rate falls, with --schedule trapezoid."] = 0
+    decay: Annotated[Factor, "Factor for each epoch, with --schedule exponential."] = 0.95
     momentum: Annotated[Share, "With --optimizer sgd."] = 0.9
     weight_decay: Annotated[float, Between(0, 1e3), "Pull of weights towards zero."] = 0.01
     ema: Annotated[
@@ -173,10 +165,8 @@ class TrainingConfig:
     val_fraction: Annotated[float, Between(0, 0.5), "Tail of the text to validate on."] | None = (
         None
     )
-    eval_every: Annotated[int, Between(0, MAX_STEPS), "Steps between evaluations."] = 0
-    patience: Annotated[
-        int, Between(0, MAX_PASSES), "Evaluations without a new best that end the run; 0 goes on."
-    ] = 10
+    eval_every: Annotated[Steps, "Steps between evaluations."] = 0
+    patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10
     seed: Annotated[int, Between(0, (1 << 64) - 1), "Makes the same run again."] = 0
     threads: Annotated[
         int,
@@ -212,7 +202,7 @@ class SamplingConfig:
     length: Annotated[int, Between(0, 1 << 60)] | None = 1000
     temperature: Annotated[float, Between(0)] = 1.0
     top_k: Annotated[int, Between(0, MAX_VOCABULARY)] = 0
-    top_p: Annotated[float, Between(0, 1, without=(0,))] = 1.0
+    top_p: Factor = 1.0
     ban: str = ""
     stop: tuple[str, ...] = ()
     until_lines: Annotated[int, Between(0, 1 << 60)] = 0

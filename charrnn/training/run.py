@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypedDict, cast
 
 import numpy as np
 
-from charrnn.config import TrainingConfig
+from charrnn.config import Factor, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.fields import Amount, Between, Count, OneOf
 from charrnn.models.character_model import CharacterModel
@@ -85,7 +85,7 @@ class Progress:
     evaluated_at: Count = 0
     best_loss: Amount | None = None
     stale_evaluations: Count = 0
-    rate_scale: Annotated[float, Between(0, 1, without=(0,))] = 1.0
+    rate_scale: Factor = 1.0
     recoveries: Count = 0
     loss_sum: Amount = 0.0
     loss_count: Count = 0
