@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from charrnn.errors import InputError
-from charrnn.fields import Between, OneOf, check_fields
+from charrnn.fields import Between, Checked, OneOf
 from charrnn.nn.cells import CELLS as CELLS
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
@@ -38,7 +38,7 @@ Factor = Annotated[float, Between(0, 1, without=(0,))]
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Checked):
     """The shape of a character language model. Fields say what they are for.
 
     Args:
@@ -48,9 +48,6 @@ class ModelConfig:
         embedding_size: *D*; 0 feeds one-hot characters.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
     cell: Annotated[str, OneOf(CELLS), "Recurrent cell"] = "lstm"
@@ -62,9 +59,6 @@ class ModelConfig:
     dropout: Annotated[Share, "Share of each layer's output that is dropped."] = 0.2
     weight_drop: Annotated[Share, "Share of recurrent weights that is dropped."] = 0.0
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
     @property
     def dropped(self) -> str:
         """What training drops, in words."""
@@ -73,7 +67,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class TextConfig(Checked):
     """What a model reads and writes: the same for its corpus, its primes and its samples.
 
     Args:
@@ -81,9 +75,6 @@ class TextConfig:
         normalize: ``nfc`` composes characters (Unicode's normalisation form C), so that what looks
             the same is the same; ``none`` leaves them. Bytes are never normalised.
         records: Whether each line is a text of its own, and its line feed the sign that it ends.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
     unit: Annotated[str, OneOf(UNITS)] = "character"
@@ -91,7 +82,7 @@ class TextConfig:
     records: Annotated[bool, "Learn each line as a text of its own, and where it ends."] = False
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if self.unit == "byte":
             object.__setattr__(self, "normalize", "none")
 
@@ -117,7 +108,7 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Checked):
     """How a model is trained. Fields say what they are for; here is what more is to be said.
 
     Args:
@@ -138,9 +129,6 @@ class TrainingConfig:
         patience: With a schedule that ends at zero only those evaluations count that over-fit:
             clearly worse than the best, at a lower training loss. ``trapezoid`` first lets its rate fall.
         threads: 0 takes one for each processor, as long as each part stays wide enough.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
     seq_length: Annotated[Size, "Characters that gradients reach back over."] = 50
@@ -175,13 +163,13 @@ class TrainingConfig:
     ] = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if self.epochs and self.steps:
             raise InputError("epochs and steps both say how long a run is; give one of them")
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
+class SamplingConfig(Checked):
     """How a text is written.
 
     Args:
@@ -194,9 +182,6 @@ class SamplingConfig:
         ban: Characters that are never written.
         stop: The text ends right after the first of these strings; it is a part of the text.
         until_lines: The text ends after that many line feeds; 0 does not count them.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
     length: Annotated[int, Between(0, 1 << 60)] | None = 1000
@@ -208,6 +193,6 @@ class SamplingConfig:
     until_lines: Annotated[int, Between(0, 1 << 60)] = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if "" in self.stop:
             raise InputError("stop must be a string of at least one character")

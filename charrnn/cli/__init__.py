@@ -61,9 +61,8 @@ def main() -> None:
     open_streams()
     terminal.LOADING_SECONDS = time.process_time()
     code = run(sys.argv[1:])
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # one more Ctrl-C draws no traceback on the way out
+    # One more Ctrl-C draws no traceback on the way out.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
 
 
@@ -103,6 +102,5 @@ def run(arguments: list[str]) -> int:
 def _fail(message: str, code: int) -> int:
     from charrnn.cli.words import printable  # a path or a checkpoint may say anything
 
-    message = printable(message)
-    print(f"charrnn: {message}", file=sys.stderr)
+    print(f"charrnn: {printable(message)}", file=sys.stderr)
     return code

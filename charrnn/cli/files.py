@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from charrnn.errors import CheckpointError, InputError
@@ -161,7 +162,6 @@ def _names(sources: Sequence[str]) -> Iterator[Path]:
         # Letters of any language stay; what a shell or another system would stumble over goes.
         # Its length leaves room for the name of a temporary file, in four bytes a character.
         stem = re.sub(r"[^\w.]+", "-", Path(sources[0]).stem).strip("-.")[:50] or "text"
-    number = 0
-    while True:
-        number += 1
-        yield FOLDER / (f"{stem}{SUFFIX}" if number == 1 else f"{stem}-{number}{SUFFIX}")
+    yield FOLDER / f"{stem}{SUFFIX}"
+    for number in count(2):
+        yield FOLDER / f"{stem}-{number}{SUFFIX}"

@@ -91,10 +91,7 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
         first = f"finished: {done}"
     lines = [f"{first} in {duration(training.seconds)} of training"]
     if loss is not None:
-        best = min(
-            (entry for entry in training.history if entry.validation_loss is not None),
-            key=lambda entry: entry.validation_loss or 0.0,
-        )
+        best = next(entry for entry in training.history if entry.validation_loss == loss)
         symbol = training.corpus.vocabulary.config.symbol
         lines.append(
             f"best validation loss {loss:.4f} nats/{symbol} ({bits(loss):.3f} bits/{symbol}), "

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import typer
@@ -45,7 +44,7 @@ def sets(
     Args:
         panels: Of the help, in order, each with its configuration.
         aliases: A second flag for some settings.
-        defaults: Words for what a setting is where it is not given; else its default.
+        defaults: What a setting is where it is not given, in words; ``{}`` is its default.
     """
 
     def place(parameter: inspect.Parameter) -> int:
@@ -63,7 +62,10 @@ def sets(
                 kind, _, said = unfolded(hint)
                 if help := _words(said):
                     flags = f"--{name.replace('_', '-')} {aliases.get(name, '')}"
-                    option = panel(title)(None, help, flags, shown=defaults.get(name, False))
+                    default = getattr(config, name)
+                    words = defaults.get(name, "{}").format(default)
+                    shown = not isinstance(default, bool) and words  # a truth need not be said
+                    option = panel(title)(None, help, flags, shown=shown)
                     parameters.append(
                         _settings.replace(
                             name=name,
@@ -85,9 +87,3 @@ def _words(said: tuple[Any, ...]) -> str:
     words = "".join(part for part in said if isinstance(part, str))
     names = [", ".join(part.names) for part in said if isinstance(part, OneOf)]
     return f"{words}, one of {names[0]}." if words and names else words
-
-
-def defaults_of(*configs: type) -> dict[str, str]:
-    """The defaults of all settings as words; that of a truth need not be said."""
-    found = (field for config in configs for field in fields(config))
-    return {f.name: str(f.default) for f in found if not isinstance(f.default, bool)}

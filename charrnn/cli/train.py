@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.settings import defaults_of, panel, sets
+from charrnn.cli.settings import panel, sets
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 
@@ -56,8 +56,7 @@ OPEN = {
 }
 """What a setting is where it is not given, if that follows from others."""
 
-DEFAULTS = defaults_of(*PANELS.values())
-DEFAULTS |= {name: f"chosen; {DEFAULTS[name]} with --epochs or --steps" for name in CHOSEN} | OPEN
+DEFAULTS = dict.fromkeys(CHOSEN, "chosen; {} with --epochs or --steps") | OPEN
 
 
 @sets(PANELS, ALIASES, DEFAULTS)
