@@ -108,17 +108,15 @@ def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
         try:
             candidate.parent.mkdir(parents=True, exist_ok=True)
             claim = Claim(candidate)
+            if not os.path.lexists(candidate):
+                return claim
+            claim.release()
         except BlockingIOError:
-            if not path:
-                continue
+            pass  # another run has it
         except FileExistsError:
             raise CheckpointError(f"{candidate.parent}: is not a folder{advice}") from None
         except (OSError, ValueError) as error:
             raise _unwritable(candidate, error, advice) from None
-        else:
-            if not os.path.lexists(candidate):
-                return claim
-            claim.release()
         if path and path.is_dir():
             raise InputError(
                 f"{path}: is a directory; --output names a file, such as {path / 'a.npz'}"

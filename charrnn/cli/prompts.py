@@ -22,16 +22,12 @@ HELD = 1 << 22
 
 @dataclass(frozen=True)
 class Request:
-    """A text that is asked for.
-
-    Attributes:
-        given: The other entries of the JSON object that it came as.
-    """
+    """A text that is asked for."""
 
     prime: str
     seed: int
     config: SamplingConfig
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)  # the rest of an object of JSON
 
     def times(self, number: int) -> Iterator[Request]:
         """Asked for several times: each with the seed after the one before."""

@@ -32,21 +32,13 @@ COOLDOWN = 0.4
 
 @dataclass(frozen=True)
 class Division:
-    """A divided corpus.
+    """A divided corpus."""
 
-    Attributes:
-        config: With all decided that was left open, and the sizes that the text can fill.
-        training: Chunks of the part to train on.
-        validation: Chunks of the other part; None if there is none.
-        train_characters: Size of the part to train on.
-        extent: That part in words.
-    """
-
-    config: TrainingConfig
-    training: Chunks
-    validation: Chunks | None
+    config: TrainingConfig  # with all decided that was left open, and sizes that the text can fill
+    training: Chunks  # of the part to train on
+    validation: Chunks | None  # of the other part, if there is one
     train_characters: int
-    extent: str
+    extent: str  # of the part to train on, in words
 
     def notices(self, asked: TrainingConfig) -> list[str]:
         """What is other than a configuration asks for, in words."""

@@ -26,8 +26,6 @@ class Learner:
 
     Args:
         progress: Where to start; it is worked on in place.
-        config: Optimiser and clipping.
-        shards: Parts of a batch that are looked at side by side.
 
     Attributes:
         kept: The weights to evaluate and to write with, a view.

@@ -37,10 +37,6 @@ def learning_rate(
 class Plan:
     """What a configuration says of a run's course. Only its end can still change, and ``config`` with it.
 
-    Args:
-        config: One that leaves nothing open.
-        steps_per_epoch: Chunks of the text.
-
     Attributes:
         in_haste: Whether only the last evaluation is made; to be set where time is short.
     """

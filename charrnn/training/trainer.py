@@ -45,7 +45,6 @@ class Training:
     """A run: iterate over it for its reports, as often as it takes.
 
     Args:
-        corpus: The text.
         model: What to train: a configuration, or a model to start from, whose vocabulary must be
             the corpus'.
         config: How. Sizes that the text cannot fill are made smaller, see ``notices``.
