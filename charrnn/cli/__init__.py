@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from importlib import import_module
-from typing import Annotated
 
 import typer
 
@@ -39,20 +38,14 @@ def make_app(*commands: str) -> typer.Typer:
     return app
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        print(f"charrnn {__version__}")
-        raise typer.Exit
-
-
 def _root(
     context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
+    version: bool = typer.Option(False, "--version", help="Show the version."),
 ) -> None:
-    if context.invoked_subcommand is None and not version:
+    if version:
+        print(f"charrnn {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
         print(context.get_help())
 
 

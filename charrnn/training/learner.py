@@ -39,14 +39,10 @@ class Learner:
         self._params = Parameters(network.parameter_shapes(), progress.weights)
         self.kept = Parameters(self._params.shapes, progress.kept)
         self._gradients = [self._params.zeros() for _ in range(shards.count)]
-        self._optimizer = Optimizer(config, progress.slots, progress.step)
+        self._optimizer = Optimizer(config, progress.slots)
         self._rngs = [np.random.Generator(np.random.PCG64()) for _ in progress.generators]
-        self._set_generators()
-        self._good = self.here().copy()
-
-    def _set_generators(self) -> None:
-        for rng, state in zip(self._rngs, self.progress.generators, strict=True):
-            rng.bit_generator.state = cast(dict[str, Any], state)
+        self._good = progress.copy()
+        self.go_back()
 
     def look(self, chunk: Chunk) -> tuple[float, float]:
         """A chunk's summed loss in nats, and the norm of the gradient of its mean, before it is clipped.
@@ -99,7 +95,8 @@ class Learner:
     def go_back(self) -> None:
         """Stand where the last good state was, in the same arrays."""
         self.progress.become(self._good)
-        self._set_generators()
+        for rng, state in zip(self._rngs, self.progress.generators, strict=True):
+            rng.bit_generator.state = cast(dict[str, Any], state)
         self._optimizer.steps = self.progress.step
 
     def sound(self) -> Progress:

@@ -48,7 +48,6 @@ class Training:
         model: What to train: a configuration, or a model to start from, whose vocabulary must be
             the corpus'.
         config: How. Sizes that the text cannot fill are made smaller, see ``notices``.
-        checkpoint: A run to go on with; see :meth:`resume`, which checks that it can be.
 
     Attributes:
         notices: What was changed to fit the text, in words.
@@ -66,8 +65,6 @@ class Training:
         corpus: Corpus,
         model: ModelConfig | CharacterModel | None = None,
         config: TrainingConfig | None = None,
-        *,
-        checkpoint: Checkpoint | None = None,
     ) -> None:
         config = config or TrainingConfig()
         root = np.random.default_rng(config.seed)
@@ -76,7 +73,7 @@ class Training:
             model = CharacterModel.fresh(model or ModelConfig(), corpus.vocabulary, model_rng)
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
-        division = divide(corpus, config)
+        self._division = division = divide(corpus, config)
         self.notices = division.notices(config)
         self.steps_per_epoch = len(division.training)
         self.plan = Plan(division.config, self.steps_per_epoch)
@@ -84,22 +81,14 @@ class Training:
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), division.train_characters, corpus.sha256
         )
-        self._chunks, self._validation = division.training, division.validation
         self._shards = Shards(self.config.threads)
         self._quick = model.network.compiled()
         self.compiled = self._quick.stack is not model.network.stack
 
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None  # the weights of the best evaluation
-        if checkpoint is None or checkpoint.progress is None:
-            progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
-        else:
-            progress = checkpoint.progress.copy()
-            self.history += checkpoint.history
-            if self.history:  # else the file's model is just the weights in training
-                self._best = model.parameters.copy()
-        self._progress = progress
-        self._learner = Learner(self._quick, progress, self.config, self._shards)
+        self._progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
+        self._learner = Learner(self._quick, self._progress, self.config, self._shards)
 
     @classmethod
     def resume(
@@ -127,9 +116,14 @@ class Training:
                     f"{name.replace('_', '-')} is {old} in this run and cannot change when it is "
                     "resumed; start a new run from its weights with --init-from"
                 )
-        training = cls(corpus, checkpoint.model, config, checkpoint=checkpoint)
+        training = cls(corpus, checkpoint.model, config)
         if any(getattr(training.config, name) != getattr(config, name) for name in FITTED):
             raise InputError("the run's batches do not fit its corpus; no run can have saved this")
+        training._learner.hold(checkpoint.progress)
+        training._learner.go_back()
+        training.history += checkpoint.history
+        if training.history:  # else the file's model is just the weights in training
+            training._best = checkpoint.model.parameters.copy()
         if config.learning_rate != checkpoint.training.learning_rate:
             training._progress.recoveries = 0  # a new rate gets its own three chances
         return training
@@ -157,7 +151,7 @@ class Training:
         started = time.perf_counter()
         progress, learner = self._progress, self._learner
         before = learner.here() if self.step % SNAPSHOT_STEPS == 0 else None
-        chunk = self._chunks.chunk(self.step)
+        chunk = self._division.training.chunk(self.step)
         # What overflows shows as a loss or a gradient that is not finite, just below.
         with single_threaded_blas(), np.errstate(all="ignore"):
             loss, norm = learner.look(chunk)
@@ -176,9 +170,9 @@ class Training:
     def _evaluate(self) -> Evaluation | Recovery:
         progress, learner = self._progress, self._learner
         loss = None
-        if self._validation is not None:
+        if (validation := self._division.validation) is not None:
             with single_threaded_blas():
-                loss = evaluate(self._quick, learner.kept, self._validation, self._shards)
+                loss = evaluate(self._quick, learner.kept, validation, self._shards)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
             return self._recover(self.step)
         evaluation = Evaluation(
@@ -249,7 +243,7 @@ class Training:
 
     def _characters(self, steps: int) -> int:
         """Characters of so many steps; a stream's chunks differ in length by one at most."""
-        return round(self._chunks.characters * steps / self.steps_per_epoch)
+        return round(self._division.training.characters * steps / self.steps_per_epoch)
 
     @property
     def finished(self) -> bool:
