@@ -34,6 +34,7 @@ Size = Annotated[int, Between(1, 1 << 20)]
 Steps = Annotated[int, Between(0, MAX_STEPS)]
 Passes = Annotated[int, Between(0, MAX_PASSES)]
 Share = Annotated[float, Between(0, 1, without=(1,))]
+Tail = Annotated[float, Between(0, 0.5)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
 
 
@@ -150,9 +151,7 @@ class TrainingConfig(Checked):
     ] = 0.99
     clip: Annotated[float, Between(0, 1e9), "Largest gradient; 0 does not clip."] = 1.0
     clip_mode: Annotated[str, OneOf(CLIP_MODES), "What --clip limits"] = "norm"
-    val_fraction: Annotated[float, Between(0, 0.5), "Tail of the text to validate on."] | None = (
-        None
-    )
+    val_fraction: Annotated[Tail, "Tail of the text to validate on."] | None = None
     eval_every: Annotated[Steps, "Steps between evaluations."] = 0
     patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10
     seed: Annotated[int, Between(0, (1 << 64) - 1), "Makes the same run again."] = 0

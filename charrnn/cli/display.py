@@ -82,7 +82,7 @@ class Lines(Display):
         print(text, file=sys.stderr, flush=True)
 
     def start(self) -> None:
-        for key, value in narration.run_facts(self.training, self.path):
+        for key, value in narration.run_facts(self.training, self.path).items():
             self._say(f"{key}: {value}")
         for notice in narration.notices(self.training):
             self._say(f"notice: {notice}")
@@ -144,7 +144,7 @@ class Bars(Lines):
 
     def start(self) -> None:
         table = Table.grid(padding=(0, 2))
-        for key, value in narration.run_facts(self.training, self.path):
+        for key, value in narration.run_facts(self.training, self.path).items():
             table.add_row(Text(key, style="bold"), Text(value))
         self._print(table)
         for notice in narration.notices(self.training):

@@ -13,37 +13,27 @@ from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
 
 
-def run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
+def run_facts(training: Training, path: Path) -> dict[str, str]:
     """Corpus and model, before training."""
     config, model = training.config, training.network.config
-    corpus = training.corpus
+    corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
     tail = training.corpus_info.characters - training.corpus_info.train_characters
-    size = sum(view.size for view in training.model().parameters.values())
     inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
-    facts = [
-        ("corpus", ", ".join(corpus.sources)),
-        (
-            "text",
-            f"{len(corpus):,} {corpus.vocabulary.config.unit}s ({tail:,} of them for validation), "
-            f"{len(corpus.vocabulary)} different",
-        ),
-        (
-            "model",
-            f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
-            f"{model.dropped}: {size:,} parameters",
-        ),
-        (
-            "training",
-            f"{counted(training.total_steps, 'step')}, {training.steps_per_epoch:,} an epoch, "
-            f"{config.batch_size} × {config.seq_length} {corpus.vocabulary.config.unit}s each; {config.optimizer}, "
-            f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
-            f"{counted(config.threads, 'thread')}, "
-            f"steps by {'Numba' if training.compiled else 'NumPy'}",
-        ),
-        ("checkpoint", str(path)),
-    ]
+    facts = {
+        "corpus": ", ".join(corpus.sources),
+        "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
+        f"{len(corpus.vocabulary)} different",
+        "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
+        f"{model.dropped}: {training.model().parameters.flat.size:,} parameters",
+        "training": f"{counted(training.total_steps, 'step')}, "
+        f"{training.steps_per_epoch:,} an epoch, "
+        f"{config.batch_size} × {config.seq_length} {unit}s each; {config.optimizer}, "
+        f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
+        f"{counted(config.threads, 'thread')}, steps by {'Numba' if training.compiled else 'NumPy'}",
+        "checkpoint": str(path),
+    }
     if training.step:
-        facts.append(("resumed at", f"step {training.step:,} of {training.total_steps:,}"))
+        facts["resumed at"] = f"step {training.step:,} of {training.total_steps:,}"
     return facts
 
 

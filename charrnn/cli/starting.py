@@ -57,9 +57,8 @@ def fresh_start(
     try:
         corpus = load(vocabulary=model.vocabulary, extend_vocabulary=extend_vocab)
     except UnknownCharacterError as error:
-        raise UnknownCharacterError(
-            error.characters, "; add them to the model with --extend-vocab"
-        ) from None
+        advice = "; add them to the model with --extend-vocab"
+        raise UnknownCharacterError(error.characters, advice) from None
     model = model.extended_to(corpus.vocabulary, np.random.default_rng(config.seed))
     network = LanguageModel(model_config, len(corpus.vocabulary))
     return CharacterModel(network, model.parameters, corpus.vocabulary), corpus
@@ -86,9 +85,8 @@ def resumed_run(
     except UnknownCharacterError:
         corpus = None
     if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
-        named = " ".join(map(str, corpus_paths)) or "the default corpus"
-        if STANDARD_INPUT in map(str, corpus_paths):
-            named = "standard input"
+        names = list(map(str, corpus_paths)) or ["the default corpus"]
+        named = "standard input" if STANDARD_INPUT in names else " ".join(names)
         raise InputError(
             f"{named}: not the text that {path} was trained on "
             f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
