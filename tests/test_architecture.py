@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
-    *("errors", "version", "fields"),
+    *("errors", "version", "fields", "words"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
     *("drawing", "inspection", "cli"),
     *("__init__", "__main__"),
@@ -76,18 +76,13 @@ def test_no_circles() -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_who_draws(module: str) -> None:
-    """Only the command line prints: views and ``display`` by rich, that by tqdm, ``plots`` by matplotlib.
-
-    One file knows Numba.
-    """
+    """Only the command line prints; rich, tqdm, matplotlib and Numba are each known in one place."""
     roots = {name.split(".")[0] for name in _imports(module)}
-    if module != "charrnn.cli.display" and not module.startswith(
-        ("charrnn.cli.views", "charrnn.drawing.terminal")
-    ):
+    if not module.startswith(("charrnn.cli.display", "charrnn.drawing.terminal")):
         assert "rich" not in roots
     if module != "charrnn.cli.display":
         assert "tqdm" not in roots
-    if not module.startswith("charrnn.cli.plots"):
+    if module != "charrnn.drawing.picture":
         assert "matplotlib" not in roots
     if module != "charrnn.nn.compiled.kernels":
         assert "numba" not in roots
@@ -98,3 +93,18 @@ def test_who_draws(module: str) -> None:
         )
         assert not any(isinstance(c.func, ast.Name) and c.func.id == "print" for c in calls)
     assert not roots & {"torch", "scipy", "pickle"}
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if "inspection" in name])
+def test_views_do_not_draw(module: str) -> None:
+    """They say what is to be seen; of how it is drawn only the assembly of the page knows one function."""
+    drawers = {name for name in _imports(module) if name.startswith("charrnn.drawing")}
+    page = {"charrnn.drawing.page"} if module == "charrnn.inspection.report" else set()
+    assert drawers <= {"charrnn.drawing.figure"} | page
+
+
+@pytest.mark.parametrize("module", [name for name in FILES if "drawing" in name])
+def test_drawers_know_no_models(module: str) -> None:
+    """A figure is all that they are given."""
+    known = {name.split(".")[1] for name in _own(_imports(module))}
+    assert known <= {"drawing", "errors", "nn", "version", "words"}

@@ -15,24 +15,12 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-from charrnn.cli.views import plain
-from charrnn.config import TextConfig
-from charrnn.drawing.terminal.chart import Curve, chart, ticks
-from charrnn.drawing.terminal.passage import passage, percent
-from charrnn.drawing.terminal.screen import (
-    AMOUNT,
-    BLACK,
-    COLD,
-    LINES,
-    WARM,
-    WHITE,
-    Screen,
-    amount,
-    blend,
-    contrast,
-    on,
-    signed,
-)
+from charrnn.drawing.colours import AMOUNT, BLACK, COLD, LINES, WARM, WHITE, blend, contrast
+from charrnn.drawing.terminal.chart import Curve, _apart, chart
+from charrnn.drawing.terminal.passage import in_lines
+from charrnn.drawing.terminal.screen import Screen, amount, on, signed
+from charrnn.drawing.ticks import ticks
+from charrnn.words import percent
 
 
 def screen(width: int = 80, *, colour: bool = False, unicode: bool = True) -> Screen:
@@ -160,7 +148,7 @@ def test_chart_fits(width: int, unicode: bool) -> None:
     ]
     for some in (curves, curves[1:], [Curve("big", [0, 1e9], [1e300, 1e300])], curves[:1]):
         lines = chart(screen(width, unicode=unicode), some, "epochs", "nats/char", 6)
-        assert len(lines) in (9, 10)
+        assert 9 <= len(lines) <= 9 + len(some)  # names below may take a line each
         assert max(cell_len(line.plain) for line in lines) <= width
         assert unicode or all(line.plain.isascii() for line in lines)
 
@@ -183,21 +171,51 @@ def test_chart_tells_curves_apart() -> None:
     assert "".join(row[-1] for row in together) == "abc  "
 
 
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [
+        ([(7.5, 1), (8.2, 1), (9.0, 1)], {7: 0, 8: 1, 9: 2}),  # at the bottom, where rows run out
+        ([(0.0, 1), (0.4, 1), (5.0, 1)], {0: 0, 1: 1, 5: 2}),
+        (
+            [(4.0, 1), (4.0, 1), (4.2, 1)],
+            {3: 0, 4: 1, 5: 2},
+        ),  # apart from each other, to both sides
+        ([(9.0, 9), (9.0, 3), (9.0, 6)], {7: 1, 8: 2, 9: 0}),  # the furthest ends beside its name
+    ],
+)
+def test_names_keep_the_order_of_the_ends(
+    ends: list[tuple[float, float]], expected: dict[int, int]
+) -> None:
+    """Without colours the place is all that tells whose name it is."""
+    assert _apart(dict(enumerate(ends)), 10) == expected
+
+
+def test_names_that_find_no_place_stand_below() -> None:
+    """More curves than rows: all names stand below, each after its own dashes."""
+    curves = [Curve(f"run {n}", [0, 1], [n, n]) for n in range(5)]
+    lines = [line.plain for line in chart(screen(40), curves, "x", "y", 4)]
+    below = " ".join(lines[-2:])
+    assert all(f" {curve.name}" in below for curve in curves)
+    assert not any("run" in line for line in lines[:-2])
+    keys = [word for word in below.split() if not word.isascii()]
+    assert len(set(keys)) == 5
+
+
 def test_passage() -> None:
     """Signs for what cannot be seen, marks below, lines that fit; colours instead of marks."""
     text = "ab\n\x1b[c\t漢e"
     marks = "123456789"
-    lines = passage(screen(20), text, [Style.null()] * 9, marks)
+    lines = in_lines(screen(20), text, [Style.null()] * 9, marks)
     assert [line.plain for line in lines] == ["ab⏎", "123", "\ufffd[c→漢e", "4567889"]
-    coloured = passage(screen(20, colour=True), text, [on(WHITE)] * 9, marks)
+    coloured = in_lines(screen(20, colour=True), text, [on(WHITE)] * 9, marks)
     assert [line.plain for line in coloured] == ["ab⏎", "\ufffd[c→漢e"]
-    ascii_only = passage(screen(20, unicode=False), text, [Style.null()] * 9, marks)
+    ascii_only = in_lines(screen(20, unicode=False), text, [Style.null()] * 9, marks)
     assert ascii_only[2].plain == "?[c\\t?e"
-    wrapped = passage(screen(20), "漢" * 15, [Style.null()] * 15, "1" * 15)
+    wrapped = in_lines(screen(20), "漢" * 15, [Style.null()] * 15, "1" * 15)
     assert [cell_len(line.plain) for line in wrapped] == [20, 20, 10, 10]
-    (mark, _) = passage(screen(20), "\u0301", [Style.null()], "1")
+    (mark, _) = in_lines(screen(20), "\u0301", [Style.null()], "1")
     assert cell_len(mark.plain) == 1
-    (shown, _) = passage(screen(20), "aé", [Style.null()] * 2, "11", "latin-1")
+    (shown, _) = in_lines(screen(20), "aé", [Style.null()] * 2, "11", "latin-1")
     assert shown.plain == "a\ufffd"
 
 
@@ -215,11 +233,3 @@ def test_put() -> None:
 def output(on_screen: Screen) -> str:
     assert isinstance(on_screen.console.file, StringIO)
     return on_screen.console.file.getvalue()
-
-
-def test_plain() -> None:
-    """JSON of any result: rounded, null where a number is not finite."""
-    found = plain({"a": np.array([[1.23456789]]), "b": (math.inf, True), "c": TextConfig()})
-    assert found["a"] == [[1.234568]]
-    assert found["b"] == [None, True]
-    assert found["c"] == {"unit": "character", "normalize": "nfc", "records": False}

@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.inspection import Fit, judge
-from charrnn.training.fit import OVER, RIGHT, UNDER, UNKNOWN
+from charrnn.training.fit import OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
 from charrnn.training.run import Evaluation
 
 MODEL = charrnn.ModelConfig(hidden_size=256, dropout=0.2)

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from charrnn.cli.views import learnt
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
+from charrnn.inspection import learnt
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.vocabulary import Vocabulary
@@ -42,7 +42,7 @@ def _saved(
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:  # noqa: ARG001 (changes the folder)
-    monkeypatch.setattr("charrnn.cli.views.source.OWN", 40)
+    monkeypatch.setattr("charrnn.inspection.look.OWN", 40)
     Path("secret.txt").write_text(SECRET, encoding="utf-8")
 
 
@@ -136,8 +136,8 @@ def test_reading_ends_where_the_text_would(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_network_path_is_not_even_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows would send a proof of the password to the host that a stranger names."""
     checkpoint = load_checkpoint(_saved((r"\\host\share\text.txt",), SECRET))
-    monkeypatch.setattr("charrnn.cli.views.learnt.ON_WINDOWS", True)
-    monkeypatch.setattr("charrnn.cli.views.learnt.Path", pytest.fail)
+    monkeypatch.setattr("charrnn.inspection.learnt.ON_WINDOWS", True)
+    monkeypatch.setattr("charrnn.inspection.learnt.Path", pytest.fail)
     for name in (r"\\host\share\text.txt", "//host/share/text.txt", r"\\?\UNC\host\share\a"):
         corpus = replace(checkpoint.corpus, sources=(name,))
         with pytest.raises(learnt.NotAtHandError, match="not at hand"):
@@ -149,13 +149,11 @@ def test_a_page_says_what_it_holds(run: Run) -> None:
     path = _saved(("secret.txt",), SECRET)
     run("inspect", path, "--html", "page.html")
     page = Path("page.html").read_text(encoding="utf-8")
-    assert f"<p>This page holds the first {len(SECRET)} characters of secret.txt.</p>" in page
+    assert f"This page holds the first {len(SECRET)} characters of secret.txt" in page
     Path("secret.txt").unlink()
     run("inspect", path, "--html", "page.html")
     page = Path("page.html").read_text(encoding="utf-8")
-    assert (
-        "<p>This page holds the first 40 characters of a text that the model wrote itself" in page
-    )
+    assert "This page holds the first 40 characters of a text that the model wrote itself" in page
 
 
 @pytest.mark.parametrize("on", [(), ("--on", SECRET)], ids=["corpus", "on"])
@@ -169,14 +167,20 @@ def test_a_page_without_the_text(run: Run, on: tuple[str, ...]) -> None:
         word for word in ("correct", "horse", "battery", "staple", "nobody") if word in words
     ]
     data = json.loads(_script(page, "data"))
-    assert data["characters"]["bytes"] == ""
-    assert (data["surprise"], data["units"]) == (None, [])
-    assert [each["prime"] for each in data["following"]] == ["nothing: the beginning of a text"]
-    assert "This page holds none of the text that was read" in words
-    assert "the text is left out (--no-text)" in words
+    assert data["passages"] == {}
+    (following,) = data["distributions"].values()
+    before = [each["before"] for each in following["distributions"]]
+    assert before == ["nothing: the beginning of a text"]
+    source = "the text given" if on else "secret.txt"
+    held = f"This page holds none of the text that was read, only figures from {source}."
+    assert held in words
+    assert "There is nothing to see here: the text is left out (--no-text)." in words
     assert "One unit at work" not in words
-    for name in ("units", "gates", "gradients", "characters"):
-        assert f'id="{name}"' in page
+    assert "Where the model gains most" not in words
+    for name in ("neurons", "gates", "gradients", "ngrams", "embedding"):
+        section = page[page.index(f'<section id="{name}"') :].partition("</section>")[0]
+        assert "<table>" in section
+        assert "nothing to see" not in section
 
 
 def _script(page: str, name: str) -> str:

@@ -30,6 +30,7 @@ VIEWS: dict[str, tuple[object, ...]] = {
     "surprise": ("--text", TEXT),
     "following": ("--next", "It <$x$", "--temp", "0.5", "--temp", "1"),
     "neurons": ("--neurons",),
+    "unit": ("--unit", "0:1", "--on", TEXT),
     "comparison": ("model.npz", "--compare"),
 }
 SVG = "{http://www.w3.org/2000/svg}"
@@ -102,8 +103,7 @@ def test_any_name(run: Run) -> None:
 
 def test_without_matplotlib(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that says how to get it, before any work."""
-    for name in [name for name in sys.modules if name.startswith("charrnn.cli.plots")]:
-        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "charrnn.drawing.picture", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     outcome = run("inspect", model, "--gates", "--png", "a.png")
     assert (outcome.code, outcome.out) == (2, "")

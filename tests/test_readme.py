@@ -19,6 +19,7 @@ import pytest
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.files.checkpoint import save_checkpoint
+from charrnn.inspection import VIEWS
 from charrnn.text.corpus import Corpus
 from charrnn.training.trainer import Training
 
@@ -123,10 +124,21 @@ def test_windows() -> None:
     """docs/inspect.md shows what the program shows, as far as that is the same for every Python."""
     script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
     told = (ROOT / "docs" / "inspect.md").read_text(encoding="utf-8")
-    assert told.startswith(script["HEAD"])
-    sections = [section for section in script["SECTIONS"] if section.command]
-    assert told.count("```console") == len(sections)
+    sessions = list(script["SESSION"].finditer(told))
+    assert told.count("```console") == len(sessions)
+    assert all(view.flag in told for view in VIEWS)
     with script["at_home"]():
-        for section in sections:
-            assert f"$ {section.command}\n" in told
-            assert section.varies or script["session"](section.command) in told
+        for session in sessions:
+            command = session["command"]
+            assert script["varies"](command) or script["answer"](command) == session["answer"]
+
+
+def test_a_view_that_nobody_has_written_of() -> None:
+    """It gets a section with its help and its answer."""
+    script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
+    with script["at_home"]():
+        whole = script["page"](
+            "--" + "--".join(view.flag for view in VIEWS if view.file != "weights")
+        )
+    assert "## Its weights\n\n`--weights`: What the recurrent matrices stretch" in whole
+    assert "$ charrnn inspect checkpoints/demo.npz --weights\nThe recurrent matrix W" in whole

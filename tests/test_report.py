@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
@@ -18,15 +18,28 @@ import numpy as np
 import pytest
 from browser import Browser, find_browser
 from conftest import Run
+from figures import CHARACTERS, blocks
 
-from charrnn.cli.report.measured import measure
-from charrnn.cli.report.page import page
-from charrnn.cli.views import Subject
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
+from charrnn.drawing.colours import contrast
+from charrnn.drawing.figure import (
+    Block,
+    Distributions,
+    Figure,
+    Heading,
+    Panels,
+    Passage,
+    Symbols,
+    Words,
+)
+from charrnn.drawing.page import Section, render
 from charrnn.drawing.page.markup import Markup, clean, data_block, element
 from charrnn.drawing.page.svg import Axis, Plot
-from charrnn.drawing.terminal.screen import contrast
+from charrnn.drawing.signs import shown
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
+from charrnn.inspection import VIEWS
+from charrnn.inspection.look import Look, Subject
+from charrnn.inspection.report import LEFT_OUT, page, without_text
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
@@ -40,7 +53,7 @@ VOID = {"br", "img", "input", "link", "meta", "line", "path", "rect"}
 @pytest.fixture(autouse=True)
 def _short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("charrnn.cli.views.source.OWN", 30)
+    monkeypatch.setattr("charrnn.inspection.look.OWN", 30)
     monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
     monkeypatch.setattr("charrnn.inspection.gradients.CELLS", ("gru",))
 
@@ -67,7 +80,7 @@ def _saved(kind: str, path: Path | None = None, characters: str = "\n abcdefé<>
 
 
 def _page(path: Path, on: str | None = None) -> str:
-    return page(measure(Subject(path, load_checkpoint(path)), on))
+    return page(Look((Subject(path, load_checkpoint(path)),), on=on))
 
 
 @dataclass
@@ -191,12 +204,13 @@ def test_every_model(kind: str) -> None:
     (title,) = [each for each in root.all("title") if each.text.startswith(path.name)]
     assert title.text == f"{path.name}: inside a charrnn model"
     sections = {each.attributes["id"]: each for each in root.all("section")}
-    assert len(sections) == 8
+    assert list(sections) == [view.file for view in VIEWS if view.section]
     without = [name for name, each in sections.items() if "nothing to see" in each.text]
-    assert without == (["gates"] if kind.startswith("rnn") else [])
-    if without:
+    assert without == [*(["gates"] if kind.startswith("rnn") else []), "ngrams"]
+    if "gates" in without:
         assert f"a model of {kind} cells has no gates" in sections["gates"].text
-    for name in {"model", "gates", "gradients", "weights", "characters"} - set(without):
+    assert "its corpus is not at hand; --counts FILE names" in sections["ngrams"].text
+    for name in {"card", "gates", "gradients", "weights", "embedding"} - set(without):
         assert next(sections[name].all("svg"), None), name
     if kind == "lstm":
         assert _page(path) == whole
@@ -209,14 +223,15 @@ def test_the_same_as_the_views(run: Run) -> None:
     data = _data(root)
 
     told = _json(run, path, "--text", TEXT)
-    assert _numbers(data["surprise"]["bits"]) / 100 == pytest.approx(told["bits"], abs=0.006)
-    assert _numbers(data["surprise"]["entropy"]) / 100 == pytest.approx(told["entropy"], abs=0.006)
+    noted = {key: _numbers(each) for key, each in data["passages"]["surprise"]["guesses"].items()}
+    assert noted["bits"] / 100 == pytest.approx(told["bits"], abs=0.006)
+    assert noted["entropy"] / 100 == pytest.approx(told["entropy"], abs=0.006)
     text = root.by_id("surprise-text")
     levels = [each.attributes["class"] for each in text.all("span")]
     assert levels == [f"s{min(int(bits), 8)}" for bits in told["bits"]]
     assert text.text == TEXT.replace("\n", "⏎\n")
-    guesses = _numbers(data["surprise"]["guesses"]).reshape(len(TEXT), -1)
-    chances = _numbers(data["surprise"]["chances"]).reshape(guesses.shape) / 65535
+    guesses = noted["symbols"].reshape(len(TEXT), -1)
+    chances = noted["chances"].reshape(guesses.shape) / 65535
     for place in told["most_surprising"]:
         expected = place["guesses"][: guesses.shape[1]]
         names = [data["names"][number] for number in guesses[place["at"] - 1]]
@@ -228,14 +243,16 @@ def test_the_same_as_the_views(run: Run) -> None:
         )
 
     told = _json(run, path, "--next", "", "--temp", 1)
-    following = data["following"][0]
+    following = data["distributions"]["following"]["distributions"][0]
     weights = np.sort(np.exp(_numbers(following["scores"]).astype(float)))[::-1]
     assert weights / weights.sum() == pytest.approx(told["probabilities"][0], rel=1e-5)
 
     best = _json(run, path, "--neurons", "--on", TEXT)["features"][0]
-    unit = data["units"][0]
+    unit = data["passages"]["unit"]["colourings"][0]
     assert unit["name"] == best["units"][0]["unit"]
-    assert unit["features"].startswith(f"{best['feature']} r {best['units'][0]['r']:+.2f}")
+    assert unit["label"].startswith(
+        f"{unit['name']} ({best['feature']}, r {best['units'][0]['r']:+.2f}"
+    )
     held = _json(run, path, "--unit", unit["name"], "--on", TEXT)["values"]
     values = unit["low"] + _numbers(unit["values"]) / 255 * (unit["high"] - unit["low"])
     assert values == pytest.approx(held, abs=(unit["high"] - unit["low"]) / 500)
@@ -255,7 +272,7 @@ def test_figures_are_the_views(run: Run) -> None:
     assert np.array(dots) == pytest.approx(np.array(sorted(set(expected))), abs=0.06)
 
     told = _json(run, path, "--gradients", "--on", TEXT)["gradients"]
-    curves = list(_lines(_svg(root, "gradient-curves"), "line"))[: len(told)]
+    curves = list(_lines(_svg(root, "gradients"), "line"))[: len(told)]
     shares = [np.array(flow["rms"]) / flow["rms"][0] for flow in told]
     low = np.floor(np.log10(max(1e-8, min(s[s > 0].min() for s in shares))))
     high = np.log10(2 * max(s.max() for s in shares))
@@ -304,11 +321,63 @@ def test_hostile_names() -> None:
     whole = _page(path, "</script><!--\x07\u2028\u202e\ufffe--><script>\"'&\n" * 3)
     root = _check(whole)
     assert not re.search("[\x00-\x08\x0b-\x1f\u2028\u202e\ufffe\ud800-\udfff]", whole)
-    assert clean(HOSTILE) in root.by_id("model").text
+    assert clean(HOSTILE) in root.by_id("card").text
     assert clean(path.name) in next(root.all("h1")).text
     assert len(list(root.all("script"))) == 2
     names = _data(root)["names"]
     assert {"<", "&", "U+0007", "U+2028", "U+202E"} <= set(names)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_every_block(encoding: str) -> None:
+    """Hostile strings in all places of all blocks are text on the page, and safe to look at."""
+    for block in blocks():
+        if isinstance(block, Panels):  # pictures of a page have names of their own
+            block = replace(block, panels=list({each.name: each for each in block.panels}.values()))
+        whole = _page_of(block, encoding=encoding)
+        root = _check(whole)
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff\U000e0041]", whole)
+        assert not list(root.by_id("all").all("red"))
+
+
+def _page_of(*found: Block, encoding: str = "utf-8") -> str:
+    return render("x", "y", [Section("all", "z", Figure("", found, {}, encoding=encoding))])
+
+
+def test_without_text() -> None:
+    """What quotes the text goes, with a heading below which nothing is left; single characters stay."""
+    kept = Words(("after ", Symbols("e", alone=True)))
+    both = Figure("", [Heading("a"), Words(Symbols("a bc")), Heading("b"), kept, *blocks()], {})
+    found = without_text(both)
+    assert isinstance(found, Figure)
+    assert found.blocks[:2] == [Heading("b"), kept]
+    assert found.blocks[-1] == Words("The text is left out (--no-text).")
+    assert not [each for each in found.blocks if isinstance(each, Passage | Distributions)]
+    text = "".join(map(shown, CHARACTERS))
+    assert [text in Parser(_page_of(*each.blocks)).root.text for each in (both, found)] == [
+        True,
+        False,
+    ]
+    quoted = Figure("", [Words("of the text:"), Words(Symbols("a bc"))], {})
+    assert without_text(quoted) == LEFT_OUT
+    nothing = Figure("", [kept], {})
+    assert without_text(nothing) is nothing
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("character", ["z", "\n"], ids=["z", "line feed"])
+def test_a_model_of_one_character(run: Run, cell: str, character: str) -> None:
+    """Nothing surprises it and there is nothing to learn, which is no reason to fail."""
+    path = _saved(cell, characters=character)
+    Path("text.txt").write_text(40 * character, encoding="utf-8")
+    reading = ("--on", "text.txt", "--counts", "text.txt", "--html", "page.html")
+    outcome = run("inspect", path, *reading)
+    assert outcome.code == 0, outcome.err
+    root = _check(Path("page.html").read_text(encoding="utf-8"))
+    assert "all gradients are zero" in root.by_id("gradients").text
+    assert "two different characters" in root.by_id("embedding").text
+    assert "needs 0.000 bits/char more than 1-grams" in root.by_id("ngrams").text
+    assert len(list(root.by_id("surprise-text").all("span"))) == 40
 
 
 def test_the_command(run: Run) -> None:
@@ -329,6 +398,9 @@ def test_the_command(run: Run) -> None:
         (("lstm.npz",), "one checkpoint at a time; several side by side: --compare"),
         (("--temp", "1"), "--temp goes with --next"),
         (("--on", "xyz"), "the text given: not in the model's vocabulary"),
+        (("--on", "no such.txt"), "the text given: not in the model's vocabulary"),
+        (("--unknown", "drop"), "--unknown must be error, skip or replace, not 'drop'"),
+        (("--counts", "no such.txt"), "no such.txt: "),
     ],
 )
 def test_asked_wrongly(run: Run, arguments: tuple[str, ...], message: str) -> None:
@@ -341,13 +413,13 @@ def test_asked_wrongly(run: Run, arguments: tuple[str, ...], message: str) -> No
 
 def test_a_text_too_short_for_some_views() -> None:
     root = _check(_page(_saved("lstm"), "a"))
-    assert "two different characters" in root.by_id("characters").text
-    assert "nothing in it varies" in root.by_id("units").text
+    assert "two different characters" in root.by_id("embedding").text
+    assert "nothing in it varies" in root.by_id("neurons").text
 
 
 def test_a_large_model_reads_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.report.measured.MODERATE", 1)
-    monkeypatch.setattr("charrnn.cli.report.measured.FEWEST", 20)
+    monkeypatch.setattr("charrnn.inspection.report.MODERATE", 1)
+    monkeypatch.setattr("charrnn.inspection.surprise.FEWEST", 20)
     root = _check(_page(_saved("lstm"), TEXT))
     assert len(list(root.by_id("surprise-text").all("span"))) == 20
 
@@ -418,13 +490,14 @@ def test_in_a_browser(run: Run, browser: Browser) -> None:
     """Every control does what it says; nothing is thrown, and nothing is asked of the network."""
     path = _saved("lstm", Path(HOSTILE.replace("/", "") + ".npz"), "\n abcdefé<>")
     Path("page.html").write_text(_page(path, TEXT), encoding="utf-8")
-    data = _data(_check(_page(path, TEXT)))
+    passages = _data(_check(_page(path, TEXT)))["passages"]
+    units = passages["unit"]["colourings"]
     browser.emulate()
     browser.open(Path("page.html"))
     assert browser.run("document.title").startswith("<script><script>document")
     assert browser.run("document.querySelectorAll('.controls:not([hidden])').length") == 4
 
-    bits = _numbers(data["surprise"]["bits"]) / 100
+    bits = _numbers(passages["surprise"]["guesses"]["bits"]) / 100
     told = "document.getElementById('surprise-told').textContent"
     assert f"character 1 is a: {bits[0]:.2f} bits" in browser.run(told)
     browser.run("document.getElementById('surprise-text').focus()")
@@ -456,24 +529,28 @@ def test_in_a_browser(run: Run, browser: Browser) -> None:
         "(document.getElementById('unit-choice'))"
     )
     first = browser.run(classes)
-    other = max(range(len(data["units"])), key=lambda n: n * (data["units"][n] != data["units"][0]))
-    browser.run(f"document.querySelector('[data-unit=\"{other}\"] button').click()")
+    picked = next(unit for unit in units if unit["values"] != units[0]["values"])
+    browser.run(f"document.querySelector('[data-pick=\"{picked['name']}\"] button').click()")
     assert browser.run(classes) != first
-    assert data["units"][other]["name"] in browser.run(
-        "document.getElementById('unit-name').textContent"
-    )
+    for name in ("name", "told"):
+        shown = browser.run(f"document.getElementById('unit-{name}').textContent")
+        assert picked["name"] in shown
+    legend = "document.getElementById('unit-legend').textContent"
+    assert browser.run(legend) == "".join(words for _, words in picked["legend"])
     browser.run(choose % 0)
     assert browser.run(classes) == first
+    buttons = "[...document.querySelectorAll('button')].map(b => b.textContent)"
+    assert set(browser.run(buttons)) <= {unit["name"] for unit in units}
 
     warm = (
         "(slider => { slider.value = %s; slider.dispatchEvent(new Event('input')) })"
-        "(document.getElementById('temperature'))"
+        "(document.getElementById('following-temperature'))"
     )
     rows = "[...document.querySelectorAll('#following-table tr')].map(row => row.textContent)"
     for temperature in ("0.5", "1.5", "0"):
         expected = _json(run, path, "--next", "", "--temp", temperature)
         browser.run(warm % temperature)
-        shown = browser.run("document.getElementById('temperature-told').textContent")
+        shown = browser.run("document.getElementById('following-told').textContent")
         assert shown == f"{float(temperature):.2f}: {expected['entropy'][0]:.2f} bits"
         share = expected["probabilities"][0][0]
         assert f"{100 * share:.{0 if share >= 0.1 else 1}f} %" in browser.run(rows)[0]
@@ -494,3 +571,28 @@ def test_in_a_browser(run: Run, browser: Browser) -> None:
     assert browser.run("document.querySelectorAll('.controls:not([hidden])').length") == 0
     assert browser.run("document.querySelectorAll('svg').length") > 10
     assert browser.run(classes) == first
+
+
+def test_colourings_of_several_scales(browser: Browser) -> None:
+    """One that is chosen has its own scale and legend; the script colours as the page is drawn."""
+    (block,) = [each for each in blocks() if isinstance(each, Passage) and len(each.colourings) > 1]
+    held, amounts = block.colourings[:2]
+    block = replace(block, colourings=[replace(held, name="held"), replace(amounts, name="1:2")])
+    drawn = {}
+    for colourings in (block.colourings, block.colourings[::-1]):
+        root = Parser(_page_of(replace(block, colourings=colourings))).root
+        spans = [each.attributes["class"] for each in root.by_id("unit-text").all("span")]
+        drawn[colourings[0].name] = [spans, root.by_id("unit-legend").text]
+    Path("page.html").write_text(_page_of(block), encoding="utf-8")
+    browser.open(Path("page.html"))
+    for number, name in ((1, "1:2"), (0, "held")):
+        browser.run(
+            f"(choice => {{ choice.value = {number}; choice.dispatchEvent(new Event('change')) }})"
+            "(document.getElementById('unit-choice'))"
+        )
+        spans = browser.run(
+            "[...document.getElementById('unit-text').children].map(c => c.classList[0])"
+        )
+        legend = browser.run("document.getElementById('unit-legend').textContent")
+        assert [spans, legend] == drawn[name]
+    assert browser.errors == []

@@ -25,7 +25,7 @@ TEXT = "abc\ndefé fed\n" * 2
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("charrnn.cli.views.source.OWN", 24)
+    monkeypatch.setattr("charrnn.inspection.look.OWN", 24)
     monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
 
 
@@ -82,6 +82,7 @@ def test_ascii(run: Run, view: str, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = run("inspect", _saved("gru"), view)
     assert outcome.code == 0
     assert outcome.out.isascii()
+    assert view == "--embedding" or "?" not in outcome.out
 
 
 def test_gates(run: Run) -> None:

@@ -93,7 +93,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    from charrnn.cli.words import printable  # a path or a checkpoint may say anything
+    from charrnn.words import printable  # a path or a checkpoint may say anything
 
     print(f"charrnn: {printable(message)}", file=sys.stderr)
     return code

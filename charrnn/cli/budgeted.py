@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from charrnn.cli.starting import DROPPING, only
-from charrnn.cli.words import corpus_words, counted, duration, quoted
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
+from charrnn.text.default import DEFAULT_SOURCE
 from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import default_val_fraction
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.trainer import Training
+from charrnn.words import counted, duration, quoted
 
 
 def timed_run(
@@ -58,7 +59,12 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
             value = getattr(config, field.name)
             if value not in (field.default, usual.get(field.name)):
                 flags += _flag(field.name, value)
-    return f"charrnn train {corpus_words(training.corpus.sources)}{' '.join(flags)}"
+    return f"charrnn train {_corpus(training.corpus.sources)}{' '.join(flags)}"
+
+
+def _corpus(sources: Sequence[str]) -> str:
+    """As arguments of ``charrnn train``, each with a space after it."""
+    return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)
 
 
 def _flag(name: str, value: object) -> list[str]:

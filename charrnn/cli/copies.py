@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from charrnn.cli.terminal import in_json
-from charrnn.cli.words import printable
 from charrnn.config import TextConfig
 from charrnn.text.source import Source
+from charrnn.words import in_json, printable
 from charrnn.writing.novelty import RUN, Novelty
 
 SHOWN = 60

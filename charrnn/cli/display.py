@@ -18,12 +18,12 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli import narration
-from charrnn.cli.words import duration, printable
 from charrnn.nn.loss import bits
 from charrnn.text.source import OnRead
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
+from charrnn.words import duration, printable
 from charrnn.writing.sampling import generate, generate_records
 
 SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from charrnn.cli.scored import Span
-from charrnn.cli.terminal import in_json
+from charrnn.words import in_json
 
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 

@@ -1,10 +1,11 @@
-"""``charrnn inspect``: windows into a model, one at a time."""
+"""``charrnn inspect``: windows into a model, one at a time. Its options are made from the registry of views."""
 
 from __future__ import annotations
 
+import inspect as signatures
 import sys
-from dataclasses import dataclass, field
-from importlib import import_module
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,267 +13,258 @@ import typer
 
 from charrnn.cli.settings import check_unknown
 from charrnn.errors import InputError
+from charrnn.inspection import VIEWS, View
+from charrnn.words import printable
 
 if TYPE_CHECKING:
-    from charrnn.cli.views import View
+    from charrnn.drawing.figure import Figure
 
 EPILOG = 'For a pipe: charrnn inspect --json | python -c "import json, sys; …"'
 
-VIEWS, REFINEMENTS, OUTPUT = "Views (one at a time)", "With a view", "Output"
+WINDOWS, REFINEMENTS, OUTPUT = "Views (one at a time)", "With a view", "Output"
+CARD = VIEWS[0]
+PAGE = View("card", "--html", takes=("on", "counts", "unknown", "no_text"))
+"""The page begins with the card, and has every view."""
 
 
-@dataclass(frozen=True)
-class _Option:
-    """A view's option: what it was set to, the view's file, and what else can be said with it."""
+def _refinements() -> dict[str, Any]:
+    """What goes with some of the views, and how it is asked for."""
 
-    flag: str
-    value: Any
-    file: str
-    refinements: dict[str, Any] = field(default_factory=dict)
+    def goes_with(name: str) -> str:
+        flags = [view.flag for view in (*VIEWS, PAGE) if name in view.takes]
+        return f"With {', '.join(flags[:-1])}{' and ' * (len(flags) > 1)}{flags[-1]}:"
+
+    option = typer.Option
+    return {
+        "at": Annotated[
+            int | None,
+            option(
+                metavar="N",
+                rich_help_panel=REFINEMENTS,
+                help=f"{goes_with('at')} what the model expected in place of its Nth character.",
+            ),
+        ],
+        "temp": Annotated[
+            list[float] | None,
+            option(
+                metavar="FLOAT",
+                rich_help_panel=REFINEMENTS,
+                help=f"{goes_with('temp')} a temperature; may be given several times.",
+                show_default="0.5, 1 and 1.5",
+            ),
+        ],
+        "on": Annotated[
+            str | None,
+            option(
+                "--on",
+                metavar="TEXT",
+                rich_help_panel=REFINEMENTS,
+                help=f"{goes_with('on')} the text to read (a file, - or the text itself).",
+                show_default="the beginning of what the model learnt from, or else what it writes",
+            ),
+        ],
+        "counts": Annotated[
+            str | None,
+            option(
+                "--counts",
+                metavar="FILE",
+                rich_help_panel=REFINEMENTS,
+                help=f"{goes_with('counts')} the text whose n-grams are counted.",
+                show_default="the part that the model was trained on",
+            ),
+        ],
+        "unknown": Annotated[
+            str | None,
+            option(
+                callback=check_unknown,
+                rich_help_panel=REFINEMENTS,
+                help="Characters that the model does not know: error, skip, or replace (by a "
+                "similar one).",
+                show_default="error",
+            ),
+        ],
+    }
 
 
-def inspect(
-    checkpoints: Annotated[
+def _outputs() -> dict[str, Any]:
+    """Where a view goes, if not to the terminal."""
+    option = typer.Option
+    return {
+        "png": Annotated[
+            Path | None,
+            option(
+                metavar="FILE",
+                rich_help_panel=OUTPUT,
+                help="A picture of the view, instead of tables; needs the extra named plot.",
+            ),
+        ],
+        "svg": Annotated[
+            Path | None,
+            option(metavar="FILE", rich_help_panel=OUTPUT, help="The same as an SVG file."),
+        ],
+        "html": Annotated[
+            Path | None,
+            option(
+                metavar="FILE",
+                rich_help_panel=OUTPUT,
+                help="All views as one page for a browser, which needs no other file and no "
+                "network. It holds the beginning of the text that it reads.",
+            ),
+        ],
+        "no_text": Annotated[
+            bool,
+            option(
+                "--no-text",
+                rich_help_panel=OUTPUT,
+                help="With --html: a page that holds none of the text that the model learnt from.",
+            ),
+        ],
+        "as_json": Annotated[
+            bool,
+            option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
+        ],
+    }
+
+
+def _checkpoints() -> Any:
+    flags = [view.flag for view in VIEWS if view.several]
+    return Annotated[
         list[Path] | None,
         typer.Argument(
             metavar="CHECKPOINT",
-            help="What to look into; several with --compare or --gradients.",
+            help=f"What to look into; several with {' or '.join(reversed(flags))}.",
             show_default="the newest model in checkpoints/",
         ),
-    ] = None,
-    details: Annotated[
-        bool,
-        typer.Option(
-            "--details",
-            rich_help_panel=VIEWS,
-            help="Tables: each array, the corpus, the configuration, the history.",
-        ),
-    ] = False,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TEXT",
-            rich_help_panel=VIEWS,
-            help="A text (a file, - for standard input, or the text itself), coloured by how much "
-            "each character surprises the model.",
-        ),
-    ] = None,
-    prime: Annotated[
-        str | None,
-        typer.Option(
-            "--next",
-            metavar="PRIME",
-            rich_help_panel=VIEWS,
-            help="What could follow this beginning, as bars, at several temperatures.",
-        ),
-    ] = None,
-    neurons: Annotated[
-        bool,
-        typer.Option(
-            "--neurons",
-            rich_help_panel=VIEWS,
-            help="Units that follow something in the text: quotes, brackets, words, lines …",
-        ),
-    ] = False,
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LAYER:NUMBER",
-            rich_help_panel=VIEWS,
-            help="A text coloured by what one unit holds, as --neurons names it: 1:37 or, for an "
-            "LSTM's cell, 1:37:c.",
-        ),
-    ] = None,
-    gates: Annotated[
-        bool,
-        typer.Option(
-            "--gates",
-            rich_help_panel=VIEWS,
-            help="How often the gates are shut and open, and how long the units remember.",
-        ),
-    ] = False,
-    gradients: Annotated[
-        bool,
-        typer.Option(
-            "--gradients",
-            rich_help_panel=VIEWS,
-            help="How far back a loss reaches, beside fresh cells of each kind: vanishing and "
-            "exploding gradients. Takes several checkpoints, too.",
-        ),
-    ] = False,
-    weights: Annotated[
-        bool,
-        typer.Option(
-            "--weights",
-            rich_help_panel=VIEWS,
-            help="What the recurrent matrices stretch, how weights are spread, the last update.",
-        ),
-    ] = False,
-    embedding: Annotated[
-        bool,
-        typer.Option(
-            "--embedding",
-            rich_help_panel=VIEWS,
-            help="Characters that the model treats alike: maps, and each one's neighbours.",
-        ),
-    ] = False,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare",
-            rich_help_panel=VIEWS,
-            help="Several checkpoints side by side: what was different, and the curves in one "
-            "chart.",
-        ),
-    ] = False,
-    at: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            rich_help_panel=REFINEMENTS,
-            help="With --text: what the model expected in place of its Nth character.",
-        ),
-    ] = None,
-    temp: Annotated[
-        list[float] | None,
-        typer.Option(
-            metavar="FLOAT",
-            rich_help_panel=REFINEMENTS,
-            help="With --next: a temperature; may be given several times.",
-            show_default="0.5, 1 and 1.5",
-        ),
-    ] = None,
-    on: Annotated[
-        str | None,
-        typer.Option(
-            "--on",
-            metavar="TEXT",
-            rich_help_panel=REFINEMENTS,
-            help="With --neurons, --unit, --gates, --gradients, --embedding and --html: the text to "
-            "read (a file, - or the text itself).",
-            show_default="the beginning of what the model learnt from, if the file is there and "
-            "unchanged, or else what it writes",
-        ),
-    ] = None,
-    unknown: Annotated[
-        str | None,
-        typer.Option(
-            callback=check_unknown,
-            help="Characters that the model does not know: error, skip, or replace (by a similar one).",
-            rich_help_panel=REFINEMENTS,
-            show_default="error",
-        ),
-    ] = None,
-    png: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="A picture of the view, instead of tables; needs the extra named plot.",
-        ),
-    ] = None,
-    svg: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", rich_help_panel=OUTPUT, help="The same as an SVG file."),
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=OUTPUT,
-            help="All views as one page for a browser, which needs no other file and no network.",
-        ),
-    ] = None,
-    no_text: Annotated[
-        bool,
-        typer.Option(
-            "--no-text",
-            rich_help_panel=OUTPUT,
-            help="With --html: a page without the text that was read, to be shared where the text is not.",
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
-    ] = False,
-) -> None:
-    """Look into a model: what it is and learnt, what surprises it, what its units do."""
-    options = [
-        _Option("--details", details, "details"),
-        _Option("--text", text, "surprise", {"at": at, "unknown": unknown}),
-        _Option("--next", prime, "following", {"temp": temp, "unknown": unknown}),
-        _Option("--neurons", neurons, "neurons", {"on": on, "unknown": unknown}),
-        _Option("--unit", unit, "unit", {"on": on, "unknown": unknown}),
-        _Option("--gates", gates, "gates", {"on": on, "unknown": unknown}),
-        _Option("--gradients", gradients, "gradients", {"on": on, "unknown": unknown}),
-        _Option("--weights", weights, "weights"),
-        _Option("--embedding", embedding, "embedding", {"on": on, "unknown": unknown}),
-        _Option("--compare", compare, "comparison"),
-        # The page begins with the card, and has every view.
-        _Option("--html", html, "card", {"on": on, "unknown": unknown, "no_text": no_text}),
     ]
-    option = _chosen(options)
-    if html and (as_json or png or svg):
+
+
+def _option_of(view: View) -> Any:
+    kind: Any = str | None if view.metavar else bool
+    value = typer.Option(
+        view.flag, metavar=view.metavar or None, rich_help_panel=WINDOWS, help=view.help
+    )
+    return Annotated[kind, value]
+
+
+def inspect(**given: Any) -> None:
+    """Look into a model: what it is and learnt, what surprises it, what its units do."""
+    view = _chosen(given)
+    html, files = given["html"], {kind: given[kind] for kind in ("png", "svg") if given[kind]}
+    if html and (given["as_json"] or files):
         raise InputError("--html is a file with all views; leave --json, --png and --svg out")
     if html and html.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
         raise InputError(f"--html {html}: names the page to write, as in --html report.html")
-    for path in filter(None, (html, png, svg)):
+    for path in filter(None, (html, *files.values())):
         if path.is_dir() or not path.parent.is_dir():
             what = "is a folder" if path.is_dir() else "its folder does not exist"
             raise InputError(f"{path}: {what}; name a file to write")
 
     from charrnn.cli.files import newest_checkpoint
-    from charrnn.cli.terminal import put_json, silence_stdout
-    from charrnn.cli.views import Subject, only
-    from charrnn.drawing.terminal.screen import Screen
     from charrnn.files.checkpoint import load_checkpoint
+    from charrnn.inspection.look import Look, Subject
 
-    view: View = import_module(f"charrnn.cli.views.{option.file}")
-    pictures = [(kind, file) for kind, file in (("png", png), ("svg", svg)) if file]
-    if pictures:
-        from charrnn.cli.plots import drawing, save
-
-        draw = drawing(option.file)  # says before the work what cannot be drawn
-    paths = checkpoints or [newest_checkpoint()]
-    subjects = [Subject(path, load_checkpoint(path)) for path in paths]
+    if files:
+        from charrnn.drawing.picture import (
+            save,
+        )  # before the work: it may say that there is no matplotlib
+    paths = given["checkpoints"] or [newest_checkpoint()]
+    refined: dict[str, Any] = {
+        name: given[name] if _anything(given[name]) else None for name in _refinements()
+    }
+    look = Look(
+        tuple(Subject(path, load_checkpoint(path)) for path in paths),
+        given.get(view.file),
+        **refined,
+    )
     if html:
-        from charrnn.cli.report import write
+        from charrnn.inspection.report import page
 
-        write(html, only(subjects), on, unknown, with_text=not no_text)
+        with _telling(look.notices):
+            made = page(look, with_text=not given["no_text"])
+        html.write_bytes(made.encode())
         print(f"html: {html}", file=sys.stderr)
         return
-    found = view.measure(subjects, option.value, **option.refinements)
-    for kind, file in pictures:
-        save(draw, found, file, kind)
+    with _telling(look.notices):
+        figure = view.figure(look)
+    for kind, file in files.items():
+        save(figure, file, kind)
         print(f"{kind}: {file}", file=sys.stderr)
+    _show(figure, look.names, as_json=given["as_json"], quiet=bool(files))
+
+
+@contextmanager
+def _telling(notices: list[str]) -> Iterator[None]:
+    """Tell what was noticed, also where it led to an error."""
+    try:
+        yield
+    finally:
+        for notice in notices:
+            print(printable(notice), file=sys.stderr)
+
+
+def _show(figure: Figure, names: list[str], *, as_json: bool, quiet: bool) -> None:
+    from charrnn.cli.terminal import put_json, silence_stdout
+
     try:
         if as_json:
-            names = [subject.name for subject in subjects]
-            told = {"checkpoints": names} if len(names) > 1 else {"checkpoint": names[0]}
-            put_json({**told, **view.as_json(found)})
-        elif not pictures:
-            view.draw(found, Screen.standard())
+            from charrnn.drawing.data import as_json as told
+
+            which = {"checkpoints": names} if len(names) > 1 else {"checkpoint": names[0]}
+            put_json({**which, **told(figure)})
+        elif not quiet:
+            from charrnn.drawing.terminal import draw
+            from charrnn.drawing.terminal.screen import Screen
+
+            draw(figure, Screen.standard())
     except BrokenPipeError:
         silence_stdout()
 
 
-def _chosen(options: list[_Option]) -> _Option:
+def _chosen(given: dict[str, Any]) -> View:
     """The one view that was asked for; the card if none was.
 
     Raises:
         InputError: There are two, or one with what belongs to another.
     """
-    asked = [option for option in options if _given(option.value)]
+    views = [view for view in VIEWS if view.flag]
+    asked = [view for view in views if _anything(given[view.file])]
+    asked += [PAGE] if given["html"] else []
     if len(asked) > 1:
         raise InputError(f"{asked[0].flag} and {asked[1].flag} are two views; ask for one")
-    chosen = asked[0] if asked else _Option("", None, "card")
-    for option in options:
-        for name, value in option.refinements.items():
-            if _given(value) and name not in chosen.refinements:
-                flags = [other.flag for other in options if name in other.refinements]
-                raise InputError(f"--{name.replace('_', '-')} goes with {', '.join(flags)}")
+    chosen = asked[0] if asked else CARD
+    for name in (*_refinements(), "no_text"):
+        if _anything(given[name]) and name not in chosen.takes:
+            flags = [view.flag for view in (*views, PAGE) if name in view.takes]
+            raise InputError(f"--{name.replace('_', '-')} goes with {', '.join(flags)}")
     return chosen
 
 
-def _given(value: Any) -> bool:
+def _anything(value: Any) -> bool:
     return value is not None and value is not False and value != []
+
+
+def _signature() -> signatures.Signature:
+    """What Typer reads: an option for each view, then what goes with them."""
+    options = {
+        "checkpoints": _checkpoints(),
+        **{view.file: _option_of(view) for view in VIEWS if view.flag},
+        **_refinements(),
+        **_outputs(),
+    }
+    return signatures.Signature(
+        [
+            signatures.Parameter(
+                name,
+                signatures.Parameter.KEYWORD_ONLY,
+                default=False if annotation.__origin__ is bool else None,
+                annotation=annotation,
+            )
+            for name, annotation in options.items()
+        ]
+    )
+
+
+inspect.__signature__ = _signature()  # type: ignore[attr-defined]
+inspect.__annotations__ = {
+    name: parameter.annotation for name, parameter in _signature().parameters.items()
+}

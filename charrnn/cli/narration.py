@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.cli.words import counted, duration, quoted
 from charrnn.config import ANNEALING
 from charrnn.nn.loss import bits
 from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
+from charrnn.words import counted, duration, quoted
 
 
 def run_facts(training: Training, path: Path) -> dict[str, str]:

@@ -58,11 +58,6 @@ def put_json(values: Mapping[str, Any]) -> None:
     put(json.dumps(values, ensure_ascii=False) + "\n")
 
 
-def in_json(text: str, encoding: str) -> str:
-    """A model's characters as JSON has them: bytes as UTF-8, those that are none as U+DC80 to U+DCFF."""
-    return text if encoding == "utf-8" else text.encode(encoding).decode("utf-8", "surrogateescape")
-
-
 def silence_stdout() -> None:
     """After standard output has failed: let nothing more be written, not even at exit."""
     with suppress(OSError, ValueError):

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from charrnn.cli.copies import as_fields, in_words
 from charrnn.cli.prompts import Request, in_batches
-from charrnn.cli.terminal import in_json, put, put_json
+from charrnn.cli.terminal import put, put_json
 from charrnn.config import TextConfig
 from charrnn.errors import SamplingError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
 from charrnn.text.corpus import load_records
+from charrnn.words import in_json
 from charrnn.writing.batch import Piece, generate_batch
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import generate_records

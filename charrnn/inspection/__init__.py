@@ -1,38 +1,157 @@
-"""What can be seen inside a model, as plain data; drawing it is somebody else's work.
+"""What can be seen inside a model: one file for each view of ``charrnn inspect``.
 
-One file for each view of ``charrnn inspect``; a notebook can use them as well.
+A view's file measures (functions that a notebook can use as well) and says what is to be seen:
+
+    view(look: Look) -> Figure
+
+``look`` is what was asked for; a :class:`charrnn.drawing.figure.Figure` is plain data, from which terminal,
+JSON, pictures, the page and docs/inspect.md follow. A further view is a file and an entry of ``VIEWS``.
+
+Names are imported when they are first used, and ``VIEWS`` needs no NumPy: ``charrnn --help`` reads it.
 """
 
-from charrnn.inspection.embedding import CharacterMap, character_map
-from charrnn.inspection.following import Following, read_following
-from charrnn.inspection.gates import GateActivity, gate_activity
-from charrnn.inspection.gradients import GradientFlow, fresh_flows, gradient_flow
-from charrnn.inspection.neurons import Neurons, Unit, activation, find_neurons
-from charrnn.inspection.summary import summarize
-from charrnn.inspection.surprise import Surprise, read_surprise
-from charrnn.inspection.weights import last_updates, recurrences, spreads
-from charrnn.training.fit import Fit, judge
+from __future__ import annotations
 
-__all__ = [
-    "CharacterMap",
-    "Fit",
-    "Following",
-    "GateActivity",
-    "GradientFlow",
-    "Neurons",
-    "Surprise",
-    "Unit",
-    "activation",
-    "character_map",
-    "find_neurons",
-    "fresh_flows",
-    "gate_activity",
-    "gradient_flow",
-    "judge",
-    "last_updates",
-    "read_following",
-    "read_surprise",
-    "recurrences",
-    "spreads",
-    "summarize",
-]
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from charrnn.drawing.figure import Figure
+    from charrnn.inspection.look import Look
+
+
+@dataclass(frozen=True)
+class View:
+    """An entry of ``charrnn inspect``.
+
+    Attributes:
+        file: The view's file in this folder.
+        flag: Its option; empty for the one that is shown where none is asked for.
+        help: What the option's help says.
+        metavar: What the option's value is called; a switch has none.
+        takes: Other options that go with it: ``at``, ``temp``, ``on``, ``unknown``, ``counts``.
+        several: Whether it looks at several checkpoints at once.
+        section: Its heading on the page; empty if it is not there.
+    """
+
+    file: str
+    flag: str = ""
+    help: str = ""
+    metavar: str = ""
+    takes: tuple[str, ...] = ()
+    several: bool = False
+    section: str = ""
+
+    def figure(self, look: Look) -> Figure:
+        """What is to be seen; errors as the view's own."""
+        module: Any = import_module(f"charrnn.inspection.{self.file}")
+        found: Figure = module.view(look)
+        return found
+
+
+READING = ("on", "unknown")
+
+VIEWS = (
+    View("card", section="The model"),
+    View("details", "--details", "Tables: each array, the corpus, the configuration, the history."),
+    View(
+        "surprise",
+        "--text",
+        "A text (a file, - for standard input, or the text itself), coloured by how much each "
+        "character surprises the model.",
+        metavar="TEXT",
+        takes=("at", "unknown"),
+        section="What surprises it",
+    ),
+    View(
+        "following",
+        "--next",
+        "What could follow this beginning, as bars, at several temperatures.",
+        metavar="PRIME",
+        takes=("temp", "unknown"),
+        section="What comes next",
+    ),
+    View(
+        "neurons",
+        "--neurons",
+        "Units that follow something in the text: quotes, brackets, words, lines …",
+        takes=READING,
+        section="What its units do",
+    ),
+    View(
+        "unit",
+        "--unit",
+        "A text coloured by what one unit holds, as --neurons names it: 1:37 or, for an LSTM's cell, "
+        "1:37:c.",
+        metavar="LAYER:NUMBER",
+        takes=READING,
+    ),
+    View(
+        "gates",
+        "--gates",
+        "How often the gates are shut and open, and how long the units remember.",
+        takes=READING,
+        section="Its gates",
+    ),
+    View(
+        "gradients",
+        "--gradients",
+        "How far back a loss reaches, beside fresh cells of each kind: vanishing and exploding "
+        "gradients. Takes several checkpoints, too.",
+        takes=READING,
+        several=True,
+        section="How far back it learns",
+    ),
+    View(
+        "ngrams",
+        "--ngrams",
+        "What memory is worth: the model's loss beside that of 1- to 6-grams, and where it gains most.",
+        takes=("on", "counts", "unknown"),
+        section="What its memory is worth",
+    ),
+    View(
+        "weights",
+        "--weights",
+        "What the recurrent matrices stretch, how weights are spread, the last update.",
+        section="Its weights",
+    ),
+    View(
+        "embedding",
+        "--embedding",
+        "Characters that the model treats alike: maps, and each one's neighbours.",
+        takes=READING,
+        section="Characters that it treats alike",
+    ),
+    View(
+        "comparison",
+        "--compare",
+        "Several checkpoints side by side: what was different, and the curves in one chart.",
+        several=True,
+    ),
+)
+"""In the order of the help and of the page."""
+
+_FOUND_IN = {
+    "charrnn.inspection.embedding": ("CharacterMap", "character_map"),
+    "charrnn.inspection.following": ("Following", "read_following"),
+    "charrnn.inspection.gates": ("GateActivity", "gate_activity"),
+    "charrnn.inspection.gradients": ("GradientFlow", "fresh_flows", "gradient_flow"),
+    "charrnn.inspection.neurons": ("Neurons", "Unit", "activation", "find_neurons"),
+    "charrnn.inspection.ngrams": ("NGrams",),
+    "charrnn.inspection.summary": ("summarize",),
+    "charrnn.inspection.surprise": ("Surprise", "read_surprise"),
+    "charrnn.inspection.weights": ("last_updates", "recurrences", "spreads"),
+    "charrnn.training.fit": ("Fit", "judge"),
+}
+"""What a notebook uses, by its file."""
+
+_HOMES = {name: file for file, names in _FOUND_IN.items() for name in names}
+
+__all__ = ["VIEWS", "View", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'charrnn.inspection' has no attribute {name!r}")

@@ -1,13 +1,31 @@
-"""Several checkpoints side by side: what was different, and what came of it."""
+"""``--compare``: several checkpoints side by side: what was different, and what came of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from string import ascii_uppercase
 from typing import Any
 
+from charrnn.drawing.figure import (
+    Axis,
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Figure,
+    Line,
+    Strong,
+    Table,
+    Words,
+)
+from charrnn.errors import InputError
+from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
 from charrnn.training.run import Checkpoint, Evaluation
+from charrnn.words import duration
+
+MOST = 8  # checkpoints
 
 
 @dataclass(frozen=True)
@@ -75,3 +93,93 @@ def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
             for name, value in asdict(config).items()
         },
     }
+
+
+def view(look: Look) -> Figure:
+    """A column for each checkpoint, and its curve.
+
+    Raises:
+        InputError: There are too few or too many.
+    """
+    if not 2 <= len(look.subjects) <= MOST:
+        raise InputError(f"--compare takes 2 to {MOST} checkpoints, not {len(look.subjects)}")
+    names = [subject.name for subject in look.subjects]
+    found = compare([subject.checkpoint for subject in look.subjects])
+    blocks: list[Block] = [
+        Words((Strong(letter, number), "  ", Strong(name)), whole=True)
+        for number, (letter, name) in enumerate(zip(ascii_uppercase, names, strict=False))
+    ]
+    blocks.append(_table(found))
+    if not found.differences:
+        blocks.append(Words("All settings are the same."))
+    if not found.same_text:
+        blocks.append(
+            Words("They learnt from different texts: their losses do not tell which is better.")
+        )
+    chart, picture = _chart(found, ascii_uppercase), _chart(found, names)
+    ends = [line for line in picture.lines if line.x]
+    if ends:
+        blocks.append(chart)
+    return Figure(
+        picture.title,
+        blocks,
+        vars(found),
+        picture.description,
+        picture=(picture,) if ends else (),
+        no_picture="there is no picture before the first evaluation",
+    )
+
+
+def _table(found: Comparison) -> Table:
+    best = min((loss for loss in found.validation_loss if loss is not None), default=None)
+    columns = [
+        Column(letter, figures=True, series=number)
+        for number, letter in enumerate(ascii_uppercase[: len(found.parameters)])
+    ]
+    losses: list[Cell] = [
+        "unknown" if loss is None else Strong(f"{loss:.4f}") if loss == best else f"{loss:.4f}"
+        for loss in found.validation_loss
+    ]
+    bits_of = ["" if bits is None else f"{bits:.3f}" for bits in found.bits_per_char]
+    rows: list[Sequence[Cell]] = [
+        *((name, *map(_shown, values)) for name, values in found.differences.items()),
+        ("parameters", *(f"{count:,}" for count in found.parameters)),
+        ("validation loss, nats", *losses),
+        ("bits", *bits_of),
+        ("epochs trained", *(f"{epochs:.4g}" for epochs in found.epochs)),
+        ("steps", *(f"{steps:,}" for steps in found.steps)),
+        ("time", *map(duration, found.seconds)),
+    ]
+    return Table((Column(""), *columns), rows)
+
+
+def _chart(found: Comparison, names: Sequence[str]) -> Chart:
+    """Losses over epochs of the same text, or over steps: those of training, unless all have others."""
+    validated = all(
+        any(entry.validation_loss is not None for entry in history) for history in found.histories
+    )
+    x, y = "epochs" if found.same_text else "steps", "validation" if validated else "train"
+    lines = []
+    for name, history in zip(names, found.histories, strict=False):
+        points = [
+            (getattr(entry, x.removesuffix("s")), getattr(entry, f"{y}_loss")) for entry in history
+        ]
+        known = [(float(at), loss) for at, loss in points if loss is not None]
+        lines.append(Line(name, [at for at, _ in known], [loss for _, loss in known]))
+    ends = "; ".join(f"{line.name} {line.y[-1]:.4f}" for line in lines if line.x)
+    return Chart(
+        "losses",
+        "Runs side by side",
+        Axis(x),
+        Axis(f"{y} loss, nats"),
+        lines,
+        f"Curves of {y} loss, nats over {x}. Last values: {ends}.",
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -12,11 +12,32 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.drawing.figure import (
+    PAGE,
+    TERMINAL,
+    Axis,
+    Cell,
+    Column,
+    Figure,
+    Map,
+    Panels,
+    Part,
+    Place,
+    Symbols,
+    Table,
+    Words,
+    joined,
+)
 from charrnn.errors import InputError
+from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Array
 
 MOST = 64
+READ = 100_000  # characters in which those that are frequent are counted
+LISTED, PAIRS = 16, 8  # characters whose neighbours are listed, and whose nearest is told in words
+NEIGHBOURS = 4
+KINDS = ("small letters", "capitals", "digits", "spaces", "other")
 
 
 @dataclass(frozen=True)
@@ -100,3 +121,114 @@ def _likeness(name: str, vectors: Array) -> Likeness:
     places *= np.where(places[outermost, [0, 1]] < 0, -1, 1)
     explained[:axes] = np.square(spread[:axes]) / (np.square(spread).sum() or 1)
     return Likeness(name, places, explained, directions @ directions.T)
+
+
+# ----------------------------------------------------------------------------------- what is to be seen
+
+
+def view(look: Look) -> Figure:
+    """Maps of the most frequent characters, and the neighbours of each."""
+    model = look.subject.checkpoint.model
+    text, source = look.text(READ)
+    found = character_map(model, text)
+    characters = [Symbols(character, alone=True) for character in found.characters]
+    seen = {"read": found.read, "predicted": found.predicted}
+    title = f"The {len(characters)} most frequent characters"
+    maps = Panels([_map(how, likeness, characters) for how, likeness in seen.items()])
+    pairs = [
+        (characters[index], " and ", characters[found.predicted.nearest(index, 1)[0]])
+        for index in range(min(PAIRS, len(characters)))
+    ]
+    return Figure(
+        title,
+        [
+            Words(f"{title} of {source}, near each other if alike", on=TERMINAL),
+            Words(
+                f"{title} of {source}; near each other are those that the model treats alike.",
+                on=PAGE,
+            ),
+            maps,
+            _neighbours(found, characters),
+        ],
+        {
+            "source": source,
+            "characters": characters,
+            "counts": found.counts,
+            **{
+                how: {
+                    "array": likeness.array,
+                    "places": likeness.places,
+                    "explained": likeness.explained,
+                    "nearest": [
+                        [characters[n] for n in likeness.nearest(index, NEIGHBOURS)]
+                        for index in range(len(characters))
+                    ],
+                    "cosines": likeness.cosines,
+                }
+                for how, likeness in seen.items()
+            },
+        },
+        (
+            "Two maps on which characters that the model treats alike are near each other. The most frequent "
+            "ones and which is predicted most like them: ",
+            *joined(pairs, ", "),
+            ".",
+        ),
+        [maps],
+        encoding=model.vocabulary.config.encoding,
+    )
+
+
+def _map(how: str, likeness: Likeness, characters: list[Symbols]) -> Map:
+    places = [
+        Place(
+            symbols, x, y, _kind(symbols.text), (symbols, ", most like ", *_alike(likeness, index, characters))
+        )
+        for index, (symbols, (x, y)) in enumerate(zip(characters, likeness.places.tolist(), strict=True))
+    ]  # fmt: skip
+    pairs = [
+        (characters[index], " and ", characters[likeness.nearest(index, 1)[0]])
+        for index in range(min(PAIRS, len(characters)))
+    ]
+    x, y = (Axis(f"{share:.0%} of the variance", bare=True) for share in likeness.explained)
+    share = f"{likeness.explained.sum():.0%} of the variance"
+    return Map(
+        f"map-{how}",
+        f"As they are {how} ({likeness.array}; {share})",
+        x,
+        y,
+        places,
+        (
+            "Those that the model treats alike are near each other, as ",
+            *joined(pairs, "; "),
+            ".",
+        ),
+        KINDS,
+    )
+
+
+def _kind(character: str) -> int:
+    """The first of ``KINDS`` that a character is of."""
+    kinds = (str.islower, str.isupper, str.isdigit, str.isspace)
+    return next((n for n, is_so in enumerate(kinds) if is_so(character)), len(kinds))
+
+
+def _alike(likeness: Likeness, index: int, characters: list[Symbols]) -> tuple[Part, ...]:
+    """The neighbours of a character, with their cosines."""
+    near = likeness.nearest(index, NEIGHBOURS)
+    return joined([(characters[n], f" {likeness.cosines[index, n]:.2f}") for n in near], "  ")
+
+
+def _neighbours(found: CharacterMap, characters: list[Symbols]) -> Table:
+    rows: list[list[Cell]] = [
+        [
+            character,
+            f"{found.counts[index]:,}",
+            _alike(found.read, index, characters),
+            _alike(found.predicted, index, characters),
+        ]
+        for index, character in enumerate(characters[:LISTED])
+    ]
+    count, read, predicted = "count", "alike when read", "alike when predicted"
+    columns = [Column(""), Column(count, figures=True), Column(read), Column(predicted)]
+    return Table(columns, rows)

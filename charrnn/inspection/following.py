@@ -8,11 +8,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from charrnn.drawing.figure import (
+    PAGE,
+    TERMINAL,
+    Distribution,
+    Distributions,
+    Figure,
+    Symbols,
+    Words,
+    joined,
+    parts,
+)
 from charrnn.errors import InputError
+from charrnn.inspection.look import Look
+from charrnn.inspection.surprise import FEWEST, ON_PAGE, read_surprise
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_prime
 from charrnn.nn.parameters import Array
+from charrnn.words import percent
 from charrnn.writing.choosing import COLDEST, HOTTEST
+
+TEMPERATURES = (0.5, 1.0, 1.5)
+TOLD = 200  # characters of a prime that are told
+PLACES = 6  # at which a page can tell what could follow, beside a text's beginning
+SCORES = 25_000  # numbers for all these places together, where the vocabulary is large
+CONTEXT, TOLD_ON_PAGE = 200, 40  # characters that are read before such a place, and told of it
+FIRST = 10  # characters that are before it at least
 
 
 @dataclass(frozen=True)
@@ -41,7 +62,7 @@ class Following:
 
 
 def read_following(
-    model: CharacterModel, prime: str, temperatures: Sequence[float] = (0.5, 1.0, 1.5)
+    model: CharacterModel, prime: str, temperatures: Sequence[float] = TEMPERATURES
 ) -> Following:
     """Read a prime as ``charrnn sample`` does, and tell what could follow.
 
@@ -64,3 +85,92 @@ def read_following(
         tuple(temperatures),
         weights / weights.sum(axis=1, keepdims=True),
     )
+
+
+# ----------------------------------------------------------------------------------- what is to be seen
+
+
+def view(look: Look) -> Figure:
+    """What could follow a beginning; on a page, several places of a text."""
+    model = look.subject.checkpoint.model
+    vocabulary = model.vocabulary
+    if look.value is None:
+        primes, told = _undecided(look, model), TOLD_ON_PAGE
+    else:
+        prime = vocabulary.argument(look.value, "--next")
+        if vocabulary.config.records and "\n" in prime:
+            raise InputError("a record is one line, and so is its beginning in --next")
+        primes, told = [prime and look.known(vocabulary, prime, "--next")], TOLD
+    temperatures = look.temp or TEMPERATURES
+    found = [_distribution(model, prime, temperatures, told) for prime in primes]
+    first, order = found[0], found[0].order()
+    likeliest = [
+        (Symbols(vocabulary.characters[n], alone=True), f" {percent(first.shares[0, n])}")
+        for n in order[:3]
+    ]
+    title = ("What could follow “", Symbols(primes[0][-TOLD_ON_PAGE:]), "”")
+    description = (
+        "Bars of the probabilities of the likeliest characters at each temperature. At temperature "
+        f"{temperatures[0]:g}: ",
+        *joined(likeliest, ", "),
+        ".",
+    )
+    bars = Distributions(
+        "following",
+        vocabulary.characters,
+        temperatures,
+        found,
+        title=title,
+        description=description,
+    )
+    explanation = Words(
+        "The distribution of the next character, after nothing and at places where the model was undecided. A "
+        "temperature divides the scores before the softmax: below 1 the likely becomes likelier, above 1 the "
+        "unlikely gets its chance. The bits are the entropy.",
+        on=PAGE,
+    )
+    return Figure(
+        title,
+        [explanation, Words(("after ", *parts(first.before)), on=TERMINAL), bars],
+        {
+            "prime": Symbols(primes[0]),
+            "temperatures": temperatures,
+            "entropy": first.entropy,
+            "characters": [Symbols(vocabulary.characters[n]) for n in order],
+            "probabilities": first.shares[:, order],
+        },
+        description,
+        [bars],
+        encoding=vocabulary.config.encoding,
+    )
+
+
+def _distribution(
+    model: CharacterModel, prime: str, temperatures: Sequence[float], told: int
+) -> Distribution:
+    """After a prime, of which the end is told."""
+    found = read_following(model, prime, (*temperatures, 1.0))
+    with np.errstate(divide="ignore"):
+        scores = np.log(found.probabilities[-1])  # up to a constant, which the softmax takes away
+    before = ("…" * (len(prime) > told), Symbols(prime[-told:], strong=True))
+    return Distribution(
+        before if prime else "nothing: the beginning of a text",
+        found.probabilities[:-1],
+        found.entropy[:-1],
+        scores,
+    )
+
+
+def _undecided(look: Look, model: CharacterModel) -> list[str]:
+    """Nothing, and what comes before the places of a text where the model was least certain of what follows."""
+    text, _ = look.text(look.scaled(ON_PAGE, FEWEST))
+    most = min(PLACES, SCORES // len(model.vocabulary))
+    kept: list[int] = []
+    for place in np.argsort(-read_surprise(model, text, 1).entropy, kind="stable").tolist():
+        # Places apart from each other, and with something before them.
+        apart = all(abs(place - other) > CONTEXT for other in kept)
+        if len(kept) < most and place >= FIRST and apart:
+            kept.append(place)
+    before = [text[max(0, place - CONTEXT) : place] for place in sorted(kept)]
+    end = model.vocabulary.config.end
+    return list(dict.fromkeys(["", *(part.rpartition(end)[2] if end else part for part in before)]))

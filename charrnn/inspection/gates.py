@@ -1,4 +1,4 @@
-"""What the gates do while a model reads: how often they are shut or open, and how long units remember.
+"""``--gates``: what the gates do while a model reads: how often they are shut or open, and how long units remember.
 
 A gate is left-saturated where it is below 0.1 and right-saturated where it is above 0.9; a unit's place
 in the plane of both shares tells what it does (Karpathy, Johnson, Fei-Fei, arXiv 1506.02078, figure 3).
@@ -15,11 +15,32 @@ steps: the unit's memory. What the other units write back by way of W is not in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
+from charrnn.drawing.figure import (
+    PAGE,
+    TERMINAL,
+    Axis,
+    Bar,
+    Block,
+    Cell,
+    Column,
+    Figure,
+    Heading,
+    Histogram,
+    Panel,
+    Panels,
+    Rule,
+    Scatter,
+    Table,
+    Words,
+)
 from charrnn.errors import InputError
+from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
 from charrnn.nn.cells import CELLS, cell_class
@@ -28,6 +49,11 @@ from charrnn.nn.parameters import Array
 
 SHUT, OPEN = 0.1, 0.9
 ZERO = np.finfo(np.float32).eps  # what float32 computes of a gate below this is rounding
+
+MOST, FEWEST = 20_000, 1000  # characters that are read
+CLASSES = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, np.inf)  # of memory, in steps
+SHORTEST, LONGEST = 0.1, 1000.0  # steps of memory that a histogram tells apart
+NAMED = 5  # units of each layer that remember longest
 
 
 @dataclass(frozen=True)
@@ -92,3 +118,124 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
     with np.errstate(divide="ignore"):
         memory = steps / np.abs(logs)
     return GateActivity(names, keeps, steps, left / steps, right / steps, total / steps, memory)
+
+
+def view(look: Look) -> Figure:
+    """Each layer's units in the plane of both shares, and their memory."""
+    text, source = look.text(look.scaled(MOST, FEWEST))
+    found = gate_activity(look.subject.checkpoint.model, text)
+    layers = range(len(found.memory))
+    planes = [list(_planes(found, layer)) for layer in layers]
+    memories = [_memories(found, layer) for layer in layers]
+    blocks: list[Block] = [
+        Words(
+            f"How often each unit's gates are open (above {OPEN:g}, to the right) and shut (below "
+            f"{SHUT:g}, upwards), on {source}"
+        ),
+        Words(
+            "There is a point for each unit: at the left edge are gates that are never open, at the bottom "
+            "those that are never shut.",
+            on=PAGE,
+        ),
+    ]
+    for layer in layers:
+        blocks += [Heading(f"Layer {layer}"), Panels(planes[layer], 3), _summary(found, layer)]
+    blocks += [
+        Words(
+            f"Memory: the steps after which 1/e is left of what a unit held, if the {found.keeps} gate "
+            "has its way; how many units have which."
+        ),
+        _classes(found),
+        Panels(memories, on=PAGE),
+        *(_longest(found, layer) for layer in layers),
+    ]
+    pictures: list[Panel] = []
+    for layer in layers:
+        pictures += [replace(one, title=f"layer {layer}, {one.title}") for one in planes[layer]]
+        pictures.append(replace(memories[layer], title=f"layer {layer}, memory"))
+    medians = ", ".join(f"{median:.1f}" for median in np.median(found.memory, axis=1))
+    return Figure(
+        f"Gates on {source}",
+        blocks,
+        {"source": source, **vars(found)},
+        "For each layer and gate a point for each unit: across, the share of steps at which it is "
+        f"above {OPEN:g}; upwards, that at which it is below {SHUT:g}. Beside them histograms of the units' "
+        f"memory; its median is {medians} steps in layers 0 to {layers[-1]}.",
+        picture=(Panels(pictures, len(found.names) + 1),),
+    )
+
+
+def _planes(found: GateActivity, layer: int) -> Iterator[Scatter]:
+    """Of each gate: units lie below the diagonal, where the shares make 1."""
+    x, y = Axis(f"open (> {OPEN:g})", low=0, high=1), Axis(f"shut (< {SHUT:g})", low=0, high=1)
+    for index, name in enumerate(found.names):
+        left, right = found.left[layer, index], found.right[layer, index]
+        yield Scatter(
+            f"gate-{layer}-{index}",
+            name,
+            x,
+            y,
+            (right.tolist(), left.tolist()),
+            f"A point for each of {len(left)} units of layer {layer}. On average open in "
+            f"{right.mean():.0%} of the steps and shut in {left.mean():.0%}; the mean is "
+            f"{found.mean[layer, index].mean():.2f}.",
+            rules=(Rule((0, 1), (1, 0)),),
+            series=index,
+        )
+
+
+def _summary(found: GateActivity, layer: int) -> Table:
+    heads = ("gate", "mean", "shut", "open", "units shut for 90%", "open for 90%")
+    rows = []
+    for index, name in enumerate(found.names):
+        left, right = found.left[layer, index], found.right[layer, index]
+        rows.append(
+            (
+                name,
+                f"{found.mean[layer, index].mean():.2f}",
+                f"{left.mean():.0%}",
+                f"{right.mean():.0%}",
+                f"{(left >= 0.9).sum()}",
+                f"{(right >= 0.9).sum()}",
+            )
+        )
+    return Table([Column(head, figures=n > 0) for n, head in enumerate(heads)], rows)
+
+
+def _classes(found: GateActivity) -> Table:
+    """How many units of each layer remember how long."""
+    counts = np.array([np.histogram(memory, CLASSES)[0] for memory in found.memory])
+    rows: list[list[Cell]] = []
+    for (low, high), row in zip(pairwise(CLASSES), counts.T, strict=True):
+        steps = f"{low:g} to {high:g}" if np.isfinite(high) else f"over {low:g}"
+        rows.append([steps, *(Bar(count / counts.max(), f"{count:4}") for count in row)])
+    layers = [Column(f"layer {layer}") for layer in range(len(counts))]
+    return Table([Column("steps"), *layers], rows, on=TERMINAL)
+
+
+def _memories(found: GateActivity, layer: int) -> Histogram:
+    memory, edges = found.memory[layer], np.geomspace(SHORTEST, LONGEST, 25)
+    counts, _ = np.histogram(np.clip(memory, SHORTEST, LONGEST), edges)
+    return Histogram(
+        f"memory-{layer}",
+        f"Layer {layer}, memory of its units",
+        Axis("steps", log=True),
+        Axis("units"),
+        edges.tolist(),
+        counts.tolist(),
+        f"A histogram; its median is {np.median(memory):.1f} steps.",
+        series=3,
+    )
+
+
+def _longest(found: GateActivity, layer: int) -> Words:
+    memory = found.memory[layer]
+    units = np.argsort(-memory, kind="stable")[:NAMED]
+    named = ", ".join(f"{unit} ({_steps(memory[unit])})" for unit in units)
+    return Words(f"Layer {layer} remembers longest in units {named}.")
+
+
+def _steps(memory: float) -> str:
+    if not np.isfinite(memory):
+        return "for ever"
+    return f"{memory:,.0f}" if memory >= 10 else f"{memory:.1f}"

@@ -1,4 +1,4 @@
-"""How far back a loss reaches: the gradient of one step's loss by the state of k steps before.
+"""``--gradients``: how far back a loss reaches: the gradient of one step's loss by the state of k steps before.
 
 loss(t) = -log p(x_{t+1}) is that of step t alone. The state s(t) is all that the stack carries from step
 t to the next: *h* of every layer, and the LSTM's *c*. Given the characters from t-k+1 to t, the
@@ -13,14 +13,17 @@ equation 5; *Deep Learning*, section 10.7). What has vanished cannot be learnt f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS
+from charrnn.drawing.figure import PAGE, Axis, Chart, Column, Figure, Line, Rule, Table, Words
 from charrnn.errors import InputError
+from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader, starts_in
@@ -35,6 +38,10 @@ LOSSES = 32
 WARM_UP = 100  # characters that are read before the steps that are gone back
 MEMORY = 1 << 28  # bytes that the saved activations may take, about
 FORGOTTEN = 0.01  # share of the gradient at k = 0 under which it counts as vanished
+
+MOST = 5000  # characters that are read
+LOWEST, HIGHEST = 1e-8, 1e8  # shares of the gradient at k = 0 that are drawn
+SHOWN = (1, 10, 50, 100)  # steps back that the table tells
 
 
 @dataclass(frozen=True)
@@ -232,3 +239,135 @@ def _rms(values: Array) -> Array:
     with np.errstate(all="ignore"):
         mean: Array = np.sqrt(np.nanmean(np.square(values), axis=-1))
     return mean
+
+
+def view(look: Look) -> Figure:
+    """The models that were named, a single one beside others that have learnt nothing."""
+    text, source = look.text(MOST)
+    losses = look.scaled(LOSSES, 4)
+    flows: dict[str, GradientFlow] = {}
+    for subject in look.subjects:
+        model, stem = subject.checkpoint.model, subject.path.stem
+        read, cell = look.known(model.vocabulary, text, source), model.config.cell
+        name = _free(stem if stem == cell else f"{stem}, {cell}", flows)
+        flows[name] = gradient_flow(model, read, losses=losses)
+    trained = len(flows)
+    if trained == 1:
+        fresh = fresh_flows(model, text, losses=losses)
+        flows |= {f"fresh {cell}": flow for cell, flow in fresh}
+    if not any(flow.rms.any() for flow in flows.values()):
+        raise InputError("all gradients are zero: of one character alone there is nothing to learn")
+    configs = [subject.checkpoint.model.config for subject in look.subjects]
+    sizes = {f"{config.num_layers} × {config.hidden_size} units" for config in configs}
+    size = sizes.pop() if len(sizes) == 1 else "several sizes"
+    seq_length = max(subject.checkpoint.training.seq_length for subject in look.subjects)
+    chart = _chart(flows, trained, size)
+    beside = "The others are models of the same size that have learnt nothing."
+    title = f"{chart.title}: the norm of ∂loss(t)/∂state(t-k)"
+    return Figure(
+        title,
+        (
+            Words(f"{title}, on {source}"),
+            *([Words(beside, on=PAGE)] if trained < len(flows) else []),
+            chart,
+            _table(flows, size),
+            Words(
+                f"Memory: the steps after which the gradient stays below {FORGOTTEN:.0%} of that at k=0; "
+                "what happened before has next to no say in what is learnt. In training, gradients went "
+                f"back {seq_length} steps at most (--seq-length)."
+            ),
+        ),
+        {
+            "source": source,
+            "seq_length": seq_length,
+            "gradients": [
+                {
+                    "name": name,
+                    "trained": number < trained,
+                    "memory": flow.memory,
+                    "factor": flow.factor,
+                    "rms": flow.rms,
+                    "low": flow.quantile(0.1),
+                    "high": flow.quantile(0.9),
+                    "layers": flow.parts,
+                }
+                for number, (name, flow) in enumerate(flows.items())
+            ],
+        },
+        chart.description,
+        picture=(chart,),
+    )
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    """The name, or another one that is not taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
+def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> Chart:
+    """A curve for each model, of trained ones with what lies around it."""
+    lines = [_line(name, flow, n < trained) for n, (name, flow) in enumerate(flows.items())]
+    heights = [y for line in lines for y in line.y]
+    low, high = 10.0 ** math.floor(math.log10(min(heights))), 2 * max(heights)
+    last = max(line.x[-1] for line in lines)
+    told = "; ".join(f"{line.name} {line.told}" for line in lines)
+    return Chart(
+        "gradients",
+        "How far back a loss reaches",
+        Axis("steps back, k"),
+        Axis("share of k=0", log=True, low=low, high=high),
+        lines,
+        "Norm of the gradient of a loss by the state of k steps before, against k, on a logarithmic axis. "
+        f"Steps until it stays below {FORGOTTEN:.0%} of that at k = 0: {told}.",
+        rules=(Rule((0, FORGOTTEN), (last, FORGOTTEN), f"{FORGOTTEN:.0%}"),),
+        legend=f"{size}:\nsteps until below {FORGOTTEN:.0%}",
+        height=14,
+    )
+
+
+def _line(name: str, flow: GradientFlow, trained: bool) -> Line:
+    """The part of a curve between the bounds of the chart."""
+    shares, start = flow.shares, flow.rms[0] or 1
+    inside = (shares >= LOWEST) & (shares <= HIGHEST)
+    stop = len(shares) if inside.all() else max(1, int(np.argmin(inside)))
+
+    def cut(values: Array) -> list[float]:
+        clipped: list[float] = np.clip(values[:stop], LOWEST, HIGHEST).tolist()
+        return clipped
+
+    band = cut(flow.quantile(0.1) / start), cut(flow.quantile(0.9) / start)
+    return Line(
+        name,
+        list(range(stop)),
+        cut(shares),
+        band if trained else None,
+        strong=trained,
+        told=f"over {len(shares) - 1}" if flow.memory is None else str(flow.memory),
+    )
+
+
+def _table(flows: Mapping[str, GradientFlow], size: str) -> Table:
+    steps = [k for k in SHOWN if k < max(len(flow.norms) for flow in flows.values())]
+    columns = (size, "memory", "each step", *(f"k={k}" for k in steps))
+    rows = []
+    for name, flow in flows.items():
+        last, shares = len(flow.norms) - 1, flow.shares
+        rows.append(
+            (
+                name,
+                f"{flow.memory} steps" if flow.memory is not None else f"over {last}",
+                f"× {flow.factor:.3f}" if np.isfinite(flow.factor) else "-",
+                *(_share(shares[k]) if k <= last else "" for k in steps),
+            )
+        )
+    return Table([Column(head, figures=n > 0) for n, head in enumerate(columns)], rows)
+
+
+def _share(value: float) -> str:
+    if not np.isfinite(value):
+        return "overflow"
+    return f"{value:.3f}" if 0.001 <= value < 1000 else f"{value:.0e}"

@@ -13,15 +13,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.drawing.figure import (
+    PAGE,
+    TERMINAL,
+    Bar,
+    Block,
+    Cell,
+    Colouring,
+    Column,
+    Commands,
+    Figure,
+    Heading,
+    Passage,
+    Pick,
+    Strong,
+    Table,
+    Words,
+    joined,
+)
 from charrnn.errors import InputError
 from charrnn.inspection.features import measure_features
+from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
+from charrnn.words import quoted
 
 STATES = "hc"  # what a cell's states are called
+MOST, ON_PAGE, FEWEST = (
+    20_000,
+    3000,
+    1000,
+)  # characters that are read, and that a page shows; at least
+TOLD, LISTED, FOLLOWERS = (
+    5,
+    3,
+    2,
+)  # units of each feature in the data, in the table, and by which to colour
+EXCERPT = 80  # characters of the text where a feature comes and goes most
+VARIES_NOT = "the text is too short: nothing in it varies"
 
 
 @dataclass(frozen=True)
@@ -163,3 +195,123 @@ def _states(model: CharacterModel, workspace: Workspace) -> Array:
             states.append(kept["c"][1:].transpose(0, 2, 1))  # from (T, H, B)
         layers.append(np.stack(states, axis=2))
     return np.stack(layers, axis=2)
+
+
+# ----------------------------------------------------------------------------------- what is to be seen
+
+
+def view(look: Look) -> Figure:
+    """For each feature of the text the units that follow it, and some of them at work."""
+    subject = look.subject
+    model = subject.checkpoint.model
+    kind = model.vocabulary.config
+    text, source = look.text(look.scaled(MOST, FEWEST))
+    neurons = find_neurons(model, text)
+    ranked = neurons.ranked()
+    blocks: list[Block] = [Words(Strong(f"read: {source}"), on=TERMINAL)]
+    if not ranked:
+        blocks.append(Words(f"{VARIES_NOT.capitalize()}."))
+    else:
+        page = look.value is None
+        shown = text[: look.scaled(ON_PAGE, FEWEST)] if page else text
+        best = neurons.best(ranked[0], 1)[0][0]
+        command = f"charrnn inspect {quoted(subject.path)} --unit {best}"
+        blocks += [
+            Words(
+                "r tells how closely a unit's state follows a feature: 1 or -1 exactly, 0 not at all.",
+                on=TERMINAL,
+            ),
+            Words(
+                f"Units whose state follows something in the text: {source}. r is 1 or −1 where it follows "
+                "exactly and 0 where it does not; 1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's "
+                "cell. A high r is no proof that the model uses the unit so.",
+                on=PAGE,
+            ),
+            _table(neurons),
+            Heading("One unit at work", on=PAGE),
+            Passage("unit", shown, _at_work(model, shown, neurons, page), kind.unit),
+            Commands([("look", command)], on=TERMINAL),
+        ]
+    told = "; ".join(
+        f"{neurons.features[feature]}: unit {unit}, r {r:+.2f}"
+        for feature in ranked
+        for unit, r in neurons.best(feature, 1)
+    )
+    return Figure(
+        "The unit that follows each feature most closely",
+        blocks,
+        {
+            "source": source,
+            "characters": len(text),
+            "features": [
+                {
+                    "feature": neurons.features[feature],
+                    "units": [{"unit": str(u), "r": r} for u, r in neurons.best(feature, TOLD)],
+                }
+                for feature in ranked
+            ],
+        },
+        f"Bars of |r|, the correlation of a feature of the text and a unit's state. {told}.",
+        picture=[_table(neurons)] if ranked else [],
+        no_picture=VARIES_NOT,
+        encoding=kind.encoding,
+    )
+
+
+def _table(neurons: Neurons) -> Table:
+    rows: list[list[Cell]] = []
+    for feature in neurons.ranked():
+        (unit, r), *others = neurons.best(feature, LISTED)
+        next_best = joined([(Pick(str(unit)), f" {r:+.2f}") for unit, r in others], "  ")
+        bar = Bar(abs(r), f"{r:+.2f}", r < 0)
+        rows.append([neurons.features[feature], Pick(str(unit)), bar, next_best])
+    columns = [Column(name, whole=True) for name in ("unit", "r")]
+    return Table([Column("feature"), *columns, Column("next best", whole=True, spare=True)], rows)
+
+
+def _at_work(model: CharacterModel, text: str, neurons: Neurons, page: bool) -> list[Colouring]:
+    """What the units hold that follow a feature most closely: first the best one of each, then the others.
+
+    A page tells all that a unit follows; else it is the feature of its excerpt.
+    """
+    features: dict[Unit, list[tuple[str, float]]] = {}
+    for rank in range(FOLLOWERS):
+        for feature in neurons.ranked():
+            for unit, r in neurons.best(feature, FOLLOWERS)[rank : rank + 1]:
+                features.setdefault(unit, []).append((neurons.features[feature], r))
+    layers, states, numbers = zip(*((u.layer, u.state, u.number) for u in features), strict=True)
+    values = np.empty((len(features), len(text)))
+    with single_threaded_blas():
+        for places, found in read_states(model, text):
+            values[:, places] = found[:, layers, states, numbers].T
+    measured = dict(zip(*measure_features(text), strict=True))
+    constant = np.zeros(len(text))
+    return [
+        colouring(
+            unit,
+            held,
+            "; ".join(f"{name}, r {r:+.2f}" for name, r in (follow if page else follow[:1])),
+            _liveliest(measured.get(follow[0][0], constant)),
+        )
+        for (unit, follow), held in zip(features.items(), values, strict=True)
+    ]
+
+
+def colouring(unit: Unit, values: Array, told: str = "", excerpt: slice = slice(None)) -> Colouring:
+    """By what a unit holds: the scale is that of all values but the very rare ones."""
+    low, high = (float(edge) for edge in np.quantile(values, (0.01, 0.99)))
+    if low == high:
+        low, high = low - 1, high + 1
+    return Colouring(str(unit), values, low, high, True, "holds", told, excerpt)
+
+
+def _liveliest(values: Array) -> slice:
+    """The window in which values vary most."""
+    if len(values) <= EXCERPT:
+        return slice(None)
+    total = np.concatenate([[0.0], np.cumsum(values)])
+    squares = np.concatenate([[0.0], np.cumsum(values**2)])
+    mean = (total[EXCERPT:] - total[:-EXCERPT]) / EXCERPT
+    variance = (squares[EXCERPT:] - squares[:-EXCERPT]) / EXCERPT - mean**2
+    start = int(np.argmax(variance))
+    return slice(start, start + EXCERPT)

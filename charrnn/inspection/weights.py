@@ -1,4 +1,4 @@
-"""The weights themselves: what the recurrent matrices stretch, how numbers are spread, the last update.
+"""``--weights``: the weights themselves: what the recurrent matrices stretch, how numbers are spread, the last update.
 
 The largest singular value of a recurrent matrix bounds by how much one step can stretch a gradient,
 its spectral radius tells what many steps do to it where the activation's slope is 1 (Pascanu, Mikolov,
@@ -8,17 +8,38 @@ gate's own way through time; what the cell keeps goes past the matrices.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 
+from charrnn.drawing.figure import (
+    PAGE,
+    Axis,
+    Cell,
+    Chart,
+    Column,
+    Figure,
+    Heading,
+    Histogram,
+    Line,
+    Panels,
+    Profile,
+    Table,
+    Words,
+)
 from charrnn.errors import InputError
+from charrnn.files.checkpoint import load_checkpoint
+from charrnn.inspection.look import Look
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.training.optimizer import last_direction
 from charrnn.training.run import Checkpoint
 
 BINS = 21
+PROFILE = 24  # singular values that a table's profile has room for
 
 
 @dataclass(frozen=True)
@@ -128,6 +149,134 @@ def last_updates(checkpoint: Checkpoint) -> list[Update]:
         Update(name, rate * _rms(moved[name]) / (_rms(weights[name]) or 1), _rms(moved[name]))
         for name in shapes
     ]
+
+
+def view(look: Look) -> Figure:
+    """The recurrent matrices, the spread of each array, and how it was last updated, if that is known."""
+    checkpoint = look.subject.checkpoint
+    model = checkpoint.model
+    matrices, arrays = recurrences(model.network, model.parameters), spreads(model.parameters)
+    updates, unknown = _updates(checkpoint, look.subject.path)
+    top = max(float(one.singular_values[0]) for one in matrices) or 1.0
+    values, histograms = _values(matrices, top), [_histogram(*item) for item in enumerate(arrays)]
+    return Figure(
+        "Weights",
+        (
+            Heading("The recurrent matrix W of each gate"),
+            Panels(values, on=PAGE),
+            _matrices(matrices, top),
+            Words(
+                "The largest singular value bounds by how much a step can stretch a gradient on its way "
+                "through W; the radius (largest absolute eigenvalue) is what many steps come to, where the "
+                "activation's slope is 1. The profile shows the singular values from the first to the last."
+            ),
+            Heading("All weights"),
+            _table(arrays, updates),
+            Words(
+                f"{unknown.capitalize()}."
+                if unknown
+                else "Update: the last one, in shares of the weights. Direction: its size before the rate; "
+                "for Adam near 1 where gradients agreed, near 0.23 where they were noise."
+            ),
+            Panels(histograms, 4, narrow=True, on=PAGE),
+        ),
+        {"recurrences": matrices, "spreads": arrays, "updates": updates, "unknown": unknown},
+        "Singular values of each gate's recurrent matrix in falling order, the largest being "
+        f"{top:.2f}, and a histogram of each array's numbers.",
+        picture=(Panels(values), Panels(histograms, 4, narrow=True)),
+    )
+
+
+def _updates(checkpoint: Checkpoint, path: Path) -> tuple[list[Update], str | None]:
+    """The last one of each array, or why it is not known."""
+    try:
+        if checkpoint.resumable:
+            checkpoint = load_checkpoint(path, with_progress=True)
+        return last_updates(checkpoint), None
+    except InputError as error:
+        return [], str(error)
+
+
+def _values(matrices: Sequence[Recurrence], top: float) -> list[Chart]:
+    """Of each layer its gates' singular values."""
+    charts = []
+    for layer, group in groupby(matrices, key=lambda one: one.layer):
+        own = list(group)
+        told = "; ".join(
+            f"{one.gate} {one.singular_values[0]:.2f} to {one.singular_values[-1]:.3f}, spectral radius "
+            f"{one.spectral_radius:.2f}"
+            for one in own
+        )
+        lines = [
+            Line(
+                one.gate,
+                range(len(one.singular_values)),
+                one.singular_values.tolist(),
+                told=f"radius {one.spectral_radius:.2f}",
+            )
+            for one in own
+        ]
+        charts.append(
+            Chart(
+                f"singular-{layer}",
+                f"Layer {layer}: singular values of W",
+                Axis("rank"),
+                Axis(low=0, high=1.05 * top),
+                lines,
+                f"From the first to the last: {told}.",
+            )
+        )
+    return charts
+
+
+def _matrices(matrices: Sequence[Recurrence], top: float) -> Table:
+    rows: list[list[Cell]] = []
+    for one in matrices:
+        values = one.singular_values
+        profile = values[np.linspace(0, len(values) - 1, PROFILE).astype(int)] / top
+        rows.append(
+            [
+                str(one.layer),
+                one.gate,
+                f"{values[0]:.2f}",
+                f"{np.median(values):.2f}",
+                f"{values[-1]:.3f}",
+                f"{one.spectral_radius:.2f}",
+                Profile(profile.tolist()),
+            ]
+        )
+    figures = (Column(name, figures=True) for name in ("largest", "median", "smallest", "radius"))
+    return Table((Column("layer"), Column("gate"), *figures, Column("profile", spare=True)), rows)
+
+
+def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> Table:
+    figures = (Column(name, figures=True) for name in ("mean", "std", "largest"))
+    columns = [Column("array"), *figures, Column("from -largest to it", spare=True)]
+    rows: list[list[Cell]] = []
+    for one in arrays:
+        profile = Profile((one.counts / one.counts.max()).tolist())
+        rows.append(
+            [one.name, f"{one.mean:.3f}", f"{one.deviation:.3f}", f"{one.largest:.2f}", profile]
+        )
+    if updates:
+        columns += [Column("update", figures=True), Column("direction", figures=True)]
+        for row, update in zip(rows, updates, strict=True):
+            row += [f"{update.step:.1e}", f"{update.direction:.2g}"]
+    return Table(columns, rows)
+
+
+def _histogram(number: int, one: Spread) -> Histogram:
+    largest = one.largest or 1
+    return Histogram(
+        f"spread-{number}",
+        one.name,
+        Axis(),
+        Axis(bare=True),
+        np.linspace(-largest, largest, len(one.counts) + 1).tolist(),
+        one.counts.tolist(),
+        f"Mean {one.mean:.3f}, standard deviation {one.deviation:.3f}, largest absolute value "
+        f"{one.largest:.2f}.",
+    )
 
 
 def _rms(array: Array) -> float:

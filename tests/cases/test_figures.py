@@ -12,7 +12,6 @@ NAME = "abc\n" * 300
 BY_HEART = ("--records", "--steps", "150", "--dropout", "0")
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="the least of no gradients")
 @pytest.mark.parametrize("character", ["z", "\n"], ids=["z", "line feed"])
 def test_09_a_page_of_a_model_of_one_character(run: Run, trained: Trained, character: str) -> None:
     """A page whose gradients say that there are none, or one line that says what cannot be shown."""

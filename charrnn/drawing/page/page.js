@@ -4,7 +4,6 @@
 (() => {
   const byId = (name) => document.getElementById(name);
   const data = JSON.parse(byId("data").textContent);
-  const ROWS = 12; // characters that could follow, drawn one by one
 
   /** Little-endian numbers, packed as base64. */
   function unpack({ type, bytes }) {
@@ -23,17 +22,19 @@
     return `${(100 * share).toFixed(share >= 0.1 || share === 0 ? 0 : 1)} %`;
   }
 
-  /** A table's row: a character, its share, and a bar. */
+  /** A table's row: a name, a share, and a bar. */
   function barRow(name, share) {
     const bar = element("span", { className: "bar" });
     bar.style.width = `${(100 * share).toFixed(1)}%`;
+    const room = element("span", { className: "room" }, bar);
     return element(
       "tr", {},
-      element("th", { scope: "row" }, element("code", {}, name)),
-      element("td", { className: "number" }, percent(share)),
-      element("td", { className: "room" }, bar),
+      element("th", { scope: "row" }, name),
+      element("td", {}, element("span", { className: "measure" }, percent(share), room)),
     );
   }
+
+  const sign = (number) => element("code", {}, data.names[number]);
 
   /** A text through which a cursor goes: by mouse, by touch, by arrow keys and by a slider. */
   class Reader {
@@ -118,96 +119,101 @@
     }
   }
 
-  const named = (place) => data.names[ids[place]];
-  const ids = unpack(data.characters);
-  const at = (place) => `${data.unit} ${place + 1} is ${named(place)}`;
+  /** Two digits, and no -0. */
+  const fixed = (value) => (Math.round(100 * value) / 100 + 0).toFixed(2);
 
-  function readSurprise() {
-    const bits = unpack(data.surprise.bits);
-    const entropy = unpack(data.surprise.entropy);
-    const guesses = unpack(data.surprise.guesses);
-    const chances = unpack(data.surprise.chances);
-    const many = guesses.length / bits.length;
-    new Reader("surprise", (place) => {
-      const cost = (bits[place] / 100).toFixed(2);
-      const expected = (entropy[place] / 100).toFixed(2);
+  /** What the passage is coloured by: what it holds at each place, and the class of its colour. */
+  function unpackColouring(colouring) {
+    const [steps, levels] = [unpack(colouring.values), unpack(colouring.levels)];
+    const { low, high, letter } = colouring;
+    return {
+      ...colouring,
+      at: (place) => fixed(low + (steps[place] / 255) * (high - low)),
+      level: (place) => letter + levels[steps[place]],
+    };
+  }
+
+  /** A passage: what is told at each place, and the choice of its colours. */
+  function readPassage(name, { unit, first, characters, colourings, guesses }) {
+    const ids = unpack(characters);
+    const all = colourings.map(unpackColouring);
+    let chosen = all[0];
+    const at = (place) => `${unit} ${first + place + 1} is ${data.names[ids[place]]}`;
+    const reader = new Reader(name, guesses ? guessed(guesses, at) : (place) => [
+      element("p", {}, `${at(place)}: after it, ${chosen.name} ${chosen.unit} ${chosen.at(place)}.`),
+    ]);
+    const choice = byId(`${name}-choice`);
+    if (!choice) return;
+    const choose = (number) => {
+      chosen = all[number];
+      choice.value = number;
+      byId(`${name}-name`).textContent = chosen.label;
+      byId(`${name}-unit`).textContent = chosen.unit;
+      const legend = chosen.legend.map(([className, words]) => element("span", { className }, words));
+      byId(`${name}-legend`).replaceChildren(...legend);
+      reader.colour(chosen.level);
+    };
+    all.forEach((each, number) => {
+      choice.append(element("option", { value: number }, each.label));
+      for (const pick of document.querySelectorAll("[data-pick]")) {
+        if (pick.dataset.pick !== each.name || pick.firstElementChild) continue;
+        const title = `colour the text by ${each.name}`;
+        const button = element("button", { type: "button", title }, pick.textContent);
+        button.addEventListener("click", () => choose(number));
+        pick.replaceChildren(button);
+      }
+    });
+    choice.addEventListener("change", () => choose(Number(choice.value)));
+  }
+
+  /** From a place to what it cost, and what was expected there. */
+  function guessed(guesses, at) {
+    const [bits, entropy] = [unpack(guesses.bits), unpack(guesses.entropy)];
+    const [symbols, chances] = [unpack(guesses.symbols), unpack(guesses.chances)];
+    const many = symbols.length / bits.length;
+    return (place) => {
+      const [cost, expected] = [bits, entropy].map((values) => (values[place] / 100).toFixed(2));
       const rows = [];
       for (let n = place * many; n < (place + 1) * many; n++) {
-        rows.push(barRow(data.names[guesses[n]], chances[n] / 65535));
+        rows.push(barRow(sign(symbols[n]), chances[n] / 65535));
       }
       return [
         element("p", {}, `${at(place)}: ${cost} bits. The model expected ${expected} bits here:`),
         element("table", {}, element("tbody", {}, ...rows)),
       ];
-    });
-  }
-
-  /** Class of a unit's value, 0 to 255: from u0, low, to u8, high. */
-  function level(unit, value) {
-    const here = unit.low + (value / 255) * (unit.high - unit.low);
-    const share = (here - unit.from) / (unit.to - unit.from);
-    return `u${Math.min(Math.max(Math.floor(9 * share), 0), 8)}`;
-  }
-
-  function readUnits() {
-    let unit = data.units[0];
-    let values = unpack(unit.values);
-    const choice = byId("unit-choice");
-    const reader = new Reader("unit", (place) => {
-      const held = unit.low + (values[place] / 255) * (unit.high - unit.low);
-      return [element("p", {}, `${at(place)}: after it, unit ${unit.name} holds ${held.toFixed(2)}.`)];
-    });
-    const choose = (number) => {
-      unit = data.units[number];
-      values = unpack(unit.values);
-      choice.value = number;
-      byId("unit-name").textContent = `${unit.name} (${unit.features})`;
-      for (const [name, value] of [["low", unit.from], ["middle", (unit.from + unit.to) / 2], ["high", unit.to]]) {
-        byId(`unit-${name}`).textContent = value.toFixed(2);
-      }
-      reader.colour((place) => level(unit, values[place]));
     };
-    data.units.forEach((each, number) => {
-      choice.append(element("option", { value: number }, `${each.name}: ${each.features}`));
-    });
-    choice.addEventListener("change", () => choose(Number(choice.value)));
-    for (const cell of document.querySelectorAll("[data-unit]")) {
-      const button = element("button", { type: "button", title: "colour the text by this unit" });
-      button.append(cell.textContent);
-      button.addEventListener("click", () => choose(Number(cell.dataset.unit)));
-      cell.replaceChildren(button);
-    }
   }
 
-  function readFollowing() {
-    const prime = byId("prime-choice");
-    const slider = byId("temperature");
+  /** Distributions: one of them and its temperature are chosen. */
+  function readDistributions(name, { most, symbols, distributions }) {
+    const choice = byId(`${name}-choice`);
+    const slider = byId(`${name}-temperature`);
+    const ids = unpack(symbols);
     const draw = () => {
       const temperature = Number(slider.value);
-      const scores = unpack(data.following[prime.value].scores);
+      const scores = unpack(distributions[choice.value].scores);
       const top = scores.reduce((a, b) => Math.max(a, b));
       const weights = Array.from(scores, (s) => Math.exp((s - top) / Math.max(temperature, 1e-30)));
       const total = weights.reduce((a, b) => a + b);
       const shares = weights.map((weight) => weight / total);
       const bits = shares.reduce((sum, p) => (p > 0 ? sum - p * Math.log2(p) : sum), 0);
       const order = Array.from(scores.keys()).sort((a, b) => scores[b] - scores[a]);
-      const rows = order.slice(0, ROWS).map((id) => barRow(data.names[id], shares[id]));
-      if (order.length > ROWS) {
-        rows.push(barRow("other", order.slice(ROWS).reduce((sum, id) => sum + shares[id], 0)));
+      const rows = order.slice(0, most).map((n) => barRow(sign(ids[n]), shares[n]));
+      if (order.length > most) {
+        rows.push(barRow("other", order.slice(most).reduce((sum, n) => sum + shares[n], 0)));
       }
-      byId("temperature-told").textContent = `${temperature.toFixed(2)}: ${Math.abs(bits).toFixed(2)} bits`;
-      byId("following-table").replaceChildren(element("tbody", {}, ...rows));
+      byId(`${name}-told`).textContent = `${temperature.toFixed(2)}: ${Math.abs(bits).toFixed(2)} bits`;
+      byId(`${name}-table`).replaceChildren(element("tbody", {}, ...rows));
     };
-    data.following.forEach(({ prime: words }, number) => {
-      prime.append(element("option", { value: number }, words));
+    distributions.forEach(({ before }, number) => {
+      choice.append(element("option", { value: number }, before));
     });
-    prime.addEventListener("change", draw);
+    choice.addEventListener("change", draw);
     slider.addEventListener("input", draw);
     draw();
   }
 
   for (const hidden of document.querySelectorAll(".controls")) hidden.hidden = false;
-  if (data.surprise) readSurprise();
-  if (data.units.length) readUnits();
-  if (data.following.length) readFollowing();
+  for (const [name, passage] of Object.entries(data.passages)) readPassage(name, passage);
+  for (const [name, found] of Object.entries(data.distributions)) readDistributions(name, found);
 })();

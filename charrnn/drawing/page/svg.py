@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from charrnn.drawing.page.markup import Markup, element, joined
-from charrnn.drawing.terminal.chart import ticks
+from charrnn.drawing.page.markup import Markup, element
+from charrnn.drawing.ticks import ticks
 
 SERIES = 5  # colours and dashes that page.css has, l0 to l4
 TICK = 55  # room that a number at the x axis takes, and twice that at the y axis
@@ -192,7 +192,7 @@ class Plot:
                 "text", self.x.label, x=float(self.width), y=bottom + 31, class_="end label"
             )
         if self.y.label and not self.bare:
-            yield element("text", self.y.label, x=-46.0, y=-6.0, class_="label")
+            yield element("text", self.y.label, x=-46.0, y=-10.0, class_="label")
 
     def _names(self) -> Iterable[Markup]:
         """The legend."""
@@ -204,8 +204,3 @@ class Plot:
 
 def _pair(x: float, y: float) -> str:
     return f"{x:.1f} {y:.1f}".replace(".0", "")
-
-
-def grid(pictures: Iterable[Markup]) -> Markup:
-    """Pictures beside each other, as many as there is room for."""
-    return element("div", joined(pictures), class_="grid-of-pictures")

@@ -3,22 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from charrnn.drawing.terminal.screen import LINES, Screen
+from charrnn.drawing import figure
+from charrnn.drawing.colours import LINES
+from charrnn.drawing.terminal.screen import Screen
+from charrnn.drawing.ticks import ticks
+from charrnn.words import printable
 
 # Which bit of U+2800 is which of a character's 4 × 2 dots.
 BRAILLE = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+LEAST = 1e-300  # what a logarithm is taken of
 MARKS = "*+ox#"  # of the curves, in ASCII
 # Of the curves where there are no colours: which of six columns of dots are drawn.
 DASHES = ((0, 1, 2, 3, 4, 5), (0, 1, 3, 4), (0, 3), (0, 1, 2, 4), (0,))
+
+
+def draw_chart(screen: Screen, found: figure.Chart) -> list[Text]:
+    """The lines of a figure's chart, each up to where it leaves the axis; nothing if there are no points."""
+    curves = [_curve(line, found.y) for line in found.lines]
+    if not any(len(curve.x) for curve in curves):
+        return []
+    x, y = printable(found.x.label), printable(found.y.label)
+    return chart(screen, curves, x, y, found.height, log=found.y.log)
+
+
+def _curve(line: figure.Line, axis: figure.Axis) -> Curve:
+    """The part of a line that lies within its axis, or its first point, at the edge."""
+    y = np.asarray(line.y, float)
+    low = -math.inf if axis.low is None else axis.low
+    high = math.inf if axis.high is None else axis.high
+    if axis.log:
+        low = max(low, LEAST)
+    inside = (y >= low) & (y <= high)
+    stop = len(y) if inside.all() else max(1, int(np.argmin(inside)))
+    kept = np.clip(y[:stop], low, high)
+    known = np.isfinite(kept)
+    kept = np.log10(kept[known]) if axis.log else kept[known]
+    return Curve(printable(line.name), np.asarray(line.x)[:stop][known].tolist(), kept.tolist())
 
 
 @dataclass(frozen=True)
@@ -61,9 +91,10 @@ def chart(
     if log:
         y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
     margin = max(map(len, y_ticks.values())) + 1
-    labels = {number: _name(screen, number, curve.name) for number, curve in drawn}
-    longest = max(map(len, labels.values()))
-    beside = longest <= screen.width // 4  # names stand there, or else below
+    longest = max(2 - screen.unicode + len(curve.name) for _, curve in drawn)
+    # Names stand beside the curves where there is room, or else below.
+    beside = longest <= screen.width // 4 and len(drawn) <= height
+    labels = {number: _name(screen, number, curve.name, beside) for number, curve in drawn}
     width = max(4, screen.width - margin - 1 - longest * beside)
 
     cells = _Cells(screen, width, height)
@@ -72,19 +103,19 @@ def chart(
         y = (high - np.asarray(curve.y, float)) / (high - low)
         cells.draw(number, x, y)
 
-    ends = _apart({number: row_of(curve.y[-1]) for number, curve in drawn}, height)
+    ends = {number: (row_of(curve.y[-1]), float(curve.x[-1])) for number, curve in drawn}
+    named = _apart(ends, height) if beside else {}
     written = {round(row_of(value)): tick for value, tick in y_ticks.items()}
     line, cross = "│┤" if screen.unicode else "|+"
     rows = []
     for row, plotted in enumerate(cells.lines()):
         edge = cross if row in written else line
         rows.append(Text(f"{written.get(row, ''):>{margin}}{edge}").append_text(plotted))
-        if beside and row in ends:
-            rows[-1].append_text(labels[ends[row]])
-    legend = Text().join(() if beside else labels.values())
-    legend.truncate(screen.width)
+        if row in named:
+            rows[-1].append_text(labels[named[row]])
+    legend = [] if beside else _in_lines(labels.values(), screen.width)
     axis = _x_axis(screen, margin, width, left, right, x_label)
-    return [Text(y_label[: screen.width]), *rows, *axis, *([legend] if legend else [])]
+    return [Text(y_label[: screen.width]), *rows, *axis, *legend]
 
 
 class _Cells:
@@ -138,44 +169,55 @@ class _Cells:
         return rows
 
 
-def ticks(low: float, high: float, most: int) -> dict[float, str]:
-    """Round numbers from ``low`` to ``high``, ``most`` of them or fewer but one, as they are written."""
-    span = (high - low) or 1.0
-    power = math.floor(math.log10(span / most))
-    for factor in (1, 2, 5, 10):
-        step = factor * 10.0**power
-        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-        if last - first < most:
-            break
-    digits = max(0, -power - (factor == 10))
-    values = [index * step for index in range(first, last + 1)] or [low]
-    if max(map(abs, values)) >= 1e6 or digits > 4:
-        return {value: f"{value:.3g}" for value in values}
-    return {value: f"{value:,.{digits}f}" for value in values}
-
-
 def _padded(values: Sequence[float]) -> tuple[float, float]:
     """The range of values, with something in it."""
     low, high = min(values), max(values)
     return (low, high) if high > low else (low - (abs(low) / 10 or 1), high + (abs(high) / 10 or 1))
 
 
-def _apart(places: Mapping[int, float], height: int) -> dict[int, int]:
-    """A row for each curve's name, near its place: from row to curve. Some may find none."""
-    rows: dict[int, int] = {}
-    for number in sorted(places, key=lambda n: places[n]):
-        wanted = round(places[number])
-        free = [row for row in range(height) if row not in rows]
-        # A name stays below those that end higher.
-        free = [row for row in free if row > max(rows, default=-1)] or free
-        if free:
-            rows[min(free, key=lambda row: abs(row - wanted))] = number
-    return rows
+def _apart(ends: Mapping[int, tuple[float, float]], height: int) -> dict[int, int]:
+    """A row for each curve's name, so that none stands above that of a curve that ends higher: from row to curve.
+
+    Each is as near to its own end as the others let it (isotonic regression by pooling neighbours: Barlow et
+    al. 1972). Of curves that end on one row, the one that goes furthest is the lowest: it ends beside its name.
+
+    Args:
+        ends: Of each curve the row, from the top, and how far to the right.
+        height: Rows, at least as many as there are curves.
+    """
+    order = sorted(ends, key=lambda number: (round(ends[number][0]), ends[number][1]))
+    pools: list[list[float]] = []  # where a pool's first name wants to be, in the mean
+    for place, number in enumerate(order):
+        pools.append([ends[number][0] - place])
+        while len(pools) > 1 and fmean(pools[-2]) >= fmean(pools[-1]):
+            pools[-2:] = [pools[-2] + pools[-1]]
+    first = [fmean(pool) for pool in pools for _ in pool]
+    last = height - len(order)
+    return {
+        place + min(max(0, round(first[place])), last): number for place, number in enumerate(order)
+    }
 
 
-def _name(screen: Screen, number: int, name: str) -> Text:
+def _name(screen: Screen, number: int, name: str, beside: bool) -> Text:
+    """A curve's name; away from the curve, after a piece of it."""
     mark = "" if screen.unicode else MARKS[number % len(MARKS)]
+    if screen.unicode and not beside:
+        dashes = DASHES[0] if screen.colour else DASHES[number % len(DASHES)]
+        pairs = [(column in dashes, column + 1 in dashes) for column in (0, 2, 4)]
+        mark = "".join(chr(0x2800 + 0x02 * left + 0x10 * right) for left, right in pairs) + " "
     return Text(f" {mark}{name}", style=LINES[number % len(LINES)])
+
+
+def _in_lines(labels: Iterable[Text], width: int) -> list[Text]:
+    """Names one after the other, on as many lines as it takes."""
+    lines = [Text()]
+    for label in labels:
+        if lines[-1] and len(lines[-1]) + len(label) > width:
+            lines.append(Text())
+        lines[-1].append_text(label)
+    for line in lines:
+        line.truncate(width)
+    return lines
 
 
 def _x_axis(

@@ -2,42 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+import numpy as np
 from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
-from charrnn.drawing.terminal.screen import Screen
+from charrnn.drawing import signs
+from charrnn.drawing.figure import Colouring, Passage
+from charrnn.drawing.terminal.screen import Screen, amount, signed
+from charrnn.words import printable
 
-SIGNS = {"\n": "⏎", "\t": "→"}
-UNSHOWN = "\N{REPLACEMENT CHARACTER}"
-
-
-def shown(character: str, screen: Screen, encoding: str = "utf-8") -> str:
-    """A character as something that takes a place, and that no terminal takes for a command.
-
-    Args:
-        encoding: Of the model's text; a byte beyond ASCII is no character.
-    """
-    if not screen.unicode:
-        if character in SIGNS:
-            return "\\n" if character == "\n" else "\\t"
-        return character if character.isascii() and character.isprintable() else "?"
-    if character in SIGNS:
-        return SIGNS[character]
-    if not character.isprintable() or (encoding == "latin-1" and not character.isascii()):
-        return UNSHOWN
-    return character if cell_len(character) else f"\N{DOTTED CIRCLE}{character}"
+EXCERPTS = 3  # colourings that are shown where a passage has several
 
 
-def passage(
-    screen: Screen,
-    text: str,
-    styles: Sequence[Style],
-    marks: str,
-    encoding: str = "utf-8",
+def draw_passage(screen: Screen, passage: Passage, encoding: str) -> Iterator[Text | str]:
+    """A passage in its one colouring, or excerpts of it in the first few."""
+    if len(passage.colourings) == 1:
+        (colouring,) = passage.colourings
+        yield _legend(screen, colouring)
+        yield ""
+        yield from _coloured(screen, passage.text, colouring, encoding, passage.at)
+        return
+    for number, colouring in enumerate(passage.colourings[:EXCERPTS]):
+        if number:
+            yield ""
+        told = f" ({printable(colouring.told)})" if colouring.told else ""
+        yield Text.assemble(
+            (printable(colouring.name), "bold"), f"{told}  ", _legend(screen, colouring)
+        )
+        # An excerpt stays on its lines.
+        feed = signs.SIGNS["\n"] if screen.unicode else " "
+        text = passage.text[colouring.excerpt].replace("\n", feed)
+        yield from _coloured(screen, text, colouring, encoding)
+
+
+def _coloured(
+    screen: Screen, text: str, colouring: Colouring, encoding: str, at: int | None = None
+) -> list[Text]:
+    values = colouring.values[colouring.excerpt]
+    low, high = colouring.low, colouring.high
+    shares = np.clip((values - low) / ((high - low) or 1), 0, 1)
+    styles = [_style(colouring, share) for share in shares]
+    marks = [_mark(screen, colouring, share) for share in shares]
+    if at is not None:
+        styles[at] += Style(underline=True, bold=True)
+        marks[at] = "^"
+    return in_lines(screen, text, styles, "".join(marks), encoding)
+
+
+def _style(colouring: Colouring, share: float) -> Style:
+    return signed(2 * share - 1) if colouring.signed else amount(share)
+
+
+def _mark(screen: Screen, colouring: Colouring, share: float) -> str:
+    """A block or a digit; the low end of a signed scale is something, that of an amount is nothing."""
+    return screen.height(1 / 8 + share * 7 / 8 if colouring.signed else share)
+
+
+def _legend(screen: Screen, colouring: Colouring) -> Text:
+    """What the colours, or the marks, mean."""
+    words = Text(f"{printable(colouring.unit)} ")
+    shares = (0, 0.5, 1) if colouring.signed else [step / 8 for step in range(1, 9)]
+    for share in shares:
+        value = colouring.low + share * (colouring.high - colouring.low)
+        number = f"{round(value, 2) + 0.0:.2f}" if colouring.signed else f"{value:g}"  # no -0.00
+        if share == 1 and not colouring.signed:
+            number += "+"
+        if screen.colour:
+            words.append(f" {number} ", _style(colouring, share))
+        else:
+            words.append(f"{_mark(screen, colouring, share)} {number}  ")
+    return words
+
+
+def in_lines(
+    screen: Screen, text: str, styles: Sequence[Style], marks: str, encoding: str = "utf-8"
 ) -> list[Text]:
     """Lines that fit the screen. A line feed shows its sign and ends one.
 
@@ -62,7 +104,7 @@ def passage(
         used = 0
 
     for character, style, mark in zip(text, styles, marks, strict=True):
-        cell = shown(character, screen, encoding)
+        cell = signs.shown(character, encoding, unicode=screen.unicode)
         if used + cell_len(cell) > screen.width:
             end_line()
         cells.append((cell, style, mark))
@@ -72,19 +114,3 @@ def passage(
     if cells:
         end_line()
     return lines
-
-
-def named(character: str, screen: Screen, encoding: str) -> str:
-    """A character where it stands alone: a space has to be seen."""
-    if character == " ":
-        return "␣" if screen.unicode else "' '"
-    if encoding == "latin-1" and not (character.isascii() and character.isprintable()):
-        return f"{ord(character):02x}h" if character not in "\n\t" else shown(character, screen)
-    return shown(character, screen, encoding)
-
-
-def percent(probability: float) -> str:
-    """``63 %``, ``0.4 %`` or ``<0.1 %``."""
-    if 0 < probability < 0.001:
-        return "<0.1 %"
-    return f"{100 * probability:.{0 if probability >= 0.1 or not probability else 1}f} %"

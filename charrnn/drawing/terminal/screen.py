@@ -19,25 +19,17 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from charrnn.drawing.colours import AMOUNT, BLACK, COLD, RGB, WARM, WHITE, blend, contrast
+from charrnn.drawing.signs import HEIGHTS
+
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-HEIGHTS = " ▁▂▃▄▅▆▇█"
 
 # For a terminal that shows ASCII alone; what is not here becomes a question mark.
 ASCII = str.maketrans(
     dict.fromkeys("│┃", "|") | dict.fromkeys("─━═", "-") | dict.fromkeys("┌┐└┘├┤┬┴┼┏┓┗┛┡┩╇┳┻┠┨", "+")
     | {mark: str(level) for level, mark in enumerate(HEIGHTS) if level}
-    | {"·": "-", "×": "x", "…": "...", "⏎": "$", "→": ">", "␣": "_"}
+    | {"·": "-", "×": "x", "∂": "d", "…": "...", "⏎": "$", "→": ">", "␣": "_"}
 )  # fmt: skip
-
-RGB = tuple[int, int, int]
-# Blue against orange: the pair that every kind of colour blindness tells apart. All stops are of
-# middling lightness, so that they stand out on black as on white.
-ORANGE = (236, 130, 0)
-AMOUNT: tuple[RGB, ...] = ((46, 104, 190), (150, 124, 132), ORANGE)
-COLD: tuple[RGB, ...] = ((118, 124, 136), (0, 112, 200))
-WARM: tuple[RGB, ...] = ((136, 124, 114), ORANGE)
-# Of lines on the terminal's own background (Okabe and Ito's palette; contrast 3 on black and white).
-LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#999999")
 
 
 @dataclass(frozen=True)
@@ -129,32 +121,6 @@ class Screen:
         if not self.unicode:
             return " 123456789"[round(fraction * 9)]
         return HEIGHTS[round(fraction * 8)]
-
-
-def blend(stops: Sequence[RGB], fraction: float) -> RGB:
-    """The colour at a fraction of the way along a scale."""
-    place = min(max(fraction, 0.0), 1.0) * (len(stops) - 1)
-    index = min(int(place), len(stops) - 2)
-    part = place - index
-    low, high = stops[index], stops[index + 1]
-    red, green, blue = (round(a + (b - a) * part) for a, b in zip(low, high, strict=True))
-    return red, green, blue
-
-
-def luminance(colour: RGB) -> float:
-    """Relative luminance of an sRGB colour (WCAG 2.1)."""
-    linear = (c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour)
-    red, green, blue = linear
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: RGB, other: RGB) -> float:
-    """Contrast ratio of two colours, 1 to 21 (WCAG 2.1)."""
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
 
 def on(background: RGB) -> Style:

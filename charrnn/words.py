@@ -1,13 +1,10 @@
-"""Small things that several commands say."""
+"""Numbers, paths and names as words."""
 
 from __future__ import annotations
 
 import shlex
 import unicodedata
-from collections.abc import Sequence
 from pathlib import Path
-
-from charrnn.text.default import DEFAULT_SOURCE
 
 
 def duration(seconds: float) -> str:
@@ -22,14 +19,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def percent(share: float) -> str:
+    """``63 %``, ``0.4 %`` or ``<0.1 %``."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    return f"{100 * share:.{0 if share >= 0.1 or not share else 1}f} %"
+
+
 def quoted(path: str | Path) -> str:
     """A path as a shell reads it, but for what a terminal could take for a command."""
     return printable(shlex.quote(str(path)))
-
-
-def corpus_words(sources: Sequence[str]) -> str:
-    """A corpus as arguments of ``charrnn train``, each with a space after it."""
-    return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)
 
 
 def rejoined(path: str) -> str:
@@ -46,3 +45,8 @@ def printable(text: str) -> str:
         c if c.isprintable() or unicodedata.category(c) == "Cs" else "\N{REPLACEMENT CHARACTER}"
         for c in text
     )
+
+
+def in_json(text: str, encoding: str) -> str:
+    """A model's characters as JSON has them: bytes as UTF-8, those that are none as U+DC80 to U+DCFF."""
+    return text if encoding == "utf-8" else text.encode(encoding).decode("utf-8", "surrogateescape")

@@ -1,0 +1,475 @@
+"""What is to be seen, as plain data: a view says it once, and terminal, picture, page and JSON follow from it.
+
+A :class:`Figure` is a title and some blocks, one below the other: words, facts, tables, charts, passages of
+text in colours. Blocks hold numbers and strings only. How wide a screen is, which colours or characters it
+has, and what can be clicked, is for those who draw.
+
+Characters of the model's text are never mixed with ours: they stand in a :class:`Symbols`, which each
+drawer shows in its own safe way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from charrnn.nn.parameters import Array
+
+EVERYWHERE, TERMINAL, PAGE = "", "terminal", "page"
+"""Where a block is to be seen. Most are everywhere; the page has room for more pictures and words."""
+
+
+# ------------------------------------------------------------------------------------------- words
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """Characters of a model's text.
+
+    Attributes:
+        text: As the model has them.
+        alone: Whether they stand alone, where a space would not be seen.
+        amount: How much of something is there, 0 to 1, for a colour behind them; None for no colour.
+        strong: Whether they are to be noticed.
+    """
+
+    text: str
+    alone: bool = False
+    amount: float | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Strong:
+    """Words to be noticed.
+
+    Attributes:
+        series: The line of a chart that they name, which gives them a colour.
+    """
+
+    text: str
+    series: int | None = None
+
+
+@dataclass(frozen=True)
+class Pick:
+    """The name of a colouring; where one can click, it chooses that one in the passage of the figure."""
+
+    name: str
+
+
+Part = str | Symbols | Strong | Pick
+Phrase = Part | tuple[Part, ...]
+"""A line of words."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure with a bar beside it.
+
+    Attributes:
+        share: Length of the bar, 0 to 1.
+        label: The figure, as it is written.
+        negative: Whether it is below 0, which the colour tells as well; None where there is no sign.
+    """
+
+    share: float
+    label: str
+    negative: bool | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Heights beside each other, 0 to 1 each, in the room of a word."""
+
+    shares: Sequence[float]
+
+
+Cell = Phrase | Bar | Profile
+
+
+# ------------------------------------------------------------------------------------------ blocks
+
+
+@dataclass(frozen=True)
+class Words:
+    """A paragraph.
+
+    Attributes:
+        whole: Whether it is one line that is never wrapped, such as a path.
+    """
+
+    phrase: Phrase
+    on: str = EVERYWHERE
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A title within a figure."""
+
+    text: str
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and what is to be said of them.
+
+    Attributes:
+        title: Facts with a title are a table with a frame.
+    """
+
+    rows: Sequence[tuple[str, Phrase]]
+    title: str = ""
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Commands to go on with, each with a word that says what for; never wrapped, so that they can be copied."""
+
+    rows: Sequence[tuple[str, str]]
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        name: Its head.
+        figures: Whether it holds figures, which are aligned to the right.
+        whole: Whether its cells are never wrapped.
+        spare: Whether it is left out where there is little room.
+        ends: Whether its cells lose their beginnings where there is little room, since their ends matter.
+        series: The line of a chart that it belongs to, which gives its head a colour.
+    """
+
+    name: str
+    figures: bool = False
+    whole: bool = False
+    spare: bool = False
+    ends: bool = False
+    series: int | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells.
+
+    Attributes:
+        title: A table with a title has a frame.
+        total: A last row, set apart.
+        caption: Words below it.
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
+    total: Sequence[Cell] | None = None
+    caption: str = ""
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis means.
+
+    Attributes:
+        label: In words, with the unit.
+        log: Whether it is logarithmic.
+        low, high: Its ends; those of the data where they are None.
+        percent: Whether its numbers are shares, written in per cent.
+        bare: Without numbers.
+    """
+
+    label: str = ""
+    log: bool = False
+    low: float | None = None
+    high: float | None = None
+    percent: bool = False
+    bare: bool = False
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart; ``x`` increases. Points that are not finite break it.
+
+    Attributes:
+        band: Two lines between which most of what it is the mean of lies.
+        strong: Whether it matters more than the others.
+        told: What the legend says of it beside its name.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    band: tuple[Sequence[float], Sequence[float]] | None = None
+    strong: bool = False
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A thin straight line between two points, with a word."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines over an axis.
+
+    Attributes:
+        name: A word that no other chart of the figure has, for references to it.
+        title: In words.
+        description: What is to be seen, in words, for those who do not see it.
+        height: Rows that it takes in a terminal.
+    """
+
+    name: str
+    title: str
+    x: Axis
+    y: Axis
+    lines: Sequence[Line]
+    description: str
+    rules: Sequence[Rule] = ()
+    legend: str = ""
+    height: int = 10
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points in a plane; ``series`` gives their colour."""
+
+    name: str
+    title: str
+    x: Axis
+    y: Axis
+    points: tuple[Sequence[float], Sequence[float]]
+    description: str
+    rules: Sequence[Rule] = ()
+    series: int = 0
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many there are between each two ``edges``; attributes as of :class:`Chart`."""
+
+    name: str
+    title: str
+    x: Axis
+    y: Axis
+    edges: Sequence[float]
+    counts: Sequence[float]
+    description: str
+    series: int = 0
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Place:
+    """Symbols at a point of a map; ``series`` gives their colour, ``told`` is told where a mouse rests on them."""
+
+    symbols: Symbols
+    x: float
+    y: float
+    series: int
+    told: Phrase
+
+
+@dataclass(frozen=True)
+class Map:
+    """Symbols in a plane, near each other if they are alike."""
+
+    name: str
+    title: str
+    x: Axis
+    y: Axis
+    places: Sequence[Place]
+    description: Phrase
+    legend: Sequence[str] = ()
+    on: str = EVERYWHERE
+
+
+Panel = Chart | Scatter | Histogram | Map
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Small pictures beside each other, as many as there is room for.
+
+    Attributes:
+        columns: How many stand beside each other where the room is free.
+        narrow: Whether they are as small as can be.
+    """
+
+    panels: Sequence[Panel]
+    columns: int = 2
+    narrow: bool = False
+    on: str = EVERYWHERE
+
+
+# ----------------------------------------------------------------------------------- text in colours
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """A number for each character of a passage, as a colour or a mark.
+
+    Attributes:
+        name: What the numbers are of.
+        values: ``(N,)``.
+        low, high: Between which the scale lies. If it is ``signed``, from blue to orange; else from nothing
+            to orange.
+        signed: See above.
+        unit: How a legend begins: ``bits for each character:``, ``holds``.
+        told: More about it, in words.
+        excerpt: The part of the passage that is worth a look, where there is no room for all.
+    """
+
+    name: str
+    values: Array
+    low: float
+    high: float
+    signed: bool = False
+    unit: str = ""
+    told: str = ""
+    excerpt: slice = field(default_factory=lambda: slice(None))
+
+
+@dataclass(frozen=True)
+class Guesses:
+    """What was expected at each character of a passage.
+
+    Attributes:
+        bits: ``(N,)``, what each character cost.
+        entropy: ``(N,)``, bits that were expected.
+        symbols: ``(N)`` strings of the likeliest characters in its place.
+        shares: ``(N, G)``, their probabilities.
+    """
+
+    bits: Array
+    entropy: Array
+    symbols: Sequence[str]
+    shares: Array
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text in colours. With several colourings one is chosen where that can be; else the first few are shown.
+
+    Attributes:
+        name: A word that no other passage of the figure has.
+        text: N characters of the model's text.
+        colourings: At least one.
+        unit: What a character is called.
+        guesses: What was expected at each of them, if that is known.
+        at: A character that is pointed at, from 0.
+        first: The number of its first character in a longer text, from 0.
+    """
+
+    name: str
+    text: str
+    colourings: Sequence[Colouring]
+    unit: str = "character"
+    guesses: Guesses | None = None
+    at: int | None = None
+    first: int = 0
+    on: str = EVERYWHERE
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What could follow something, at several temperatures.
+
+    Attributes:
+        before: Words for what it follows, or the end of it.
+        shares: ``(n, K)``, the probabilities at each temperature.
+        entropy: ``(n,)`` bits.
+        scores: ``(K,)``, logits up to a constant.
+    """
+
+    before: Phrase
+    shares: Array
+    entropy: Array
+    scores: Array
+
+    def order(self) -> list[int]:
+        """All symbols, the likeliest first. (No temperature changes the order but 0.)"""
+        return [int(place) for place in np.argsort(-self.scores, kind="stable")]
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Distributions over the same symbols; where that can be, one of them and its temperature are chosen.
+
+    Attributes:
+        symbols: K characters.
+        temperatures: n of them.
+        distributions: At least one; the first is shown where none can be chosen.
+        most: Symbols that are drawn one by one; the others are summed up.
+    """
+
+    name: str
+    symbols: str
+    temperatures: Sequence[float]
+    distributions: Sequence[Distribution]
+    most: int = 12
+    title: Phrase = ""
+    description: Phrase = ""
+    on: str = EVERYWHERE
+
+
+Block = (
+    Words | Heading | Facts | Commands | Table | Chart | Scatter | Histogram | Map | Panels
+    | Passage | Distributions
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A view.
+
+    Attributes:
+        title: What it shows, as the title of a picture; a terminal draws the blocks alone.
+        blocks: From top to bottom.
+        data: What ``--json`` tells: numbers, strings, arrays and dataclasses, see :func:`plain`.
+        description: What its picture shows, in words.
+        picture: The blocks that make its picture; none if there is none, for the reason ``no_picture``.
+        encoding: That of the model's text: a byte beyond ASCII is no character.
+        one_screen: Whether charts give way, so that all of it fits on one screen.
+        exact: Whether JSON has all digits of the numbers in ``data``; if not, seven.
+    """
+
+    title: Phrase
+    blocks: Sequence[Block]
+    data: Mapping[str, Any]
+    description: Phrase = ""
+    picture: Sequence[Block] = ()
+    no_picture: str = "there is no picture of this view; leave --png and --svg out"
+    encoding: str = "utf-8"
+    one_screen: bool = False
+    exact: bool = False
+
+
+def parts(phrase: Phrase) -> tuple[Part, ...]:
+    """A phrase's parts."""
+    return phrase if isinstance(phrase, tuple) else (phrase,)
+
+
+def joined(phrases: Iterable[Phrase], between: str) -> tuple[Part, ...]:
+    """Phrases as one, with words between them."""
+    found: list[Part] = []
+    for phrase in phrases:
+        found += [between] * bool(found)
+        found += parts(phrase)
+    return tuple(found)

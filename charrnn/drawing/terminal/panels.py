@@ -1,0 +1,123 @@
+"""Small pictures in a terminal: points and symbols in a plane, and how numbers are spread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from rich.cells import cell_len
+from rich.text import Text
+
+from charrnn.drawing.colours import LINES
+from charrnn.drawing.figure import Chart, Histogram, Map, Panels, Scatter
+from charrnn.drawing.terminal.chart import draw_chart
+from charrnn.drawing.terminal.phrase import styled
+from charrnn.drawing.terminal.screen import Screen
+from charrnn.words import printable
+
+HEIGHT, WIDEST = 9, 24  # of a plane with points
+SHADES = (("░", "▒", "▓", "█"), (".", ":", "*", "#"))  # of 1, 2 or 3, 4 to 7, and more points
+MAP_HEIGHT, MAP_WIDEST = 14, 76
+
+
+def draw_panels(screen: Screen, panels: Panels, encoding: str) -> Iterator[Text]:
+    """Planes of points beside each other, as many as there is room for; all else one below the other."""
+    planes = [_plane(screen, one) for one in panels.panels if isinstance(one, Scatter)]
+    if planes:
+        yield from _side_by_side(screen, planes)
+    for number, one in enumerate(panels.panels):
+        if number and not isinstance(one, Scatter | Histogram):
+            yield Text()
+        if isinstance(one, Map):
+            yield from draw_map(screen, one, encoding)
+        elif isinstance(one, Chart):
+            yield from draw_chart(screen, one)
+        elif isinstance(one, Histogram):
+            yield draw_histogram(screen, one)
+
+
+def draw_histogram(screen: Screen, found: Histogram) -> Text:
+    """On one line."""
+    top = max(found.counts) or 1
+    heights = "".join(screen.height(count / top) for count in found.counts)
+    ends = f"from {found.edges[0]:.3g} to {found.edges[-1]:.3g} {printable(found.x.label)}"
+    return Text.assemble((printable(found.title), "bold"), f"  {heights}  {ends.rstrip()}")
+
+
+def draw_scatter(screen: Screen, found: Scatter) -> list[Text]:
+    """One plane by itself."""
+    return _plane(screen, found)
+
+
+def _plane(screen: Screen, found: Scatter) -> list[Text]:
+    """Points as shades; rules are slopes."""
+    width = min(WIDEST, max(8, screen.width // 3 - 4))
+    x, y = (np.asarray(values, float) for values in found.points)
+    ranges = [
+        (0 if axis.low is None else axis.low, 1 if axis.high is None else axis.high)
+        for axis in (found.y, found.x)
+    ]
+    counts, _, _ = np.histogram2d(sum(ranges[0]) - y, x, (HEIGHT, width), ranges)
+    shades = SHADES[0 if screen.unicode else 1]
+    side, corner, flat, slope = "│└─╲" if screen.unicode else "|+-\\"
+    title = Text(f" {printable(found.title)}", style="bold")
+    title.truncate(width + 2, pad=True)
+    lines = [title]
+    for row, cells in enumerate(counts):
+        line = Text(f"{side}")
+        diagonal = (2 * row + 1) * width // (2 * HEIGHT)
+        for column, count in enumerate(cells):
+            if count:
+                shade = shades[min(int(np.log2(count)), len(shades) - 1)]
+                line.append(shade, LINES[0])
+            else:
+                line.append(slope if found.rules and column == diagonal else " ", "dim")
+        lines.append(line.append(" "))
+    lines.append(Text(corner + flat * width + " "))
+    return lines
+
+
+def _side_by_side(screen: Screen, planes: Sequence[list[Text]]) -> Iterator[Text]:
+    beside = max(1, screen.width // (len(planes[0][0]) + 1))
+    for start in range(0, len(planes), beside):
+        for row in zip(*planes[start : start + beside], strict=True):
+            yield Text(" ").join(row)
+
+
+def draw_map(screen: Screen, found: Map, encoding: str) -> Iterator[Text]:
+    """Each symbol at its place, or next to it where that is taken."""
+    width = min(MAP_WIDEST, screen.width)
+    places = np.array([(place.x, place.y) for place in found.places])
+    low, high = places.min(axis=0), places.max(axis=0)
+    shares = (places - low) / np.where(high > low, high - low, 1)
+    taken = np.zeros((MAP_HEIGHT, width), bool)
+    rows: list[dict[int, Text]] = [{} for _ in range(MAP_HEIGHT)]
+    for place, (x, y) in zip(found.places, shares, strict=True):
+        word = styled(screen, place.symbols, encoding, LINES[place.series % len(LINES)])
+        size = cell_len(word.plain)
+        free = _free(taken, (1 - y) * (MAP_HEIGHT - 1), x * (width - size), size)
+        if free is not None:
+            row, column = free
+            taken[row, max(0, column - 1) : column + size + 1] = True
+            rows[row][column] = word
+    yield Text(printable(found.title), style="bold")
+    for words in rows:
+        line = Text()
+        for column in sorted(words):
+            line.append(" " * (column - line.cell_len)).append_text(words[column])
+        yield line
+
+
+def _free(taken: Any, row: float, column: float, size: int) -> tuple[int, int] | None:
+    """The place nearest to that wanted where a word of that size still fits."""
+    height, width = taken.shape
+    fits = np.ones((height, width - size + 1), bool)
+    for offset in range(size):
+        fits &= ~taken[:, offset : width - size + 1 + offset]
+    if not fits.any():
+        return None
+    down, along = np.mgrid[:height, : width - size + 1]
+    distance = (2 * (down - row)) ** 2 + (along - column) ** 2  # a cell is twice as high as wide
+    place = int(np.where(fits, distance, np.inf).argmin())
+    return place // fits.shape[1], place % fits.shape[1]

@@ -1,0 +1,134 @@
+"""A model on one screen: what it is, what it learnt from, how well, and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from charrnn.drawing.figure import (
+    PAGE,
+    Axis,
+    Chart,
+    Commands,
+    Facts,
+    Figure,
+    Heading,
+    Line,
+    Strong,
+    Words,
+)
+from charrnn.inspection.look import Look
+from charrnn.nn.cells import cell_class
+from charrnn.nn.loss import bits
+from charrnn.training.fit import Fit, going_on, longer
+from charrnn.training.run import Checkpoint, Evaluation
+from charrnn.words import duration, quoted
+
+LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
+
+
+def view(look: Look) -> Figure:
+    """What a checkpoint says of itself, with the curves of its losses."""
+    found, checkpoint = look.subject.summary(), look.subject.checkpoint
+    symbol = checkpoint.model.vocabulary.config.symbol
+    lines = loss_lines(checkpoint.history)
+    told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
+    curves = Chart(
+        "losses",
+        "Loss while it learnt",
+        Axis("epochs"),
+        Axis(f"nats/{symbol}"),
+        lines,
+        f"Curves over epochs: {told}.",
+        height=12,
+    )
+    fit = str(Fit(**found["fit"]))
+    facts = (
+        ("text", _text(found, checkpoint)),
+        ("loss", _loss(checkpoint.validation_loss, symbol)),
+        ("training", _training(checkpoint)),
+        ("in words", fit),
+    )
+    return Figure(
+        f"Loss of {look.subject.path.name}",
+        (
+            Words(Strong(look.subject.name), whole=True),
+            Words(architecture(checkpoint)),
+            Facts(facts),
+            curves if lines else Words("It has not been evaluated yet.", on=PAGE),
+            Heading("To go on", on=PAGE),
+            Commands((*_commands(look.subject.name, checkpoint), ("look", LOOK))),
+        ),
+        found,
+        f"Curves of nats/{symbol} over epochs. {fit}",
+        picture=(curves,) if lines else (),
+        no_picture="there is no picture before the first evaluation",
+        one_screen=True,
+        exact=True,
+    )
+
+
+def architecture(checkpoint: Checkpoint) -> str:
+    """What kind of model it is."""
+    model, config = checkpoint.model, checkpoint.model.config
+    parts = (
+        cell_class(config.cell).title,
+        f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size} units",
+        f"embedding of {config.embedding_size}" if config.embedding_size else "one-hot",
+        config.dropped,
+        f"{model.parameters.flat.size:,} parameters",
+    )
+    return " · ".join(parts)
+
+
+def loss_lines(history: Sequence[Evaluation]) -> list[Line]:
+    """Train and validation loss over epochs, where there are any."""
+    lines = []
+    for name, key in (("train", "train_loss"), ("validation", "validation_loss")):
+        points = [(e.epoch, getattr(e, key)) for e in history if getattr(e, key) is not None]
+        if points:
+            lines.append(Line(name, [x for x, _ in points], [y for _, y in points]))
+    return lines
+
+
+def _text(found: dict[str, Any], checkpoint: Checkpoint) -> str:
+    corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
+    kind = vocabulary.config
+    return (
+        f"{', '.join(found['corpus']['sources'])}: {corpus.characters:,} "
+        f"{f'{kind.unit}s in records' if kind.records else kind}, {len(vocabulary)} different, "
+        f"{corpus.train_characters:,} to train on"
+    )
+
+
+def _loss(loss: float | None, symbol: str) -> str:
+    if loss is None:
+        return "unknown: nothing was kept for validation, or no evaluation has been made"
+    return (
+        f"{loss:.4f} nats/{symbol} · {bits(loss):.3f} bits/{symbol} · "
+        f"perplexity {2 ** min(bits(loss), 1000):.3g} (validation)"
+    )
+
+
+def _training(checkpoint: Checkpoint) -> str:
+    training, done = checkpoint.training, "no evaluation yet"
+    if checkpoint.history:
+        last = checkpoint.history[-1]
+        done = f"{last.epoch:.4g} epochs, {last.step:,} steps in {duration(last.seconds)}"
+    return (
+        f"{done} · {training.optimizer} {training.learning_rate:g}, {training.schedule}, "
+        f"batch {training.batch_size} × {training.seq_length}"
+    )
+
+
+def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
+    """How to go on from here."""
+    path, training = quoted(name), checkpoint.training
+    if checkpoint.resumable:
+        last = checkpoint.history[-1] if checkpoint.history else None
+        ended = last and (last.step >= training.steps > 0 or last.epoch >= training.epochs > 0)
+        words = going_on(name, checkpoint.corpus.sources, longer(training) if ended else {})
+        onward = " ".join(map(quoted, words))
+    else:
+        onward = f"charrnn train NEW.txt --init-from {path}"
+    return ("write", f"charrnn sample {path} --temp 0.8"), ("go on", onward)

@@ -1,0 +1,117 @@
+"""``--details``: a checkpoint as tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+from charrnn.drawing.figure import Block, Column, Facts, Figure, Strong, Table, Words
+from charrnn.inspection.look import Look
+from charrnn.nn.loss import bits
+from charrnn.training.fit import Fit
+from charrnn.training.run import Checkpoint, Evaluation
+from charrnn.words import duration
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDEST = 40  # of a curve, in characters
+LONGEST = 12  # rows of the history
+
+
+def view(look: Look) -> Figure:
+    """Arrays, corpus, configuration and history."""
+    found, checkpoint = look.subject.summary(), look.subject.checkpoint
+    training = {name.replace("_", "-"): fact for name, fact in asdict(checkpoint.training).items()}
+    blocks: list[Block] = [
+        Words(Strong(look.subject.name), whole=True),
+        _arrays(checkpoint),
+        _facts("Corpus", _corpus(found, checkpoint)),
+        _facts("Training", training),
+    ]
+    if checkpoint.history:
+        result = dict(_result(checkpoint, str(Fit(**found["fit"]))))
+        blocks += [_facts("Result", result), _history(checkpoint.history)]
+    else:
+        blocks.append(Words("No evaluation yet."))
+    return Figure(look.subject.name, blocks, found, exact=True)
+
+
+def _arrays(checkpoint: Checkpoint) -> Table:
+    config, arrays = checkpoint.model.config, checkpoint.model.parameters
+    embedded = f"characters embedded in {config.embedding_size} numbers"
+    return Table(
+        (Column("array"), Column("shape"), Column("parameters", figures=True)),
+        [
+            (name, " × ".join(map(str, array.shape)), f"{array.size:,}")
+            for name, array in arrays.items()
+        ],
+        title=f"Model: {config.cell}, {config.num_layers} × {config.hidden_size}",
+        total=("all", "", f"{arrays.flat.size:,}"),
+        caption=f"{config.dropped}; {embedded if config.embedding_size else 'one-hot characters'}",
+    )
+
+
+def _facts(title: str, facts: Mapping[str, Any]) -> Facts:
+    rows = [
+        (name, f"{fact:g}" if isinstance(fact, float) else str(fact))
+        for name, fact in facts.items()
+    ]
+    return Facts(rows, title)
+
+
+def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, str]:
+    corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
+    characters = json.dumps(vocabulary.characters, ensure_ascii=False)[1:-1]
+    return {
+        "sources": ", ".join(found["corpus"]["sources"]),
+        f"{vocabulary.config.unit}s": f"{corpus.characters:,}",
+        "to train on": f"{corpus.train_characters:,}",
+        "SHA-256": corpus.sha256,
+        "read as": str(vocabulary.config),
+        f"vocabulary ({len(vocabulary)})": characters,
+    }
+
+
+def _result(checkpoint: Checkpoint, fit: str) -> Iterator[tuple[str, str]]:
+    loss, kind = checkpoint.validation_loss, checkpoint.model.vocabulary.config
+    history, last = checkpoint.history, checkpoint.history[-1]
+    if loss is not None:
+        yield "validation loss", f"{loss:.4f} nats/{kind.symbol} of the kept weights"
+        yield f"bits per {kind.unit}", f"{bits(loss):.3f}"
+    yield "trained for", f"{last.step:,} steps, {last.epoch:.2f} epochs, {duration(last.seconds)}"
+    validated = [e.validation_loss for e in history if e.validation_loss is not None]
+    for name, losses in (("train", [e.train_loss for e in history]), ("validation", validated)):
+        if losses:
+            yield f"{name} curve", f"{_blocks(losses)}  {losses[0]:.3f} → {losses[-1]:.3f}"
+    yield "fit", fit
+
+
+def _blocks(values: Sequence[float]) -> str:
+    """A curve of blocks, the lowest value the lowest block; long series are averaged in groups."""
+    if len(values) > WIDEST:
+        edges = [index * len(values) // WIDEST for index in range(WIDEST + 1)]
+        values = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    low, high = min(values), max(values)
+    scale = (len(BLOCKS) - 1) / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((value - low) * scale)] for value in values)
+
+
+def _history(history: Sequence[Evaluation]) -> Table:
+    """Evenly chosen evaluations, the first and the last among them."""
+    count = min(LONGEST, len(history))
+    chosen = sorted({round(i * (len(history) - 1) / max(1, count - 1)) for i in range(count)})
+    rows = [
+        (
+            f"{entry.step:,}",
+            f"{entry.epoch:.2f}",
+            f"{entry.train_loss:.4f}",
+            "" if entry.validation_loss is None else f"{entry.validation_loss:.4f}",
+            f"{entry.rate:.2g}",
+            duration(entry.seconds),
+        )
+        for entry in (history[index] for index in chosen)
+    ]
+    names = ("step", "epoch", "train", "validation", "rate", "time")
+    return Table([Column(name, figures=True) for name in names], rows, title="History")

@@ -1,0 +1,171 @@
+"""What a view is asked to look at: models, a text to watch them on, and the options that go with a view."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from charrnn.errors import InputError
+from charrnn.inspection.learnt import NotAtHandError, learnt_text
+from charrnn.inspection.summary import summarize
+from charrnn.models.character_model import CharacterModel
+from charrnn.text.source import STANDARD_INPUT, Source
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.run import Checkpoint
+from charrnn.words import rejoined
+from charrnn.writing.sampling import generate, generate_records
+
+LONGEST = 100_000  # characters of a text that any view reads
+OWN = 4000  # characters that a model writes to be watched on
+OWN_NAME = "a text that the model wrote itself"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A checkpoint that is looked into, and the path that it was named by."""
+
+    path: Path
+    checkpoint: Checkpoint
+
+    @property
+    def name(self) -> str:
+        """The path in words."""
+        return rejoined(str(self.path))
+
+    def summary(self) -> dict[str, Any]:
+        """:func:`charrnn.inspection.summarize`, with the path first."""
+        summary = summarize(self.checkpoint)
+        summary["corpus"]["sources"] = list(map(rejoined, summary["corpus"]["sources"]))
+        return {"checkpoint": self.name, **summary}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was asked for.
+
+    Attributes:
+        subjects: The checkpoints that were named, at least one.
+        value: That of the view's option; None where a page asks for the view.
+        at, temp, on, counts, unknown: The options that go with some views, None where they are not given.
+        share: Of what a view usually reads: less for the page of a large model, so that it does not take long.
+        notices: Where a view puts what the user should be told beside the figure.
+    """
+
+    subjects: tuple[Subject, ...]
+    value: str | None = None
+    at: int | None = None
+    temp: tuple[float, ...] | None = None
+    on: str | None = None
+    counts: str | None = None
+    unknown: str | None = None
+    share: float = 1.0
+    notices: list[str] = field(default_factory=list)
+    _own: dict[int, str] = field(default_factory=dict, init=False)
+
+    @property
+    def subject(self) -> Subject:
+        """That of a view that shows one.
+
+        Raises:
+            InputError: Several were named.
+        """
+        if len(self.subjects) > 1:
+            raise InputError("one checkpoint at a time; several side by side: --compare")
+        return self.subjects[0]
+
+    @property
+    def names(self) -> list[str]:
+        """Those of all subjects, in words."""
+        return [subject.name for subject in self.subjects]
+
+    def given_text(self, option: str) -> tuple[str, str]:
+        """The text of ``value`` in the model's characters, and where it came from in words.
+
+        Args:
+            option: That of the view.
+
+        Raises:
+            InputError: It cannot be read, is empty, or has unknown characters.
+        """
+        return self._read(self.value or "", option)
+
+    def text(self, most: int) -> tuple[str, str]:
+        """A text to watch the model on, ``most`` characters of it at most, and what it is in words.
+
+        It is that of ``on``; by default what the model learnt from, or, where that is not at hand or has
+        changed, what the model writes itself. Errors as :meth:`given_text`.
+        """
+        vocabulary = self.subjects[0].checkpoint.model.vocabulary
+        if self.on is not None:
+            text, name = self._on
+        else:
+            text, name = self._learnt
+            if not text:
+                name = f"{OWN_NAME} ({name}; --on names another)"
+                text = self._written(min(most, OWN))
+        if len(text) > most:
+            text, name = text[:most], f"the first {most:,} {vocabulary.config.unit}s of {name}"
+        return text, name
+
+    def known(self, vocabulary: Vocabulary, text: str, name: str, line: int = 0) -> str:
+        """A text that a model can read, with unknown characters as was asked for; errors as :meth:`given_text`.
+
+        Args:
+            line: See :meth:`Vocabulary.known`.
+        """
+        text = vocabulary.known(text, self.unknown or "error", name, line)
+        if not text:
+            raise InputError(f"{name}: is empty")
+        return text
+
+    @cached_property
+    def _on(self) -> tuple[str, str]:
+        return self._read(self.on or "", "--on")
+
+    @cached_property
+    def _learnt(self) -> tuple[str, str]:
+        """The head of what the model learnt from, and its name; or no text, and why."""
+        checkpoint = self.subjects[0].checkpoint
+        try:
+            text = learnt_text(checkpoint, LONGEST)
+        except NotAtHandError as why:
+            return "", f"its corpus {why}"
+        first, *others = map(rejoined, checkpoint.corpus.sources)
+        return text, f"{first} and {len(others)} more" if others else first
+
+    def _written(self, length: int) -> str:
+        """What the model writes itself."""
+        if length not in self._own:
+            self._own[length] = _own_text(self.subjects[0].checkpoint.model, length)
+        return self._own[length]
+
+    def _read(self, value: str, option: str) -> tuple[str, str]:
+        """``-`` for standard input, the path of a file, or else the text itself."""
+        vocabulary = self.subjects[0].checkpoint.model.vocabulary
+        # A text too long for a name, which pathlib stumbles over, is no error here.
+        if value == STANDARD_INPUT or os.path.exists(value):  # noqa: PTH110
+            source = Source(value)
+            text, name, line = "".join(source.pieces(vocabulary.config)), str(source), 1
+        else:
+            text, name, line = vocabulary.argument(value, option), "the text given", 0
+            if len(value.split()) == 1 and Path(value).suffix:
+                self.notices.append(f"{value}: no such file; read as a text")
+        return self.known(vocabulary, text, name, line), name
+
+    def scaled(self, number: int, least: int) -> int:
+        """``share`` of a number, but not less than ``least``."""
+        return max(least, int(self.share * number))
+
+
+def _own_text(model: CharacterModel, length: int) -> str:
+    if not model.vocabulary.config.records:
+        return "".join(generate(model, length=length, temperature=0.8, rng=0))
+    text = ""
+    for record in generate_records(model, temperature=0.8, rng=0):
+        text += record + model.vocabulary.config.end
+        if len(text) > length:
+            return text
+    raise AssertionError("records never run out")

@@ -1,0 +1,40 @@
+"""A text, coloured by what one unit holds (as in arXiv 1506.02078)."""
+
+from __future__ import annotations
+
+from charrnn.drawing.figure import Figure, Passage, Strong, Symbols, Words
+from charrnn.inspection.look import Look
+from charrnn.inspection.neurons import Unit, activation, colouring, follows
+
+MOST = 1200  # characters that are read
+FOLLOWED = 3  # features that are told
+
+
+def view(look: Look) -> Figure:
+    """What one unit holds after each character, and what it follows."""
+    model = look.subject.checkpoint.model
+    kind = model.vocabulary.config
+    unit = Unit.parse(look.value or "", model)
+    text, source = look.text(MOST)
+    values = activation(model, text, unit)
+    found = follows(text, values)
+    if found:
+        words = ", ".join(f"{name} (r {r:+.2f})" for name, r in found[:FOLLOWED])
+        told = f"Here it follows most closely: {words}"
+    else:
+        told = "Nothing varies here: the text is too short, or the unit never moves."
+    passage = Passage("unit", text, [colouring(unit, values)], kind.unit)
+    return Figure(
+        f"unit {unit}",
+        [Words((Strong(f"unit {unit}"), f", reading {source}")), passage, Words(told)],
+        {
+            "unit": str(unit),
+            "source": source,
+            "text": Symbols(text),
+            "values": values,
+            "follows": [{"feature": name, "r": r} for name, r in found],
+        },
+        f"Each {kind.unit} of {source} with a bar of what the unit holds after it. {told}",
+        [passage],
+        encoding=kind.encoding,
+    )

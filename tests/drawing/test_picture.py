@@ -1,0 +1,65 @@
+"""Every block that a picture can be made of."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from figures import CHARACTERS, HOSTILE, PICTURED, blocks, figure
+
+from charrnn.drawing.figure import Figure, Words
+from charrnn.errors import InputError
+
+pytest.importorskip("matplotlib")
+picture = pytest.importorskip("charrnn.drawing.picture")
+
+SVG = "{http://www.w3.org/2000/svg}"
+SINGLE = [block for block in blocks() if isinstance(block, PICTURED)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_hostile_strings(tmp_path: Path, encoding: str) -> None:
+    """No formula, no markup, and nothing that XML cannot hold; what it shows is told."""
+    path = tmp_path / "all.svg"
+    picture.save(figure(encoding), path, "svg")
+    root = ET.fromstring(path.read_bytes())
+    told = [root.find(f"{SVG}{name}") for name in ("title", "desc")]
+    assert [one is not None and (one.text or "")[:10] for one in told] == [
+        "a\ufffd]0;x\ufffd\ufffd2J"
+    ] * 2
+    words = [text for one in root.iter(f"{SVG}text") for text in one.itertext()]
+    assert any("<b>$x_{$ & [red]" in text for text in words)
+    assert not {c for text in words for c in text if not c.isprintable() and c not in "\n"}
+    assert not set(HOSTILE + CHARACTERS) & {"\ufffd"}
+    assert ("e9h" in words) == (encoding == "latin-1")
+
+
+@pytest.mark.parametrize("number", range(len(SINGLE)))
+def test_one_block(tmp_path: Path, number: int) -> None:
+    """Each by itself; the same picture is the same file."""
+    files = []
+    for name in ("a.svg", "b.svg"):
+        picture.save(replace(figure(), picture=[SINGLE[number]]), tmp_path / name, "svg")
+        files.append((tmp_path / name).read_bytes())
+    assert files[0] == files[1]
+    assert files[0].count(b"<path ") > 3
+
+
+def test_metadata_of_png(tmp_path: Path) -> None:
+    picture.save(
+        replace(figure(), title="It rises", picture=SINGLE[1:3]), tmp_path / "a.png", "png"
+    )
+    data = (tmp_path / "a.png").read_bytes()
+    assert data.startswith(b"\x89PNG")
+    assert b"It rises" in data
+
+
+def test_none(tmp_path: Path) -> None:
+    """Said in the figure's own words, and nothing is written."""
+    with pytest.raises(InputError, match="nothing varies"):
+        picture.save(Figure("", (), {}, no_picture="nothing varies"), tmp_path / "a.png", "png")
+    with pytest.raises(TypeError, match="no way to draw Words"):
+        picture.save(Figure("", (), {}, picture=[Words("a")]), tmp_path / "a.png", "png")
+    assert not list(tmp_path.iterdir())
