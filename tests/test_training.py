@@ -23,8 +23,7 @@ from charrnn.text.chunks import Segments
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Recovery, Step
 from charrnn.training.run import Evaluation
-from charrnn.training.safety import MAX_RECOVERIES
-from charrnn.training.trainer import FIXED, Training
+from charrnn.training.trainer import FIXED, MAX_RECOVERIES, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)
