@@ -19,10 +19,12 @@ import charrnn.text.vocabulary
 from charrnn.config import OPTIMIZERS, SCHEDULES
 from charrnn.errors import DivergenceError, InputError
 from charrnn.nn.parallel import Shards
+from charrnn.nn.parameters import Parameters
 from charrnn.text.chunks import Segments
+from charrnn.training.best import Best
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Recovery, Step
-from charrnn.training.run import Evaluation
+from charrnn.training.run import Evaluation, Progress
 from charrnn.training.safety import MAX_RECOVERIES
 from charrnn.training.trainer import FIXED, Training
 
@@ -185,6 +187,21 @@ def test_patience() -> None:
     assert min(losses) == losses[-4]
 
 
+def test_only_less_is_better() -> None:
+    """Of equal losses the first one's weights are kept; each later one was in vain."""
+    best = Best([], None)
+    progress = Progress(np.zeros(1), np.zeros(1), {}, [])
+    weights = Parameters({"b": (1,)})
+    for step in (1, 2, 3):
+        weights.flat[...] = step
+        evaluation = Evaluation(step, step, 2.0, 2.0, 0.1, 0.0)
+        best.weigh(evaluation, weights, progress, replace(QUICK, schedule="constant"))
+    assert best.weights is not None
+    assert best.weights.flat == [1]
+    assert (progress.best_loss, progress.stale_evaluations) == (2.0, 2)
+    assert [entry.step for entry in best.history] == [1, 2, 3]
+
+
 def test_without_validation() -> None:
     """With nothing kept for validation the last weights are kept."""
     training = _finish(Training(CORPUS, SMALL, replace(QUICK, val_fraction=0.0)))
@@ -215,7 +232,7 @@ def test_recovery_from_nan() -> None:
     _break_loss(training, {9})
     reports = list(training)
     (recovery,) = [report for report in reports if isinstance(report, Recovery)]
-    assert (recovery.step, recovery.resumed_at, recovery.rate_scale) == (9, 0, 0.5)
+    assert recovery == Recovery(step=9, resumed_at=0, rate_scale=0.5, attempt=1)
     steps = [report for report in reports if isinstance(report, Step)]
     assert steps[-1].step == training.total_steps
     assert steps[-1].rate == QUICK.learning_rate / 2
@@ -224,13 +241,12 @@ def test_recovery_from_nan() -> None:
 
 def test_gives_up_after_three_recoveries() -> None:
     """A run that keeps diverging ends with advice, and its last good state can be saved."""
-    training = Training(CORPUS, SMALL, replace(QUICK, threads=1))
+    training = Training(CORPUS, SMALL, replace(QUICK, threads=1, learning_rate=0.01))
     _break_loss(training, set(range(5, 1000)))
-    recoveries = 0
-    with pytest.raises(DivergenceError, match="--learning-rate"):
-        for report in training:
-            recoveries += isinstance(report, Recovery)
-    assert recoveries == MAX_RECOVERIES
+    attempts: list[int] = []
+    with pytest.raises(DivergenceError, match=r"at step 1, .* try --learning-rate 0\.001, "):
+        attempts.extend(report.attempt for report in training if isinstance(report, Recovery))
+    assert attempts == list(range(1, MAX_RECOVERIES + 1))
     assert np.isfinite(training.checkpoint().model.parameters.flat).all()
 
 
