@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
 from charrnn.cli import COMMANDS, make_app
+from charrnn.fields import unfolded
 
 TARGET = Path(__file__).parent / "cli.md"
 
@@ -73,8 +73,7 @@ def _parameters(callback: Any) -> Iterator[tuple[str, type, bool, ArgumentInfo |
     """Of each: name, type, whether it may be repeated, description with its default."""
     hints = get_type_hints(callback)
     for parameter in inspect.signature(callback).parameters.values():
-        kind = hints[parameter.name]
-        kind = get_args(kind)[0] if get_origin(kind) is UnionType else kind  # without None
+        kind, _, _ = unfolded(hints[parameter.name])  # without None
         repeated = get_origin(kind) is list
         kind = get_args(kind)[0] if repeated else kind
         yield parameter.name, kind, repeated, parameter.default
