@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from charrnn.nn.cells.cell import Cell
     from charrnn.nn.cells.gru import GRU
     from charrnn.nn.cells.lstm import LSTM
-    from charrnn.nn.cells.rnn import RNN
-    from charrnn.nn.cells.rnn_relu import ReLURNN
+    from charrnn.nn.cells.rnn import RNN, ReLURNN
     from charrnn.nn.compiled import compile_stack
     from charrnn.nn.dropout import Dropout
     from charrnn.nn.embedding import Embedding
@@ -37,7 +36,7 @@ _HOMES = {
     "Layer": "layer",
     "Parameters": "parameters",
     "RNN": "cells.rnn",
-    "ReLURNN": "cells.rnn_relu",
+    "ReLURNN": "cells.rnn",
     "Readout": "readout",
     "Stack": "stack",
     "Workspace": "workspace",

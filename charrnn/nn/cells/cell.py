@@ -21,7 +21,9 @@ class Cell(ABC):
     their own names (``"W"``).
 
     Shapes, with *n* rows: ``z`` is ``(n*H, T, B)``, ``h`` is ``(H, T, B)``, a state is ``(states, H, B)``.
-    What is kept of gates for the backward pass is ``workspace["gates"]``, ``(T, n, H, B)``.
+    ``forward`` keeps, under the names of the states, those before the first step and after each: *h* as
+    ``(H, T+1, B)``, any other as ``(T+1, H, B)``; and, of a cell with gates, all rows as ``gates``,
+    ``(T, n, H, B)``.
 
     Attributes:
         title: The cell as people name it.
@@ -48,6 +50,15 @@ class Cell(ABC):
         """Set the recurrence's parameters, and biases that the cell wants other than zero."""
         orthogonal_blocks(params["W"], rng)
 
+    def kept_states(self, workspace: Workspace) -> Array:
+        """``(T, states, H, B)``, after each step of the last ``forward``."""
+        h, *others = (workspace[name] for name in self.states)
+        return np.stack([h[:, 1:].swapaxes(0, 1), *(state[1:] for state in others)], axis=1)
+
+    def kept_gates(self, workspace: Workspace) -> Array:
+        """``(T, G, H, B)``, at each step of the last ``forward``."""
+        return workspace["gates"][:, : len(self.gates)]
+
     @abstractmethod
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
@@ -56,13 +67,7 @@ class Cell(ABC):
 
     @abstractmethod
     def backward(
-        self,
-        params: Own,
-        gradients: Own,
-        dz: Array,
-        dh: Array,
-        dstate: Array,
-        workspace: Workspace,
+        self, params: Own, gradients: Own, dz: Array, dh: Array, dstate: Array, workspace: Workspace
     ) -> Array:
         """Back through the chunk of the last ``forward`` on this workspace.
 
