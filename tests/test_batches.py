@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.functions import Ids
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
@@ -211,10 +212,8 @@ def _exact(network: LanguageModel, params: Parameters, ids: Ids) -> float:
     """Mean loss, one character after the other, in one stream from a zero state."""
     state, workspace, total = network.zero_state(1), Workspace(), 0.0
     for place in range(len(ids) - 1):
-        nll, state = network.loss(
-            params, ids[place : place + 1, None], ids[place + 1 : place + 2, None], state, workspace
-        )
-        total += float(nll[0, 0])
+        logits, state = network.logits(params, ids[place : place + 1, None], state, workspace)
+        total += float(cross_entropy_(logits[:, 0], ids[place + 1 : place + 2])[0])
     return total / (len(ids) - 1)
 
 

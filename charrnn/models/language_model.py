@@ -1,6 +1,6 @@
 """The character language model: a recurrent stack that predicts the next character.
 
-h = stack(x),  o = V h + c,  p = softmax(o)
+x = E e(id), or one-hot;  h = stack(x),  o = V h + c,  p = softmax(o)
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.embedding import Embedding
-from charrnn.nn.functions import Ids, columns
+from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
@@ -98,12 +98,6 @@ class LanguageModel:
         """The state before any text, ``(L, states, H, B)``."""
         return np.zeros(self.stack.state_shape(batch), dtype)
 
-    def embed(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
-        """The stack's input: embedded characters ``(D, T, B)``, or the ids themselves."""
-        if self.embedding is None:
-            return ids
-        return self.embedding.forward(params, ids, workspace.child("embedding"))
-
     def logits(
         self,
         params: Parameters,
@@ -120,17 +114,11 @@ class LanguageModel:
         dropout = None
         if rng is not None:
             dropout = Dropout(rng, self.config.dropout, self.config.weight_drop)
-        x = self.embed(params, ids, workspace)
+        x = ids
+        if self.embedding:
+            x = self.embedding.forward(params, ids, workspace.child("embedding"))
         h, state = self.stack.forward(params, x, state, workspace, dropout)
         return self.readout.forward(params, h, workspace.child("readout")), state
-
-    def loss(
-        self, params: Parameters, ids: Ids, targets: Ids, state: Array, workspace: Workspace
-    ) -> tuple[Array, Array]:
-        """Negative log-likelihood in nats of each target, ``(T, B)``, and the new state."""
-        logits, state = self.logits(params, ids, state, workspace)
-        nll = cross_entropy_(columns(logits), targets.ravel())
-        return nll.reshape(targets.shape), state
 
     def loss_and_gradients(
         self,
@@ -153,11 +141,11 @@ class LanguageModel:
             counted: ``(T, B)`` booleans, the targets that belong to the loss; all of them without it.
         """
         logits, new_state = self.logits(params, ids, state, workspace, rng)
-        nll = cross_entropy_(columns(logits), targets.ravel())
+        nll = cross_entropy_(logits, targets)
         logits *= scale
         if counted is not None:
             logits *= counted
-            nll *= counted.ravel()
+            nll *= counted
         self.backward(params, gradients, logits, np.zeros_like(state), workspace)
         return float(nll.sum(dtype=np.float64)), new_state
 

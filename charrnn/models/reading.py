@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.functions import Ids, columns
-from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.functions import Ids
 from charrnn.nn.parallel import warm_up
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -80,26 +79,6 @@ class ChunkReader:
                 if not (sound if counted is None else sound[counted]).all():
                     raise CheckpointError("the model cannot be read with: its numbers overflow")
         return logits
-
-    def nats(
-        self,
-        inputs: Ids,
-        targets: Ids,
-        *,
-        fresh: NDArray[np.bool_] | None = None,
-        counted: NDArray[np.bool_] | None = None,
-    ) -> Array:
-        """Read on as :meth:`read`, and tell how unexpected each target is.
-
-        Args:
-            targets: ``(T, B)`` ids, each the one that follows its input.
-
-        Returns:
-            ``(T, B)``: -log of their probabilities.
-        """
-        logits = self.read(inputs, fresh=fresh, counted=counted)
-        with np.errstate(all="ignore"):
-            return cross_entropy_(columns(logits), targets.ravel()).reshape(targets.shape)
 
 
 def read_prime(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.functions import Ids, add_columns, gather_columns
-from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.part import Part
+from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 
@@ -16,7 +15,7 @@ class Embedding(Part):
     Args:
         num_symbols: How many different ids there are, *K*.
         size: Numbers in each vector, *D*.
-        prefix: See :class:`charrnn.nn.part.Part`.
+        prefix: See :class:`charrnn.nn.parameters.Part`.
     """
 
     multiplications = 0  # looked up

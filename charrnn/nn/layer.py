@@ -8,8 +8,7 @@ from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.initialization import scaled_uniform
-from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.part import Part
+from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 
@@ -18,10 +17,6 @@ class Layer(Part):
 
     The input is either dense, ``(input_size, T, B)``, or one-hot, given as the ids ``(T, B)`` of the
     ones: their product with U is a gather of its columns.
-
-    A layer reads in one direction. That of the other one would be another object of this class, named
-    ``layer0/reverse``, whose texts are reversed within their lengths; see
-    :class:`charrnn.nn.stack.Stack`.
 
     Args:
         cell: The recurrence.
@@ -88,7 +83,7 @@ class Layer(Part):
         """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state.
 
         Args:
-            dh: ``(H, T, B)``, contiguous; overwritten, by what is returned if there is room.
+            dh: ``(H, T, B)``, contiguous; overwritten, by what is returned if it has the same shape.
         """
         x = workspace["x"]
         own, d_own = self.own(params), self.own(gradients)
@@ -109,11 +104,6 @@ class Layer(Part):
                 add_columns(dU, dz, x, scratch)
                 return None, dstate
             add_product(dU, dz, x, scratch)
-            # It lies where dh did, if there is room.
-            dx = (
-                dh.reshape(-1)[: x.size].reshape(x.shape)
-                if x.size <= dh.size
-                else workspace.array("dx", *x.shape)
-            )
+            dx = dh if x.shape == dh.shape else workspace.array("dx", *x.shape)
             np.matmul(U.T, columns(dz), out=columns(dx))
             return dx, dstate

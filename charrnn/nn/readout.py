@@ -6,8 +6,7 @@ import numpy as np
 
 from charrnn.nn.functions import add_product, columns
 from charrnn.nn.initialization import scaled_uniform
-from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.part import Part
+from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 
@@ -17,7 +16,7 @@ class Readout(Part):
     Args:
         input_size: Hidden units, *H*.
         num_symbols: What they score, *K*.
-        prefix: See :class:`charrnn.nn.part.Part`.
+        prefix: See :class:`charrnn.nn.parameters.Part`.
     """
 
     def __init__(self, input_size: int, num_symbols: int, prefix: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,9 +22,9 @@ class Stack:
 
     The state of the whole stack is one array ``(L, states, H, B)``, in which a layer has a row.
 
-    For layers of two directions there would be two objects of :class:`Layer` in a place of ``layers``:
-    their outputs are joined to ``(2H, T, B)``, which is what the layer above reads, and each has a row of
-    the state.
+    For layers of two directions there would be two of :class:`Layer` in a place of ``layers``, one of which,
+    ``layer0/reverse``, reads texts reversed within their lengths: their outputs are joined to
+    ``(2H, T, B)``, which is what the layer above reads, and each has a row of the state.
 
     Args:
         cell: The kind of cell.
@@ -94,6 +95,11 @@ class Stack:
             own = workspace.child(layer.name)
             x, new_state[index] = layer.forward(params, x, state[index], own, dropout)
         return x, new_state
+
+    def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:
+        """Each layer's cell, with the workspace in which it kept what the last ``forward`` did."""
+        for layer in self.layers:
+            yield layer.cell, workspace.child(layer.name).child("cell")
 
     def backward(
         self,

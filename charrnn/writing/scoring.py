@@ -14,6 +14,7 @@ import numpy as np
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import STEPS, ChunkReader
 from charrnn.nn.functions import Ids
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas, warm_up
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
@@ -52,7 +53,7 @@ class Scorer:
         read = np.concatenate([self._before, ids])
         for start in range(0, len(ids), STEPS):
             part = slice(start, start + STEPS)
-            nats[part] = self._reader.nats(read[:-1][part], ids[part])
+            nats[part] = cross_entropy_(self._reader.read(read[:-1][part]), ids[part])
         self._before = read[-1:]
         return nats
 

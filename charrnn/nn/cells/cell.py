@@ -51,9 +51,10 @@ class Cell(ABC):
         orthogonal_blocks(params["W"], rng)
 
     def kept_states(self, workspace: Workspace) -> Array:
-        """``(T, states, H, B)``, after each step of the last ``forward``."""
+        """``(T, B, states, H)``, after each step of the last ``forward``."""
         h, *others = (workspace[name] for name in self.states)
-        return np.stack([h[:, 1:].swapaxes(0, 1), *(state[1:] for state in others)], axis=1)
+        after = (h[:, 1:].transpose(1, 2, 0), *(other[1:].swapaxes(1, 2) for other in others))
+        return np.stack(after, axis=2)
 
     def kept_gates(self, workspace: Workspace) -> Array:
         """``(T, G, H, B)``, at each step of the last ``forward``."""
