@@ -28,14 +28,9 @@ class LanguageModel:
 
     Arrays: ids and targets ``(T, B)``; a state ``(L, states, H, B)``; logits ``(K, T, B)``.
 
-    Args:
-        config: Cell, sizes and dropout.
-        vocabulary_size: Number of characters, *K*.
-
     Attributes:
-        embedding: None where characters are one-hot.
-        stack: The recurrent layers.
-        readout: What scores the characters.
+        vocabulary_size: Number of characters, *K*.
+        embedding: None where they are one-hot.
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
@@ -55,7 +50,7 @@ class LanguageModel:
         return hash((self.config, self.vocabulary_size))
 
     def compiled(self) -> LanguageModel:
-        """The same model with the stack's quick twin, where there is one: to train with."""
+        """The same model with the stack's quick twin, where there is one, to train with."""
         quick = copy.copy(self)
         quick.stack = compile_stack(self.stack)
         return quick

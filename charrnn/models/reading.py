@@ -26,8 +26,6 @@ class ChunkReader:
     """Reads ``B`` texts side by side, a chunk of each at a time, from the zero state on.
 
     Args:
-        network: The model.
-        params: Its numbers.
         texts: Their number, *B*.
         workspace: Memory to work in; new memory without it.
         checked: Whether a prediction that is not finite is an error; else it is a value like others.
@@ -84,14 +82,13 @@ class ChunkReader:
 def read_prime(
     model: CharacterModel, prime: str, *, workspace: Workspace | None = None, checked: bool = True
 ) -> tuple[Array, Array]:
-    """Read the beginning of a text; arguments as those of :class:`ChunkReader`.
+    """Read the beginning of a text; arguments and errors as those of :class:`ChunkReader`.
 
     Returns:
         ``(K, 1)``, the scores of what could follow, and the state ``(L, states, H, 1)``.
 
     Raises:
         UnknownCharacterError: The prime has a character that the model does not know.
-        CheckpointError: The model's numbers overflow, if that is ``checked``.
     """
     ids = model.vocabulary.encode(model.beginning(prime))[:, None]
     reader = ChunkReader(model.network, model.parameters, 1, workspace=workspace, checked=checked)

@@ -10,13 +10,7 @@ from charrnn.nn.workspace import Workspace
 
 
 class Embedding(Part):
-    """Ids ``(T, B)`` become ``(D, T, B)``.
-
-    Args:
-        num_symbols: How many different ids there are, *K*.
-        size: Numbers in each vector, *D*.
-        prefix: See :class:`charrnn.nn.parameters.Part`.
-    """
+    """Ids ``(T, B)``, of ``num_symbols`` different ones, become ``(D, T, B)``; ``size`` is *D*."""
 
     multiplications = 0  # looked up
 
