@@ -22,11 +22,10 @@ from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.batch import Piece, generate_batch
+from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.choosing import Filter, GumbelNoise, choose
 from charrnn.writing.ending import Ending
 from charrnn.writing.sampling import generate
-from charrnn.writing.writer import Prompt
 
 LOGITS = np.array([0.5, -1.0, 2.0, 1.9, -30.0], np.float32)
 

@@ -14,9 +14,8 @@ from charrnn.cli.terminal import in_json, put, put_json
 from charrnn.config import TextConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
-from charrnn.writing.batch import Piece, generate_batch
+from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.novelty import Originals
-from charrnn.writing.writer import Prompt
 
 FLUSH_SECONDS = 0.05
 

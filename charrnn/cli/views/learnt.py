@@ -79,7 +79,7 @@ def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
     with ExitStack() as stack:
         reader = Reader(names, config, stack)
         try:
-            found = Scan.of(pieces(), config.encoding).sha256
+            found = Scan(pieces(), config.encoding).sha256
         except InputError:  # it is there, but not UTF-8
             raise NotAtHandError("has changed") from None
     if found != corpus.sha256:
