@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
-from charrnn.nn.dropout import Dropout
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
@@ -106,9 +106,8 @@ class LanguageModel:
         Args:
             rng: Draws the dropout masks; without it nothing is dropped.
         """
-        dropout = None
-        if rng is not None:
-            dropout = Dropout(rng, self.config.dropout, self.config.weight_drop)
+        rates = self.config.dropout, self.config.weight_drop
+        dropout = NO_DROPOUT if rng is None else Dropout(rng, *rates)
         x = ids
         if self.embedding:
             x = self.embedding.forward(params, ids, workspace.child("embedding"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.cells.cell import Cell
-from charrnn.nn.dropout import Dropout
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.initialization import scaled_uniform
 from charrnn.nn.parameters import Array, Parameters, Part
@@ -48,14 +48,11 @@ class Layer(Part):
         x: Array | Ids,
         state: Array,
         workspace: Workspace,
-        dropout: Dropout | None = None,
+        dropout: Dropout = NO_DROPOUT,
     ) -> tuple[Array, Array]:
         """Returns ``h`` ``(H, T, B)``, dropped if it is to be, and the new state, which never is."""
         own = self.own(params)
-        if dropout and dropout.weight_rate:
-            own["W"] = dropout.drop_weights(own["W"], workspace)
-        else:
-            workspace.forget("W_mask")
+        own["W"] = dropout.drop_weights(own["W"], workspace)
         U, b = own["U"], own["b"][:, None]
         workspace.remember(x=x)
         with workspace.scratch as scratch:
@@ -66,11 +63,7 @@ class Layer(Part):
                 np.matmul(U, columns(x), out=columns(z))
                 columns(z)[...] += b
             h, state = self.cell.forward(own, z, state, workspace.child("cell"))
-        if dropout and dropout.rate:
-            h = dropout.drop(h, workspace)
-        else:
-            workspace.forget("mask")
-        return h, state
+        return dropout.drop(h, workspace), state
 
     def backward(
         self,

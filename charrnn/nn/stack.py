@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from charrnn.nn.cells.cell import Cell
-from charrnn.nn.dropout import Dropout
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids
 from charrnn.nn.layer import Layer
 from charrnn.nn.parameters import Array, Parameters
@@ -81,14 +81,13 @@ class Stack:
         x: Array | Ids,
         state: Array,
         workspace: Workspace,
-        dropout: Dropout | None = None,
+        dropout: Dropout = NO_DROPOUT,
     ) -> tuple[Array, Array]:
         """Returns the top layer's ``h`` ``(H, T, B)`` and the new state.
 
         Args:
             x: Dense ``(input_size, T, B)``, or ids ``(T, B)``.
             state: ``(L, states, H, B)``.
-            dropout: What is dropped; nothing without it.
         """
         new_state = np.empty_like(state)
         for index, layer in enumerate(self.layers):

@@ -53,8 +53,7 @@ class Corpus:
     ) -> Corpus:
         """Encode a text that is in memory, with ``vocabulary`` or with its own.
 
-        Args:
-            config: What the text is (it is taken as it stands); a given vocabulary has its own.
+        It is taken as it stands; ``config`` says what it is, unless a vocabulary does.
 
         Raises:
             InputError: There are fewer than ``MIN_CHARACTERS`` characters.
@@ -191,15 +190,11 @@ def _vocabulary(
 
 
 def _encoded(reader: Reader, scan: Scan, vocabulary: Vocabulary) -> Iterator[NDArray[Any]]:
-    """The text's numbers, piece by piece.
-
-    Raises:
-        InputError: It is not the text that was scanned.
-    """
+    """The text's numbers, piece by piece; an InputError if it is not the text that was scanned."""
     digest = hashlib.sha256()
     for piece in reader.pieces():
         digest.update(piece.encode(vocabulary.config.encoding))
-        yield vocabulary._encode(piece)
+        yield vocabulary.encode(piece, check=False)
     if digest.hexdigest() != scan.sha256:
         raise InputError(f"{', '.join(reader.names)}: changed while being read; try again")
 

@@ -27,7 +27,6 @@ class Scorer:
 
     Args:
         texts: Their number, *B*.
-        workspace: Memory to work in; new memory without it.
     """
 
     def __init__(
