@@ -247,14 +247,13 @@ def test_the_first_segment_starts_from_nothing() -> None:
     class First(Segments):
         """The score of the first segment alone."""
 
-        characters = 8
-
         def chunk(self, index: int, columns: slice = ALL) -> Chunk:
             chunk = super().chunk(index, columns)
             assert chunk.counted is not None
             return replace(chunk, counted=chunk.counted & (np.arange(2) == 0)[columns])
 
     segments = First(ids, overlap=1, most=2)
+    segments.characters = 8
     assert _whole(segments).inputs.shape == (9, 2)
     expected = _exact(network, params, ids[:9])
     assert evaluate(network, params, segments, Shards(1)) == pytest.approx(expected, rel=1e-6)

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-from charrnn.text.default import DEFAULT_SOURCE
+from charrnn.text.source import DEFAULT_SOURCE
 
 
 def duration(seconds: float) -> str:

@@ -13,7 +13,6 @@ from typing import IO
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
-from charrnn.text.default import DEFAULT_SOURCE, default_text
 
 BLOCK = 1 << 16  # bytes that are read at once: what is made of them stays in a processor's cache
 INCOMING = (
@@ -22,6 +21,7 @@ INCOMING = (
 IN_MEMORY = 32 << 20  # bytes up to which a corpus stays in memory
 
 STANDARD_INPUT = "-"
+DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"  # learnt where none is named
 
 OnRead = Callable[[int, int], None]
 """Called with the bytes gone through just now, and with all those there are to go through."""
@@ -235,6 +235,21 @@ class Reader:
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress(count, self._passes * self.size)
+
+
+def default_text() -> str:
+    """The Python language reference that CPython carries for ``help()``; it varies by version.
+
+    Raises:
+        InputError: This Python comes without it.
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise InputError(
+            "this Python lacks the default corpus (pydoc_data.topics); name a text file to train on"
+        ) from None
+    return "\n".join(topics[name].strip() + "\n" for name in sorted(topics))
 
 
 def _last_border(block: bytes) -> int:
