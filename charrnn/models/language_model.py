@@ -46,9 +46,6 @@ class LanguageModel:
             return NotImplemented
         return (self.config, self.vocabulary_size) == (other.config, other.vocabulary_size)
 
-    def __hash__(self) -> int:
-        return hash((self.config, self.vocabulary_size))
-
     def compiled(self) -> LanguageModel:
         """The same model with the stack's quick twin, where there is one, to train with."""
         quick = copy.copy(self)

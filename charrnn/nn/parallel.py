@@ -24,8 +24,7 @@ from charrnn.nn.workspace import Workspace
 
 Result = TypeVar("Result")
 
-MIN_STREAMS = 16
-"""Streams for each shard at least: products with fewer columns leave a core half idle."""
+MIN_STREAMS = 16  # for each shard, at least: products with fewer columns leave a core half idle
 
 
 def available_processors(root: Path = Path("/")) -> int:

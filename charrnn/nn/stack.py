@@ -27,7 +27,6 @@ class Stack:
     ``(2H, T, B)``, which is what the layer above reads, and each has a row of the state.
 
     Args:
-        cell: The kind of cell.
         input_size: Rows of a dense input, or the number of ids.
         hidden_size: Units in each layer, *H*.
         num_layers: *L*.

@@ -64,7 +64,6 @@ def generate_records(
     Args:
         prime: How each record begins.
         length: Most characters to write after it; a record that is longer is cut.
-        temperature: See :class:`charrnn.config.SamplingConfig`.
         config: All that there is to say, instead of ``length`` and ``temperature``.
         rng: A seed; each record has the one after that of the record before.
 

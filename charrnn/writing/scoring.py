@@ -37,13 +37,7 @@ class Scorer:
         self._before = np.repeat(model.vocabulary.encode(model.beginning())[None], texts, axis=1)
 
     def read(self, ids: Ids) -> Array:
-        """How unexpected the next characters are, in nats: -log of their probability.
-
-        Args:
-            ids: ``(T, B)``.
-
-        Returns:
-            ``(T, B)``, float64.
+        """How unexpected the next ``(T, B)`` ids are: -log of their probabilities, float64.
 
         Raises:
             CheckpointError: The model's numbers overflow.

@@ -90,8 +90,7 @@ class LSTM(Cell):
             dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
             dc_t: ``(H, B)``, δc_{t+1} ∘ f_{t+1}; the same.
         """
-        scratch, gates, (_, T, B) = workspace.scratch, workspace["gates"], dz.shape
-        H = len(dh_t)
+        scratch, gates, T, (H, B) = workspace.scratch, workspace["gates"], dz.shape[1], dh_t.shape
         dz_by_gate, through_h = dz.reshape(4, H, T, B), scratch.array(H, B)
         for block in reversed(blocks(T, H * B)):
             with scratch:

@@ -13,10 +13,9 @@ is contiguous. With *n* rows they are
     dh, drecalled       (H, T, B)       tanh_c, recalled            (T, H, B)
     Wh, dWh, dz_t       (n*H, B)        dh_t, dc_t                  (H, B)
 
-A step forward takes ``Wh`` = W h_{t-1}, which it overwrites, to ``h[:, t + 1]``, and fills what the cell
-keeps. A step back takes what t+1 sends back, in ``dh_t`` and ``dc_t``; the product with W that follows it is
-NumPy's. What costs, the tanh, runs over one flat block, so that few numbers are left over when the
-processor takes eight at a time.
+A step forward starts from ``Wh``, W h_{t-1}, and overwrites it. A step back starts from what t+1 sends back,
+``dh_t`` and ``dc_t``; the product with W that follows it is NumPy's. What costs, the tanh, runs over one flat
+block, so that few numbers are left over when the processor takes eight at a time.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ def _tanh_by_type(x: Any) -> Callable[[Any], Any]:
 def lstm_forward(
     t: int, z: Array, Wh: Array, gates: Array, h: Array, c: Array, tanh_c: Array
 ) -> None:
-    """From ``W h_{t-1}`` to ``h_t``, in ``h[:, t + 1]``; fills ``gates[t]``, ``c[t + 1]``, ``tanh_c[t]``."""
+    """Fills ``gates[t]``, ``c[t + 1]``, ``tanh_c[t]`` and ``h[:, t + 1]``."""
     _, _, H, B = gates.shape
     HB = H * B
     a, wh = gates[t].reshape(4 * HB), Wh.reshape(4 * HB)
@@ -136,7 +135,7 @@ def lstm_backward(
 def gru_forward(
     t: int, z: Array, Wh: Array, d: Array, gates: Array, recalled: Array, h: Array
 ) -> None:
-    """From ``W h_{t-1}`` to ``h_t``, in ``h[:, t + 1]``; fills ``gates[t]`` and ``recalled[t]``."""
+    """Fills ``gates[t]``, ``recalled[t]`` and ``h[:, t + 1]``."""
     _, _, H, B = gates.shape
     HB = H * B
     a, wh = gates[t].reshape(3 * HB), Wh.reshape(3 * HB)
@@ -191,7 +190,7 @@ def gru_backward(
 
 @_compile
 def rnn_forward(t: int, z: Array, Wh: Array, h: Array, relu: bool) -> None:
-    """From ``W h_{t-1}`` to ``h_t``, in ``h[:, t + 1]``."""
+    """Fills ``h[:, t + 1]``."""
     H, B = Wh.shape
     a = Wh.reshape(H * B)
     for j in range(H):
