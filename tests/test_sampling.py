@@ -18,14 +18,14 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader
 from charrnn.models.stepper import Stepper
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.batch import Piece, generate_batch
+from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.choosing import Filter, GumbelNoise, choose
 from charrnn.writing.ending import Ending
 from charrnn.writing.sampling import generate
-from charrnn.writing.writer import Prompt
 
 LOGITS = np.array([0.5, -1.0, 2.0, 1.9, -30.0], np.float32)
 
@@ -213,8 +213,8 @@ def test_nats_are_those_of_the_model() -> None:
         text = "".join(piece.text for piece in pieces if piece.number == index)
         nats = sum(piece.nats for piece in pieces if piece.number == index)
         ids = model.vocabulary.encode("cde" + text).astype(np.intp)[:, None]
-        zero = model.network.zero_state(1)
-        nll, _ = model.network.loss(model.parameters, ids[:-1], ids[1:], zero, Workspace())
+        reader = ChunkReader(model.network, model.parameters, 1)
+        nll = cross_entropy_(reader.read(ids[:-1]), ids[1:])
         assert len(text) == 37
         assert nats == pytest.approx(float(nll[2:].sum()), rel=1e-4)
     assert all(piece.nats == 0 for piece in generate_batch(model, [Prompt("cde", 1, config)]))

@@ -11,7 +11,7 @@ from charrnn.cli.starting import DROPPING, only
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.default import DEFAULT_SOURCE
+from charrnn.text.source import DEFAULT_SOURCE
 from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import default_val_fraction
 from charrnn.training.pace import AIM, Pace, choose_here

@@ -13,8 +13,7 @@ from pathlib import Path
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
 from charrnn.files.npz import temporaries
-from charrnn.text.default import DEFAULT_SOURCE
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 
 if sys.platform != "win32":
     import fcntl

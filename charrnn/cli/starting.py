@@ -15,8 +15,7 @@ from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.default import DEFAULT_SOURCE
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 from charrnn.training.run import Checkpoint
 from charrnn.training.trainer import Training
 

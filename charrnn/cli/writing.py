@@ -18,10 +18,9 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
 from charrnn.text.corpus import load_records
 from charrnn.words import in_json
-from charrnn.writing.batch import Piece, generate_batch
+from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import generate_records
-from charrnn.writing.writer import Prompt
 
 FLUSH_SECONDS = 0.05
 TRIES = 100  # records that are written for a novel one, on average, before it is given up

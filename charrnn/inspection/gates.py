@@ -105,9 +105,8 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
         raise InputError("there is no text to read")
     for passage in read_text(model, text):
         counted = passage.counted[:, None, None]
-        for index, layer in enumerate(model.network.stack.layers):
-            gates = passage.workspace.child(layer.name).child("cell")["gates"]
-            gates = gates[:, : len(names)]  # (T, G, H, B)
+        for index, (layer_cell, kept) in enumerate(model.network.stack.kept(passage.workspace)):
+            gates = layer_cell.kept_gates(kept)
             left[index] += (gates < SHUT).sum((0, 3), where=counted)
             right[index] += (gates > OPEN).sum((0, 3), where=counted)
             total[index] += gates.sum((0, 3), np.float64, where=counted)

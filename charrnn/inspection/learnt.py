@@ -14,8 +14,7 @@ from pathlib import Path, PureWindowsPath
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
 from charrnn.text.corpus import Scan
-from charrnn.text.default import DEFAULT_SOURCE, default_text
-from charrnn.text.source import STANDARD_INPUT, Reader
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, Reader, default_text
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 MOST_BYTES = 256 << 20  # that are read to see whether they are the text
@@ -79,7 +78,7 @@ def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
     with ExitStack() as stack:
         reader = Reader(names, config, stack)
         try:
-            found = Scan.of(pieces(), config.encoding).sha256
+            found = Scan(pieces(), config.encoding).sha256
         except InputError:  # it is there, but not UTF-8
             raise NotAtHandError("has changed") from None
     if found != corpus.sha256:

@@ -38,7 +38,6 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.nn.workspace import Workspace
 from charrnn.words import quoted
 
 STATES = "hc"  # what a cell's states are called
@@ -182,19 +181,9 @@ def read_states(
     for passage in read_text(model, text + text[-1:], most=columns):
         read = passage.counted & (passage.places > 0)  # before it there is only the beginning
         if read.any():
-            yield passage.places[read] - 1, _states(model, passage.workspace)[read]
-
-
-def _states(model: CharacterModel, workspace: Workspace) -> Array:
-    """``(T, B, L, states, H)``, after each step of the last chunk, as the layers kept it."""
-    layers = []
-    for layer in model.network.stack.layers:
-        kept = workspace.child(layer.name).child("cell")
-        states = [kept["h"][:, 1:].transpose(1, 2, 0)]  # from (H, T, B)
-        if "c" in kept:
-            states.append(kept["c"][1:].transpose(0, 2, 1))  # from (T, H, B)
-        layers.append(np.stack(states, axis=2))
-    return np.stack(layers, axis=2)
+            kept = model.network.stack.kept(passage.workspace)
+            states = np.stack([cell.kept_states(own) for cell, own in kept], axis=2)
+            yield passage.places[read] - 1, states[read]
 
 
 # ----------------------------------------------------------------------------------- what is to be seen

@@ -8,6 +8,7 @@ import numpy as np
 
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
@@ -29,7 +30,7 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
         reader = ChunkReader(network, params, width, workspace=workspace, checked=False)
         for index in range(len(text)) if width else ():
             chunk = text.chunk(index, columns)
-            nats = reader.nats(chunk.inputs, chunk.targets, fresh=chunk.fresh)
+            nats = cross_entropy_(reader.read(chunk.inputs, fresh=chunk.fresh), chunk.targets)
             counted = True if chunk.counted is None else chunk.counted
             total += float(nats.sum(where=counted, dtype=np.float64))
         return total
