@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.drawing.figure import (
-    EVERYWHERE,
     PAGE,
-    TERMINAL,
     Bar,
     Block,
     Cell,
@@ -170,17 +168,16 @@ def view(look: Look) -> Figure:
     unit = kind.unit
     if look.value is None:
         text, source = look.text(look.scaled(ON_PAGE, FEWEST))
-        noted = listed = PAGE_GUESSES
+        most, noted, listed = ON_PAGE, PAGE_GUESSES, PAGE_GUESSES
     else:
         text, source = look.read(look.value, "--text")
         if at is not None and not 1 <= at <= len(text):
             raise InputError(f"--at {at}: the text has characters 1 to {len(text)}")
         text, source = look.head(text, source, max(MOST_READ, at or 0))
-        noted, listed = GUESSES, LISTED
+        most, noted, listed = SHOWN, GUESSES, LISTED
     surprise = read_surprise(model, text, noted)
     mean, length = surprise.bits_per_char, len(text)
-    shown = _passage(surprise, SHOWN, unit, TERMINAL, at)
-    pictured = _passage(surprise, PICTURED, unit, at=at)
+    shown, pictured = (_passage(surprise, part, unit, at) for part in (most, PICTURED))
     told = (
         f"{length:,} {unit}s, {mean:.4f} bits/{kind.symbol} · perplexity {2 ** min(mean, 1000):.4g}"
     )
@@ -192,11 +189,10 @@ def view(look: Look) -> Figure:
         Words((Strong(source), f": {told}")),
         Words(explanation, on=PAGE),
         shown,
-        _passage(surprise, length, unit, PAGE),
     ]
-    if length > SHOWN:
-        part = f"{unit}s {shown.first + 1:,} to {shown.first + SHOWN:,} of {length:,}"
-        blocks.append(Words(f"{part}; --at N shows those around another place", on=TERMINAL))
+    if length > most:
+        part = f"{unit}s {shown.first + 1:,} to {shown.first + most:,} of {length:,}"
+        blocks.append(Words(f"{part}; --at N shows those around another place"))
     worst = [_place(surprise, place) for place in surprise.most_surprising(PLACES).tolist()]
     here = _place(surprise, at - 1) if at else None
     if here:
@@ -233,9 +229,7 @@ def _place(surprise: Surprise, place: int) -> Place:
     return Place(place + 1, character, cost, surprise.expected(place))
 
 
-def _passage(
-    surprise: Surprise, most: int, unit: str, on: str = EVERYWHERE, at: int | None = None
-) -> Passage:
+def _passage(surprise: Surprise, most: int, unit: str, at: int | None) -> Passage:
     """The text, or as much of it around a place as is to be shown."""
     first = max(0, min(at - 1 - most // 2, len(surprise.text) - most)) if at else 0
     part = slice(first, first + most)
@@ -243,7 +237,7 @@ def _passage(
     guesses = Guesses(cost, entropy, surprise.guesses[part], surprise.probabilities[part])
     colouring = Colouring("surprise", cost, 0, FULL, unit=f"bits for each {unit}:")
     here = at - 1 - first if at else None
-    return Passage("surprise", surprise.text[part], [colouring], unit, guesses, here, first, on)
+    return Passage("surprise", surprise.text[part], [colouring], unit, guesses, here, first)
 
 
 def _places(text: str, places: Sequence[Place], listed: int) -> Table:
