@@ -96,9 +96,9 @@ class Neurons:
 
     def best(self, feature: int, count: int = 3) -> list[tuple[Unit, float]]:
         """The units that follow a feature most closely, with their r; a cell or its h, not both."""
-        values = np.moveaxis(self.correlations[feature], 1, 0)  # (states, L, H)
-        state = np.abs(values).argmax(axis=0)
-        values = np.take_along_axis(values, state[None], axis=0)[0]
+        every = self.correlations[feature]  # (L, states, H)
+        state = np.abs(every).argmax(axis=1)
+        values = np.take_along_axis(every, state[:, None], axis=1)[:, 0]
         order = np.argsort(-np.abs(values), axis=None, kind="stable")[:count]
         places = zip(*np.unravel_index(order, values.shape), strict=True)
         return [
@@ -169,14 +169,10 @@ def read_states(
 
     Args:
         columns: Parts of a long text that are read side by side; see
-            :func:`charrnn.models.reading.read_text`.
+            :func:`charrnn.models.reading.read_text`, also for errors.
 
     Yields:
         ``(n,)`` places in the text, and ``(n, L, states, H)``.
-
-    Raises:
-        UnknownCharacterError: The text has a character that the model does not know.
-        CheckpointError: The model's numbers overflow.
     """
     # What is predicted is the character after; so that the last one is read, it stands there twice.
     for passage in read_text(model, text + text[-1:], most=columns):

@@ -201,9 +201,7 @@ class NGrams:
 def model_costs(model: CharacterModel, text: str) -> Array:
     """``(N,)`` bits of each character of a text; a long one is read in several places at once.
 
-    Raises:
-        UnknownCharacterError: The text has a character that the model does not know.
-        CheckpointError: The model's numbers overflow.
+    Errors as :func:`charrnn.writing.scoring.score_texts`.
     """
     if model.vocabulary.config.records:
         nats = score_texts(model, list(StringIO(text, newline="\n")))

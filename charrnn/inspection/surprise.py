@@ -80,7 +80,6 @@ class Surprise:
     """A text of N characters as a model read it, each predicted from all before it.
 
     Attributes:
-        text: The text.
         bits: ``(N,)``, -log2 of the probability of each character, as ``charrnn score`` has them.
         entropy: ``(N,)``, bits that the model expected to be surprised by: those of each
             prediction itself.
@@ -112,19 +111,14 @@ def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surpris
     """Read a text and note at each character what was expected.
 
     The first character follows a line feed, as in :mod:`charrnn.writing.scoring`. A model of records reads
-    each line from the zero state.
+    each line from the zero state. Errors as :func:`charrnn.models.reading.read_text`.
 
     Args:
         text: One character at least.
         guesses: Likeliest characters to note, *G* (fewer where the vocabulary is smaller).
-
-    Raises:
-        UnknownCharacterError: The text has a character that the model does not know.
-        CheckpointError: The model's numbers overflow.
     """
-    vocabulary = model.vocabulary
-    targets = vocabulary.encode(text)
-    count = min(guesses, len(vocabulary))
+    targets = model.vocabulary.encode(text)
+    count = min(guesses, len(model.vocabulary))
     nats, entropy = np.empty(len(text)), np.empty(len(text))
     best, likely = np.empty((len(text), count), np.intp), np.empty((len(text), count))
     for passage in read_text(model, text, most=1):
@@ -135,7 +129,7 @@ def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surpris
         ranked = np.argsort(-np.take_along_axis(log_p, order, axis=0), axis=0, kind="stable")
         order = np.take_along_axis(order, ranked, axis=0)
         best[places], likely[places] = order.T, np.exp(np.take_along_axis(log_p, order, axis=0)).T
-    named = vocabulary.decode(best.ravel())
+    named = model.vocabulary.decode(best.ravel())
     rows = tuple(named[start : start + count] for start in range(0, len(named), count))
     return Surprise(text, bits(nats), bits(entropy), rows, likely)
 
