@@ -129,9 +129,8 @@ def gradient_flow(
     squares = np.full((K + 1, *network.stack.state_shape(N)[:2], N), np.nan)
     shards = Shards(min(2, available_processors(), N))
     # The largest cell keeps of one step and column: gates, h and c before and after, tanh c.
-    kept = (
-        10 * config.num_layers * config.hidden_size + config.embedding_size + len(model.vocabulary)
-    )
+    kept = 10 * config.num_layers * config.hidden_size
+    kept += config.embedding_size + len(model.vocabulary)
     width = max(1, MEMORY // shards.count // (K * 8 * kept))
 
     def go_back(_index: int, part: slice, _workspace: Workspace) -> None:

@@ -274,10 +274,9 @@ def view(look: Look) -> Figure:
     rivals["the model"] = own
     top = max(rivals.values()) or 1.0
     bars = [(who, Bar(loss / top, f"{loss:.3f}")) for who, loss in rivals.items()]
-    kept, lost = (
-        "so much is what it remembers worth",
-        "what it remembers is not worth yet what they count",
-    )
+    less, worth = "less", "so much is what it remembers worth"
+    if gain <= 0:
+        less, worth = "more", "what it remembers is not worth yet what they count"
     blocks: list[Block] = [
         Words(Strong(f"read: {source}")),
         Words(
@@ -285,8 +284,8 @@ def view(look: Look) -> Figure:
         ),
         Table((Column(""), Column(f"{unit}, the fewer the better")), bars),
         Words(
-            f"The model needs {abs(gain):.3f} {unit} {'less' if gain > 0 else 'more'} than {best + 1}-grams, "
-            f"the best of them, which see {number_of(best, kind.unit)} back: {kept if gain > 0 else lost}."
+            f"The model needs {abs(gain):.3f} {unit} {less} than {best + 1}-grams, "
+            f"the best of them, which see {number_of(best, kind.unit)} back: {worth}."
         ),
     ]
     if places:

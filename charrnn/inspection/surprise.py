@@ -172,15 +172,13 @@ def view(look: Look) -> Figure:
     surprise = read_surprise(model, text, noted)
     mean, length = surprise.bits_per_char, len(text)
     shown, pictured = (_passage(surprise, part, unit, at) for part in (most, PICTURED))
-    told = (
-        f"{length:,} {unit}s, {mean:.4f} bits/{kind.symbol} · perplexity {2 ** min(mean, 1000):.4g}"
-    )
+    told = f"{mean:.4f} bits/{kind.symbol} · perplexity {2 ** min(mean, 1000):.4g}"
     explanation = (
         f"Each {unit} is predicted from all before it, and costs −log₂ of the probability that the model gave "
         "it. Move over the text, or through it with the arrow keys."
     )
     blocks: list[Block] = [
-        Words((Strong(source), f": {told}")),
+        Words((Strong(source), f": {length:,} {unit}s, {told}")),
         Words(explanation, on=PAGE),
         shown,
     ]
