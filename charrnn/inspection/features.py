@@ -16,7 +16,6 @@ import numpy as np
 from charrnn.nn.parameters import Array
 
 OPENING, CLOSING = "([{", ")]}"
-COMMENTS = ("#", "//")  # from here to the line's end
 
 
 @dataclass(frozen=True)
