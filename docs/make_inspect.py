@@ -26,7 +26,9 @@ from charrnn.inspection import VIEWS, View
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "inspect.md"
 
-SESSION = re.compile(r"```console\n\$ (?P<command>charrnn [^\n]*)\n(?P<answer>.*?)```\n", re.DOTALL)
+SESSION = re.compile(
+    r"```console\n\$ (?P<command>charrnn [^\n]*)\n(?P<answer>(?:(?!```).)*)```\n", re.DOTALL
+)
 COLOURED = re.compile(
     SESSION.pattern + r"\nThe same in colours:\n\n!\[[^]]*\]\((?P<file>[^)]+)\)", re.DOTALL
 )

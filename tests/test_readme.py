@@ -150,6 +150,17 @@ def test_windows() -> None:
             assert script["varies"](command) or script["answer"](command) == session["answer"]
 
 
+def test_pictures_show_the_command_above_them() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
+    told = (ROOT / "docs" / "inspect.md").read_text(encoding="utf-8")
+    drawn = {found["file"]: found for found in script["COLOURED"].finditer(told)}
+    assert set(drawn) == {"inspect-text.svg", "inspect-unit.svg"}
+    for file, found in drawn.items():
+        assert f" --{file[8:12]} " in found["command"]
+        picture = (ROOT / "docs" / file).read_text(encoding="utf-8")
+        assert "&#160;".join(found["answer"].splitlines()[0].split()[-2:]) in picture
+
+
 def test_a_view_that_nobody_has_written_of() -> None:
     """It gets a section with its help and its answer."""
     script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))

@@ -157,6 +157,11 @@ class Column:
     series: int | None = None
 
 
+def figures(*names: str) -> list[Column]:
+    """Columns of figures."""
+    return [Column(name, figures=True) for name in names]
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of cells.

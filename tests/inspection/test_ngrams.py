@@ -187,12 +187,12 @@ def test_long_memory(tmp_path: Path) -> None:
     assert found["counted"] == 400 * (FAR + 4) - len(text)
     assert len(found["places"]) == ngrams.PLACES
     for place in found["places"]:
-        closer = place["character"].text
+        closer = place.character.text
         assert closer in CLOSERS
-        assert text[place["at"] - 1] == closer
-        assert place["model_bits"] < 0.1 < 1.5 < place["ngram_bits"]
-        assert place["model_guesses"][0]["character"].text == closer
-        assert place["before"].text.rpartition("\n")[2][0] == closer.upper()
+        assert text[place.at - 1] == closer
+        assert place.model_bits < 0.1 < 1.5 < place.ngram_bits
+        assert place.model_guesses[0].character.text == closer
+        assert place.before.text.rpartition("\n")[2][0] == closer.upper()
 
 
 def test_costs_of_the_model() -> None:
@@ -301,4 +301,4 @@ def test_bytes_and_records(tmp_path: Path, kind: TextConfig) -> None:
     assert found["model_bits"] == pytest.approx(np.log2(len(vocabulary)), rel=0.2)
     if kind.records:  # drawn, so each has a filler of its own, and nothing but the bracket to learn
         assert found["characters"] == 12 * (FAR + 4)
-    assert all(isinstance(place["character"], Symbols) for place in found["places"])
+    assert all(isinstance(place.character, Symbols) for place in found["places"])
