@@ -60,7 +60,8 @@ def _refinements() -> dict[str, Any]:
                 metavar="TEXT",
                 rich_help_panel=REFINEMENTS,
                 help=f"{goes_with('on')} the text to read (a file, - or the text itself).",
-                show_default="the beginning of what the model learnt from, or else what it writes",
+                show_default="the beginning of what the model learnt from, if the file is there and "
+                "unchanged, or else what it writes",
             ),
         ],
         "counts": Annotated[
@@ -105,8 +106,7 @@ def _outputs() -> dict[str, Any]:
             option(
                 metavar="FILE",
                 rich_help_panel=OUTPUT,
-                help="All views as one page for a browser, which needs no other file and no "
-                "network. It holds the beginning of the text that it reads.",
+                help="All views as one page for a browser, which needs no other file and no network.",
             ),
         ],
         "no_text": Annotated[
@@ -114,7 +114,7 @@ def _outputs() -> dict[str, Any]:
             option(
                 "--no-text",
                 rich_help_panel=OUTPUT,
-                help="With --html: a page that holds none of the text that the model learnt from.",
+                help="With --html: a page without the text that was read, to be shared where the text is not.",
             ),
         ],
         "as_json": Annotated[
@@ -162,9 +162,8 @@ def inspect(**given: Any) -> None:
     from charrnn.inspection.look import Look, Subject
 
     if files:
-        from charrnn.drawing.picture import (
-            save,
-        )  # before the work: it may say that there is no matplotlib
+        # Before the work: it may say that there is no matplotlib.
+        from charrnn.drawing.picture import save
     paths = given["checkpoints"] or [newest_checkpoint()]
     refined: dict[str, Any] = {
         name: given[name] if _anything(given[name]) else None for name in _refinements()
