@@ -133,6 +133,16 @@ def test_windows() -> None:
             assert script["varies"](command) or script["answer"](command) == session["answer"]
 
 
+def test_pictures_of_windows() -> None:
+    """Each is of the command that stands above it."""
+    script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
+    told = (ROOT / "docs" / "inspect.md").read_text(encoding="utf-8")
+    coloured = {found["file"]: found["command"] for found in script["COLOURED"].finditer(told)}
+    assert len(coloured) == told.count("The same in colours:") == 2
+    assert "--text 'The class" in coloured["inspect-text.svg"]
+    assert "--unit 1:96:c" in coloured["inspect-unit.svg"]
+
+
 def test_a_view_that_nobody_has_written_of() -> None:
     """It gets a section with its help and its answer."""
     script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
