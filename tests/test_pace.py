@@ -18,9 +18,9 @@ import charrnn
 from charrnn.errors import InputError
 from charrnn.training import pace
 from charrnn.training import trainer as training
-from charrnn.training.best import OVERFITTED, is_overfitted
 from charrnn.training.budget import Choice, Cost, Speed, choose
 from charrnn.training.division import COOLDOWN, divide
+from charrnn.training.evaluation import OVERFITTED, is_overfitted
 from charrnn.training.pace import AIM, Pace
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation

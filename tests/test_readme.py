@@ -25,6 +25,7 @@ from charrnn.training.trainer import Training
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HABITS = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
 
 
@@ -112,6 +113,22 @@ def test_table_of_defaults() -> None:
             assert told == field.default
         else:
             assert float(told) == field.default
+
+
+def test_targets() -> None:
+    """CONTRIBUTING.md tells what each target of the Makefile is for, and names no other."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.*)", makefile, re.MULTILINE)
+    assert set(re.findall(r"\bmake ([a-z-]+)", HABITS)) == set(targets.split())
+
+
+def test_places() -> None:
+    """Every file and folder that CONTRIBUTING.md names is there, rooms in the package."""
+    places = re.findall(r"`([\w.-]+/[\w/.-]*)`|\]\(([\w/.-]+)\)|python (tests/\S+\.py)", HABITS)
+    named = {"".join(place) for place in places if not place[0].startswith(".venv")}
+    assert len(named) > 20
+    for place in named:
+        assert (ROOT / place).exists() or (ROOT / "charrnn" / place).is_dir(), place
 
 
 def test_reference() -> None:

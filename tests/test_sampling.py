@@ -277,6 +277,22 @@ def test_filters_that_cut_nothing(logits: list[float], temperature: float) -> No
     np.testing.assert_array_equal(_filtered(logits, config), np.array(logits, np.float32))
 
 
+def test_filters_cut_nothing_by_rounding() -> None:
+    """What ``top_k`` leaves is left by a ``top_p`` of 1, however unlikely it is."""
+    left = _filtered([0, -50, -60, -70], SamplingConfig(top_k=3, top_p=1.0))
+    np.testing.assert_array_equal(left, [0, -50, -60, -np.inf])
+
+
+def test_filter_of_extremes() -> None:
+    """Logits as far apart as can be and a boundless temperature are cut without a warning."""
+    left = _filtered([3e38, -3e38, -3e38], SamplingConfig(top_p=0.9))
+    np.testing.assert_array_equal(np.isfinite(left), [True, False, False])
+    hottest = SamplingConfig(ban="b", top_p=0.5, temperature=math.inf)
+    np.testing.assert_array_equal(
+        np.isfinite(_filtered([4, 3, 2, 1, 0], hottest)), [True, False, True, False, False]
+    )
+
+
 def test_no_filter_unless_asked_for() -> None:
     """What is not needed takes no time."""
     assert Filter.of(Vocabulary("abc"), [SamplingConfig(temperature=0.5)] * 2) is None

@@ -1,6 +1,8 @@
-"""How well a model predicts a text that it was not trained on."""
+"""How well a model predicts a text that it was not trained on, and whether it learns another by heart."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +12,10 @@ from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunks
+from charrnn.training.run import Evaluation
+
+OVERFITTED = 1.02
+"""Times the best validation loss, from which on a lower training loss is learnt by heart."""
 
 
 def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: Shards) -> float:
@@ -29,3 +35,13 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
         return total
 
     return sum(shards.map(score, text.columns)) / text.characters
+
+
+def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool:
+    """Whether it is clearly worse than the best one before, but better on what was trained on."""
+    validated = [(e.validation_loss, e) for e in history if e.validation_loss is not None]
+    if not validated or evaluation.validation_loss is None:
+        return False
+    least, best = min(validated, key=lambda pair: pair[0])
+    worse = evaluation.validation_loss > OVERFITTED * least
+    return worse and evaluation.train_loss < best.train_loss

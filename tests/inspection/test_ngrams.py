@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from charrnn.inspection.report import without_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from charrnn.errors import InputError
 from charrnn.inspection import ngrams
 from charrnn.inspection.look import Look, Subject
 from charrnn.inspection.ngrams import NGrams, model_costs, view
+from charrnn.inspection.report import without_text
 from charrnn.inspection.surprise import read_surprise
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
