@@ -61,7 +61,8 @@ def _refinements() -> dict[str, Option]:
                 "on",
                 "the text to read (a file, - or the text itself).",
                 metavar="TEXT",
-                shown="the beginning of what the model learnt from, or else what it writes",
+                shown="the beginning of what the model learnt from, if the file is there and "
+                "unchanged, or else what it writes",
             ),
         ),
         "counts": (
@@ -89,11 +90,10 @@ def _outputs() -> dict[str, Option]:
     """Where a view goes, if not to the terminal."""
     path = Path | None
     picture = "A picture of the view, instead of tables; needs the extra named plot."
-    page = (
-        "All views as one page for a browser, which needs no other file and no network. It holds "
-        "the beginning of the text that it reads."
+    page = "All views as one page for a browser, which needs no other file and no network."
+    without = (
+        "With --html: a page without the text that was read, to be shared where the text is not."
     )
-    without = "With --html: a page that holds none of the text that the model learnt from."
     return {
         "png": (path, of_output(None, picture, metavar="FILE")),
         "svg": (path, of_output(None, "The same as an SVG file.", metavar="FILE")),
