@@ -5,6 +5,7 @@
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 15 minutes
 # make quality  what is learnt in 82 s, 10 and 30 minutes; some two and a half hours
 # make compare BASE=COMMIT  whether the program does bit for bit what it did there; some five minutes
+# make mutants  whether the tests see faults that are planted in the numerics, training and writing; hours
 # The first call of any of them sets up an environment in .venv.
 
 PYTHON ?= python3
@@ -16,11 +17,12 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready
 
-.PHONY: demo test check format lint types docs demo-model compare bench quality clean
+.PHONY: demo test check format lint types docs demo-model compare mutants bench quality clean
 
 # What the benchmarks compare with. Where the package index has CUDA builds only, name a wheel here.
 TORCH ?= torch==2.13.0
 BENCH := .venv-bench
+MUTANTS := .venv-mutants
 
 demo: $(READY)
 	checkpoint=$$($(BIN)/charrnn train --minutes 2) && \
@@ -53,6 +55,11 @@ demo-model: $(READY)
 compare: $(READY)
 	$(BIN)/python tests/compare_versions.py $(BASE)
 
+# ONLY='charrnn.nn.loss.*' takes one file. What survived: `mutmut results`, and `mutmut show NAME`.
+mutants: $(MUTANTS)/ready
+	$(MUTANTS)/$(notdir $(BIN))/mutmut run $(if $(ONLY),'$(ONLY)')
+	$(MUTANTS)/$(notdir $(BIN))/mutmut results
+
 bench: $(BENCH)/ready
 	$(BENCH)/$(notdir $(BIN))/python benchmarks/speed.py
 
@@ -65,10 +72,15 @@ $(BENCH)/ready: pyproject.toml
 	$(BENCH)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --editable '.[fast]' $(TORCH) matplotlib
 	$(BENCH)/$(notdir $(BIN))/python -c "open('$(BENCH)/ready', 'w').close()"
 
+$(MUTANTS)/ready: pyproject.toml
+	$(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/$(notdir $(BIN))/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' mutmut==3.8.1
+	$(MUTANTS)/$(notdir $(BIN))/python -c "open('$(MUTANTS)/ready', 'w').close()"
+
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	$(BIN)/python -c "open('$(READY)', 'w').close()"
 
 clean:
-	rm -rf $(VENV) $(BENCH) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(MUTANTS) mutants build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -24,7 +24,6 @@ from contestants import THREADS, charrnn_training
 import charrnn.nn.cells.gru
 import charrnn.nn.cells.lstm
 import charrnn.nn.cells.rnn
-import charrnn.nn.cells.rnn_relu
 import charrnn.nn.functions
 import charrnn.nn.layer
 import charrnn.nn.loss
@@ -36,7 +35,6 @@ MODULES = (
     charrnn.nn.cells.gru,
     charrnn.nn.cells.lstm,
     charrnn.nn.cells.rnn,
-    charrnn.nn.cells.rnn_relu,
     charrnn.nn.layer,
     charrnn.nn.loss,
     charrnn.nn.readout,

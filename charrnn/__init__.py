@@ -32,25 +32,17 @@ if TYPE_CHECKING:
     from charrnn.writing.sampling import generate, generate_records
 
 _HOMES = {
-    "CharacterModel": "charrnn.models.character_model",
-    "CharrnnError": "charrnn.errors",
-    "Checkpoint": "charrnn.training.run",
-    "Cooldown": "charrnn.training.reports",
-    "Corpus": "charrnn.text.corpus",
-    "Evaluation": "charrnn.training.run",
-    "ModelConfig": "charrnn.config",
-    "Recovery": "charrnn.training.reports",
-    "Step": "charrnn.training.reports",
-    "TextConfig": "charrnn.config",
-    "Training": "charrnn.training.trainer",
-    "TrainingConfig": "charrnn.config",
-    "Vocabulary": "charrnn.text.vocabulary",
-    "generate": "charrnn.writing.sampling",
-    "generate_records": "charrnn.writing.sampling",
-    "load_checkpoint": "charrnn.files.checkpoint",
-    "load_corpus": "charrnn.text.corpus",
-    "save_checkpoint": "charrnn.files.checkpoint",
-    "summarize": "charrnn.inspection",
+    "config": ("ModelConfig", "TextConfig", "TrainingConfig"),
+    "errors": ("CharrnnError",),
+    "files.checkpoint": ("load_checkpoint", "save_checkpoint"),
+    "inspection": ("summarize",),
+    "models.character_model": ("CharacterModel",),
+    "text.corpus": ("Corpus", "load_corpus"),
+    "text.vocabulary": ("Vocabulary",),
+    "training.reports": ("Cooldown", "Recovery", "Step"),
+    "training.run": ("Checkpoint", "Evaluation"),
+    "training.trainer": ("Training",),
+    "writing.sampling": ("generate", "generate_records"),
 }
 
 __all__ = [
@@ -78,8 +70,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"charrnn.{home}"), name)
     raise AttributeError(f"module 'charrnn' has no attribute {name!r}")
 
 

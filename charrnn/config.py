@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from charrnn.errors import InputError
-from charrnn.fields import Between, OneOf, check_fields
+from charrnn.fields import Between, Checked, OneOf
 from charrnn.nn.cells import CELLS as CELLS
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
@@ -30,11 +30,16 @@ MAX_VOCABULARY = 0x110000
 MAX_STEPS = 1 << 40
 MAX_PASSES = 1 << 30
 
+Size = Annotated[int, Between(1, 1 << 20)]
+Steps = Annotated[int, Between(0, MAX_STEPS)]
+Passes = Annotated[int, Between(0, MAX_PASSES)]
 Share = Annotated[float, Between(0, 1, without=(1,))]
+Tail = Annotated[float, Between(0, 0.5)]
+Factor = Annotated[float, Between(0, 1, without=(0,))]
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class ModelConfig(Checked):
     """The shape of a character language model. Fields say what they are for.
 
     Args:
@@ -44,9 +49,6 @@ class ModelConfig:
         embedding_size: *D*; 0 feeds one-hot characters.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
     cell: Annotated[str, OneOf(CELLS), "Recurrent cell"] = "lstm"
@@ -58,9 +60,6 @@ class ModelConfig:
     dropout: Annotated[Share, "Share of each layer's output that is dropped."] = 0.2
     weight_drop: Annotated[Share, "Share of recurrent weights that is dropped."] = 0.0
 
-    def __post_init__(self) -> None:
-        check_fields(self)
-
     @property
     def dropped(self) -> str:
         """What training drops, in words."""
@@ -69,7 +68,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class TextConfig(Checked):
     """What a model reads and writes: the same for its corpus, its primes and its samples.
 
     Args:
@@ -77,9 +76,6 @@ class TextConfig:
         normalize: ``nfc`` composes characters (Unicode's normalisation form C), so that what looks
             the same is the same; ``none`` leaves them. Bytes are never normalised.
         records: Whether each line is a text of its own, and its line feed the sign that it ends.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
     unit: Annotated[str, OneOf(UNITS)] = "character"
@@ -87,7 +83,7 @@ class TextConfig:
     records: Annotated[bool, "Learn each line as a text of its own, and where it ends."] = False
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if self.unit == "byte":
             object.__setattr__(self, "normalize", "none")
 
@@ -113,7 +109,7 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Checked):
     """How a model is trained. Fields say what they are for; here is what more is to be said.
 
     Args:
@@ -134,35 +130,20 @@ class TrainingConfig:
         patience: With a schedule that ends at zero only those evaluations count that over-fit:
             clearly worse than the best, at a lower training loss. ``trapezoid`` first lets its rate fall.
         threads: 0 takes one for each processor, as long as each part stays wide enough.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
-    seq_length: Annotated[
-        int, Between(1, 1 << 20), "Characters that gradients reach back over."
-    ] = 50
-    batch_size: Annotated[int, Between(1, 1 << 20), "Streams of text read side by side."] = 50
-    epochs: Annotated[
-        int, Between(0, MAX_PASSES), "Passes over the training text, instead of --minutes."
-    ] = 0
-    steps: Annotated[
-        int, Between(0, MAX_STEPS), "Updates of the weights, instead of --minutes."
-    ] = 0
+    seq_length: Annotated[Size, "Characters that gradients reach back over."] = 50
+    batch_size: Annotated[Size, "Streams of text read side by side."] = 50
+    epochs: Annotated[Passes, "Passes over the training text, instead of --minutes."] = 0
+    steps: Annotated[Steps, "Updates of the weights, instead of --minutes."] = 0
     optimizer: Annotated[str, OneOf(OPTIMIZERS), "Update rule"] = "adamw"
     learning_rate: Annotated[
         float, Between(0, 1e3, without=(0,)), "Largest step size of the schedule."
     ] = 5e-3
     schedule: Annotated[str, OneOf(SCHEDULES), "Course of the rate"] = "cosine"
-    warmup: (
-        Annotated[int, Between(0, MAX_STEPS), "Steps over which the rate rises at first."] | None
-    ) = None
-    cooldown: Annotated[
-        int, Between(0, MAX_STEPS), "Steps over which the rate falls, with --schedule trapezoid."
-    ] = 0
-    decay: Annotated[
-        float, Between(0, 1, without=(0,)), "Factor for each epoch, with --schedule exponential."
-    ] = 0.95
+    warmup: Annotated[Steps, "Steps over which the rate rises at first."] | None = None
+    cooldown: Annotated[Steps, "Steps over which the rate falls, with --schedule trapezoid."] = 0
+    decay: Annotated[Factor, "Factor for each epoch, with --schedule exponential."] = 0.95
     momentum: Annotated[Share, "With --optimizer sgd."] = 0.9
     weight_decay: Annotated[float, Between(0, 1e3), "Pull of weights towards zero."] = 0.01
     ema: Annotated[
@@ -170,13 +151,9 @@ class TrainingConfig:
     ] = 0.99
     clip: Annotated[float, Between(0, 1e9), "Largest gradient; 0 does not clip."] = 1.0
     clip_mode: Annotated[str, OneOf(CLIP_MODES), "What --clip limits"] = "norm"
-    val_fraction: Annotated[float, Between(0, 0.5), "Tail of the text to validate on."] | None = (
-        None
-    )
-    eval_every: Annotated[int, Between(0, MAX_STEPS), "Steps between evaluations."] = 0
-    patience: Annotated[
-        int, Between(0, MAX_PASSES), "Evaluations without a new best that end the run; 0 goes on."
-    ] = 10
+    val_fraction: Annotated[Tail, "Tail of the text to validate on."] | None = None
+    eval_every: Annotated[Steps, "Steps between evaluations."] = 0
+    patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10
     seed: Annotated[int, Between(0, (1 << 64) - 1), "Makes the same run again."] = 0
     threads: Annotated[
         int,
@@ -185,13 +162,13 @@ class TrainingConfig:
     ] = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if self.epochs and self.steps:
             raise InputError("epochs and steps both say how long a run is; give one of them")
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
+class SamplingConfig(Checked):
     """How a text is written.
 
     Args:
@@ -204,20 +181,17 @@ class SamplingConfig:
         ban: Characters that are never written.
         stop: The text ends right after the first of these strings; it is a part of the text.
         until_lines: The text ends after that many line feeds; 0 does not count them.
-
-    Raises:
-        InputError: A value is out of its range.
     """
 
     length: Annotated[int, Between(0, 1 << 60)] | None = 1000
     temperature: Annotated[float, Between(0)] = 1.0
     top_k: Annotated[int, Between(0, MAX_VOCABULARY)] = 0
-    top_p: Annotated[float, Between(0, 1, without=(0,))] = 1.0
+    top_p: Factor = 1.0
     ban: str = ""
     stop: tuple[str, ...] = ()
     until_lines: Annotated[int, Between(0, 1 << 60)] = 0
 
     def __post_init__(self) -> None:
-        check_fields(self)
+        super().__post_init__()
         if "" in self.stop:
             raise InputError("stop must be a string of at least one character")

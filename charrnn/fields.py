@@ -75,10 +75,16 @@ def unfolded(declaration: Any) -> tuple[Any, bool, tuple[Any, ...]]:
     return declaration, optional, ()
 
 
-def check_fields(record: Any) -> None:
-    """Check each field of a dataclass, see :func:`check`."""
-    for name, declaration in declared(type(record)).items():
-        check(name.replace("_", "-"), declaration, getattr(record, name))
+class Checked:
+    """A dataclass whose fields are checked when it is made, see :func:`check`.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    def __post_init__(self) -> None:
+        for name, declaration in declared(type(self)).items():
+            check(name.replace("_", "-"), declaration, getattr(self, name))
 
 
 def check(name: str, declaration: Any, value: Any) -> None:

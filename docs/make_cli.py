@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from typer.models import ArgumentInfo, OptionInfo
 
 from charrnn.cli import COMMANDS, make_app
+from charrnn.fields import unfolded
 
 TARGET = Path(__file__).parent / "cli.md"
 
@@ -47,14 +47,15 @@ def reference() -> str:
 
 def _page(name: str, callback: Any, epilog: str) -> str:
     arguments, panels = [], dict[str, list[str]]()
-    for parameter, kind, repeated, info, default in _parameters(callback):
-        text = f"{info.help}{_default(info, default)}"
+    for parameter, kind, repeated, info in _parameters(callback):
+        text = f"{info.help}{_default(info)}"
         if isinstance(info, ArgumentInfo):
             metavar = info.metavar or parameter.upper()
             metavar += "..." * repeated
             arguments.append((metavar, f"- `{metavar}`: {text}\n"))
         else:
-            flags = ", ".join(f"`{flag}`" for flag in _flags(parameter, info))
+            named = info.param_decls or [f"--{parameter.replace('_', '-')}"]
+            flags = ", ".join(f"`{flag}`" for flag in named)
             if kind is not bool:
                 flags += f" *{info.metavar or kind.__name__}*"
             panels.setdefault(info.rich_help_panel or "Options", []).append(f"- {flags}: {text}\n")
@@ -68,28 +69,23 @@ def _page(name: str, callback: Any, epilog: str) -> str:
     return "".join(parts)
 
 
-def _parameters(callback: Any) -> Iterator[tuple[str, type, bool, ArgumentInfo | OptionInfo, Any]]:
-    """Of each: name, type, whether it may be repeated, description and default."""
-    hints = get_type_hints(callback, include_extras=True)
+def _parameters(callback: Any) -> Iterator[tuple[str, type, bool, ArgumentInfo | OptionInfo]]:
+    """Of each: name, type, whether it may be repeated, description with its default."""
+    hints = get_type_hints(callback)
     for parameter in inspect.signature(callback).parameters.values():
-        kind, info = get_args(hints[parameter.name])[:2]
-        kind = get_args(kind)[0] if get_origin(kind) is UnionType else kind  # without None
+        kind, _, _ = unfolded(hints[parameter.name])  # without None
         repeated = get_origin(kind) is list
         kind = get_args(kind)[0] if repeated else kind
-        yield parameter.name, kind, repeated, info, parameter.default
+        yield parameter.name, kind, repeated, parameter.default
 
 
-def _default(info: ArgumentInfo | OptionInfo, default: Any) -> str:
+def _default(info: ArgumentInfo | OptionInfo) -> str:
+    default = info.default
     if isinstance(info.show_default, str):
         return f" Default: {info.show_default}."
     if info.show_default and default not in (None, "") and not isinstance(default, bool):
         return f" Default: `{default}`."
     return ""
-
-
-def _flags(parameter: str, info: OptionInfo) -> list[str]:
-    named = [info.default] if isinstance(info.default, str) else []  # Typer's place for the first
-    return [*named, *(info.param_decls or [])] or [f"--{parameter.replace('_', '-')}"]
 
 
 def _first_line(callback: Any) -> str:

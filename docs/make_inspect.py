@@ -26,10 +26,8 @@ from charrnn.inspection import VIEWS, View
 ROOT = Path(__file__).parent.parent
 TARGET = ROOT / "docs" / "inspect.md"
 
-SESSION = re.compile(r"```console\n\$ (?P<command>charrnn [^\n]*)\n(?P<answer>.*?)```\n", re.DOTALL)
-COLOURED = re.compile(
-    SESSION.pattern + r"\nThe same in colours:\n\n!\[[^]]*\]\((?P<file>[^)]+)\)", re.DOTALL
-)
+SESSION = re.compile(r"```console\n\$ (?P<command>charrnn [^\n]*)\n(?P<answer>(?s:(?!```).)*)```\n")
+COLOURED = re.compile(SESSION.pattern + r"\nThe same in colours:\n\n!\[[^]]*\]\((?P<file>[^)]+)\)")
 ON_THE_CORPUS = ("--neurons", "--gradients", "--ngrams", "--weights", "--embedding")
 """Views that read the default corpus unless --on is given, or show last digits that may differ."""
 

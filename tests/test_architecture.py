@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,19 @@ def test_drawers_know_no_models(module: str) -> None:
     """A figure is all that they are given."""
     known = {name.split(".")[1] for name in _own(_imports(module))}
     assert known <= {"drawing", "errors", "nn", "version", "words"}
+
+
+@pytest.mark.parametrize("command", [[], ["inspect"]])
+def test_help_is_quick(command: list[str]) -> None:
+    """It needs neither NumPy nor what draws, though the options of inspect are made from the views."""
+    program = """
+import sys
+from charrnn.cli import run
+run([*sys.argv[1:], "--help"])
+print([name for name in ("numpy", "matplotlib", "charrnn.drawing") if name in sys.modules])
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=True
+    )
+    assert "Usage" in told.stdout
+    assert told.stdout.splitlines()[-1] == "[]"

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.functions import Ids
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
@@ -211,10 +212,8 @@ def _exact(network: LanguageModel, params: Parameters, ids: Ids) -> float:
     """Mean loss, one character after the other, in one stream from a zero state."""
     state, workspace, total = network.zero_state(1), Workspace(), 0.0
     for place in range(len(ids) - 1):
-        nll, state = network.loss(
-            params, ids[place : place + 1, None], ids[place + 1 : place + 2, None], state, workspace
-        )
-        total += float(nll[0, 0])
+        logits, state = network.logits(params, ids[place : place + 1, None], state, workspace)
+        total += float(cross_entropy_(logits[:, 0], ids[place + 1 : place + 2])[0])
     return total / (len(ids) - 1)
 
 
@@ -248,14 +247,13 @@ def test_the_first_segment_starts_from_nothing() -> None:
     class First(Segments):
         """The score of the first segment alone."""
 
-        characters = 8
-
         def chunk(self, index: int, columns: slice = ALL) -> Chunk:
             chunk = super().chunk(index, columns)
             assert chunk.counted is not None
             return replace(chunk, counted=chunk.counted & (np.arange(2) == 0)[columns])
 
     segments = First(ids, overlap=1, most=2)
+    segments.characters = 8
     assert _whole(segments).inputs.shape == (9, 2)
     expected = _exact(network, params, ids[:9])
     assert evaluate(network, params, segments, Shards(1)) == pytest.approx(expected, rel=1e-6)

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from unittest import mock
 
@@ -19,6 +20,7 @@ from charrnn.cli.display import reading_bar
 from charrnn.config import TextConfig
 from charrnn.errors import CacheError, InputError
 from charrnn.text import cache
+from charrnn.text.corpus import Scan
 
 TEXT = make_text(300)
 
@@ -150,7 +152,13 @@ def test_interrupted(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert _kept(folder) == []
     assert "No space left on device" in str(caught.value)
     assert "--cache-dir" in str(caught.value)
-    monkeypatch.setattr("charrnn.text.corpus.Scan.sha256", "0" * 64)
+
+    class Other(Scan):
+        def __init__(self, pieces: Iterable[str], encoding: str) -> None:
+            super().__init__(pieces, encoding)
+            self.sha256 = "0" * 64
+
+    monkeypatch.setattr("charrnn.text.corpus.Scan", Other)
     with pytest.raises(InputError, match="changed while being read"):
         _load(corpus, folder)
     assert _kept(folder) == []

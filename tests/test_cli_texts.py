@@ -21,7 +21,8 @@ from conftest import Run
 import charrnn
 from charrnn.cli import prompts
 from charrnn.config import SamplingConfig
-from charrnn.nn.workspace import Workspace
+from charrnn.models.reading import ChunkReader
+from charrnn.nn.loss import cross_entropy_
 from charrnn.writing.scoring import score_texts
 
 CHARRNN = [sys.executable, "-m", "charrnn"]
@@ -126,8 +127,8 @@ def test_json(run: Run, model: Path) -> None:
         alone = run(*options, "--no-echo", "--seed", values["seed"]).out
         assert values["text"] == alone
         ids = known.vocabulary.encode("It was " + alone).astype(np.intp)[:, None]
-        zero = known.network.zero_state(1)
-        nll, _ = known.network.loss(known.parameters, ids[:-1], ids[1:], zero, Workspace())
+        reader = ChunkReader(known.network, known.parameters, 1)
+        nll = cross_entropy_(reader.read(ids[:-1]), ids[1:])
         assert values["bits_per_char"] == pytest.approx(nll[6:].mean() / np.log(2), abs=1e-4)
 
 

@@ -178,12 +178,15 @@ def test_stopped_by_patience_is_done() -> None:
 
 
 figures = st.floats(0, 1e300)
+epochs_read = st.floats(0, 1e300, exclude_min=True)  # no evaluation is before the first step
 
 
 @settings(max_examples=50)
 @given(
     st.lists(
-        st.builds(Evaluation, st.integers(0, 1 << 59), figures, figures, figures, figures, figures)
+        st.builds(
+            Evaluation, st.integers(1, 1 << 59), epochs_read, figures, figures, figures, figures
+        )
     ),
     st.integers(1, 40),
 )

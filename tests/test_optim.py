@@ -15,7 +15,7 @@ from charrnn.config import OPTIMIZERS, SCHEDULES, TrainingConfig
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.training.optimizer import BLOCK, Optimizer, clip_, fresh_slots, slot_names
-from charrnn.training.plan import learning_rate
+from charrnn.training.plan import Plan
 
 Vector = NDArray[np.float64]
 Rule = Callable[[Vector, list[Vector], list[float]], Vector]
@@ -217,8 +217,8 @@ def test_clip_tells_what_is_not_finite(wrong: float, mode: str) -> None:
 
 
 def _rates(total: int, per_epoch: int, **config: Any) -> list[float]:
-    made = TrainingConfig(learning_rate=2.0, **config)
-    return [learning_rate(made, step, total, per_epoch) for step in range(total)]
+    plan = Plan(TrainingConfig(learning_rate=2.0, steps=total, **config), per_epoch)
+    return [plan.rate(step) for step in range(total)]
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -230,8 +230,8 @@ def test_warmup(schedule: str) -> None:
 
 def test_cosine() -> None:
     """Full at its start, half in its middle, zero where the run ends and after."""
-    config = TrainingConfig(learning_rate=2.0, schedule="cosine", warmup=10)
-    found = [learning_rate(config, step, 110, 11) for step in (10, 60, 110, 500)]
+    config = TrainingConfig(learning_rate=2.0, steps=110, schedule="cosine", warmup=10)
+    found = [Plan(config, 11).rate(step) for step in (10, 60, 110, 500)]
     np.testing.assert_allclose(found, [2.0, 1.0, 0.0, 0.0], atol=1e-12)
     rates = _rates(110, 11, schedule="cosine", warmup=10)[10:]
     assert all(late < early for early, late in pairwise(rates))

@@ -18,9 +18,9 @@ import charrnn
 from charrnn.errors import InputError
 from charrnn.training import pace
 from charrnn.training import trainer as training
-from charrnn.training.best import OVERFITTED, is_overfitted
 from charrnn.training.budget import Choice, Cost, Speed, choose
 from charrnn.training.division import COOLDOWN, divide
+from charrnn.training.evaluation import OVERFITTED, is_overfitted
 from charrnn.training.pace import AIM, Pace
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
@@ -324,6 +324,26 @@ def test_small_models_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 4 * choice.model.hidden_size < min(pace.MEASURED_SIZES)
     assert measured[-1] == choice.model.hidden_size
     assert choice.seconds_per_character == pytest.approx(1e-5, rel=0.01)
+
+
+def test_long_records_are_measured_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few steps may take most of the time, as those of the longest records do: the mean tells, no median."""
+    now, taken = 0.0, [0.1, 1.0, 0.1, 0.1, 0.7] * 20
+
+    class Run:
+        config = replace(charrnn.TrainingConfig(), batch_size=10, seq_length=20)
+
+        def __iter__(self) -> Iterator[Step]:
+            nonlocal now
+            for number, seconds in enumerate([0.0, *taken]):
+                now += seconds
+                yield Step(number, 1.0, 0.1, 1.0, 100)
+
+    monkeypatch.setattr(pace, "Training", lambda *_: Run())
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    per_character, filled = pace._measure(CORPUS, charrnn.ModelConfig(), {}, 35.0)
+    assert per_character == pytest.approx(0.4 / 100, rel=0.05)
+    assert filled == 0.5
 
 
 # ------------------------------------------------------------------------------ the command line

@@ -25,6 +25,7 @@ from charrnn.training.trainer import Training
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HABITS = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
 
 
@@ -114,6 +115,22 @@ def test_table_of_defaults() -> None:
             assert float(told) == field.default
 
 
+def test_targets() -> None:
+    """CONTRIBUTING.md tells what each target of the Makefile is for, and names no other."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.*)", makefile, re.MULTILINE)
+    assert set(re.findall(r"\bmake ([a-z-]+)", HABITS)) == set(targets.split())
+
+
+def test_places() -> None:
+    """Every file and folder that CONTRIBUTING.md names is there, rooms in the package."""
+    places = re.findall(r"`([\w.-]+/[\w/.-]*)`|\]\(([\w/.-]+)\)|python (tests/\S+\.py)", HABITS)
+    named = {"".join(place) for place in places if not place[0].startswith(".venv")}
+    assert len(named) > 20
+    for place in named:
+        assert (ROOT / place).exists() or (ROOT / "charrnn" / place).is_dir(), place
+
+
 def test_reference() -> None:
     """docs/cli.md is what ``make docs`` makes of the program."""
     made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["reference"]()
@@ -131,6 +148,17 @@ def test_windows() -> None:
         for session in sessions:
             command = session["command"]
             assert script["varies"](command) or script["answer"](command) == session["answer"]
+
+
+def test_pictures_show_the_command_above_them() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "make_inspect.py"))
+    told = (ROOT / "docs" / "inspect.md").read_text(encoding="utf-8")
+    drawn = {found["file"]: found for found in script["COLOURED"].finditer(told)}
+    assert set(drawn) == {"inspect-text.svg", "inspect-unit.svg"}
+    for file, found in drawn.items():
+        assert f" --{file[8:12]} " in found["command"]
+        picture = (ROOT / "docs" / file).read_text(encoding="utf-8")
+        assert "&#160;".join(found["answer"].splitlines()[0].split()[-2:]) in picture
 
 
 def test_a_view_that_nobody_has_written_of() -> None:

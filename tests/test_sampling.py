@@ -18,14 +18,14 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader
 from charrnn.models.stepper import Stepper
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.batch import Piece, generate_batch
+from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.choosing import Filter, GumbelNoise, choose
 from charrnn.writing.ending import Ending
 from charrnn.writing.sampling import generate
-from charrnn.writing.writer import Prompt
 
 LOGITS = np.array([0.5, -1.0, 2.0, 1.9, -30.0], np.float32)
 
@@ -213,8 +213,8 @@ def test_nats_are_those_of_the_model() -> None:
         text = "".join(piece.text for piece in pieces if piece.number == index)
         nats = sum(piece.nats for piece in pieces if piece.number == index)
         ids = model.vocabulary.encode("cde" + text).astype(np.intp)[:, None]
-        zero = model.network.zero_state(1)
-        nll, _ = model.network.loss(model.parameters, ids[:-1], ids[1:], zero, Workspace())
+        reader = ChunkReader(model.network, model.parameters, 1)
+        nll = cross_entropy_(reader.read(ids[:-1]), ids[1:])
         assert len(text) == 37
         assert nats == pytest.approx(float(nll[2:].sum()), rel=1e-4)
     assert all(piece.nats == 0 for piece in generate_batch(model, [Prompt("cde", 1, config)]))
@@ -275,6 +275,22 @@ def test_filters_that_cut_nothing(logits: list[float], temperature: float) -> No
     """A top_k of all characters and a top_p of 1 leave the logits as they are, bit for bit."""
     config = SamplingConfig(top_k=len(logits), top_p=1.0, ban="Z", temperature=temperature)
     np.testing.assert_array_equal(_filtered(logits, config), np.array(logits, np.float32))
+
+
+def test_filters_cut_nothing_by_rounding() -> None:
+    """What ``top_k`` leaves is left by a ``top_p`` of 1, however unlikely it is."""
+    left = _filtered([0, -50, -60, -70], SamplingConfig(top_k=3, top_p=1.0))
+    np.testing.assert_array_equal(left, [0, -50, -60, -np.inf])
+
+
+def test_filter_of_extremes() -> None:
+    """Logits as far apart as can be and a boundless temperature are cut without a warning."""
+    left = _filtered([3e38, -3e38, -3e38], SamplingConfig(top_p=0.9))
+    np.testing.assert_array_equal(np.isfinite(left), [True, False, False])
+    hottest = SamplingConfig(ban="b", top_p=0.5, temperature=math.inf)
+    np.testing.assert_array_equal(
+        np.isfinite(_filtered([4, 3, 2, 1, 0], hottest)), [True, False, True, False, False]
+    )
 
 
 def test_no_filter_unless_asked_for() -> None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.text.corpus import MIN_CHARACTERS, Corpus, Scan, load_corpus
-from charrnn.text.default import DEFAULT_SOURCE
+from charrnn.text.source import DEFAULT_SOURCE
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -323,17 +323,16 @@ def test_place_of_what_is_not_utf8(mark: bytes, block: int, tmp_path: Path) -> N
 def test_changed_while_being_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that is written to between the passes is refused, with new characters or without."""
     path = _file(tmp_path, LINE.encode())
-    intact = Scan.of
 
     for more in ("☃", LINE):
 
         def scan_and_write(pieces: Any, encoding: str, more: str = more) -> Scan:
-            scan = intact(pieces, encoding)
+            scan = Scan(pieces, encoding)
             with path.open("a", encoding="utf-8") as file:
                 file.write(more)
             return scan
 
-        monkeypatch.setattr(Scan, "of", scan_and_write)
+        monkeypatch.setattr("charrnn.text.corpus.Scan", scan_and_write)
         assert "changed while being read" in _refusal(path)
 
 

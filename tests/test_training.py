@@ -23,8 +23,7 @@ from charrnn.text.chunks import Segments
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Recovery, Step
 from charrnn.training.run import Evaluation
-from charrnn.training.safety import MAX_RECOVERIES
-from charrnn.training.trainer import FIXED, Training
+from charrnn.training.trainer import FIXED, MAX_RECOVERIES, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)
@@ -185,6 +184,24 @@ def test_patience() -> None:
     assert min(losses) == losses[-4]
 
 
+def test_only_less_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of equal losses the first one's weights are kept; each later one was in vain."""
+    monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: 2.0)
+    training = Training(
+        CORPUS, SMALL, replace(QUICK, schedule="constant", patience=0, eval_every=5)
+    )
+    first = None
+    for report in training:
+        if isinstance(report, Evaluation) and first is None:
+            first = training.model()
+    evaluations = len(training.history)
+    assert evaluations > 2
+    assert training.model() == first != training.current_model()
+    progress = training.checkpoint().progress
+    assert progress is not None
+    assert (progress.best_loss, progress.stale_evaluations) == (2.0, evaluations - 1)
+
+
 def test_without_validation() -> None:
     """With nothing kept for validation the last weights are kept."""
     training = _finish(Training(CORPUS, SMALL, replace(QUICK, val_fraction=0.0)))
@@ -215,7 +232,7 @@ def test_recovery_from_nan() -> None:
     _break_loss(training, {9})
     reports = list(training)
     (recovery,) = [report for report in reports if isinstance(report, Recovery)]
-    assert (recovery.step, recovery.resumed_at, recovery.rate_scale) == (9, 0, 0.5)
+    assert recovery == Recovery(step=9, resumed_at=0, rate_scale=0.5, attempt=1)
     steps = [report for report in reports if isinstance(report, Step)]
     assert steps[-1].step == training.total_steps
     assert steps[-1].rate == QUICK.learning_rate / 2
@@ -224,13 +241,12 @@ def test_recovery_from_nan() -> None:
 
 def test_gives_up_after_three_recoveries() -> None:
     """A run that keeps diverging ends with advice, and its last good state can be saved."""
-    training = Training(CORPUS, SMALL, replace(QUICK, threads=1))
+    training = Training(CORPUS, SMALL, replace(QUICK, threads=1, learning_rate=0.01))
     _break_loss(training, set(range(5, 1000)))
-    recoveries = 0
-    with pytest.raises(DivergenceError, match="--learning-rate"):
-        for report in training:
-            recoveries += isinstance(report, Recovery)
-    assert recoveries == MAX_RECOVERIES
+    attempts: list[int] = []
+    with pytest.raises(DivergenceError, match=r"at step 1, .* try --learning-rate 0\.001, "):
+        attempts.extend(report.attempt for report in training if isinstance(report, Recovery))
+    assert attempts == list(range(1, MAX_RECOVERIES + 1))
     assert np.isfinite(training.checkpoint().model.parameters.flat).all()
 
 

@@ -19,7 +19,7 @@ from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.default import DEFAULT_SOURCE, default_text
+from charrnn.text.source import DEFAULT_SOURCE, default_text
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 

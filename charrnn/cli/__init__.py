@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from importlib import import_module
-from typing import Annotated
 
 import typer
 
@@ -39,20 +38,14 @@ def make_app(*commands: str) -> typer.Typer:
     return app
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        print(f"charrnn {__version__}")
-        raise typer.Exit
-
-
 def _root(
     context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
+    version: bool = typer.Option(False, "--version", help="Show the version."),
 ) -> None:
-    if context.invoked_subcommand is None and not version:
+    if version:
+        print(f"charrnn {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
         print(context.get_help())
 
 
@@ -61,9 +54,8 @@ def main() -> None:
     open_streams()
     terminal.LOADING_SECONDS = time.process_time()
     code = run(sys.argv[1:])
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # one more Ctrl-C draws no traceback on the way out
+    # One more Ctrl-C draws no traceback on the way out.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
 
 
@@ -103,6 +95,5 @@ def run(arguments: list[str]) -> int:
 def _fail(message: str, code: int) -> int:
     from charrnn.words import printable  # a path or a checkpoint may say anything
 
-    message = printable(message)
-    print(f"charrnn: {message}", file=sys.stderr)
+    print(f"charrnn: {printable(message)}", file=sys.stderr)
     return code

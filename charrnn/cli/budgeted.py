@@ -7,11 +7,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.starting import DROPPING
+from charrnn.cli.starting import DROPPING, only
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.default import DEFAULT_SOURCE
+from charrnn.text.source import DEFAULT_SOURCE
 from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import default_val_fraction
 from charrnn.training.pace import AIM, Pace, choose_here
@@ -19,57 +19,47 @@ from charrnn.training.trainer import Training
 from charrnn.words import counted, duration, quoted
 
 
-class Timed:
-    """A run that is chosen for a budget and keeps to it.
+def timed_run(
+    corpus: Corpus,
+    start: ModelConfig | CharacterModel,
+    began: float,
+    seconds: float,
+    given: Mapping[str, Any],
+) -> tuple[Training, Pace, list[str]]:
+    """A run that is chosen for a budget, what keeps it to that, and what was chosen and why, in lines.
 
     Args:
-        start: A model to start from; of a configuration only ``model_settings`` are kept.
+        start: A model to start from; a configuration says nothing that is not ``given``.
         began: When the budget began, on the monotonic clock.
-        seconds: The budget.
-        model_settings: What the user has set.
-        training_settings: Likewise.
-
-    Attributes:
-        training: The run.
-        pace: What is to be shown its reports.
-        reasons: What was chosen and why, in lines.
+        given: What the user has set.
     """
+    deadline = began + AIM * seconds
+    model_settings = only(ModelConfig, given)
+    if isinstance(start, CharacterModel):
+        model_settings = vars(start.config)
+    choice = choose_here(corpus, deadline, model_settings, only(TrainingConfig, given))
+    model = start if isinstance(start, CharacterModel) else choice.model
+    training = Training(corpus, model, choice.training)
+    return training, Pace(training, choice, deadline), _reasons(training, choice, seconds)
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        start: ModelConfig | CharacterModel,
-        began: float,
-        seconds: float,
-        model_settings: Mapping[str, Any],
-        training_settings: Mapping[str, Any],
-    ) -> None:
-        deadline = began + AIM * seconds
-        if isinstance(start, CharacterModel):
-            model_settings = vars(start.config)
-        choice = choose_here(corpus, deadline, model_settings, training_settings)
-        model = start if isinstance(start, CharacterModel) else choice.model
-        self.training = Training(corpus, model, choice.training)
-        self.pace = Pace(self.training, choice, deadline)
-        self.reasons = _reasons(self.training, choice, seconds)
 
-    def repeating(self, init_from: Path | None, *, extend_vocab: bool) -> str:
-        """The command that makes the same run again, without a clock."""
-        flags = _text_flags(self.training.corpus.vocabulary.config)
-        configs: list[ModelConfig | TrainingConfig] = [self.training.config]
-        if init_from:
-            flags += ["--init-from", quoted(init_from)] + ["--extend-vocab"] * extend_vocab
-            model = self.training.network.config
-            flags += [word for name in DROPPING for word in _flag(name, getattr(model, name))]
-        else:
-            configs.append(self.training.network.config)
-        usual = {"val_fraction": default_val_fraction(len(self.training.corpus))}
-        for config in configs:
-            for field in fields(config):
-                value = getattr(config, field.name)
-                if value not in (field.default, usual.get(field.name)):
-                    flags += _flag(field.name, value)
-        return f"charrnn train {_corpus(self.training.corpus.sources)}{' '.join(flags)}"
+def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool) -> str:
+    """The command that makes the same run again, without a clock."""
+    flags = _text_flags(training.corpus.vocabulary.config)
+    configs: list[ModelConfig | TrainingConfig] = [training.config]
+    model = training.network.config
+    if init_from:
+        flags += ["--init-from", quoted(init_from)] + ["--extend-vocab"] * extend_vocab
+        flags += [word for name in DROPPING for word in _flag(name, getattr(model, name))]
+    else:
+        configs.append(model)
+    usual = {"val_fraction": default_val_fraction(len(training.corpus))}
+    for config in configs:
+        for field in fields(config):
+            value = getattr(config, field.name)
+            if value not in (field.default, usual.get(field.name)):
+                flags += _flag(field.name, value)
+    return f"charrnn train {_corpus(training.corpus.sources)}{' '.join(flags)}"
 
 
 def _corpus(sources: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -82,20 +82,20 @@ class Lines(Display):
         print(text, file=sys.stderr, flush=True)
 
     def start(self) -> None:
-        for key, value in narration.run_facts(self.training, self.path):
+        for key, value in narration.run_facts(self.training, self.path).items():
             self._say(f"{key}: {value}")
         for notice in narration.notices(self.training):
             self._say(f"notice: {notice}")
 
     def report(self, report: Report) -> None:
-        if isinstance(report, Recovery):
-            self.warn(narration.recovery_words(report))
-        elif isinstance(report, Cooldown):
-            self._say(narration.cooldown_words(report))
-        elif isinstance(report, Evaluation):
-            self._say(self._evaluation_line(report))
-            if text := self._sample_is_due():
+        if isinstance(report, Evaluation):
+            self._say(f"{self._place()}  {narration.losses(report, self.symbol)}  {self._pace()}")
+            if text := self._sample_if_due():
                 self._say(printable(f"sample: {json.dumps(text, ensure_ascii=False)}"))
+        elif isinstance(report, Recovery):
+            self.warn(narration.turn(report))
+        elif isinstance(report, Cooldown):
+            self._say(narration.turn(report))
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
             self._say(f"{self._place()}  loss {report.loss:.4f}  {self._pace()}")
 
@@ -106,27 +106,23 @@ class Lines(Display):
     def finish(self, *, interrupted: bool) -> None:
         self.note(narration.closing_lines(self.training, self.path, interrupted))
 
-    def _sample_is_due(self) -> str:
-        """A sample if it is time for one."""
+    def _sample_if_due(self) -> str:
+        """A sample, or nothing where it is not time for one."""
         self._evaluations += 1
         if not self.sample_every or self._evaluations % self.sample_every:
             return ""
         model = self.training.current_model()
-        write = generate_records if model.vocabulary.config.records else generate
-        parts = write(model, length=SAMPLE_LENGTH, temperature=0.8, rng=self.training.step)
-        if write is generate_records:
-            text = "\n".join(islice(parts, SAMPLE_RECORDS))
+        settings: Any = {"length": SAMPLE_LENGTH, "temperature": 0.8, "rng": self.training.step}
+        if model.vocabulary.config.records:
+            text = "\n".join(islice(generate_records(model, **settings), SAMPLE_RECORDS))
         else:
-            text = "".join(parts)
+            text = "".join(generate(model, **settings))
         return narration.shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
 
     def _place(self) -> str:
-        training = self.training
-        epoch = training.step / training.steps_per_epoch
-        return (
-            f"step {training.step}/{training.total_steps}  "
-            f"epoch {epoch:.2f}/{training.total_steps / training.steps_per_epoch:.4g}"
-        )
+        step, steps = self.training.step, self.training.total_steps
+        epoch, epochs = (n / self.training.steps_per_epoch for n in (step, steps))
+        return f"step {step}/{steps}  epoch {epoch:.2f}/{epochs:.4g}"
 
     def _pace(self) -> str:
         training = self.training
@@ -134,9 +130,6 @@ class Lines(Display):
         rate = (training.characters_read - self._read_before) / max(elapsed, 1e-9)
         left = (training.total_characters - training.characters_read) / max(rate, 1e-9)
         return f"{rate:,.0f} {self.symbol}s/s  {duration(left)} left"
-
-    def _evaluation_line(self, evaluation: Evaluation) -> str:
-        return f"{self._place()}  {narration.losses(evaluation, self.symbol)}  {self._pace()}"
 
 
 class Bars(Lines):
@@ -151,11 +144,11 @@ class Bars(Lines):
 
     def start(self) -> None:
         table = Table.grid(padding=(0, 2))
-        for key, value in narration.run_facts(self.training, self.path):
+        for key, value in narration.run_facts(self.training, self.path).items():
             table.add_row(Text(key, style="bold"), Text(value))
-        self.console.print(table)
+        self._print(table)
         for notice in narration.notices(self.training):
-            self.console.print(Text(f"notice: {notice}", style="yellow"))
+            self.warn(f"notice: {notice}")
         if self.training.history:
             self._remember(self.training.history[-1])
         self._bar = tqdm(
@@ -177,42 +170,37 @@ class Bars(Lines):
             self._bar.set_postfix_str(f"loss {self._loss:.3f}{self._validation}", refresh=False)
             self._bar.total = self.training.total_characters
             self._bar.update(self.training.characters_read - self._bar.n)
-            return
-        with tqdm.external_write_mode(file=sys.stderr):
-            if isinstance(report, Recovery):
-                self.console.print(Text(narration.recovery_words(report), style="yellow"))
-                self._bar.n = self.training.characters_read
-                return
-            if isinstance(report, Cooldown):
-                self.console.print(Text(narration.cooldown_words(report), style="yellow"))
-                return
+        elif isinstance(report, Evaluation):
             self._remember(report)
-            self.console.print(
-                Text(f"epoch {report.epoch:6.2f}  ", style="bold").append(
-                    narration.losses(report, self.symbol), style="not bold"
-                )
-            )
-            if text := self._sample_is_due():
-                self.console.print(Panel(Text(text.strip("\n")), title="so far", style="dim"))
+            losses = narration.losses(report, self.symbol)
+            line = Text(f"epoch {report.epoch:6.2f}  ", style="bold")
+            self._print(line.append(losses, style="not bold"))
+            if text := self._sample_if_due():
+                self._print(Panel(Text(text.strip("\n")), title="so far", style="dim"))
+        else:
+            self.warn(narration.turn(report))
+            self._bar.n = self.training.characters_read
 
     def warn(self, message: str) -> None:
-        with tqdm.external_write_mode(file=sys.stderr):
-            self.console.print(Text(message, style="yellow"))
+        self._print(Text(message, style="yellow"))
 
     def note(self, lines: Iterable[str]) -> None:
-        with tqdm.external_write_mode(file=sys.stderr):
-            for line in lines:
-                self.console.print(Text(line), soft_wrap=True)
+        for line in lines:
+            self._print(Text(line), soft_wrap=True)
 
     def finish(self, *, interrupted: bool) -> None:
         self.close()
         first, *rest = narration.closing_lines(self.training, self.path, interrupted)
-        self.console.print(Text(first, style="bold"))
+        self._print(Text(first, style="bold"))
         self.note(rest)
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
+
+    def _print(self, what: RenderableType, **settings: Any) -> None:
+        with tqdm.external_write_mode(file=sys.stderr):
+            self.console.print(what, **settings)
 
     def _remember(self, evaluation: Evaluation) -> None:
         if evaluation.validation_loss is not None:

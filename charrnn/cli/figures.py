@@ -1,109 +1,69 @@
-"""The figures that ``charrnn score`` shows: of a whole text, of its lines, or of its characters."""
+"""The figures that ``charrnn score`` shows: of a whole text, of its lines, or of its characters.
+
+Each form is a generator of lines of output, both as an object of JSON and in columns.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from charrnn.cli.scored import Span
-from charrnn.cli.terminal import put, put_json
 from charrnn.words import in_json
 
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 
-
-class Figures(Protocol):
-    """Is shown what was read, a span after the other."""
-
-    def __init__(self, encoding: str, *, as_json: bool) -> None: ...
-    def add(self, span: Span) -> None: ...
-    def close(self) -> None: ...
+Row = tuple[dict[str, Any], str]
 
 
-class Total:
+def total(spans: Iterable[Span], _encoding: str) -> Iterator[list[Row]]:
     """One line for all that was read."""
-
-    def __init__(self, encoding: str, *, as_json: bool) -> None:
-        self._encoding, self._as_json = encoding, as_json
-        self._bits, self._characters = 0.0, 0
-
-    def add(self, span: Span) -> None:
-        self._bits += float(span.bits.sum())
-        self._characters += len(span.known)
-
-    def close(self) -> None:
-        mean = _mean(self._bits, self._characters)
-        if self._as_json:
-            put_json({"characters": self._characters, **_in_words(mean)})
-        else:
-            put(f"{mean:.4f}\t{_perplexity(mean):.4f}\n")
+    bits, characters = 0.0, 0
+    for span in spans:
+        bits += float(span.bits.sum())
+        characters += len(span.known)
+    mean, perplexity, in_words = _means(bits, characters)
+    yield [({"characters": characters, **in_words}, f"{mean:.4f}\t{perplexity:.4f}")]
 
 
-class Lines:
+def lines(spans: Iterable[Span], encoding: str) -> Iterator[list[Row]]:
     """A line for each line: its figure, and itself."""
+    text, bits, characters = list[str](), 0.0, 0
 
-    def __init__(self, encoding: str, *, as_json: bool) -> None:
-        self._encoding, self._as_json = encoding, as_json
-        self._begin()
+    def row() -> Row:
+        line = "".join(text).removesuffix("\n")
+        mean, _, in_words = _means(bits, characters)
+        values = {"line": in_json(line, encoding), "characters": characters, **in_words}
+        return values, f"{mean:.4f}\t{line}"
 
-    def _begin(self) -> None:
-        self._text, self._bits, self._characters = list[str](), 0.0, 0
-
-    def add(self, span: Span) -> None:
-        self._text.append(span.text)
-        self._bits += float(span.bits.sum())
-        self._characters += len(span.known)
+    for span in spans:
+        text.append(span.text)
+        bits += float(span.bits.sum())
+        characters += len(span.known)
         if span.text.endswith("\n"):
-            self._show()
-
-    def _show(self) -> None:
-        line = "".join(self._text).removesuffix("\n")
-        mean = _mean(self._bits, self._characters)
-        if self._as_json:
-            put_json(
-                {
-                    "line": in_json(line, self._encoding),
-                    "characters": self._characters,
-                    **_in_words(mean),
-                }
-            )
-        else:
-            put(f"{mean:.4f}\t{line}\n", self._encoding)
-        self._begin()
-
-    def close(self) -> None:
-        if self._text:
-            self._show()
+            yield [row()]
+            text, bits, characters = [], 0.0, 0
+    if text:
+        yield [row()]
 
 
-class Characters:
+def characters(spans: Iterable[Span], encoding: str) -> Iterator[list[Row]]:
     """A line for each character: its figure, and itself."""
-
-    def __init__(self, encoding: str, *, as_json: bool) -> None:
-        self._encoding, self._as_json = encoding, as_json
-
-    def add(self, span: Span) -> None:
-        for character, bits in zip(span.known, span.bits, strict=True):
-            if self._as_json:
-                shown = in_json(character, self._encoding)
-                put_json({"character": shown, "bits": round(float(bits), 6)})
-            else:
-                put(f"{bits:.4f}\t{character.translate(ESCAPES)}\n", self._encoding)
-
-    def close(self) -> None:
-        pass
+    for span in spans:
+        yield [
+            (
+                {"character": in_json(character, encoding), "bits": round(float(bits), 6)},
+                f"{bits:.4f}\t{character.translate(ESCAPES)}",
+            )
+            for character, bits in zip(span.known, span.bits, strict=True)
+        ]
 
 
-def _mean(bits: float, characters: int) -> float:
-    return bits / characters if characters else math.nan
-
-
-def _perplexity(bits_per_char: float) -> float:
-    return math.inf if bits_per_char > 1000 else 2**bits_per_char
-
-
-def _in_words(mean: float) -> dict[str, float | None]:
-    figures = {"bits_per_char": mean, "perplexity": _perplexity(mean)}
-    return {
-        name: round(value, 6) if math.isfinite(value) else None for name, value in figures.items()
-    }
+def _means(bits: float, characters: int) -> tuple[float, float, dict[str, float | None]]:
+    """Bits per character and perplexity, as numbers and for JSON, which knows only finite ones."""
+    mean = bits / characters if characters else math.nan
+    perplexity = math.inf if mean > 1000 else 2**mean
+    figures = {"bits_per_char": mean, "perplexity": perplexity}
+    finite = {name: round(n, 6) if math.isfinite(n) else None for name, n in figures.items()}
+    return mean, perplexity, finite

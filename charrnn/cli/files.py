@@ -7,13 +7,13 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
 from charrnn.files.npz import temporaries
-from charrnn.text.default import DEFAULT_SOURCE
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 
 if sys.platform != "win32":
     import fcntl
@@ -107,17 +107,15 @@ def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
         try:
             candidate.parent.mkdir(parents=True, exist_ok=True)
             claim = Claim(candidate)
+            if not os.path.lexists(candidate):
+                return claim
+            claim.release()
         except BlockingIOError:
-            if not path:
-                continue
+            pass  # another run has it
         except FileExistsError:
             raise CheckpointError(f"{candidate.parent}: is not a folder{advice}") from None
         except (OSError, ValueError) as error:
             raise _unwritable(candidate, error, advice) from None
-        else:
-            if not os.path.lexists(candidate):
-                return claim
-            claim.release()
         if path and path.is_dir():
             raise InputError(
                 f"{path}: is a directory; --output names a file, such as {path / 'a.npz'}"
@@ -161,7 +159,6 @@ def _names(sources: Sequence[str]) -> Iterator[Path]:
         # Letters of any language stay; what a shell or another system would stumble over goes.
         # Its length leaves room for the name of a temporary file, in four bytes a character.
         stem = re.sub(r"[^\w.]+", "-", Path(sources[0]).stem).strip("-.")[:50] or "text"
-    number = 0
-    while True:
-        number += 1
-        yield FOLDER / (f"{stem}{SUFFIX}" if number == 1 else f"{stem}-{number}{SUFFIX}")
+    yield FOLDER / f"{stem}{SUFFIX}"
+    for number in count(2):
+        yield FOLDER / f"{stem}-{number}{SUFFIX}"

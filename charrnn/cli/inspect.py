@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from charrnn.cli.unknown import unknown_option
+from charrnn.cli.settings import check_unknown, panel
 from charrnn.errors import InputError
 from charrnn.inspection import VIEWS, View
 from charrnn.words import printable
@@ -21,127 +21,103 @@ if TYPE_CHECKING:
 
 EPILOG = 'For a pipe: charrnn inspect --json | python -c "import json, sys; …"'
 
-WINDOWS, REFINEMENTS, OUTPUT = "Views (one at a time)", "With a view", "Output"
+of_views, of_output = panel("Views (one at a time)"), panel("Output")
+of_refinements = panel("With a view")
+
+Option = tuple[Any, Any]
+"""Its type, and what Typer makes of its default."""
+
 CARD = VIEWS[0]
 PAGE = View("card", "--html", takes=("on", "counts", "unknown", "no_text"))
 """The page begins with the card, and has every view."""
 
 
-def _refinements() -> dict[str, Any]:
+def _refinements() -> dict[str, Option]:
     """What goes with some of the views, and how it is asked for."""
 
-    def goes_with(name: str) -> str:
+    def option(name: str, help: str, **more: Any) -> Any:
         flags = [view.flag for view in (*VIEWS, PAGE) if name in view.takes]
-        return f"With {', '.join(flags[:-1])}{' and ' * (len(flags) > 1)}{flags[-1]}:"
+        these = f"{', '.join(flags[:-1])}{' and ' * (len(flags) > 1)}{flags[-1]}"
+        return of_refinements(None, f"With {these}: {help}", f"--{name}", **more)
 
-    option = typer.Option
+    text = str | None
     return {
-        "at": Annotated[
+        "at": (
             int | None,
-            option(
-                metavar="N",
-                rich_help_panel=REFINEMENTS,
-                help=f"{goes_with('at')} what the model expected in place of its Nth character.",
-            ),
-        ],
-        "temp": Annotated[
+            option("at", "what the model expected in place of its Nth character.", metavar="N"),
+        ),
+        "temp": (
             list[float] | None,
             option(
+                "temp",
+                "a temperature; may be given several times.",
                 metavar="FLOAT",
-                rich_help_panel=REFINEMENTS,
-                help=f"{goes_with('temp')} a temperature; may be given several times.",
-                show_default="0.5, 1 and 1.5",
+                shown="0.5, 1 and 1.5",
             ),
-        ],
-        "on": Annotated[
-            str | None,
-            option(
-                "--on",
-                metavar="TEXT",
-                rich_help_panel=REFINEMENTS,
-                help=f"{goes_with('on')} the text to read (a file, - or the text itself).",
-                show_default="the beginning of what the model learnt from, or else what it writes",
-            ),
-        ],
-        "counts": Annotated[
-            str | None,
-            option(
-                "--counts",
-                metavar="FILE",
-                rich_help_panel=REFINEMENTS,
-                help=f"{goes_with('counts')} the text whose n-grams are counted.",
-                show_default="the part that the model was trained on",
-            ),
-        ],
-        "unknown": Annotated[
-            str | None,
-            unknown_option(
-                "Characters that the model does not know: error, skip, or replace (by a similar one).",
-                REFINEMENTS,
-                default="error",
-            ),
-        ],
-    }
-
-
-def _outputs() -> dict[str, Any]:
-    """Where a view goes, if not to the terminal."""
-    option = typer.Option
-    return {
-        "png": Annotated[
-            Path | None,
-            option(
-                metavar="FILE",
-                rich_help_panel=OUTPUT,
-                help="A picture of the view, instead of tables; needs the extra named plot.",
-            ),
-        ],
-        "svg": Annotated[
-            Path | None,
-            option(metavar="FILE", rich_help_panel=OUTPUT, help="The same as an SVG file."),
-        ],
-        "html": Annotated[
-            Path | None,
-            option(
-                metavar="FILE",
-                rich_help_panel=OUTPUT,
-                help="All views as one page for a browser, which needs no other file and no "
-                "network. It holds the beginning of the text that it reads.",
-            ),
-        ],
-        "no_text": Annotated[
-            bool,
-            option(
-                "--no-text",
-                rich_help_panel=OUTPUT,
-                help="With --html: a page that holds none of the text that the model learnt from.",
-            ),
-        ],
-        "as_json": Annotated[
-            bool,
-            option("--json", rich_help_panel=OUTPUT, help="One JSON object, for any view."),
-        ],
-    }
-
-
-def _checkpoints() -> Any:
-    flags = [view.flag for view in VIEWS if view.several]
-    return Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="CHECKPOINT",
-            help=f"What to look into; several with {' or '.join(reversed(flags))}.",
-            show_default="the newest model in checkpoints/",
         ),
-    ]
+        "on": (
+            text,
+            option(
+                "on",
+                "the text to read (a file, - or the text itself).",
+                metavar="TEXT",
+                shown="the beginning of what the model learnt from, if the file is there and "
+                "unchanged, or else what it writes",
+            ),
+        ),
+        "counts": (
+            text,
+            option(
+                "counts",
+                "the text whose n-grams are counted.",
+                metavar="FILE",
+                shown="the part that the model was trained on",
+            ),
+        ),
+        "unknown": (
+            text,
+            of_refinements(
+                None,
+                "Characters that the model does not know: error, skip, or replace (by a similar one).",
+                shown="error",
+                callback=check_unknown,
+            ),
+        ),
+    }
 
 
-def _option_of(view: View) -> Any:
-    kind: Any = str | None if view.metavar else bool
-    value = typer.Option(
-        view.flag, metavar=view.metavar or None, rich_help_panel=WINDOWS, help=view.help
+def _outputs() -> dict[str, Option]:
+    """Where a view goes, if not to the terminal."""
+    path = Path | None
+    picture = "A picture of the view, instead of tables; needs the extra named plot."
+    page = "All views as one page for a browser, which needs no other file and no network."
+    without = (
+        "With --html: a page without the text that was read, to be shared where the text is not."
     )
-    return Annotated[kind, value]
+    return {
+        "png": (path, of_output(None, picture, metavar="FILE")),
+        "svg": (path, of_output(None, "The same as an SVG file.", metavar="FILE")),
+        "html": (path, of_output(None, page, metavar="FILE")),
+        "no_text": (bool, of_output(False, without, "--no-text")),
+        "as_json": (bool, of_output(False, "One JSON object, for any view.", "--json")),
+    }
+
+
+def _checkpoints() -> Option:
+    flags = [view.flag for view in VIEWS if view.several]
+    argument = typer.Argument(
+        None,
+        metavar="CHECKPOINT",
+        help=f"What to look into; several with {' or '.join(reversed(flags))}.",
+        show_default="the newest model in checkpoints/",
+    )
+    return list[Path] | None, argument
+
+
+def _option_of(view: View) -> Option:
+    if view.metavar:
+        return str | None, of_views(None, view.help, view.flag, metavar=view.metavar)
+    return bool, of_views(False, view.help, view.flag)
 
 
 def inspect(**given: Any) -> None:
@@ -162,9 +138,8 @@ def inspect(**given: Any) -> None:
     from charrnn.inspection.look import Look, Subject
 
     if files:
-        from charrnn.drawing.picture import (
-            save,
-        )  # before the work: it may say that there is no matplotlib
+        # Before the work: it may say that there is no matplotlib.
+        from charrnn.drawing.picture import save
     paths = given["checkpoints"] or [newest_checkpoint()]
     refined: dict[str, Any] = {
         name: given[name] if _anything(given[name]) else None for name in _refinements()
@@ -241,7 +216,7 @@ def _anything(value: Any) -> bool:
     return value is not None and value is not False and value != []
 
 
-def _signature() -> signatures.Signature:
+def _parameters() -> list[signatures.Parameter]:
     """What Typer reads: an option for each view, then what goes with them."""
     options = {
         "checkpoints": _checkpoints(),
@@ -249,20 +224,12 @@ def _signature() -> signatures.Signature:
         **_refinements(),
         **_outputs(),
     }
-    return signatures.Signature(
-        [
-            signatures.Parameter(
-                name,
-                signatures.Parameter.KEYWORD_ONLY,
-                default=False if annotation.__origin__ is bool else None,
-                annotation=annotation,
-            )
-            for name, annotation in options.items()
-        ]
-    )
+    keyword = signatures.Parameter.KEYWORD_ONLY
+    return [
+        signatures.Parameter(name, keyword, default=default, annotation=kind)
+        for name, (kind, default) in options.items()
+    ]
 
 
-inspect.__signature__ = _signature()  # type: ignore[attr-defined]
-inspect.__annotations__ = {
-    name: parameter.annotation for name, parameter in _signature().parameters.items()
-}
+inspect.__signature__ = signatures.Signature(_parameters())  # type: ignore[attr-defined]
+inspect.__annotations__ = {p.name: p.annotation for p in _parameters()}

@@ -13,37 +13,27 @@ from charrnn.training.trainer import Training
 from charrnn.words import counted, duration, quoted
 
 
-def run_facts(training: Training, path: Path) -> list[tuple[str, str]]:
+def run_facts(training: Training, path: Path) -> dict[str, str]:
     """Corpus and model, before training."""
     config, model = training.config, training.network.config
-    corpus = training.corpus
+    corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
     tail = training.corpus_info.characters - training.corpus_info.train_characters
-    size = sum(view.size for view in training.model().parameters.values())
     inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
-    facts = [
-        ("corpus", ", ".join(corpus.sources)),
-        (
-            "text",
-            f"{len(corpus):,} {corpus.vocabulary.config.unit}s ({tail:,} of them for validation), "
-            f"{len(corpus.vocabulary)} different",
-        ),
-        (
-            "model",
-            f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
-            f"{model.dropped}: {size:,} parameters",
-        ),
-        (
-            "training",
-            f"{counted(training.total_steps, 'step')}, {training.steps_per_epoch:,} an epoch, "
-            f"{config.batch_size} × {config.seq_length} {corpus.vocabulary.config.unit}s each; {config.optimizer}, "
-            f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
-            f"{counted(config.threads, 'thread')}, "
-            f"steps by {'Numba' if training.compiled else 'NumPy'}",
-        ),
-        ("checkpoint", str(path)),
-    ]
+    facts = {
+        "corpus": ", ".join(corpus.sources),
+        "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
+        f"{len(corpus.vocabulary)} different",
+        "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
+        f"{model.dropped}: {training.model().parameters.flat.size:,} parameters",
+        "training": f"{counted(training.total_steps, 'step')}, "
+        f"{training.steps_per_epoch:,} an epoch, "
+        f"{config.batch_size} × {config.seq_length} {unit}s each; {config.optimizer}, "
+        f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
+        f"{counted(config.threads, 'thread')}, steps by {'Numba' if training.compiled else 'NumPy'}",
+        "checkpoint": str(path),
+    }
     if training.step:
-        facts.append(("resumed at", f"step {training.step:,} of {training.total_steps:,}"))
+        facts["resumed at"] = f"step {training.step:,} of {training.total_steps:,}"
     return facts
 
 
@@ -65,14 +55,13 @@ def shown_bytes(text: str) -> str:
     )
 
 
-def recovery_words(report: Recovery) -> str:
-    return (
-        f"the loss was not finite at step {report.step}: back to step {report.resumed_at}, "
-        f"at {report.rate_scale:g} of the rate (attempt {report.attempt})"
-    )
-
-
-def cooldown_words(report: Cooldown) -> str:
+def turn(report: Recovery | Cooldown) -> str:
+    """What the run does now."""
+    if isinstance(report, Recovery):
+        return (
+            f"the loss was not finite at step {report.step}: back to step {report.resumed_at}, "
+            f"at {report.rate_scale:g} of the rate (attempt {report.attempt})"
+        )
     return (
         f"over-fitting: the validation loss rises; from step {report.step:,} on the rate falls, "
         f"and the run ends at step {report.total_steps:,}"
@@ -92,10 +81,7 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
         first = f"finished: {done}"
     lines = [f"{first} in {duration(training.seconds)} of training"]
     if loss is not None:
-        best = min(
-            (entry for entry in training.history if entry.validation_loss is not None),
-            key=lambda entry: entry.validation_loss or 0.0,
-        )
+        best = next(entry for entry in training.history if entry.validation_loss == loss)
         symbol = training.corpus.vocabulary.config.symbol
         lines.append(
             f"best validation loss {loss:.4f} nats/{symbol} ({bits(loss):.3f} bits/{symbol}), "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from charrnn.config import SamplingConfig
@@ -21,20 +22,16 @@ HELD = 1 << 22
 
 @dataclass(frozen=True)
 class Request:
-    """A text that is asked for.
-
-    Attributes:
-        given: The other entries of the JSON object that it came as.
-    """
+    """A text that is asked for."""
 
     prime: str
     seed: int
     config: SamplingConfig
-    given: Mapping[str, Any] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)  # the rest of an object of JSON
 
-    def times(self, count: int) -> Iterator[Request]:
+    def times(self, number: int) -> Iterator[Request]:
         """Asked for several times: each with the seed after the one before."""
-        return (replace(self, seed=self.seed + number) for number in range(count))
+        return (replace(self, seed=self.seed + later) for later in range(number))
 
 
 def require_end(config: SamplingConfig) -> None:
@@ -46,14 +43,10 @@ def require_end(config: SamplingConfig) -> None:
 
 
 def known_prime(vocabulary: Vocabulary, prime: str, unknown: str, where: str = "") -> str:
-    """A prime in characters that a model knows.
-
-    Args:
-        unknown, where: See :meth:`Vocabulary.known`.
+    """A prime in characters that a model knows, see :meth:`Vocabulary.known`.
 
     Raises:
         InputError: It is more than a line, and the model is one of records.
-        UnknownCharacterError: As :meth:`Vocabulary.known`.
     """
     if vocabulary.config.records and "\n" in prime:
         raise InputError("a record is one line, and so is its prime")
@@ -72,8 +65,6 @@ def read_requests(
     """A prompt a line, in groups: each of the lines that are there.
 
     Args:
-        source: Where the lines come from.
-        vocabulary: Tells what becomes of text.
         jsonl: Lines are JSON objects with ``prime`` and maybe ``seed``, ``temperature``, ``length``.
         default: What a line does not say. Its seed is that of the first text; texts are counted.
         unknown: See :meth:`Vocabulary.known`.
@@ -81,24 +72,20 @@ def read_requests(
     Raises:
         InputError: A line is not as it should be.
     """
-    texts = numbered = 0
+    numbers, seeds = count(1), count(default.seed, num_samples)
 
     def requests(lines: list[str]) -> Iterator[Request]:
-        nonlocal texts, numbered
         for line in lines:
-            numbered += 1
-            asked = replace(default, seed=default.seed + texts)
+            number = next(numbers)
+            if jsonl and not line.strip():
+                continue
+            request = replace(default, prime=line.removesuffix("\n"), seed=next(seeds))
             try:
-                if not jsonl:
-                    request = replace(asked, prime=line.removesuffix("\n"))
-                elif line.strip():
-                    request = _from_json(line, asked, vocabulary)
-                else:
-                    continue
+                if jsonl:
+                    request = _from_json(line, request, vocabulary)
                 request = replace(request, prime=known_prime(vocabulary, request.prime, unknown))
             except InputError as error:
-                raise InputError(f"{source}, line {numbered}: {error}") from None
-            texts += num_samples
+                raise InputError(f"{source}, line {number}: {error}") from None
             yield from request.times(num_samples)
 
     return map(requests, source.line_groups(VERBATIM if jsonl else vocabulary.config))

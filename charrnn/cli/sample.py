@@ -6,11 +6,11 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.unknown import unknown_option
+from charrnn.cli.settings import check_unknown, panel
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 
@@ -19,165 +19,87 @@ if TYPE_CHECKING:
 
 EPILOG = "Standard output carries the text alone; the seed goes to standard error."
 
-TEXT, CHOICE, PROMPTS, OUTPUT = "Text", "Choice of characters", "Several texts", "Output"
+of_text, of_choice = panel("Text"), panel("Choice of characters")
+of_prompts, of_output = panel("Several texts"), panel("Output")
 
 
 def sample(
-    checkpoint: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Whose text to write.", show_default="the newest model in checkpoints/"
-        ),
-    ] = None,
-    prompts: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="-",
-            help="A - here, or alone, reads prompts from standard input, one a line, and continues "
-            "each of them.",
-            show_default=False,
-        ),
-    ] = None,
-    prime: Annotated[
-        str,
-        typer.Option(
-            "--prime", "--primetext", "-p", rich_help_panel=TEXT, help="Text to continue."
-        ),
-    ] = "",
-    unknown: Annotated[
-        str,
-        unknown_option(
-            "Characters of the prime that the model does not know: error, skip, or "
-            "replace (by a similar one).",
-            TEXT,
-        ),
-    ] = "error",
-    length: Annotated[
-        int,
-        typer.Option(
-            "--length",
-            "-n",
-            rich_help_panel=TEXT,
-            help="Characters to write after the prime, at most; with 0 only --stop, --until-lines, "
-            "a record's end, a closed pipe or Ctrl-C end a text.",
-        ),
-    ] = 500,
-    stop: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="STRING",
-            rich_help_panel=TEXT,
-            help="End right after this string, which is still written. May be repeated.",
-        ),
-    ] = None,
-    until_lines: Annotated[
-        int, typer.Option(rich_help_panel=TEXT, help="End after that many lines; 0 does not count.")
-    ] = 0,
-    temperature: Annotated[
-        float,
-        typer.Option(
-            "--temp",
-            "--temperature",
-            "-t",
-            rich_help_panel=CHOICE,
-            help="Below 1 more cautious, above 1 more daring; 0 always takes the likeliest.",
-        ),
-    ] = 1.0,
-    top_k: Annotated[
-        int,
-        typer.Option(rich_help_panel=CHOICE, help="Choose among the k likeliest; 0 among all."),
-    ] = 0,
-    top_p: Annotated[
-        float,
-        typer.Option(
-            rich_help_panel=CHOICE,
-            help="Choose among the likeliest that together have this probability.",
-        ),
-    ] = 1.0,
-    ban: Annotated[
-        str,
-        typer.Option(
-            metavar="CHARS", rich_help_panel=CHOICE, help="Characters that are never written."
-        ),
-    ] = "",
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            rich_help_panel=CHOICE,
-            help="Makes the same text again.",
-            show_default="a new one, told on standard error",
-        ),
-    ] = None,
-    num_samples: Annotated[
-        int,
-        typer.Option(
-            rich_help_panel=PROMPTS,
-            help="Texts to write for each prompt, in one batch; each has the seed after the one "
-            "before.",
-        ),
-    ] = 1,
-    prime_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=PROMPTS,
-            help="Read prompts from a file, one a line, and continue each of them.",
-        ),
-    ] = None,
-    separator: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=PROMPTS,
-            help="What stands between texts, or after each record.",
-            show_default=r"\n---\n, or \n for records",
-        ),
-    ] = None,
-    novel_only: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="CORPUS",
-            rich_help_panel=PROMPTS,
-            help="Write only records that are not in this file, until it is enough.",
-        ),
-    ] = None,
-    echo: Annotated[
-        bool,
-        typer.Option(
-            "--echo/--no-echo",
-            rich_help_panel=OUTPUT,
-            help="Write the prime before its continuation.",
-        ),
-    ] = True,
-    as_json: Annotated[
-        bool,
-        typer.Option(
-            "--json",
-            rich_help_panel=OUTPUT,
-            help="A JSON object a line for each text: prime, text (what follows it), seed, "
-            "bits_per_char (mean surprise of the model at the text).",
-        ),
-    ] = False,
-    jsonl: Annotated[
-        bool,
-        typer.Option(
-            "--jsonl",
-            rich_help_panel=OUTPUT,
-            help="As --json, and prompts are JSON objects too: prime, and maybe seed, temperature, "
-            "length; whatever else they have is passed on.",
-        ),
-    ] = False,
-    novelty: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="CORPUS",
-            rich_help_panel=OUTPUT,
-            help="Tell on standard error, or with --json, how much of what was written stands word "
-            "for word in this file. May be repeated.",
-        ),
-    ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=OUTPUT, help="Do not tell the seed.")
-    ] = False,
+    checkpoint: Path | None = typer.Argument(
+        None, help="Whose text to write.", show_default="the newest model in checkpoints/"
+    ),
+    prompts: str | None = typer.Argument(
+        None,
+        metavar="-",
+        help="A - here, or alone, reads prompts from standard input, one a line, and continues "
+        "each of them.",
+        show_default=False,
+    ),
+    prime: str = of_text("", "Text to continue.", "--prime --primetext -p"),
+    unknown: str = of_text(
+        "error",
+        "Characters of the prime that the model does not know: error, skip, or "
+        "replace (by a similar one).",
+        callback=check_unknown,
+    ),
+    length: int = of_text(
+        500,
+        "Characters to write after the prime, at most; with 0 only --stop, --until-lines, "
+        "a record's end, a closed pipe or Ctrl-C end a text.",
+        "--length -n",
+    ),
+    stop: list[str] | None = of_text(
+        None,
+        "End right after this string, which is still written. May be repeated.",
+        metavar="STRING",
+    ),
+    until_lines: int = of_text(0, "End after that many lines; 0 does not count."),
+    temperature: float = of_choice(
+        1.0,
+        "Below 1 more cautious, above 1 more daring; 0 always takes the likeliest.",
+        "--temp --temperature -t",
+    ),
+    top_k: int = of_choice(0, "Choose among the k likeliest; 0 among all."),
+    top_p: float = of_choice(
+        1.0, "Choose among the likeliest that together have this probability."
+    ),
+    ban: str = of_choice("", "Characters that are never written.", metavar="CHARS"),
+    seed: int | None = of_choice(
+        None, "Makes the same text again.", shown="a new one, told on standard error"
+    ),
+    num_samples: int = of_prompts(
+        1, "Texts to write for each prompt, in one batch; each has the seed after the one before."
+    ),
+    prime_file: Path | None = of_prompts(
+        None, "Read prompts from a file, one a line, and continue each of them.", metavar="FILE"
+    ),
+    separator: str | None = of_prompts(
+        None,
+        "What stands between texts, or after each record.",
+        shown=r"\n---\n, or \n for records",
+    ),
+    novel_only: Path | None = of_prompts(
+        None, "Write only records that are not in this file, until it is enough.", metavar="CORPUS"
+    ),
+    echo: bool = of_output(True, "Write the prime before its continuation.", "--echo/--no-echo"),
+    as_json: bool = of_output(
+        False,
+        "A JSON object a line for each text: prime, text (what follows it), seed, "
+        "bits_per_char (mean surprise of the model at the text).",
+        "--json",
+    ),
+    jsonl: bool = of_output(
+        False,
+        "As --json, and prompts are JSON objects too: prime, and maybe seed, temperature, "
+        "length; whatever else they have is passed on.",
+        "--jsonl",
+    ),
+    novelty: list[Path] | None = of_output(
+        None,
+        "Tell on standard error, or with --json, how much of what was written stands word "
+        "for word in this file. May be repeated.",
+        metavar="CORPUS",
+    ),
+    quiet: bool = of_output(False, "Do not tell the seed.", "--quiet -q"),
 ) -> None:
     r"""Write text with a trained model.
 
@@ -206,9 +128,8 @@ def sample(
 
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
-    from charrnn.cli.records import write_novel
     from charrnn.cli.terminal import silence_stdout
-    from charrnn.cli.writing import Json, Output, Plain, write_all
+    from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals

@@ -73,11 +73,9 @@ class Saver:
 
     def after(self, report: Report) -> None:
         """Save if it is time to; a failure is told, and no reason to end the run."""
-        overdue = (
-            time.monotonic() - self._time >= self._every.seconds
-            or self._training.step - self._tried >= self._every.steps
-        )
-        if overdue or isinstance(report, Evaluation):
+        late = time.monotonic() - self._time >= self._every.seconds
+        far = self._training.step - self._tried >= self._every.steps
+        if late or far or isinstance(report, Evaluation):
             try:
                 self.save()
             except CheckpointError as error:

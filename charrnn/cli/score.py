@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from charrnn.cli.unknown import unknown_option
+from charrnn.cli.settings import check_unknown, panel
 from charrnn.errors import InputError
 
 EPILOG = (
@@ -17,62 +16,44 @@ EPILOG = (
     "charrnn sample. The end of a line is a character of that line."
 )
 
-FIGURES, TEXT = "Figures", "Text"
+of_figures, of_text = panel("Figures"), panel("Text")
 
 
 def score(
-    checkpoint: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Who reads. A name that ends in .npz is taken for it.",
-            show_default="the newest model in checkpoints/",
-        ),
-    ] = None,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FILE",
-            help="Text to score, UTF-8 or, for a model of bytes, anything; - is standard input.",
-            show_default="standard input",
-        ),
-    ] = None,
-    per_line: Annotated[
-        bool,
-        typer.Option(
-            "--per-line",
-            rich_help_panel=FIGURES,
-            help="A line of output for each line: its bits per character, a tab, the line.",
-        ),
-    ] = False,
-    per_char: Annotated[
-        bool,
-        typer.Option(
-            "--per-char",
-            rich_help_panel=FIGURES,
-            help=r"A line for each character: its bits, a tab, the character (or \n, \t, \r, \\).",
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool,
-        typer.Option("--json", rich_help_panel=FIGURES, help="JSON objects instead of columns."),
-    ] = False,
-    independent_lines: Annotated[
-        bool,
-        typer.Option(
-            "--independent-lines",
-            rich_help_panel=TEXT,
-            help="Read each line as if it were the first one, not after the lines before it; many "
-            "times as fast. A model of records always does.",
-        ),
-    ] = False,
-    unknown: Annotated[
-        str,
-        unknown_option(
-            "Characters that the model does not know: error, skip (they do not count), or "
-            "replace (by a similar one).",
-            TEXT,
-        ),
-    ] = "error",
+    checkpoint: Path | None = typer.Argument(
+        None,
+        help="Who reads. A name that ends in .npz is taken for it.",
+        show_default="the newest model in checkpoints/",
+    ),
+    text: str | None = typer.Argument(
+        None,
+        metavar="FILE",
+        help="Text to score, UTF-8 or, for a model of bytes, anything; - is standard input.",
+        show_default="standard input",
+    ),
+    per_line: bool = of_figures(
+        False,
+        "A line of output for each line: its bits per character, a tab, the line.",
+        "--per-line",
+    ),
+    per_char: bool = of_figures(
+        False,
+        r"A line for each character: its bits, a tab, the character (or \n, \t, \r, \\).",
+        "--per-char",
+    ),
+    as_json: bool = of_figures(False, "JSON objects instead of columns.", "--json"),
+    independent_lines: bool = of_text(
+        False,
+        "Read each line as if it were the first one, not after the lines before it; many "
+        "times as fast. A model of records always does.",
+        "--independent-lines",
+    ),
+    unknown: str = of_text(
+        "error",
+        "Characters that the model does not know: error, skip (they do not count), or "
+        "replace (by a similar one).",
+        callback=check_unknown,
+    ),
 ) -> None:
     """Tell how well a model predicts text: bits per character, a tab, perplexity."""
     if per_line and per_char:
@@ -80,23 +61,25 @@ def score(
     if text is None and checkpoint is not None and checkpoint.suffix != ".npz":
         checkpoint, text = None, str(checkpoint)
 
-    from charrnn.cli.figures import Characters, Figures, Lines, Total
+    from charrnn.cli import figures
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.scored import as_lines, as_one
-    from charrnn.cli.terminal import silence_stdout
+    from charrnn.cli.terminal import put, put_json, silence_stdout
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import STANDARD_INPUT, Source
 
     model = load_checkpoint(checkpoint or newest_checkpoint()).model
-    kind: type[Figures] = Lines if per_line else Characters if per_char else Total
+    form = figures.lines if per_line else figures.characters if per_char else figures.total
+    text_config = model.vocabulary.config
+    read = as_lines if independent_lines or text_config.records else as_one
     source = Source(text or STANDARD_INPUT)
     try:
-        figures = kind(model.vocabulary.config.encoding, as_json=as_json)
-        alone = independent_lines or model.vocabulary.config.records
-        for span in (as_lines if alone else as_one)(model, source, unknown):
-            figures.add(span)
+        for rows in form(read(model, source, unknown), text_config.encoding):
+            for values, columns in rows:
+                if as_json:
+                    put_json(values)
+                else:
+                    put(f"{columns}\n", text_config.encoding)
             sys.stdout.flush()  # who watches a growing log waits for this line
-        figures.close()
-        sys.stdout.flush()
     except BrokenPipeError:
         silence_stdout()

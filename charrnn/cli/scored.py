@@ -16,17 +16,11 @@ from charrnn.writing.scoring import Scorer, score_texts
 
 @dataclass(frozen=True)
 class Span:
-    """A line, or a part of a long one.
+    """A line, or a part of a long one."""
 
-    Attributes:
-        text: As it stands in the file, with the line's end.
-        known: Its characters that were scored, or what stands for them.
-        bits: ``(len(known),)``, how unexpected each is.
-    """
-
-    text: str
-    known: str
-    bits: Array
+    text: str  # as it stands in the file, with the line's end
+    known: str  # its characters that were scored, or what stands for them
+    bits: Array  # (len(known),), how unexpected each is
 
 
 def as_one(model: CharacterModel, source: Source, unknown: str) -> Iterator[Span]:

@@ -1,17 +1,39 @@
-"""Options that follow from the fields of configurations: each field that says what it is for has one."""
+"""Options of commands, and those that follow from the fields of configurations: each field that says
+what it is for has one."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import typer
 
+from charrnn.config import UNKNOWN
+from charrnn.errors import InputError
 from charrnn.fields import OneOf, declared, unfolded
 
 Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def panel(name: str) -> Callable[..., Any]:
+    """A maker of options that stand in one panel of the help; ``shown`` are words for a default."""
+
+    def option(
+        default: Any, help: str, flags: str = "", shown: str | bool = True, **more: Any
+    ) -> Any:
+        return typer.Option(
+            default, *flags.split(), help=help, rich_help_panel=name, show_default=shown, **more
+        )
+
+    return option
+
+
+def check_unknown(value: str | None) -> str | None:
+    """Let ``--unknown`` be one of ``UNKNOWN``, or None where that is its default."""
+    if value not in (None, *UNKNOWN):
+        raise InputError(f"--unknown must be error, skip or replace, not {value!r}")
+    return value
 
 
 def sets(
@@ -22,18 +44,37 @@ def sets(
     Args:
         panels: Of the help, in order, each with its configuration.
         aliases: A second flag for some settings.
-        defaults: Words for what a setting is where it is not given; else its default.
+        defaults: What a setting is where it is not given, in words; ``{}`` is its default.
     """
+
+    def place(parameter: inspect.Parameter) -> int:
+        """Arguments first, then the panels in order, then all else."""
+        if isinstance(parameter.default, typer.models.ArgumentInfo):
+            return -1
+        title = parameter.default.rich_help_panel
+        return [*panels, title].index(title)
 
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command, eval_str=True)
-        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        made = [
-            _option(name, hint, panel, aliases.get(name), defaults.get(name))
-            for panel, config in panels.items()
-            for name, hint in declared(config).items()
-        ]
-        parameters = sorted([*own, *filter(None, made)], key=lambda p: _place(p, list(panels)))
+        *parameters, _settings = signature.parameters.values()
+        for title, config in panels.items():
+            for name, hint in declared(config).items():
+                kind, _, said = unfolded(hint)
+                if help := _words(said):
+                    flags = f"--{name.replace('_', '-')} {aliases.get(name, '')}"
+                    default = getattr(config, name)
+                    words = defaults.get(name, "{}").format(default)
+                    shown = not isinstance(default, bool) and words  # a truth need not be said
+                    option = panel(title)(None, help, flags, shown=shown)
+                    parameters.append(
+                        _settings.replace(
+                            name=name,
+                            kind=inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                            default=option,
+                            annotation=kind | None,
+                        )
+                    )
+        parameters.sort(key=place)
         command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command
@@ -41,36 +82,8 @@ def sets(
     return decorate
 
 
-def defaults_of(*configs: type) -> dict[str, str]:
-    """The defaults of all settings as words; that of a truth need not be said."""
-    found = (field for config in configs for field in fields(config))
-    return {f.name: str(f.default) for f in found if not isinstance(f.default, bool)}
-
-
-def _option(
-    name: str, hint: Any, panel: str, alias: str | None, default: str | None
-) -> inspect.Parameter | None:
-    kind, _, said = unfolded(hint)
-    words = [part for part in said if isinstance(part, str)]
-    if not words:
-        return None
-    choices = [f", one of {', '.join(part.names)}." for part in said if isinstance(part, OneOf)]
-    option = typer.Option(
-        *filter(None, (f"--{name.replace('_', '-')}", alias)),
-        help="".join(words + choices),
-        rich_help_panel=panel,
-        show_default=default or False,
-    )
-    made: Any = Annotated[kind | None, option]
-    return inspect.Parameter(
-        name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=made
-    )
-
-
-def _place(parameter: inspect.Parameter, panels: list[str]) -> int:
-    """Arguments first, then the panels in order, then all else."""
-    _, _, (info,) = unfolded(parameter.annotation)
-    panel = info.rich_help_panel
-    if isinstance(info, typer.models.ArgumentInfo):
-        return -1
-    return panels.index(panel) if panel in panels else len(panels)
+def _words(said: tuple[Any, ...]) -> str:
+    """What is said of a field; empty where it has no option."""
+    words = "".join(part for part in said if isinstance(part, str))
+    names = [", ".join(part.names) for part in said if isinstance(part, OneOf)]
+    return f"{words}, one of {names[0]}." if words and names else words

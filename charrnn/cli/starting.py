@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.default import DEFAULT_SOURCE
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 from charrnn.training.run import Checkpoint
 from charrnn.training.trainer import Training
 
@@ -24,13 +23,16 @@ DROPPING = ("dropout", "weight_drop")
 """Settings of a model that concern its training alone."""
 
 
+def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that are one configuration's."""
+    return {field.name: given[field.name] for field in fields(config) if field.name in given}
+
+
 def fresh_start(
     load: Callable[..., Corpus],
     init_from: Path | None,
     extend_vocab: bool,
-    text_settings: dict[str, Any],
-    model_settings: dict[str, Any],
-    training_settings: dict[str, Any],
+    given: Mapping[str, Any],
 ) -> tuple[ModelConfig | CharacterModel, Corpus]:
     """What a new run starts from, nothing or a model's weights, and its corpus.
 
@@ -38,25 +40,24 @@ def fresh_start(
         load: :func:`charrnn.text.corpus.load_corpus` of the corpus' files.
         init_from: A saved model; of its settings only what is dropped may be changed.
         extend_vocab: Widen it by the characters that it lacks.
+        given: What the user has set.
 
     Raises:
         InputError: A setting is out of its range, or not that of the model; a file cannot be read.
         UnknownCharacterError: The corpus has characters that the model lacks.
     """
-    config = TrainingConfig(**training_settings)
+    config = TrainingConfig(**only(TrainingConfig, given))
     if init_from is None:
-        return ModelConfig(**model_settings), load(config=TextConfig(**text_settings))
+        model_config = ModelConfig(**only(ModelConfig, given))
+        return model_config, load(config=TextConfig(**only(TextConfig, given)))
     model = load_checkpoint(init_from).model
-    dropping = {name: model_settings[name] for name in DROPPING if name in model_settings}
-    model_config = replace(model.config, **dropping)
-    text = model.vocabulary.config
-    _refuse_changes(model_config, model_settings, text, text_settings, "--init-from")
+    model_config = replace(model.config, **{n: given[n] for n in DROPPING if n in given})
+    _refuse_changes(model_config, model.vocabulary.config, given, "--init-from")
     try:
         corpus = load(vocabulary=model.vocabulary, extend_vocabulary=extend_vocab)
     except UnknownCharacterError as error:
-        raise UnknownCharacterError(
-            error.characters, "; add them to the model with --extend-vocab"
-        ) from None
+        advice = "; add them to the model with --extend-vocab"
+        raise UnknownCharacterError(error.characters, advice) from None
     model = model.extended_to(corpus.vocabulary, np.random.default_rng(config.seed))
     network = LanguageModel(model_config, len(corpus.vocabulary))
     return CharacterModel(network, model.parameters, corpus.vocabulary), corpus
@@ -66,9 +67,7 @@ def resumed_run(
     load: Callable[..., Corpus],
     corpus_paths: list[Path],
     path: Path,
-    text_settings: dict[str, Any],
-    model_settings: dict[str, Any],
-    training_settings: dict[str, Any],
+    given: Mapping[str, Any],
 ) -> Training:
     """The run that a checkpoint holds, with what may be changed on the way.
 
@@ -77,8 +76,7 @@ def resumed_run(
     """
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
-    model, text = checkpoint.model.config, vocabulary.config
-    _refuse_changes(model, model_settings, text, text_settings, "--resume")
+    _refuse_changes(checkpoint.model.config, vocabulary.config, given, "--resume")
     if not corpus_paths:
         corpus_paths = _recorded_corpus(checkpoint)
     try:
@@ -86,17 +84,17 @@ def resumed_run(
     except UnknownCharacterError:
         corpus = None
     if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
-        named = " ".join(map(str, corpus_paths)) or "the default corpus"
-        if STANDARD_INPUT in map(str, corpus_paths):
-            named = "standard input"
+        names = list(map(str, corpus_paths)) or ["the default corpus"]
+        named = "standard input" if STANDARD_INPUT in names else " ".join(names)
         raise InputError(
             f"{named}: not the text that {path} was trained on "
             f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
             f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
         )
-    if "steps" in training_settings or "epochs" in training_settings:  # one takes the other's place
-        training_settings = {"steps": 0, "epochs": 0, **training_settings}
-    return Training.resume(corpus, checkpoint, replace(checkpoint.training, **training_settings))
+    settings = only(TrainingConfig, given)
+    if "steps" in settings or "epochs" in settings:  # one takes the other's place
+        settings = {"steps": 0, "epochs": 0, **settings}
+    return Training.resume(corpus, checkpoint, replace(checkpoint.training, **settings))
 
 
 def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
@@ -108,16 +106,12 @@ def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
 
 
 def _refuse_changes(
-    model: ModelConfig,
-    model_settings: Mapping[str, Any],
-    text: TextConfig,
-    text_settings: Mapping[str, Any],
-    option: str,
+    model: ModelConfig, text: TextConfig, given: Mapping[str, Any], option: str
 ) -> None:
     """Raise an InputError if settings would change a saved model, or how it reads text."""
-    for name, value in model_settings.items():
+    for name, value in only(ModelConfig, given).items():
         if (old := getattr(model, name)) != value:
             flag = f"--{name.replace('_', '-')}"
             raise InputError(f"{flag} is {old} in that model, and stays so with {option}")
-    if (asked := replace(text, **text_settings)) != text:
+    if (asked := replace(text, **only(TextConfig, given))) != text:
         raise InputError(f"that model is one of {text}, not of {asked}, and stays so with {option}")

@@ -5,22 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Container
 from contextlib import ExitStack
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.settings import defaults_of, sets
+from charrnn.cli.settings import panel, sets
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 
 if TYPE_CHECKING:
-    from charrnn.cli.budgeted import Timed
     from charrnn.cli.display import Display
     from charrnn.cli.saving import Saver
+    from charrnn.training.pace import Pace
     from charrnn.training.trainer import Training
 
 EPILOG = (
@@ -42,7 +41,8 @@ NEEDED = {
 }
 """Settings that do something only where another one has a certain value."""
 
-TEXT, TRAINING, RUN = "Text", "Training", "Run"
+TEXT, TRAINING = "Text", "Training"
+of_text, of_training, of_run = panel(TEXT), panel(TRAINING), panel("Run")
 PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
 ALIASES = {"hidden_size": "--rnn-size"}
 OPEN = {
@@ -56,82 +56,42 @@ OPEN = {
 }
 """What a setting is where it is not given, if that follows from others."""
 
-DEFAULTS = defaults_of(*PANELS.values())
-DEFAULTS |= {name: f"chosen; {DEFAULTS[name]} with --epochs or --steps" for name in CHOSEN} | OPEN
+DEFAULTS = dict.fromkeys(CHOSEN, "chosen; {} with --epochs or --steps") | OPEN
 
 
 @sets(PANELS, ALIASES, DEFAULTS)
 def train(
-    corpus: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Text files in UTF-8, read one after the other; - is standard input.",
-            show_default="the Python language reference",
-        ),
-    ] = None,
-    by_bytes: Annotated[
-        bool,
-        typer.Option(
-            "--bytes",
-            rich_help_panel=TEXT,
-            help="Learn bytes, of any file whatever, instead of characters.",
-        ),
-    ] = False,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=TRAINING,
-            help="How long to take in all. What is not set is chosen for that time and this machine.",
-            show_default=f"{MINUTES}, or what --epochs or --steps takes",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            rich_help_panel=RUN,
-            help="Checkpoint to write.",
-            show_default="a fresh name in checkpoints/",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=RUN, help="Go on with this run, in the same file."),
-    ] = None,
-    init_from: Annotated[
-        Path | None,
-        typer.Option(rich_help_panel=RUN, help="Start a new run from this model's weights."),
-    ] = None,
-    extend_vocab: Annotated[
-        bool,
-        typer.Option(
-            "--extend-vocab",
-            rich_help_panel=RUN,
-            help="With --init-from: add the characters that the model lacks.",
-        ),
-    ] = False,
-    save_every: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=RUN,
-            help="Work that may be lost when the machine fails: a time (60s, 5m, 1h) or steps.",
-        ),
-    ] = "60s",
-    cache_dir: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=RUN,
-            help="Where a corpus too large for memory is kept, encoded.",
-            show_default="the user's cache folder",
-        ),
-    ] = None,
-    sample_every: Annotated[
-        int, typer.Option(rich_help_panel=RUN, help="Evaluations between samples; 0 shows none.")
-    ] = 1,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", rich_help_panel=RUN, help="Report nothing but errors.")
-    ] = False,
+    corpus: list[Path] | None = typer.Argument(
+        None,
+        help="Text files in UTF-8, read one after the other; - is standard input.",
+        show_default="the Python language reference",
+    ),
+    by_bytes: bool = of_text(
+        False, "Learn bytes, of any file whatever, instead of characters.", "--bytes"
+    ),
+    minutes: float | None = of_training(
+        None,
+        "How long to take in all. What is not set is chosen for that time and this machine.",
+        shown=f"{MINUTES}, or what --epochs or --steps takes",
+    ),
+    output: Path | None = of_run(
+        None, "Checkpoint to write.", "--output -o", shown="a fresh name in checkpoints/"
+    ),
+    resume: Path | None = of_run(None, "Go on with this run, in the same file."),
+    init_from: Path | None = of_run(None, "Start a new run from this model's weights."),
+    extend_vocab: bool = of_run(
+        False, "With --init-from: add the characters that the model lacks.", "--extend-vocab"
+    ),
+    save_every: str = of_run(
+        "60s", "Work that may be lost when the machine fails: a time (60s, 5m, 1h) or steps."
+    ),
+    cache_dir: Path | None = of_run(
+        None,
+        "Where a corpus too large for memory is kept, encoded.",
+        shown="the user's cache folder",
+    ),
+    sample_every: int = of_run(1, "Evaluations between samples; 0 shows none."),
+    quiet: bool = of_run(False, "Report nothing but errors.", "--quiet -q"),
     **settings: Any,
 ) -> None:
     """Train a model on text, in a given time."""
@@ -141,9 +101,6 @@ def train(
         if given.get("normalize") not in (None, "none"):
             raise InputError("--normalize is for characters; leave it out with --bytes")
         given.update(unit="byte", normalize="none")
-    text_settings = _only(TextConfig, given)
-    model_settings = _only(ModelConfig, given)
-    training_settings = _only(TrainingConfig, given)
     if sample_every < 0:
         raise InputError(f"--sample-every must be at least 0, not {sample_every}")
     if resume and (init_from or output):
@@ -155,48 +112,42 @@ def train(
         if given.get(name) == 0:
             raise InputError(f"--{name} must be at least 1; --minutes says how long a run may take")
 
-    from charrnn.cli.budgeted import Timed
+    from charrnn.cli.budgeted import repeating, timed_run
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.saving import Saver, parse_interval
-    from charrnn.cli.starting import fresh_start, resumed_run
+    from charrnn.cli.starting import fresh_start, only, resumed_run
     from charrnn.text.corpus import load_corpus
     from charrnn.training.trainer import Training
 
     every = parse_interval(save_every)
     others = [f"--{name}" for name in ("epochs", "steps") if name in given]
     seconds = _seconds(minutes, others + ["--resume"] * bool(resume))
-    chosen = text_settings, model_settings, training_settings
     paths = corpus or []
     with terminal.telling_of_interruption(), ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
                 path = stack.enter_context(claim_old(resume)).path
-                training = resumed_run(load, paths, path, *chosen)
+                training = resumed_run(load, paths, path, given)
             else:
                 load = partial(load, paths)
-                start, text = fresh_start(load, init_from, extend_vocab, *chosen)
+                start, text = fresh_start(load, init_from, extend_vocab, given)
                 path = stack.enter_context(claim_new(output, text.sources)).path
-        timed = None
+        pace, reasons = None, list[str]()
         if seconds is not None:
-            timed = Timed(text, start, began, seconds, model_settings, training_settings)
-            training = timed.training
+            training, pace, reasons = timed_run(text, start, began, seconds, given)
         elif not resume:
-            training = Training(text, start, TrainingConfig(**training_settings))
+            training = Training(text, start, TrainingConfig(**only(TrainingConfig, given)))
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
-        display.note(_without_effect(training_settings, training.config))
+        display.note(_without_effect(given, training.config))
         if training.finished:
             longer = "--patience" if training.stopped_early else "--steps or --epochs"
             display.note([f"nothing is left to do; a larger {longer} goes on"])
-        _run(training, path, display, Saver(training, path, every, display.warn), timed)
-    if timed and training.finished:
-        display.note([f"repeat: {timed.repeating(init_from, extend_vocab=extend_vocab)}"])
-
-
-def _only(config: type, values: dict[str, Any]) -> dict[str, Any]:
-    return {f.name: values[f.name] for f in fields(config) if f.name in values}
+        _run(training, path, display, Saver(training, path, every, display.warn), pace, reasons)
+    if pace and training.finished:
+        display.note([f"repeat: {repeating(training, init_from, extend_vocab=extend_vocab)}"])
 
 
 def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:
@@ -220,23 +171,25 @@ def _seconds(minutes: float | None, others: list[str]) -> float | None:
 
 
 def _run(
-    training: Training, path: Path, display: Display, saver: Saver, timed: Timed | None
+    training: Training,
+    path: Path,
+    display: Display,
+    saver: Saver,
+    pace: Pace | None,
+    reasons: list[str],
 ) -> None:
     """Train to the end or to an interruption, and save on the way."""
-    from charrnn.cli.terminal import interruptible
-
-    with interruptible() as interruption:
+    with terminal.interruptible() as interruption:
         if not path.exists():
             saver.save()  # a folder that cannot be written should be known now
         display.start()
-        if timed:
-            display.note(timed.reasons)
+        display.note(reasons)
         try:
             for report in training:
                 display.report(report)
                 saver.after(report)
-                if timed:
-                    timed.pace.after(report)
+                if pace:
+                    pace.after(report)
                 if interruption.number:
                     break
         except DivergenceError as error:

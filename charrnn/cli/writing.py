@@ -6,31 +6,50 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from itertools import islice
+from pathlib import Path
 
 from charrnn.cli.copies import as_fields, in_words
 from charrnn.cli.prompts import Request, in_batches
 from charrnn.cli.terminal import put, put_json
 from charrnn.config import TextConfig
+from charrnn.errors import SamplingError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
+from charrnn.text.corpus import load_records
 from charrnn.words import in_json
-from charrnn.writing.batch import Piece, generate_batch
+from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.novelty import Originals
-from charrnn.writing.writer import Prompt
+from charrnn.writing.sampling import generate_records
 
 FLUSH_SECONDS = 0.05
+TRIES = 100  # records that are written for a novel one, on average, before it is given up
 
 
-class Output(Protocol):
-    """Shows texts, one after the other."""
+class Output:
+    """Shows texts, one after the other.
 
-    scored: bool
+    Args:
+        config: What the texts are.
+        originals: Tell what a text copies of these.
+    """
+
+    scored = False
     """Whether it tells how unexpected a text is."""
 
-    def begin(self, request: Request) -> None: ...
-    def add(self, piece: Piece) -> None: ...
-    def close(self) -> None: ...
+    def __init__(self, config: TextConfig, originals: Originals | None) -> None:
+        self._config, self._encoding, self._end = config, config.encoding, config.end
+        self._originals = originals
+
+    def begin(self, request: Request) -> None:
+        self._request, self._text, self._nats = request, list[str](), 0.0
+
+    def add(self, piece: Piece) -> None:
+        self._text.append(piece.text)
+        self._nats += piece.nats
+
+    def close(self) -> None:
+        sys.stdout.flush()
 
 
 def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output: Output) -> None:
@@ -46,6 +65,31 @@ def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output
     output.close()
 
 
+def write_novel(
+    model: CharacterModel, request: Request, count: int, corpus: Path, output: Output
+) -> None:
+    """Write that many records, each as it is asked for, that are not in a corpus.
+
+    Raises:
+        InputError: The corpus cannot be read.
+        SamplingError: They do not come.
+    """
+    known = load_records(corpus, model.vocabulary.config)
+    most, written = TRIES * max(10, count), 0
+    records = generate_records(model, prime=request.prime, config=request.config, rng=request.seed)
+    for record in islice(records, most):
+        if record not in known:
+            output.begin(request)
+            output.add(Piece(0, record.removeprefix(request.prime), nats=0.0, last=True))
+            written += 1
+            if written == count:
+                return output.close()
+    raise SamplingError(
+        f"only {written} of {count} records in {most:,} tries are not in {corpus}; "
+        "a higher --temp writes more that is new"
+    )
+
+
 def _in_order(pieces: Iterable[Piece], texts: int) -> Iterator[Piece]:
     """All of the first text as it comes, then the second one, and so on."""
     waiting: list[deque[Piece]] = [deque() for _ in range(texts)]
@@ -58,28 +102,25 @@ def _in_order(pieces: Iterable[Piece], texts: int) -> Iterator[Piece]:
             turn += shown.last
 
 
-class Plain:
+class Plain(Output):
     """The texts themselves, with a separator between them, or in place of each record's end.
 
-    Args:
-        config: What the texts are.
-        echo: Show the prime as well.
-        originals: Tell on standard error what a text copies of these.
-    """
+    What they copy is told on standard error.
 
-    scored = False
+    Args:
+        echo: Show the prime as well.
+    """
 
     def __init__(
         self, config: TextConfig, separator: str, *, echo: bool, originals: Originals | None = None
     ) -> None:
-        self._config, self._encoding, self._end = config, config.encoding, config.end
+        super().__init__(config, originals)
         self._separator, self._echo = separator, echo
-        self._originals = originals
         self._between = self._last = ""
         self._flushed = 0.0
 
     def begin(self, request: Request) -> None:
-        self._seed, self._text = request.seed, list[str]()
+        super().begin(request)
         self._put(self._between)
         self._between = "" if self._end else self._separator
         if self._echo:
@@ -93,43 +134,30 @@ class Plain:
         if piece.last or now - self._flushed > FLUSH_SECONDS:
             sys.stdout.flush()
             self._flushed = now
-        if self._originals is not None:
-            self._text.append(piece.text)
+        if self._originals is not None:  # else the text may be endless
+            super().add(piece)
             if piece.last:
                 self.close()
                 novelty = self._originals.compare("".join(self._text).removesuffix(self._end))
-                print(in_words(novelty, self._config, self._seed), file=sys.stderr)
+                print(in_words(novelty, self._config, self._request.seed), file=sys.stderr)
 
     def close(self) -> None:
         if sys.stdout.isatty() and not self._last.endswith("\n"):
             self._put("\n")  # for the shell's next prompt; a pipe gets just the text
-        sys.stdout.flush()
+        super().close()
 
     def _put(self, text: str) -> None:
         put(text, self._encoding)
         self._last = text or self._last
 
 
-class Json:
-    """A JSON object a line for each text; a record's end counts, but is not shown.
-
-    Args:
-        config: What the texts are.
-        originals: Tell what a text copies of these.
-    """
+class Json(Output):
+    """A JSON object a line for each text; a record's end counts, but is not shown."""
 
     scored = True
 
-    def __init__(self, config: TextConfig, originals: Originals | None = None) -> None:
-        self._config, self._encoding, self._end = config, config.encoding, config.end
-        self._originals = originals
-
-    def begin(self, request: Request) -> None:
-        self._request, self._text, self._nats = request, list[str](), 0.0
-
     def add(self, piece: Piece) -> None:
-        self._text.append(piece.text)
-        self._nats += piece.nats
+        super().add(piece)
         if piece.last:
             text = "".join(self._text)
             shown = text.removesuffix(self._end)
@@ -144,6 +172,3 @@ class Json:
                 values["novelty"] = as_fields(self._originals.compare(shown), self._config)
             put_json(values)
             sys.stdout.flush()
-
-    def close(self) -> None:
-        pass

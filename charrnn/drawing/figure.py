@@ -148,6 +148,11 @@ class Column:
     series: int | None = None
 
 
+def figures(*names: str) -> list[Column]:
+    """Columns of figures."""
+    return [Column(name, figures=True) for name in names]
+
+
 @dataclass(frozen=True)
 class Table(Block):
     """Rows of cells, in a frame if there is a title; ``total`` is a last row, set apart, ``caption`` words below it."""

@@ -95,15 +95,14 @@ def parse(text: bytes) -> Any:
     Raises:
         ValueError: It is not.
     """
-    return json.loads(text.decode("utf-8"), object_pairs_hook=_each_once, parse_constant=_refuse)
 
+    def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise ValueError("an entry is there twice")
+        return found
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("an entry is there twice")
-    return found
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not a number")
 
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not a number")
+    return json.loads(text.decode(), object_pairs_hook=each_once, parse_constant=refuse)

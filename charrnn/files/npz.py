@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import numpy as np
 
@@ -33,21 +31,23 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
         CheckpointError: The disk is full, or the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
-    temporary = _temporary(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        try:
-            with open(temporary, "wb") as file:
-                with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                    for name, array in arrays.items():
-                        _write_array(archive, name, array)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-            _sync_folder(target.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with open(temporary, "wb") as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+                for name, array in arrays.items():
+                    entry = zipfile.ZipInfo(f"{name}.npy", _DATE)
+                    with archive.open(entry, "w", force_zip64=True) as stream:
+                        np.lib.format.write_array(stream, np.ascontiguousarray(array), (1, 0))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+        _sync_folder(target.parent)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):  # it is there only where something failed
+            temporary.unlink()
 
 
 def temporaries(path: str | Path) -> list[Path]:
@@ -55,18 +55,6 @@ def temporaries(path: str | Path) -> list[Path]:
     target = Path(os.path.realpath(path))
     of_this = re.compile(rf"\.{re.escape(target.name)}\.\d+\.tmp")  # not of NAME.npz.OTHER.npz
     return [file for file in target.parent.iterdir() if of_this.fullmatch(file.name)]
-
-
-def _temporary(target: Path) -> Path:
-    """The name that this process writes under."""
-    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
-
-
-def _write_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
-    with archive.open(zipfile.ZipInfo(f"{name}.npy", _DATE), "w", force_zip64=True) as stream:
-        np.lib.format.write_array(
-            stream, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False
-        )
 
 
 def _sync_folder(folder: Path) -> None:
@@ -117,12 +105,7 @@ class ArrayFile:
             raise CheckpointError("not a charrnn checkpoint (its arrays are not stored plainly)")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def __contains__(self, name: str) -> bool:
@@ -136,32 +119,26 @@ class ArrayFile:
         Raises:
             CheckpointError: It is missing, damaged, or of another type, shape or size.
         """
-        if name not in self:
+        member = self._members.get(f"{name}.npy")
+        if member is None:
             raise CheckpointError(f"array {name!r} is missing")
-        member = self._members[f"{name}.npy"]
         try:
-            return self._read(member, shape, np.dtype(dtype))
+            with self._archive.open(member) as stream:
+                header = BytesIO(stream.read(_MAX_HEADER))
+                if np.lib.format.read_magic(header) != (1, 0):
+                    raise ValueError("unknown kind of array")
+                found, fortran, kind = np.lib.format.read_array_header_1_0(header)
+                if kind != dtype or fortran or (shape is not None and found != shape):
+                    raise ValueError(f"it is {kind} {found}, not {np.dtype(dtype)} {shape}")
+                size = math.prod(found) * kind.itemsize
+                if min(found, default=0) < 0 or size != member.file_size - header.tell():
+                    raise ValueError(f"its size does not fit its shape {found}")
+                data = header.read() + stream.read()  # to the end: there the checksum is compared
+            return np.frombuffer(bytearray(data), dtype).reshape(found)
         except MemoryError:
             raise
         except Exception as error:  # NumPy and the standard library raise many kinds here
             raise CheckpointError(f"array {name!r} is damaged: {one_line(error)}") from None
-
-    def _read(
-        self, member: zipfile.ZipInfo, shape: tuple[int, ...] | None, dtype: np.dtype[Any]
-    ) -> Array:
-        with self._archive.open(member) as stream:
-            header = BytesIO(stream.read(_MAX_HEADER))
-            if np.lib.format.read_magic(header) != (1, 0):
-                raise ValueError("unknown kind of array")
-            found, fortran, kind = np.lib.format.read_array_header_1_0(header)
-            if kind != dtype or fortran or (shape is not None and found != shape):
-                raise ValueError(f"it is {kind} {found}, not {dtype} {shape}")
-            if min(found, default=0) < 0 or (
-                math.prod(found) * dtype.itemsize != member.file_size - header.tell()
-            ):
-                raise ValueError(f"its size does not fit its shape {found}")
-            data = header.read() + stream.read()  # to the end: there the checksum is compared
-        return np.frombuffer(bytearray(data), dtype).reshape(found)
 
 
 def one_line(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from charrnn.drawing.figure import (
     PAGE,
@@ -20,10 +19,11 @@ from charrnn.drawing.figure import (
 from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
-from charrnn.training.fit import Fit, going_on, longer
+from charrnn.training.fit import going_on, judge, longer
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration, quoted
 
+NO_PICTURE = "there is no picture before the first evaluation"
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
 
 
@@ -31,20 +31,17 @@ def view(look: Look) -> Figure:
     """What a checkpoint says of itself, with the curves of its losses."""
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
     symbol = checkpoint.model.vocabulary.config.symbol
-    lines = loss_lines(checkpoint.history)
+    fit = str(judge(checkpoint.history, checkpoint.model.config, checkpoint.training))
+    lines = [
+        loss_line(name, checkpoint.history, "epoch", f"{name}_loss")
+        for name in ("train", "validation")
+    ]
+    lines = [line for line in lines if line.x]
     told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
-    curves = Chart(
-        "losses",
-        "Loss while it learnt",
-        Axis("epochs"),
-        Axis(f"nats/{symbol}"),
-        lines,
-        f"Curves over epochs: {told}.",
-        height=12,
-    )
-    fit = str(Fit(**found["fit"]))
+    title, x, y = "Loss while it learnt", Axis("epochs"), Axis(f"nats/{symbol}")
+    curves = Chart("losses", title, x, y, lines, f"Curves over epochs: {told}.", height=12)
     facts = (
-        ("text", _text(found, checkpoint)),
+        ("text", _text(found["corpus"]["sources"], checkpoint)),
         ("loss", _loss(checkpoint.validation_loss, symbol)),
         ("training", _training(checkpoint)),
         ("in words", fit),
@@ -53,7 +50,7 @@ def view(look: Look) -> Figure:
         f"Loss of {look.subject.path.name}",
         (
             Words(Strong(look.subject.name), whole=True),
-            Words(architecture(checkpoint)),
+            Words(_architecture(checkpoint)),
             Facts(facts),
             curves if lines else Words("It has not been evaluated yet.", on=PAGE),
             Heading("To go on", on=PAGE),
@@ -61,14 +58,20 @@ def view(look: Look) -> Figure:
         ),
         found,
         f"Curves of nats/{symbol} over epochs. {fit}",
-        picture=(curves,) if lines else (),
-        no_picture="there is no picture before the first evaluation",
+        [curves] if lines else [],
+        NO_PICTURE,
         one_screen=True,
         exact=True,
     )
 
 
-def architecture(checkpoint: Checkpoint) -> str:
+def loss_line(name: str, history: Sequence[Evaluation], x: str, y: str) -> Line:
+    """What is known of a loss, one field of evaluations over another."""
+    points = [(getattr(e, x), getattr(e, y)) for e in history if getattr(e, y) is not None]
+    return Line(name, [at for at, _ in points], [loss for _, loss in points])
+
+
+def _architecture(checkpoint: Checkpoint) -> str:
     """What kind of model it is."""
     model, config = checkpoint.model, checkpoint.model.config
     parts = (
@@ -81,23 +84,12 @@ def architecture(checkpoint: Checkpoint) -> str:
     return " · ".join(parts)
 
 
-def loss_lines(history: Sequence[Evaluation]) -> list[Line]:
-    """Train and validation loss over epochs, where there are any."""
-    lines = []
-    for name, key in (("train", "train_loss"), ("validation", "validation_loss")):
-        points = [(e.epoch, getattr(e, key)) for e in history if getattr(e, key) is not None]
-        if points:
-            lines.append(Line(name, [x for x, _ in points], [y for _, y in points]))
-    return lines
-
-
-def _text(found: dict[str, Any], checkpoint: Checkpoint) -> str:
+def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     kind = vocabulary.config
     return (
-        f"{', '.join(found['corpus']['sources'])}: {corpus.characters:,} "
-        f"{f'{kind.unit}s in records' if kind.records else kind}, {len(vocabulary)} different, "
-        f"{corpus.train_characters:,} to train on"
+        f"{', '.join(sources)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
+        f"{len(vocabulary)} different, {corpus.train_characters:,} to train on"
     )
 
 

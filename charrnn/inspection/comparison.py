@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from string import ascii_uppercase
 from typing import Any
 
@@ -14,85 +14,18 @@ from charrnn.drawing.figure import (
     Chart,
     Column,
     Figure,
-    Line,
     Strong,
     Table,
     Words,
 )
 from charrnn.errors import InputError
+from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
-from charrnn.training.run import Checkpoint, Evaluation
+from charrnn.training.run import Checkpoint
 from charrnn.words import duration
 
 MOST = 8  # checkpoints
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Tuples hold one value for each checkpoint.
-
-    Attributes:
-        differences: Settings (as options are called, and ``corpus``) that are not all the same.
-        parameters: Number of weights.
-        validation_loss: Of the kept weights, nats for each character or byte; None if unknown.
-        bits_per_char: The same in bits.
-        epochs, steps, seconds: How long each was trained, up to its last evaluation.
-        histories: Evaluations.
-        same_text: Whether all learnt from the same text in the same units. If not, losses say little
-            about which is the better model.
-    """
-
-    differences: dict[str, tuple[Any, ...]]
-    parameters: tuple[int, ...]
-    validation_loss: tuple[float | None, ...]
-    bits_per_char: tuple[float | None, ...]
-    epochs: tuple[float, ...]
-    steps: tuple[int, ...]
-    seconds: tuple[float, ...]
-    histories: tuple[tuple[Evaluation, ...], ...]
-    same_text: bool
-
-
-def compare(checkpoints: Sequence[Checkpoint]) -> Comparison:
-    """Put checkpoints side by side."""
-    settings = [_settings(checkpoint) for checkpoint in checkpoints]
-    rows = {name: tuple(own[name] for own in settings) for name in settings[0]}
-    losses = tuple(checkpoint.validation_loss for checkpoint in checkpoints)
-    last = [checkpoint.history[-1] if checkpoint.history else None for checkpoint in checkpoints]
-    texts = {
-        (checkpoint.corpus.sha256, checkpoint.model.vocabulary.config) for checkpoint in checkpoints
-    }
-    return Comparison(
-        differences={name: row for name, row in rows.items() if len(set(row)) > 1},
-        parameters=tuple(int(c.model.parameters.flat.size) for c in checkpoints),
-        validation_loss=losses,
-        bits_per_char=tuple(None if loss is None else bits(loss) for loss in losses),
-        epochs=tuple(entry.epoch if entry else 0.0 for entry in last),
-        steps=tuple(entry.step if entry else 0 for entry in last),
-        seconds=tuple(entry.seconds if entry else 0.0 for entry in last),
-        histories=tuple(checkpoint.history for checkpoint in checkpoints),
-        same_text=len(texts) == 1,
-    )
-
-
-def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
-    """All that a run was asked for, under the names of the options."""
-    corpus = checkpoint.corpus
-    return {
-        "corpus": ", ".join(corpus.sources),
-        "characters": corpus.characters,
-        "vocabulary": len(checkpoint.model.vocabulary),
-        **{
-            name.replace("_", "-"): value
-            for config in (
-                checkpoint.model.config,
-                checkpoint.model.vocabulary.config,
-                checkpoint.training,
-            )
-            for name, value in asdict(config).items()
-        },
-    }
 
 
 def view(look: Look) -> Figure:
@@ -103,78 +36,95 @@ def view(look: Look) -> Figure:
     """
     if not 2 <= len(look.subjects) <= MOST:
         raise InputError(f"--compare takes 2 to {MOST} checkpoints, not {len(look.subjects)}")
-    names = [subject.name for subject in look.subjects]
     found = compare([subject.checkpoint for subject in look.subjects])
     blocks: list[Block] = [
         Words((Strong(letter, number), "  ", Strong(name)), whole=True)
-        for number, (letter, name) in enumerate(zip(ascii_uppercase, names, strict=False))
+        for number, (letter, name) in enumerate(zip(ascii_uppercase, look.names, strict=False))
     ]
     blocks.append(_table(found))
-    if not found.differences:
+    if not found["differences"]:
         blocks.append(Words("All settings are the same."))
-    if not found.same_text:
-        blocks.append(
-            Words("They learnt from different texts: their losses do not tell which is better.")
-        )
-    chart, picture = _chart(found, ascii_uppercase), _chart(found, names)
-    ends = [line for line in picture.lines if line.x]
-    if ends:
+    if not found["same_text"]:
+        different = "They learnt from different texts: their losses do not tell which is better."
+        blocks.append(Words(different))
+    chart, picture = _chart(found, ascii_uppercase), _chart(found, look.names)
+    pictures = [picture] if any(line.x for line in picture.lines) else []
+    if pictures:
         blocks.append(chart)
-    return Figure(
-        picture.title,
-        blocks,
-        vars(found),
-        picture.description,
-        picture=(picture,) if ends else (),
-        no_picture="there is no picture before the first evaluation",
-    )
+    return Figure(picture.title, blocks, found, picture.description, pictures, NO_PICTURE)
 
 
-def _table(found: Comparison) -> Table:
-    best = min((loss for loss in found.validation_loss if loss is not None), default=None)
+def compare(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """Put checkpoints side by side, ready for JSON: lists hold one value for each.
+
+    ``differences`` are settings (as options are called, and ``corpus``) that are not all the same. Losses are those
+    of the kept weights, in nats for each character or byte, and None if unknown; ``epochs``, ``steps`` and ``seconds``
+    tell how long each was trained, up to its last evaluation. Without ``same_text`` losses say little about which is
+    the better model.
+    """
+    settings = [_settings(checkpoint) for checkpoint in checkpoints]
+    rows = {name: [own[name] for own in settings] for name in settings[0]}
+    losses = [checkpoint.validation_loss for checkpoint in checkpoints]
+    last = [checkpoint.history[-1] if checkpoint.history else None for checkpoint in checkpoints]
+    texts = {(c.corpus.sha256, c.model.vocabulary.config) for c in checkpoints}
+    return {
+        "differences": {name: row for name, row in rows.items() if len(set(row)) > 1},
+        "parameters": [int(c.model.parameters.flat.size) for c in checkpoints],
+        "validation_loss": losses,
+        "bits_per_char": [None if loss is None else bits(loss) for loss in losses],
+        "epochs": [entry.epoch if entry else 0.0 for entry in last],
+        "steps": [entry.step if entry else 0 for entry in last],
+        "seconds": [entry.seconds if entry else 0.0 for entry in last],
+        "histories": [checkpoint.history for checkpoint in checkpoints],
+        "same_text": len(texts) == 1,
+    }
+
+
+def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """All that a run was asked for, under the names of the options."""
+    corpus, model = checkpoint.corpus, checkpoint.model
+    options = asdict(model.config) | asdict(model.vocabulary.config) | asdict(checkpoint.training)
+    return {
+        "corpus": ", ".join(corpus.sources),
+        "characters": corpus.characters,
+        "vocabulary": len(model.vocabulary),
+        **{name.replace("_", "-"): value for name, value in options.items()},
+    }
+
+
+def _table(found: Mapping[str, Any]) -> Table:
+    best = min((loss for loss in found["validation_loss"] if loss is not None), default=None)
     columns = [
         Column(letter, figures=True, series=number)
-        for number, letter in enumerate(ascii_uppercase[: len(found.parameters)])
+        for number, letter in enumerate(ascii_uppercase[: len(found["parameters"])])
     ]
     losses: list[Cell] = [
         "unknown" if loss is None else Strong(f"{loss:.4f}") if loss == best else f"{loss:.4f}"
-        for loss in found.validation_loss
+        for loss in found["validation_loss"]
     ]
-    bits_of = ["" if bits is None else f"{bits:.3f}" for bits in found.bits_per_char]
     rows: list[Sequence[Cell]] = [
-        *((name, *map(_shown, values)) for name, values in found.differences.items()),
-        ("parameters", *(f"{count:,}" for count in found.parameters)),
+        *((name, *map(_shown, values)) for name, values in found["differences"].items()),
+        ("parameters", *map(_shown, found["parameters"])),
         ("validation loss, nats", *losses),
-        ("bits", *bits_of),
-        ("epochs trained", *(f"{epochs:.4g}" for epochs in found.epochs)),
-        ("steps", *(f"{steps:,}" for steps in found.steps)),
-        ("time", *map(duration, found.seconds)),
+        ("bits", *("" if bits is None else f"{bits:.3f}" for bits in found["bits_per_char"])),
+        ("epochs trained", *(f"{epochs:.4g}" for epochs in found["epochs"])),
+        ("steps", *map(_shown, found["steps"])),
+        ("time", *map(duration, found["seconds"])),
     ]
     return Table((Column(""), *columns), rows)
 
 
-def _chart(found: Comparison, names: Sequence[str]) -> Chart:
+def _chart(found: Mapping[str, Any], names: Sequence[str]) -> Chart:
     """Losses over epochs of the same text, or over steps: those of training, unless all have others."""
-    validated = all(
-        any(entry.validation_loss is not None for entry in history) for history in found.histories
-    )
-    x, y = "epochs" if found.same_text else "steps", "validation" if validated else "train"
-    lines = []
-    for name, history in zip(names, found.histories, strict=False):
-        points = [
-            (getattr(entry, x.removesuffix("s")), getattr(entry, f"{y}_loss")) for entry in history
-        ]
-        known = [(float(at), loss) for at, loss in points if loss is not None]
-        lines.append(Line(name, [at for at, _ in known], [loss for _, loss in known]))
+    histories = found["histories"]
+    validated = all(any(e.validation_loss is not None for e in history) for history in histories)
+    x, y = "epoch" if found["same_text"] else "step", "validation" if validated else "train"
+    pairs = zip(names, histories, strict=False)
+    lines = [loss_line(name, history, x, f"{y}_loss") for name, history in pairs]
     ends = "; ".join(f"{line.name} {line.y[-1]:.4f}" for line in lines if line.x)
-    return Chart(
-        "losses",
-        "Runs side by side",
-        Axis(x),
-        Axis(f"{y} loss, nats"),
-        lines,
-        f"Curves of {y} loss, nats over {x}. Last values: {ends}.",
-    )
+    told = f"Curves of {y} loss, nats over {x}s. Last values: {ends}."
+    title, across, upwards = "Runs side by side", Axis(f"{x}s"), Axis(f"{y} loss, nats")
+    return Chart("losses", title, across, upwards, lines, told)
 
 
 def _shown(value: Any) -> str:

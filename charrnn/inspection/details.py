@@ -8,10 +8,10 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from charrnn.drawing.figure import Block, Column, Facts, Figure, Strong, Table, Words
+from charrnn.drawing.figure import Block, Column, Facts, Figure, Strong, Table, Words, figures
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
-from charrnn.training.fit import Fit
+from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration
 
@@ -31,7 +31,7 @@ def view(look: Look) -> Figure:
         _facts("Training", training),
     ]
     if checkpoint.history:
-        result = dict(_result(checkpoint, str(Fit(**found["fit"]))))
+        result = dict(_result(checkpoint))
         blocks += [_facts("Result", result), _history(checkpoint.history)]
     else:
         blocks.append(Words("No evaluation yet."))
@@ -41,15 +41,15 @@ def view(look: Look) -> Figure:
 def _arrays(checkpoint: Checkpoint) -> Table:
     config, arrays = checkpoint.model.config, checkpoint.model.parameters
     embedded = f"characters embedded in {config.embedding_size} numbers"
+    rows = [
+        (n, " × ".join(map(str, array.shape)), f"{array.size:,}") for n, array in arrays.items()
+    ]
     return Table(
-        (Column("array"), Column("shape"), Column("parameters", figures=True)),
-        [
-            (name, " × ".join(map(str, array.shape)), f"{array.size:,}")
-            for name, array in arrays.items()
-        ],
-        title=f"Model: {config.cell}, {config.num_layers} × {config.hidden_size}",
-        total=("all", "", f"{arrays.flat.size:,}"),
-        caption=f"{config.dropped}; {embedded if config.embedding_size else 'one-hot characters'}",
+        (Column("array"), Column("shape"), *figures("parameters")),
+        rows,
+        f"Model: {config.cell}, {config.num_layers} × {config.hidden_size}",
+        ("all", "", f"{arrays.flat.size:,}"),
+        f"{config.dropped}; {embedded if config.embedding_size else 'one-hot characters'}",
     )
 
 
@@ -74,7 +74,7 @@ def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, str]:
     }
 
 
-def _result(checkpoint: Checkpoint, fit: str) -> Iterator[tuple[str, str]]:
+def _result(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     loss, kind = checkpoint.validation_loss, checkpoint.model.vocabulary.config
     history, last = checkpoint.history, checkpoint.history[-1]
     if loss is not None:
@@ -85,7 +85,7 @@ def _result(checkpoint: Checkpoint, fit: str) -> Iterator[tuple[str, str]]:
     for name, losses in (("train", [e.train_loss for e in history]), ("validation", validated)):
         if losses:
             yield f"{name} curve", f"{_blocks(losses)}  {losses[0]:.3f} → {losses[-1]:.3f}"
-    yield "fit", fit
+    yield "fit", str(judge(history, checkpoint.model.config, checkpoint.training))
 
 
 def _blocks(values: Sequence[float]) -> str:
@@ -113,5 +113,5 @@ def _history(history: Sequence[Evaluation]) -> Table:
         )
         for entry in (history[index] for index in chosen)
     ]
-    names = ("step", "epoch", "train", "validation", "rate", "time")
-    return Table([Column(name, figures=True) for name in names], rows, title="History")
+    heads = figures("step", "epoch", "train", "validation", "rate", "time")
+    return Table(heads, rows, "History")

@@ -13,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.drawing.figure import (
-    PAGE,
-    TERMINAL,
     Axis,
     Cell,
     Column,
@@ -22,10 +20,12 @@ from charrnn.drawing.figure import (
     Map,
     Panels,
     Part,
+    Phrase,
     Place,
     Symbols,
     Table,
     Words,
+    figures,
     joined,
 )
 from charrnn.errors import InputError
@@ -134,77 +134,56 @@ def view(look: Look) -> Figure:
     characters = [Symbols(character, alone=True) for character in found.characters]
     seen = {"read": found.read, "predicted": found.predicted}
     title = f"The {len(characters)} most frequent characters"
-    maps = Panels([_map(how, likeness, characters) for how, likeness in seen.items()])
-    pairs = [
-        (characters[index], " and ", characters[found.predicted.nearest(index, 1)[0]])
-        for index in range(min(PAIRS, len(characters)))
+    maps = [_map(how, likeness, characters) for how, likeness in seen.items()]
+    data = {
+        how: {
+            "array": likeness.array,
+            "places": likeness.places,
+            "explained": likeness.explained,
+            "nearest": [
+                [characters[n] for n in likeness.nearest(index, NEIGHBOURS)]
+                for index in range(len(characters))
+            ],
+            "cosines": likeness.cosines,
+        }
+        for how, likeness in seen.items()
+    }
+    rows: list[list[Cell]] = [
+        [character, f"{count:,}", *(_alike(one, n, characters) for one in seen.values())]
+        for n, (character, count) in enumerate(zip(characters[:LISTED], found.counts, strict=False))
     ]
+    heads = [Column(f"alike when {how}") for how in seen]
     return Figure(
         title,
         [
-            Words(f"{title} of {source}, near each other if alike", on=TERMINAL),
-            Words(
-                f"{title} of {source}; near each other are those that the model treats alike.",
-                on=PAGE,
-            ),
-            maps,
-            _neighbours(found, characters),
+            Words(f"{title} of {source}; near each other are those that the model treats alike."),
+            Panels(maps),
+            Table([Column(""), *figures("count"), *heads], rows),
         ],
-        {
-            "source": source,
-            "characters": characters,
-            "counts": found.counts,
-            **{
-                how: {
-                    "array": likeness.array,
-                    "places": likeness.places,
-                    "explained": likeness.explained,
-                    "nearest": [
-                        [characters[n] for n in likeness.nearest(index, NEIGHBOURS)]
-                        for index in range(len(characters))
-                    ],
-                    "cosines": likeness.cosines,
-                }
-                for how, likeness in seen.items()
-            },
-        },
-        (
-            "Two maps on which characters that the model treats alike are near each other. The most frequent "
-            "ones and which is predicted most like them: ",
-            *joined(pairs, ", "),
-            ".",
-        ),
-        [maps],
+        {"source": source, "characters": characters, "counts": found.counts, **data},
+        maps[-1].description,
+        [Panels(maps)],
         encoding=model.vocabulary.config.encoding,
     )
 
 
 def _map(how: str, likeness: Likeness, characters: list[Symbols]) -> Map:
-    places = [
-        Place(
-            symbols, x, y, _kind(symbols.text), (symbols, ", most like ", *_alike(likeness, index, characters))
-        )
-        for index, (symbols, (x, y)) in enumerate(zip(characters, likeness.places.tolist(), strict=True))
-    ]  # fmt: skip
-    pairs = [
-        (characters[index], " and ", characters[likeness.nearest(index, 1)[0]])
-        for index in range(min(PAIRS, len(characters)))
-    ]
-    x, y = (Axis(f"{share:.0%} of the variance", bare=True) for share in likeness.explained)
+    places, pairs = list[Place](), list[Phrase]()
+    for index, (symbols, (x, y)) in enumerate(
+        zip(characters, likeness.places.tolist(), strict=True)
+    ):
+        told = (symbols, ", most like ", *_alike(likeness, index, characters))
+        places.append(Place(symbols, x, y, _kind(symbols.text), told))
+        pairs.append((symbols, " and ", characters[likeness.nearest(index, 1)[0]]))
+    axes = [Axis(f"{share:.0%} of the variance", bare=True) for share in likeness.explained]
     share = f"{likeness.explained.sum():.0%} of the variance"
-    return Map(
-        f"map-{how}",
-        f"As they are {how} ({likeness.array}; {share})",
-        x,
-        y,
-        places,
-        (
-            "Those that the model treats alike are near each other, as ",
-            *joined(pairs, "; "),
-            ".",
-        ),
-        KINDS,
+    description = (
+        f"Those that are alike when {how} are near each other, as ",
+        *joined(pairs[:PAIRS], "; "),
+        ".",
     )
+    title = f"As they are {how} ({likeness.array}; {share})"
+    return Map(f"map-{how}", title, axes[0], axes[1], places, description, KINDS)
 
 
 def _kind(character: str) -> int:
@@ -217,18 +196,3 @@ def _alike(likeness: Likeness, index: int, characters: list[Symbols]) -> tuple[P
     """The neighbours of a character, with their cosines."""
     near = likeness.nearest(index, NEIGHBOURS)
     return joined([(characters[n], f" {likeness.cosines[index, n]:.2f}") for n in near], "  ")
-
-
-def _neighbours(found: CharacterMap, characters: list[Symbols]) -> Table:
-    rows: list[list[Cell]] = [
-        [
-            character,
-            f"{found.counts[index]:,}",
-            _alike(found.read, index, characters),
-            _alike(found.predicted, index, characters),
-        ]
-        for index, character in enumerate(characters[:LISTED])
-    ]
-    count, read, predicted = "count", "alike when read", "alike when predicted"
-    columns = [Column(""), Column(count, figures=True), Column(read), Column(predicted)]
-    return Table(columns, rows)

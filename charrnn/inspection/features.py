@@ -16,7 +16,6 @@ import numpy as np
 from charrnn.nn.parameters import Array
 
 OPENING, CLOSING = "([{", ")]}"
-COMMENTS = ("#", "//")  # from here to the line's end
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,12 @@ def _each(is_so: Callable[[str], bool]) -> Callable[[str], Array]:
     return measure
 
 
-def _run_length(text: str, counts: Callable[[str], bool]) -> Array:
-    """How many characters in a row, up to this one, count."""
-    lengths, length = np.empty(len(text)), 0
-    for place, character in enumerate(text):
-        length = length + 1 if counts(character) else 0
-        lengths[place] = length
-    return lengths
+def _fold(text: str, step: Callable[[float, str, str], float]) -> Array:
+    """A number at each character, from that before it (0 at first), the character before, and this one."""
+    number, numbers = 0.0, np.empty(len(text))
+    for place, (before, character) in enumerate(zip(f" {text}", text, strict=False)):
+        numbers[place] = number = step(number, before, character)
+    return numbers
 
 
 def _is_letter(character: str) -> bool:
@@ -55,34 +53,25 @@ def in_quotes(text: str) -> Array:
 
     A straight mark opens and closes in turn.
     """
-    inside, found = False, np.empty(len(text))
-    before = ""
-    for place, character in enumerate(text):
+
+    def step(inside: float, before: str, character: str) -> float:
         if character == '"':
-            inside = not inside
-        elif character in "“„«":
-            inside = True
-        elif character in "”»" or before + character == "\n\n":
-            inside = False
-        found[place] = inside
-        before = character
-    return found
+            return not inside
+        ends = character in "”»" or before + character == "\n\n"
+        return character in "“„«" or bool(inside and not ends)
+
+    return _fold(text, step)
 
 
 def bracket_depth(text: str) -> Array:
     """Brackets that are open, of ( [ and {; an empty line closes all."""
-    depth, depths = 0, np.empty(len(text))
-    before = ""
-    for place, character in enumerate(text):
-        if character in OPENING:
-            depth += 1
-        elif character in CLOSING:
-            depth = max(0, depth - 1)
-        elif before + character == "\n\n":
-            depth = 0
-        depths[place] = depth
-        before = character
-    return depths
+
+    def step(depth: float, before: str, character: str) -> float:
+        if before + character == "\n\n":
+            return 0
+        return max(0, depth + (character in OPENING) - (character in CLOSING))
+
+    return _fold(text, step)
 
 
 def in_tag(text: str) -> Array:
@@ -99,7 +88,7 @@ def in_tag(text: str) -> Array:
 
 def line_position(text: str) -> Array:
     """Characters since the last line feed; 0 at the line feed itself."""
-    return _run_length(text, lambda character: character != "\n")
+    return _fold(text, lambda place, _, character: place + 1 if character != "\n" else 0)
 
 
 def indentation(text: str) -> Array:
@@ -124,18 +113,17 @@ def in_indentation(text: str) -> Array:
 
 def word_length(text: str) -> Array:
     """Letters, digits and _ in a row, up to this one; 0 outside of a word."""
-    return _run_length(text, _is_letter)
+    return _fold(text, lambda length, _, character: length + 1 if _is_letter(character) else 0)
 
 
 def in_capitalized(text: str) -> Array:
     """1 in a word whose first letter is a capital."""
-    length = word_length(text)
-    found, inside = np.empty(len(text)), False
-    for place, character in enumerate(text):
-        if length[place] == 1:
-            inside = character.isupper()
-        found[place] = inside and length[place] > 0
-    return found
+
+    def step(inside: float, before: str, character: str) -> float:
+        goes_on = _is_letter(before)
+        return _is_letter(character) and (bool(inside) if goes_on else character.isupper())
+
+    return _fold(text, step)
 
 
 def after_capital(text: str) -> Array:
@@ -165,13 +153,11 @@ def in_comment(text: str) -> Array:
 
 def sentence_position(text: str) -> Array:
     """Characters since a full stop, a question or an exclamation mark, or an empty line."""
-    ends = {".", "?", "!"}
-    place, places, before = 0, np.empty(len(text)), ""
-    for index, character in enumerate(text):
-        place = 0 if character in ends or before + character == "\n\n" else place + 1
-        places[index] = place
-        before = character
-    return places
+
+    def step(place: float, before: str, character: str) -> float:
+        return 0 if character in ".?!" or before + character == "\n\n" else place + 1
+
+    return _fold(text, step)
 
 
 def last_of_word(text: str) -> Array:

@@ -16,16 +16,21 @@ from charrnn.drawing.figure import (
     Figure,
     Symbols,
     Words,
-    joined,
     parts,
 )
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
-from charrnn.inspection.surprise import FEWEST, ON_PAGE, read_surprise
+from charrnn.inspection.surprise import (
+    FEWEST,
+    ON_PAGE,
+    apart,
+    guesses_of,
+    in_words,
+    read_surprise,
+)
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_prime
 from charrnn.nn.parameters import Array
-from charrnn.words import percent
 from charrnn.writing.choosing import COLDEST, HOTTEST
 
 TEMPERATURES = (0.5, 1.0, 1.5)
@@ -93,7 +98,7 @@ def read_following(
 def view(look: Look) -> Figure:
     """What could follow a beginning; on a page, several places of a text."""
     model = look.subject.checkpoint.model
-    vocabulary = model.vocabulary
+    vocabulary, characters = model.vocabulary, model.vocabulary.characters
     if look.value is None:
         primes, told = _undecided(look, model), TOLD_ON_PAGE
     else:
@@ -104,37 +109,29 @@ def view(look: Look) -> Figure:
     temperatures = look.temp or TEMPERATURES
     found = [_distribution(model, prime, temperatures, told) for prime in primes]
     first, order = found[0], found[0].order()
-    likeliest = [
-        (Symbols(vocabulary.characters[n], alone=True), f" {percent(first.shares[0, n])}")
-        for n in order[:3]
-    ]
     title = ("What could follow “", Symbols(primes[0][-TOLD_ON_PAGE:]), "”")
+    likeliest = guesses_of("".join(characters[n] for n in order[:3]), first.shares[0, order[:3]])
     description = (
         "Bars of the probabilities of the likeliest characters at each temperature. At temperature "
         f"{temperatures[0]:g}: ",
-        *joined(likeliest, ", "),
+        *in_words(likeliest, ", "),
         ".",
     )
-    bars = Distributions(
-        "following",
-        vocabulary.characters,
-        temperatures,
-        found,
-    )
-    explanation = Words(
+    bars = Distributions("following", characters, temperatures, found)
+    explanation = (
         "The distribution of the next character, after nothing and at places where the model was undecided. A "
         "temperature divides the scores before the softmax: below 1 the likely becomes likelier, above 1 the "
-        "unlikely gets its chance. The bits are the entropy.",
-        on=PAGE,
+        "unlikely gets its chance. The bits are the entropy."
     )
+    after = Words(("after ", *parts(first.before)), on=TERMINAL)
     return Figure(
         title,
-        [explanation, Words(("after ", *parts(first.before)), on=TERMINAL), bars],
+        [Words(explanation, on=PAGE), after, bars],
         {
             "prime": Symbols(primes[0]),
             "temperatures": temperatures,
             "entropy": first.entropy,
-            "characters": [Symbols(vocabulary.characters[n]) for n in order],
+            "characters": [Symbols(characters[n]) for n in order],
             "probabilities": first.shares[:, order],
         },
         description,
@@ -150,25 +147,18 @@ def _distribution(
     found = read_following(model, prime, (*temperatures, 1.0))
     with np.errstate(divide="ignore"):
         scores = np.log(found.probabilities[-1])  # up to a constant, which the softmax takes away
-    before = ("…" * (len(prime) > told), Symbols(prime[-told:], strong=True))
-    return Distribution(
-        before if prime else "nothing: the beginning of a text",
-        found.probabilities[:-1],
-        found.entropy[:-1],
-        scores,
-    )
+    end = ("…" * (len(prime) > told), Symbols(prime[-told:], strong=True))
+    before = end if prime else "nothing: the beginning of a text"
+    return Distribution(before, found.probabilities[:-1], found.entropy[:-1], scores)
 
 
 def _undecided(look: Look, model: CharacterModel) -> list[str]:
     """Nothing, and what comes before the places of a text where the model was least certain of what follows."""
     text, _ = look.text(look.scaled(ON_PAGE, FEWEST))
+    order = np.argsort(-read_surprise(model, text, 1).entropy, kind="stable")
+    # Places apart from each other, and with something before them.
     most = min(PLACES, SCORES // len(model.vocabulary))
-    kept: list[int] = []
-    for place in np.argsort(-read_surprise(model, text, 1).entropy, kind="stable").tolist():
-        # Places apart from each other, and with something before them.
-        apart = all(abs(place - other) > CONTEXT for other in kept)
-        if len(kept) < most and place >= FIRST and apart:
-            kept.append(place)
-    before = [text[max(0, place - CONTEXT) : place] for place in sorted(kept)]
+    places = apart(order[order >= FIRST].tolist(), CONTEXT, most)
+    before = [text[max(0, place - CONTEXT) : place] for place in sorted(places)]
     end = model.vocabulary.config.end
     return list(dict.fromkeys(["", *(part.rpartition(end)[2] if end else part for part in before)]))

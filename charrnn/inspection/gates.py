@@ -38,6 +38,7 @@ from charrnn.drawing.figure import (
     Scatter,
     Table,
     Words,
+    figures,
 )
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
@@ -93,9 +94,8 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
     names, keeps = cell.gates, cell.keeps
     if keeps is None:
         gated = " and ".join(sorted(name for name in CELLS if cell_class(name).keeps))
-        raise InputError(
-            f"a model of {model.config.cell} cells has no gates; those of {gated} have"
-        )
+        own = model.config.cell
+        raise InputError(f"a model of {own} cells has no gates; those of {gated} have")
     shape = (model.config.num_layers, len(names), model.config.hidden_size)
     left, right, total = (np.zeros(shape) for _ in range(3))
     logs = np.zeros((shape[0], shape[2]))
@@ -105,19 +105,20 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
         raise InputError("there is no text to read")
     for passage in read_text(model, text):
         counted = passage.counted[:, None, None]
-        for index, layer in enumerate(model.network.stack.layers):
-            gates = passage.workspace.child(layer.name).child("cell")["gates"]
-            gates = gates[:, : len(names)]  # (T, G, H, B)
+        for index, (layer_cell, kept) in enumerate(model.network.stack.kept(passage.workspace)):
+            gates = layer_cell.kept_gates(kept)
             left[index] += (gates < SHUT).sum((0, 3), where=counted)
             right[index] += (gates > OPEN).sum((0, 3), where=counted)
             total[index] += gates.sum((0, 3), np.float64, where=counted)
-            keep = gates[:, [names.index(keeps)]]
-            log = np.log(np.maximum(keep, ZERO))
+            log = np.log(np.maximum(gates[:, [names.index(keeps)]], ZERO))
             logs[index] += log.sum((0, 1, 3), np.float64, where=counted)
     steps = len(text)
     with np.errstate(divide="ignore"):
         memory = steps / np.abs(logs)
     return GateActivity(names, keeps, steps, left / steps, right / steps, total / steps, memory)
+
+
+# ----------------------------------------------------------------------------------- what is to be seen
 
 
 def view(look: Look) -> Figure:
@@ -129,17 +130,16 @@ def view(look: Look) -> Figure:
     memories = [_memories(found, layer) for layer in layers]
     blocks: list[Block] = [
         Words(
-            f"How often each unit's gates are open (above {OPEN:g}, to the right) and shut (below "
-            f"{SHUT:g}, upwards), on {source}"
-        ),
-        Words(
-            "There is a point for each unit: at the left edge are gates that are never open, at the bottom "
-            "those that are never shut.",
-            on=PAGE,
-        ),
+            f"How often each unit's gates are open (above {OPEN:g}, to the right) and shut (below {SHUT:g}, "
+            f"upwards), on {source}. There is a point for each unit: at the left edge are gates that are never "
+            "open, at the bottom those that are never shut."
+        )
     ]
+    pictures: list[Panel] = []
     for layer in layers:
         blocks += [Heading(f"Layer {layer}"), Panels(planes[layer], 3), _summary(found, layer)]
+        pictures += [replace(one, title=f"layer {layer}, {one.title}") for one in planes[layer]]
+        pictures.append(replace(memories[layer], title=f"layer {layer}, memory"))
     blocks += [
         Words(
             f"Memory: the steps after which 1/e is left of what a unit held, if the {found.keeps} gate "
@@ -147,12 +147,8 @@ def view(look: Look) -> Figure:
         ),
         _classes(found),
         Panels(memories, on=PAGE),
-        *(_longest(found, layer) for layer in layers),
+        *(_longest(layer, memory) for layer, memory in enumerate(found.memory)),
     ]
-    pictures: list[Panel] = []
-    for layer in layers:
-        pictures += [replace(one, title=f"layer {layer}, {one.title}") for one in planes[layer]]
-        pictures.append(replace(memories[layer], title=f"layer {layer}, memory"))
     medians = ", ".join(f"{median:.1f}" for median in np.median(found.memory, axis=1))
     return Figure(
         f"Gates on {source}",
@@ -161,45 +157,36 @@ def view(look: Look) -> Figure:
         "For each layer and gate a point for each unit: across, the share of steps at which it is "
         f"above {OPEN:g}; upwards, that at which it is below {SHUT:g}. Beside them histograms of the units' "
         f"memory; its median is {medians} steps in layers 0 to {layers[-1]}.",
-        picture=(Panels(pictures, len(found.names) + 1),),
+        [Panels(pictures, len(found.names) + 1)],
     )
 
 
 def _planes(found: GateActivity, layer: int) -> Iterator[Scatter]:
     """Of each gate: units lie below the diagonal, where the shares make 1."""
     x, y = Axis(f"open (> {OPEN:g})", low=0, high=1), Axis(f"shut (< {SHUT:g})", low=0, high=1)
-    for index, name in enumerate(found.names):
-        left, right = found.left[layer, index], found.right[layer, index]
-        yield Scatter(
-            f"gate-{layer}-{index}",
-            name,
-            x,
-            y,
-            (right.tolist(), left.tolist()),
-            f"A point for each of {len(left)} units of layer {layer}. On average open in "
-            f"{right.mean():.0%} of the steps and shut in {left.mean():.0%}; the mean is "
-            f"{found.mean[layer, index].mean():.2f}.",
-            rules=(Rule((0, 1), (1, 0)),),
-            series=index,
+    gates = zip(found.names, found.left[layer], found.right[layer], found.mean[layer], strict=True)
+    for index, (name, left, right, mean) in enumerate(gates):
+        points, rules = (right.tolist(), left.tolist()), [Rule((0, 1), (1, 0))]
+        told = (
+            f"A point for each of {len(left)} units of layer {layer}. On average open in {right.mean():.0%} of the "
+            f"steps and shut in {left.mean():.0%}; the mean is {mean.mean():.2f}."
         )
+        yield Scatter(f"gate-{layer}-{index}", name, x, y, points, told, rules, index)
 
 
 def _summary(found: GateActivity, layer: int) -> Table:
-    heads = ("gate", "mean", "shut", "open", "units shut for 90%", "open for 90%")
-    rows = []
-    for index, name in enumerate(found.names):
-        left, right = found.left[layer, index], found.right[layer, index]
-        rows.append(
-            (
-                name,
-                f"{found.mean[layer, index].mean():.2f}",
-                f"{left.mean():.0%}",
-                f"{right.mean():.0%}",
-                f"{(left >= 0.9).sum()}",
-                f"{(right >= 0.9).sum()}",
-            )
+    gates = zip(found.names, found.left[layer], found.right[layer], found.mean[layer], strict=True)
+    rows = [
+        (
+            name,
+            f"{mean.mean():.2f}",
+            *(f"{share.mean():.0%}" for share in (left, right)),
+            *(f"{(share >= 0.9).sum()}" for share in (left, right)),
         )
-    return Table([Column(head, figures=n > 0) for n, head in enumerate(heads)], rows)
+        for name, left, right, mean in gates
+    ]
+    heads = figures("mean", "shut", "open", "units shut for 90%", "open for 90%")
+    return Table([Column("gate"), *heads], rows)
 
 
 def _classes(found: GateActivity) -> Table:
@@ -216,22 +203,14 @@ def _classes(found: GateActivity) -> Table:
 def _memories(found: GateActivity, layer: int) -> Histogram:
     memory, edges = found.memory[layer], np.geomspace(SHORTEST, LONGEST, 25)
     counts, _ = np.histogram(np.clip(memory, SHORTEST, LONGEST), edges)
-    return Histogram(
-        f"memory-{layer}",
-        f"Layer {layer}, memory of its units",
-        Axis("steps", log=True),
-        Axis("units"),
-        edges.tolist(),
-        counts.tolist(),
-        f"A histogram; its median is {np.median(memory):.1f} steps.",
-        series=3,
-    )
+    title, x, y = f"Layer {layer}, memory of its units", Axis("steps", log=True), Axis("units")
+    told, name = f"A histogram; its median is {np.median(memory):.1f} steps.", f"memory-{layer}"
+    return Histogram(name, title, x, y, edges.tolist(), counts.tolist(), told, series=3)
 
 
-def _longest(found: GateActivity, layer: int) -> Words:
-    memory = found.memory[layer]
-    units = np.argsort(-memory, kind="stable")[:NAMED]
-    named = ", ".join(f"{unit} ({_steps(memory[unit])})" for unit in units)
+def _longest(layer: int, memory: Array) -> Words:
+    longest = np.argsort(-memory, kind="stable")[:NAMED]
+    named = ", ".join(f"{unit} ({_steps(memory[unit])})" for unit in longest)
     return Words(f"Layer {layer} remembers longest in units {named}.")
 
 

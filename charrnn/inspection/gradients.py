@@ -14,14 +14,14 @@ equation 5; *Deep Learning*, section 10.7). What has vanished cannot be learnt f
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS
-from charrnn.drawing.figure import PAGE, Axis, Chart, Column, Figure, Line, Rule, Table, Words
+from charrnn.drawing.figure import Axis, Chart, Column, Figure, Line, Rule, Table, Words, figures
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
@@ -59,7 +59,9 @@ class GradientFlow:
     @property
     def rms(self) -> Array:
         """``(K+1,)``, root mean square over t: it weighs each step as learning does."""
-        return _rms(self.norms)
+        with np.errstate(all="ignore"):
+            rms: Array = np.sqrt(np.nanmean(np.square(self.norms), axis=-1))
+        return rms
 
     @property
     def shares(self) -> Array:
@@ -78,6 +80,11 @@ class GradientFlow:
         """The k from which on the gradient stays below a hundredth of that at k = 0; None if beyond K."""
         last = int(max(np.flatnonzero(~(self.shares < FORGOTTEN)), default=0))
         return None if last == len(self.norms) - 1 else last + 1
+
+    @property
+    def memory_in_words(self) -> str:
+        """Its number of steps, as it is known."""
+        return f"over {len(self.norms) - 1}" if self.memory is None else str(self.memory)
 
     @property
     def factor(self) -> float:
@@ -110,7 +117,7 @@ def gradient_flow(
     """
     if not text:
         raise InputError("there is no text to go back through")
-    network = model.network
+    network, config = model.network, model.config
     params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
     ids = model.vocabulary.encode(model.beginning() + text)
     first, last = min(steps, len(ids) // 2) - 1, len(ids) - 2
@@ -121,7 +128,10 @@ def gradient_flow(
     K, N = int(reach.max()), len(chosen)
     squares = np.full((K + 1, *network.stack.state_shape(N)[:2], N), np.nan)
     shards = Shards(min(2, available_processors(), N))
-    width = max(1, MEMORY // shards.count // (K * _bytes_per_step(network)))
+    # The largest cell keeps of one step and column: gates, h and c before and after, tanh c.
+    kept = 10 * config.num_layers * config.hidden_size
+    kept += config.embedding_size + len(model.vocabulary)
+    width = max(1, MEMORY // shards.count // (K * 8 * kept))
 
     def go_back(_index: int, part: slice, _workspace: Workspace) -> None:
         for start in range(part.start, part.stop, width):
@@ -220,25 +230,13 @@ def state_gradients(
     yield gradient
 
     for workspace in reversed(saved):
-        above = np.zeros(
-            (network.config.hidden_size, *symbols.shape), dtype
-        )  # no other step has a loss
+        # No other step has a loss.
+        above = np.zeros((network.config.hidden_size, *symbols.shape), dtype)
         _, gradient = network.stack.backward(params, unused, above, gradient, workspace)
         yield gradient
 
 
-def _bytes_per_step(network: LanguageModel) -> int:
-    """What the largest cell keeps of one step and column: gates, h and c before and after, tanh c."""
-    config = network.config
-    layers = 10 * config.num_layers * config.hidden_size
-    return 8 * (layers + config.embedding_size + network.vocabulary_size)
-
-
-def _rms(values: Array) -> Array:
-    """Root mean square over the last axis, of what is there."""
-    with np.errstate(all="ignore"):
-        mean: Array = np.sqrt(np.nanmean(np.square(values), axis=-1))
-    return mean
+# ----------------------------------------------------------------------------------- what is to be seen
 
 
 def view(look: Look) -> Figure:
@@ -249,12 +247,17 @@ def view(look: Look) -> Figure:
     for subject in look.subjects:
         model, stem = subject.checkpoint.model, subject.path.stem
         read, cell = look.known(model.vocabulary, text, source), model.config.cell
-        name = _free(stem if stem == cell else f"{stem}, {cell}", flows)
+        name = first = stem if stem == cell else f"{stem}, {cell}"
+        number = 1
+        while name in flows:
+            number += 1
+            name = f"{first} ({number})"
         flows[name] = gradient_flow(model, read, losses=losses)
-    trained = len(flows)
+    trained, beside = len(flows), ""
     if trained == 1:
         fresh = fresh_flows(model, text, losses=losses)
         flows |= {f"fresh {cell}": flow for cell, flow in fresh}
+        beside = "; the others are models of the same size that have learnt nothing"
     if not any(flow.rms.any() for flow in flows.values()):
         raise InputError("all gradients are zero: of one character alone there is nothing to learn")
     configs = [subject.checkpoint.model.config for subject in look.subjects]
@@ -262,50 +265,32 @@ def view(look: Look) -> Figure:
     size = sizes.pop() if len(sizes) == 1 else "several sizes"
     seq_length = max(subject.checkpoint.training.seq_length for subject in look.subjects)
     chart = _chart(flows, trained, size)
-    beside = "The others are models of the same size that have learnt nothing."
     title = f"{chart.title}: the norm of ∂loss(t)/∂state(t-k)"
+    explanation = (
+        f"Memory: the steps after which the gradient stays below {FORGOTTEN:.0%} of that at k=0; what happened "
+        "before has next to no say in what is learnt. In training, gradients went back "
+        f"{seq_length} steps at most (--seq-length)."
+    )
+    found = [
+        {
+            "name": name,
+            "trained": number < trained,
+            "memory": flow.memory,
+            "factor": flow.factor,
+            "rms": flow.rms,
+            "low": flow.quantile(0.1),
+            "high": flow.quantile(0.9),
+            "layers": flow.parts,
+        }
+        for number, (name, flow) in enumerate(flows.items())
+    ]
     return Figure(
         title,
-        (
-            Words(f"{title}, on {source}"),
-            *([Words(beside, on=PAGE)] if trained < len(flows) else []),
-            chart,
-            _table(flows, size),
-            Words(
-                f"Memory: the steps after which the gradient stays below {FORGOTTEN:.0%} of that at k=0; "
-                "what happened before has next to no say in what is learnt. In training, gradients went "
-                f"back {seq_length} steps at most (--seq-length)."
-            ),
-        ),
-        {
-            "source": source,
-            "seq_length": seq_length,
-            "gradients": [
-                {
-                    "name": name,
-                    "trained": number < trained,
-                    "memory": flow.memory,
-                    "factor": flow.factor,
-                    "rms": flow.rms,
-                    "low": flow.quantile(0.1),
-                    "high": flow.quantile(0.9),
-                    "layers": flow.parts,
-                }
-                for number, (name, flow) in enumerate(flows.items())
-            ],
-        },
+        (Words(f"{title}, on {source}{beside}"), chart, _table(flows, size), Words(explanation)),
+        {"source": source, "seq_length": seq_length, "gradients": found},
         chart.description,
-        picture=(chart,),
+        [chart],
     )
-
-
-def _free(name: str, taken: Container[str]) -> str:
-    """The name, or another one that is not taken."""
-    number, free = 1, name
-    while free in taken:
-        number += 1
-        free = f"{name} ({number})"
-    return free
 
 
 def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> Chart:
@@ -314,6 +299,7 @@ def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> Chart:
     heights = [y for line in lines for y in line.y]
     low, high = 10.0 ** math.floor(math.log10(min(heights))), 2 * max(heights)
     last = max(line.x[-1] for line in lines)
+    forgotten = f"{FORGOTTEN:.0%}"
     told = "; ".join(f"{line.name} {line.told}" for line in lines)
     return Chart(
         "gradients",
@@ -322,9 +308,9 @@ def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> Chart:
         Axis("share of k=0", log=True, low=low, high=high),
         lines,
         "Norm of the gradient of a loss by the state of k steps before, against k, on a logarithmic axis. "
-        f"Steps until it stays below {FORGOTTEN:.0%} of that at k = 0: {told}.",
-        rules=(Rule((0, FORGOTTEN), (last, FORGOTTEN), f"{FORGOTTEN:.0%}"),),
-        legend=f"{size}:\nsteps until below {FORGOTTEN:.0%}",
+        f"Steps until it stays below {forgotten} of that at k = 0: {told}.",
+        [Rule((0, FORGOTTEN), (last, FORGOTTEN), forgotten)],
+        f"{size}:\nsteps until below {forgotten}",
         height=14,
     )
 
@@ -334,37 +320,21 @@ def _line(name: str, flow: GradientFlow, trained: bool) -> Line:
     shares, start = flow.shares, flow.rms[0] or 1
     inside = (shares >= LOWEST) & (shares <= HIGHEST)
     stop = len(shares) if inside.all() else max(1, int(np.argmin(inside)))
-
-    def cut(values: Array) -> list[float]:
-        clipped: list[float] = np.clip(values[:stop], LOWEST, HIGHEST).tolist()
-        return clipped
-
-    band = cut(flow.quantile(0.1) / start), cut(flow.quantile(0.9) / start)
-    return Line(
-        name,
-        list(range(stop)),
-        cut(shares),
-        band if trained else None,
-        strong=trained,
-        told=f"over {len(shares) - 1}" if flow.memory is None else str(flow.memory),
-    )
+    low, high = flow.quantile(0.1) / start, flow.quantile(0.9) / start
+    cut = [np.clip(values[:stop], LOWEST, HIGHEST).tolist() for values in (shares, low, high)]
+    band = (cut[1], cut[2]) if trained else None
+    return Line(name, range(stop), cut[0], band, trained, flow.memory_in_words)
 
 
 def _table(flows: Mapping[str, GradientFlow], size: str) -> Table:
     steps = [k for k in SHOWN if k < max(len(flow.norms) for flow in flows.values())]
-    columns = (size, "memory", "each step", *(f"k={k}" for k in steps))
     rows = []
     for name, flow in flows.items():
-        last, shares = len(flow.norms) - 1, flow.shares
-        rows.append(
-            (
-                name,
-                f"{flow.memory} steps" if flow.memory is not None else f"over {last}",
-                f"× {flow.factor:.3f}" if np.isfinite(flow.factor) else "-",
-                *(_share(shares[k]) if k <= last else "" for k in steps),
-            )
-        )
-    return Table([Column(head, figures=n > 0) for n, head in enumerate(columns)], rows)
+        factor = f"× {flow.factor:.3f}" if np.isfinite(flow.factor) else "-"
+        shares = (_share(flow.shares[k]) if k < len(flow.norms) else "" for k in steps)
+        rows.append((name, f"{flow.memory_in_words} steps", factor, *shares))
+    heads = figures("memory", "each step", *(f"k={k}" for k in steps))
+    return Table((Column(size), *heads), rows)
 
 
 def _share(value: float) -> str:

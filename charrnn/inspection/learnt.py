@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path, PureWindowsPath
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
 from charrnn.text.corpus import Scan
-from charrnn.text.default import DEFAULT_SOURCE, default_text
-from charrnn.text.source import STANDARD_INPUT, Reader
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, Reader, default_text
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 MOST_BYTES = 256 << 20  # that are read to see whether they are the text
@@ -58,7 +57,8 @@ def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
         raise NotAtHandError("is too large to be checked")
     added = len(config.end) * (1 + len(sizes))  # ends of records, of which files may have none
     slack = BYTE_ORDER_MARK * len(sizes)
-    if not corpus.characters - added <= size <= WIDEST * corpus.characters + slack:
+    least, largest = max(1, corpus.characters - added), WIDEST * corpus.characters + slack
+    if not least <= size <= largest:
         raise NotAtHandError("has changed")
     head = ""
 
@@ -74,15 +74,13 @@ def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
 
     # An empty file adds nothing, and one that only seems empty (in /proc) may never end.
     names = [name for name, size in zip(corpus.sources, sizes, strict=True) if size]
-    if not names:
-        raise NotAtHandError("has changed")
     with ExitStack() as stack:
         reader = Reader(names, config, stack)
         try:
-            found = Scan.of(pieces(), config.encoding).sha256
+            proved = Scan(pieces(), config.encoding).sha256 == corpus.sha256
         except InputError:  # it is there, but not UTF-8
-            raise NotAtHandError("has changed") from None
-    if found != corpus.sha256:
+            proved = False
+    if not proved:
         raise NotAtHandError("has changed")
     return head
 
@@ -93,17 +91,14 @@ def _sizes(names: tuple[str, ...]) -> list[int]:
     Raises:
         NotAtHandError: One is no regular file: it may never end, wait for ever, or do something.
     """
-    if len(names) > MOST_SOURCES or any(len(name) > LONGEST_NAME for name in names):
-        raise NotAtHandError("is not at hand")
-    if STANDARD_INPUT in names:  # what a Reader takes it for, whatever is called so
-        raise NotAtHandError("is not at hand")
+    sensible = len(names) <= MOST_SOURCES and all(len(name) <= LONGEST_NAME for name in names)
     # To ask for such a path sends the user's name and a proof of the password to its host.
-    if ON_WINDOWS and any(PureWindowsPath(n).drive.startswith("\\\\") for n in names):
-        raise NotAtHandError("is not at hand")
-    try:
-        paths = list(map(Path, names))
-        if not all(path.is_file() for path in paths):
-            raise NotAtHandError("is not at hand")
-        return [path.stat().st_size for path in paths]
-    except (OSError, ValueError):  # out of reach, too long for a name, or with a zero byte
-        raise NotAtHandError("is not at hand") from None
+    afar = ON_WINDOWS and any(PureWindowsPath(n).drive.startswith("\\\\") for n in names)
+    # A Reader takes it for standard input, whatever is called so.
+    if sensible and not afar and STANDARD_INPUT not in names:
+        # Out of reach, too long for a name, or with a zero byte.
+        with suppress(OSError, ValueError):
+            paths = list(map(Path, names))
+            if all(path.is_file() for path in paths):
+                return [path.stat().st_size for path in paths]
+    raise NotAtHandError("is not at hand")

@@ -20,7 +20,6 @@ from charrnn.writing.sampling import generate, generate_records
 
 LONGEST = 100_000  # characters of a text that any view reads
 OWN = 4000  # characters that a model writes to be watched on
-OWN_NAME = "a text that the model wrote itself"
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,12 @@ class Subject:
     def name(self) -> str:
         """The path in words."""
         return rejoined(str(self.path))
+
+    @property
+    def source(self) -> str:
+        """What it learnt from, in words."""
+        first, *others = map(rejoined, self.checkpoint.corpus.sources)
+        return f"{first} and {len(others)} more" if others else first
 
     def summary(self) -> dict[str, Any]:
         """:func:`charrnn.inspection.summarize`, with the path first."""
@@ -81,37 +86,58 @@ class Look:
         """Those of all subjects, in words."""
         return [subject.name for subject in self.subjects]
 
-    def given_text(self, option: str) -> tuple[str, str]:
-        """The text of ``value`` in the model's characters, and where it came from in words.
+    @property
+    def _model(self) -> CharacterModel:
+        return self.subjects[0].checkpoint.model
 
-        Args:
-            option: That of the view.
-
-        Raises:
-            InputError: It cannot be read, is empty, or has unknown characters.
-        """
-        return self._read(self.value or "", option)
+    def scaled(self, number: int, least: int) -> int:
+        """``share`` of a number, but not less than ``least``."""
+        return max(least, int(self.share * number))
 
     def text(self, most: int) -> tuple[str, str]:
         """A text to watch the model on, ``most`` characters of it at most, and what it is in words.
 
         It is that of ``on``; by default what the model learnt from, or, where that is not at hand or has
-        changed, what the model writes itself. Errors as :meth:`given_text`.
+        changed, what the model writes itself. Errors as :meth:`read`.
         """
-        vocabulary = self.subjects[0].checkpoint.model.vocabulary
-        if self.on is not None:
-            text, name = self._on
+        text, name = self._learnt if self.on is None else self._on
+        if not text:
+            name = f"a text that the model wrote itself ({name}; --on names another)"
+            length = min(most, OWN)
+            if length not in self._own:
+                self._own[length] = _own_text(self._model, length)
+            text = self._own[length]
+        return self.head(text, name, most)
+
+    def head(self, text: str, name: str, most: int) -> tuple[str, str]:
+        """``most`` characters of a text at most, and what they are in words."""
+        if len(text) <= most:
+            return text, name
+        return text[:most], f"the first {most:,} {self._model.vocabulary.config.unit}s of {name}"
+
+    def read(self, value: str, option: str) -> tuple[str, str]:
+        """A text in the model's characters, and where it came from in words.
+
+        Args:
+            value: ``-`` for standard input, the path of a file, or else the text itself.
+            option: What it was given to.
+
+        Raises:
+            InputError: It cannot be read, is empty, or has unknown characters.
+        """
+        vocabulary = self._model.vocabulary
+        # A text too long for a name, which pathlib stumbles over, is no error here.
+        if value == STANDARD_INPUT or os.path.exists(value):  # noqa: PTH110
+            source = Source(value)
+            text, name, line = "".join(source.pieces(vocabulary.config)), str(source), 1
         else:
-            text, name = self._learnt
-            if not text:
-                name = f"{OWN_NAME} ({name}; --on names another)"
-                text = self._written(min(most, OWN))
-        if len(text) > most:
-            text, name = text[:most], f"the first {most:,} {vocabulary.config.unit}s of {name}"
-        return text, name
+            text, name, line = vocabulary.argument(value, option), "the text given", 0
+            if len(value.split()) == 1 and Path(value).suffix:
+                self.notices.append(f"{value}: no such file; read as a text")
+        return self.known(vocabulary, text, name, line), name
 
     def known(self, vocabulary: Vocabulary, text: str, name: str, line: int = 0) -> str:
-        """A text that a model can read, with unknown characters as was asked for; errors as :meth:`given_text`.
+        """A text that a model can read, with unknown characters as was asked for; errors as :meth:`read`.
 
         Args:
             line: See :meth:`Vocabulary.known`.
@@ -123,49 +149,23 @@ class Look:
 
     @cached_property
     def _on(self) -> tuple[str, str]:
-        return self._read(self.on or "", "--on")
+        return self.read(self.on or "", "--on")
 
     @cached_property
     def _learnt(self) -> tuple[str, str]:
         """The head of what the model learnt from, and its name; or no text, and why."""
-        checkpoint = self.subjects[0].checkpoint
+        subject = self.subjects[0]
         try:
-            text = learnt_text(checkpoint, LONGEST)
+            return learnt_text(subject.checkpoint, LONGEST), subject.source
         except NotAtHandError as why:
             return "", f"its corpus {why}"
-        first, *others = map(rejoined, checkpoint.corpus.sources)
-        return text, f"{first} and {len(others)} more" if others else first
-
-    def _written(self, length: int) -> str:
-        """What the model writes itself."""
-        if length not in self._own:
-            self._own[length] = _own_text(self.subjects[0].checkpoint.model, length)
-        return self._own[length]
-
-    def _read(self, value: str, option: str) -> tuple[str, str]:
-        """``-`` for standard input, the path of a file, or else the text itself."""
-        vocabulary = self.subjects[0].checkpoint.model.vocabulary
-        # A text too long for a name, which pathlib stumbles over, is no error here.
-        if value == STANDARD_INPUT or os.path.exists(value):  # noqa: PTH110
-            source = Source(value)
-            text, name, line = "".join(source.pieces(vocabulary.config)), str(source), 1
-        else:
-            text, name, line = vocabulary.argument(value, option), "the text given", 0
-            if len(value.split()) == 1 and Path(value).suffix:
-                self.notices.append(f"{value}: no such file; read as a text")
-        return self.known(vocabulary, text, name, line), name
-
-    def scaled(self, number: int, least: int) -> int:
-        """``share`` of a number, but not less than ``least``."""
-        return max(least, int(self.share * number))
 
 
 def _own_text(model: CharacterModel, length: int) -> str:
+    """What a model writes: so many characters, or the records that have as many."""
     if not model.vocabulary.config.records:
         return "".join(generate(model, length=length, temperature=0.8, rng=0))
-    text = ""
-    for record in generate_records(model, temperature=0.8, rng=0):
-        text += record + model.vocabulary.config.end
-        if len(text) > length:
-            return text
-    raise AssertionError("records never run out")
+    text, records = "", generate_records(model, temperature=0.8, rng=0)
+    while len(text) <= length:
+        text += next(records) + model.vocabulary.config.end
+    return text

@@ -7,10 +7,11 @@ A unit is named by its layer, its number and, in an LSTM, its cell: ``1:37`` is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from charrnn.drawing.figure import (
@@ -38,20 +39,11 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.nn.workspace import Workspace
 from charrnn.words import quoted
 
 STATES = "hc"  # what a cell's states are called
-MOST, ON_PAGE, FEWEST = (
-    20_000,
-    3000,
-    1000,
-)  # characters that are read, and that a page shows; at least
-TOLD, LISTED, FOLLOWERS = (
-    5,
-    3,
-    2,
-)  # units of each feature in the data, in the table, and by which to colour
+MOST, ON_PAGE, FEWEST = 20_000, 3000, 1000  # characters that are read, that a page shows; at least
+TOLD, LISTED, FOLLOWERS = 5, 3, 2  # of each feature in the data, in the table, to colour by
 EXCERPT = 80  # characters of the text where a feature comes and goes most
 VARIES_NOT = "the text is too short: nothing in it varies"
 
@@ -85,6 +77,10 @@ class Unit:
         return unit
 
 
+Best = Mapping[str, Sequence[tuple[Unit, float]]]
+"""Of each feature the units that follow it most closely, with their r."""
+
+
 @dataclass(frozen=True)
 class Neurons:
     """How well each unit follows each feature of a text.
@@ -99,9 +95,9 @@ class Neurons:
 
     def best(self, feature: int, count: int = 3) -> list[tuple[Unit, float]]:
         """The units that follow a feature most closely, with their r; a cell or its h, not both."""
-        values = np.moveaxis(self.correlations[feature], 1, 0)  # (states, L, H)
-        state = np.abs(values).argmax(axis=0)
-        values = np.take_along_axis(values, state[None], axis=0)[0]
+        every = self.correlations[feature]  # (L, states, H)
+        state = np.abs(every).argmax(axis=1)
+        values = np.take_along_axis(every, state[:, None], axis=1)[:, 0]
         order = np.argsort(-np.abs(values), axis=None, kind="stable")[:count]
         places = zip(*np.unravel_index(order, values.shape), strict=True)
         return [
@@ -117,24 +113,19 @@ class Neurons:
         return [int(place) for place in np.argsort(-strength, kind="stable")]
 
 
+@single_threaded_blas()
 def find_neurons(model: CharacterModel, text: str) -> Neurons:
-    """Correlate every unit with every feature, over a text.
-
-    Raises:
-        UnknownCharacterError: The text has a character that the model does not know.
-        CheckpointError: The model's numbers overflow.
-    """
+    """Correlate every unit with every feature, over a text; errors as :func:`read_states`."""
     names, features = measure_features(text)
     shape = model.network.stack.state_shape(1)[:3]
     features = features - features.mean(axis=1, keepdims=True)
     products = np.zeros((len(names), int(np.prod(shape))))
     total, squares = np.zeros(products.shape[1]), np.zeros(products.shape[1])
-    with single_threaded_blas():
-        for places, states in read_states(model, text):
-            states = states.reshape(len(places), -1).astype(np.float64)
-            products += features[:, places] @ states
-            total += states.sum(axis=0)
-            squares += (states**2).sum(axis=0)
+    for places, states in read_states(model, text):
+        states = states.reshape(len(places), -1).astype(np.float64)
+        products += features[:, places] @ states
+        total += states.sum(axis=0)
+        squares += (states**2).sum(axis=0)
     variance = squares / len(text) - (total / len(text)) ** 2
     # What is left of a constant by rounding is no variance.
     variance[variance <= 1e-12 * squares / len(text)] = np.inf
@@ -144,12 +135,20 @@ def find_neurons(model: CharacterModel, text: str) -> Neurons:
 
 
 def activation(model: CharacterModel, text: str, unit: Unit) -> Array:
-    """``(N,)``: what a unit holds after each character of a text; errors as :func:`find_neurons`."""
-    values = np.empty(len(text))
-    with single_threaded_blas():
-        for places, states in read_states(model, text, columns=1):
-            values[places] = states[:, unit.layer, unit.state, unit.number]
-    return values
+    """``(N,)``: what a unit holds after each character of a text; errors as :func:`read_states`."""
+    return _activations(model, text, [unit], columns=1)[0]
+
+
+@single_threaded_blas()
+def _activations(
+    model: CharacterModel, text: str, units: Collection[Unit], columns: int = 16
+) -> list[Array]:
+    """The same of several units."""
+    layers, states, numbers = zip(*((u.layer, u.state, u.number) for u in units), strict=True)
+    values = np.empty((len(units), len(text)))
+    for places, found in read_states(model, text, columns):
+        values[:, places] = found[:, layers, states, numbers].T
+    return list(values)
 
 
 def follows(text: str, values: Array) -> list[tuple[str, float]]:
@@ -169,32 +168,18 @@ def read_states(
 
     Args:
         columns: Parts of a long text that are read side by side; see
-            :func:`charrnn.models.reading.read_text`.
+            :func:`charrnn.models.reading.read_text`, also for errors.
 
     Yields:
         ``(n,)`` places in the text, and ``(n, L, states, H)``.
-
-    Raises:
-        UnknownCharacterError: The text has a character that the model does not know.
-        CheckpointError: The model's numbers overflow.
     """
     # What is predicted is the character after; so that the last one is read, it stands there twice.
     for passage in read_text(model, text + text[-1:], most=columns):
         read = passage.counted & (passage.places > 0)  # before it there is only the beginning
         if read.any():
-            yield passage.places[read] - 1, _states(model, passage.workspace)[read]
-
-
-def _states(model: CharacterModel, workspace: Workspace) -> Array:
-    """``(T, B, L, states, H)``, after each step of the last chunk, as the layers kept it."""
-    layers = []
-    for layer in model.network.stack.layers:
-        kept = workspace.child(layer.name).child("cell")
-        states = [kept["h"][:, 1:].transpose(1, 2, 0)]  # from (H, T, B)
-        if "c" in kept:
-            states.append(kept["c"][1:].transpose(0, 2, 1))  # from (T, H, B)
-        layers.append(np.stack(states, axis=2))
-    return np.stack(layers, axis=2)
+            kept = model.network.stack.kept(passage.workspace)
+            states = np.stack([cell.kept_states(own) for cell, own in kept], axis=2)
+            yield passage.places[read] - 1, states[read]
 
 
 # ----------------------------------------------------------------------------------- what is to be seen
@@ -202,99 +187,75 @@ def _states(model: CharacterModel, workspace: Workspace) -> Array:
 
 def view(look: Look) -> Figure:
     """For each feature of the text the units that follow it, and some of them at work."""
-    subject = look.subject
-    model = subject.checkpoint.model
+    model, page = look.subject.checkpoint.model, look.value is None
     kind = model.vocabulary.config
     text, source = look.text(look.scaled(MOST, FEWEST))
     neurons = find_neurons(model, text)
-    ranked = neurons.ranked()
-    blocks: list[Block] = [Words(Strong(f"read: {source}"), on=TERMINAL)]
-    if not ranked:
-        blocks.append(Words(f"{VARIES_NOT.capitalize()}."))
-    else:
-        page = look.value is None
+    best = {neurons.features[number]: neurons.best(number, TOLD) for number in neurons.ranked()}
+    table = _table(best)
+    blocks: list[Block] = [Words(f"{VARIES_NOT.capitalize()}.")]
+    if best:
         shown = text[: look.scaled(ON_PAGE, FEWEST)] if page else text
-        best = neurons.best(ranked[0], 1)[0][0]
-        command = f"charrnn inspect {quoted(subject.path)} --unit {best}"
-        blocks += [
+        first = next(iter(best.values()))[0][0]
+        command = f"charrnn inspect {quoted(look.subject.path)} --unit {first}"
+        blocks = [
             Words(
-                "r tells how closely a unit's state follows a feature: 1 or -1 exactly, 0 not at all.",
-                on=TERMINAL,
+                "r is 1 or −1 where a unit's state follows a feature of the text exactly and 0 where it does not; "
+                "1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's cell. A high r is no proof that the "
+                "model uses the unit so."
             ),
-            Words(
-                f"Units whose state follows something in the text: {source}. r is 1 or −1 where it follows "
-                "exactly and 0 where it does not; 1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's "
-                "cell. A high r is no proof that the model uses the unit so.",
-                on=PAGE,
-            ),
-            _table(neurons),
+            table,
             Heading("One unit at work", on=PAGE),
-            Passage("unit", shown, _at_work(model, shown, neurons, page), kind.unit),
+            Passage("unit", shown, _at_work(model, shown, best, page), kind.unit),
             Commands([("look", command)], on=TERMINAL),
         ]
     told = "; ".join(
-        f"{neurons.features[feature]}: unit {unit}, r {r:+.2f}"
-        for feature in ranked
-        for unit, r in neurons.best(feature, 1)
+        f"{feature}: unit {unit}, r {r:+.2f}" for feature, ((unit, r), *_) in best.items()
     )
+    features = [
+        {"feature": feature, "units": [{"unit": str(u), "r": r} for u, r in units]}
+        for feature, units in best.items()
+    ]
     return Figure(
         "The unit that follows each feature most closely",
-        blocks,
-        {
-            "source": source,
-            "characters": len(text),
-            "features": [
-                {
-                    "feature": neurons.features[feature],
-                    "units": [{"unit": str(u), "r": r} for u, r in neurons.best(feature, TOLD)],
-                }
-                for feature in ranked
-            ],
-        },
+        [Words(Strong(f"read: {source}")), *blocks],
+        {"source": source, "characters": len(text), "features": features},
         f"Bars of |r|, the correlation of a feature of the text and a unit's state. {told}.",
-        picture=[_table(neurons)] if ranked else [],
+        [table] if best else [],
         no_picture=VARIES_NOT,
         encoding=kind.encoding,
     )
 
 
-def _table(neurons: Neurons) -> Table:
+def _table(best: Best) -> Table:
     rows: list[list[Cell]] = []
-    for feature in neurons.ranked():
-        (unit, r), *others = neurons.best(feature, LISTED)
-        next_best = joined([(Pick(str(unit)), f" {r:+.2f}") for unit, r in others], "  ")
+    for feature, ((unit, r), *others) in best.items():
+        listed = ((Pick(str(unit)), f" {r:+.2f}") for unit, r in others[: LISTED - 1])
         bar = Bar(abs(r), f"{r:+.2f}", r < 0)
-        rows.append([neurons.features[feature], Pick(str(unit)), bar, next_best])
+        rows.append([feature, Pick(str(unit)), bar, joined(listed, "  ")])
     columns = [Column(name, whole=True) for name in ("unit", "r")]
     return Table([Column("feature"), *columns, Column("next best", whole=True, spare=True)], rows)
 
 
-def _at_work(model: CharacterModel, text: str, neurons: Neurons, page: bool) -> list[Colouring]:
+def _at_work(model: CharacterModel, text: str, best: Best, page: bool) -> list[Colouring]:
     """What the units hold that follow a feature most closely: first the best one of each, then the others.
 
     A page tells all that a unit follows; else it is the feature of its excerpt.
     """
     features: dict[Unit, list[tuple[str, float]]] = {}
     for rank in range(FOLLOWERS):
-        for feature in neurons.ranked():
-            for unit, r in neurons.best(feature, FOLLOWERS)[rank : rank + 1]:
-                features.setdefault(unit, []).append((neurons.features[feature], r))
-    layers, states, numbers = zip(*((u.layer, u.state, u.number) for u in features), strict=True)
-    values = np.empty((len(features), len(text)))
-    with single_threaded_blas():
-        for places, found in read_states(model, text):
-            values[:, places] = found[:, layers, states, numbers].T
+        for feature, units in best.items():
+            for unit, r in units[rank : rank + 1]:
+                features.setdefault(unit, []).append((feature, r))
     measured = dict(zip(*measure_features(text), strict=True))
-    constant = np.zeros(len(text))
-    return [
-        colouring(
-            unit,
-            held,
-            "; ".join(f"{name}, r {r:+.2f}" for name, r in (follow if page else follow[:1])),
-            _liveliest(measured.get(follow[0][0], constant)),
-        )
-        for (unit, follow), held in zip(features.items(), values, strict=True)
-    ]
+    constant, found = np.zeros(len(text)), list[Colouring]()
+    for (unit, follow), values in zip(
+        features.items(), _activations(model, text, features), strict=True
+    ):
+        told = "; ".join(f"{name}, r {r:+.2f}" for name, r in (follow if page else follow[:1]))
+        excerpt = _liveliest(measured.get(follow[0][0], constant))
+        found.append(colouring(unit, values, told, excerpt))
+    return found
 
 
 def colouring(unit: Unit, values: Array, told: str = "", excerpt: slice = slice(None)) -> Colouring:
@@ -309,9 +270,6 @@ def _liveliest(values: Array) -> slice:
     """The window in which values vary most."""
     if len(values) <= EXCERPT:
         return slice(None)
-    total = np.concatenate([[0.0], np.cumsum(values)])
-    squares = np.concatenate([[0.0], np.cumsum(values**2)])
-    mean = (total[EXCERPT:] - total[:-EXCERPT]) / EXCERPT
-    variance = (squares[EXCERPT:] - squares[:-EXCERPT]) / EXCERPT - mean**2
+    variance = sliding_window_view(values, EXCERPT).var(axis=1)
     start = int(np.argmax(variance))
     return slice(start, start + EXCERPT)

@@ -31,28 +31,31 @@ from charrnn.drawing.figure import (
     Figure,
     Heading,
     Line,
-    Phrase,
     Rule,
     Strong,
     Symbols,
     Table,
     Words,
-    joined,
 )
 from charrnn.errors import InputError
 from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.look import Look
-from charrnn.inspection.surprise import FULL, read_surprise
+from charrnn.inspection.surprise import (
+    FULL,
+    Guess,
+    apart,
+    guesses_of,
+    in_words,
+    read_surprise,
+)
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Spans
 from charrnn.text.source import Source
-from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.division import default_val_fraction
 from charrnn.words import counted as number_of
-from charrnn.words import percent, rejoined
 from charrnn.writing.scoring import score_texts
 
 ORDERS = 6
@@ -60,11 +63,7 @@ COUNTED = 2_000_000  # characters in which n-grams are counted, at most
 LARGEST = 50_000_000  # characters of a text that is divided; bounds the memory
 SCORED, FEWEST = 50_000, 1000  # characters that are scored; at least, of a large model
 WINDOW, WARM = 3200, 400  # characters that are scored side by side, each after so many before them
-PLACES, BEFORE, GUESSES = (
-    5,
-    40,
-    2,
-)  # that are told, characters before each, and what was expected there
+PLACES, BEFORE, GUESSES = 5, 40, 2  # that are told, what is before each, and what was expected
 
 FALLBACK = np.array([0, 0.5, 1.0, 1.5])
 """Discounts where there is too little to estimate them from (as KenLM has them, Heafield 2011)."""
@@ -75,28 +74,13 @@ Ids = NDArray[np.int64]
 # ----------------------------------------------------------------------------------------- counting
 
 
-@dataclass(frozen=True)
-class _Order:
-    """The n-grams of one order that were counted, by number; U of them, after V contexts.
-
-    Attributes:
-        keys: ``(U + 1,)`` increasing: the number of the context, times the symbols there are, plus the last
-            symbol; and one that is no n-gram's.
-        top, lower: How they are weighted as the highest order, and as one below it.
-    """
-
-    keys: Ids
-    top: _Weights
-    lower: _Weights
-
-
 class _Weights:
     """Counts as the equation above has them. At the end stands what was never counted, which is number -1.
 
     Args:
-        counts: ``(U,)``, count(hc).
+        counts: ``(U,)``, count(hc) of the n-grams of one order.
         contexts: ``(U,)``, the number of each h.
-        size: V.
+        size: How many different contexts there can be.
     """
 
     def __init__(self, counts: NDArray[Any], contexts: Ids, size: int) -> None:
@@ -107,10 +91,8 @@ class _Weights:
 
     def interpolate(self, grams: Ids, contexts: Ids, lower: Array) -> Array:
         """The probability of n-grams, from that of the next lower order."""
-        total = self._total[contexts]
-        here = (self._discounted[grams] + self._spared[contexts] * lower) / np.where(
-            total, total, 1
-        )
+        total, spared = self._total[contexts], self._spared[contexts]
+        here = (self._discounted[grams] + spared * lower) / np.where(total, total, 1)
         return np.where(total > 0, here, lower)
 
 
@@ -140,11 +122,10 @@ class NGrams:
     ) -> None:
         self.symbols, self._end = symbols, end
         ids = ids.astype(np.int64)
-        # Of each order the keys, the counts, and which n-grams begin a text; how many symbols precede each.
+        # Of each order the keys (the number of the context, times the symbols there are, plus the last symbol),
+        # the counts, and which n-grams begin a text; how many symbols precede each.
         found, before = list[tuple[Ids, Ids, NDArray[Any]]](), list[Ids]()
-        shorter: Ids = np.zeros(
-            len(ids), np.int64
-        )  # the number of the n-gram that ends at each place
+        shorter = np.zeros(len(ids), np.int64)  # the number of the n-gram that ends at each place
         for order in range(orders):
             contexts = self._contexts(shorter, ids, order)
             places = np.flatnonzero(contexts >= 0)
@@ -161,13 +142,16 @@ class NGrams:
             shorter = np.full(len(ids), -1)
             shorter[places] = names
         before.append(found[-1][1])
-        self._orders: list[_Order] = []
-        size, none = 1, np.iinfo(np.int64).max
+        # Of each order the keys and, at the end, one that is no n-gram's; its weights as the highest order, and
+        # as one below it.
+        self._orders: list[tuple[Ids, _Weights, _Weights]] = []
+        size = 1
         for (keys, counts, begins), different in zip(found, before, strict=True):
+            contexts = keys // symbols
             # Nothing comes before the beginning of a text.
-            lower, contexts = np.where(begins, counts, different), keys // symbols
-            top, below = (_Weights(one, contexts, size) for one in (counts, lower))
-            self._orders.append(_Order(np.append(keys, none), top, below))
+            lower = _Weights(np.where(begins, counts, different), contexts, size)
+            top = _Weights(counts, contexts, size)
+            self._orders.append((np.append(keys, np.iinfo(np.int64).max), top, lower))
             size = len(keys)
 
     def probabilities(self, ids: NDArray[Any]) -> Array:
@@ -180,15 +164,15 @@ class NGrams:
             ``(orders, T - 1, B)``.
         """
         ids = ids.astype(np.int64)
-        names, lower = np.zeros_like(ids), np.full(ids.shape, 1 / self.symbols)
+        names, below = np.zeros_like(ids), np.full(ids.shape, 1 / self.symbols)
         found = []
-        for number, order in enumerate(self._orders):
-            contexts = self._contexts(names, ids, number)
+        for order, (known, top, lower) in enumerate(self._orders):
+            contexts = self._contexts(names, ids, order)
             keys = contexts * self.symbols + ids
-            names = np.searchsorted(order.keys, keys)
-            names = np.where(order.keys[names] == keys, names, -1)
-            found.append(order.top.interpolate(names, contexts, lower)[1:])
-            lower = order.lower.interpolate(names, contexts, lower)
+            names = np.searchsorted(known, keys)
+            names = np.where(known[names] == keys, names, -1)
+            found.append(top.interpolate(names, contexts, below)[1:])
+            below = lower.interpolate(names, contexts, below)
         return np.array(found)
 
     def costs(self, ids: NDArray[Any]) -> Array:
@@ -217,9 +201,7 @@ class NGrams:
 def model_costs(model: CharacterModel, text: str) -> Array:
     """``(N,)`` bits of each character of a text; a long one is read in several places at once.
 
-    Raises:
-        UnknownCharacterError: The text has a character that the model does not know.
-        CheckpointError: The model's numbers overflow.
+    Errors as :func:`charrnn.writing.scoring.score_texts`.
     """
     if model.vocabulary.config.records:
         nats = score_texts(model, list(StringIO(text, newline="\n")))
@@ -231,111 +213,93 @@ def model_costs(model: CharacterModel, text: str) -> Array:
     return costs
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A model beside n-grams, on a text of N characters.
-
-    Attributes:
-        text: What both were scored on.
-        ngrams: ``(orders, N)`` bits of each character.
-        model: ``(N,)``.
-    """
-
-    text: str
-    ngrams: Array
-    model: Array
-
-    @property
-    def best(self) -> int:
-        """The order that predicts best."""
-        return int(self.ngrams.mean(axis=1).argmin()) + 1
-
-    @property
-    def gain(self) -> Array:
-        """``(N,)`` bits by which the model was less surprised than the best n-grams."""
-        gain: Array = self.ngrams[self.best - 1] - self.model
-        return gain
-
-    def most_gained(self, count: int) -> list[int]:
-        """Places apart from each other where the model gains most, the best first."""
-        gain, places = self.gain, list[int]()
-        for place in np.argsort(-gain, kind="stable").tolist():
-            if len(places) == count or gain[place] <= 0:
-                break
-            if all(abs(place - other) > BEFORE for other in places):
-                places.append(place)
-        return places
-
-
 # ----------------------------------------------------------------------------------- what is to be seen
 
-Guesses = list[tuple[Symbols, float]]
+
+@dataclass(frozen=True)
+class Place:
+    """A character that the model predicts better than the best n-grams, counted from 1."""
+
+    at: int
+    before: Symbols
+    character: Symbols
+    model_bits: float
+    ngram_bits: float
+    model_guesses: list[Guess]
+    ngram_guesses: list[Guess]
 
 
 def view(look: Look) -> Figure:
     """The losses of n-grams and of the model, and where the model gains most."""
-    model = look.subject.checkpoint.model
-    vocabulary, kind = model.vocabulary, model.vocabulary.config
+    checkpoint = look.subject.checkpoint
+    model, kind = checkpoint.model, checkpoint.model.vocabulary.config
     corpus, name = _corpus(look)
-    training, validation = _divided(corpus, look.subject.checkpoint.training)
-    counted, most = training[-COUNTED:], look.scaled(SCORED, FEWEST)
-    known = corpus.sha256 == look.subject.checkpoint.corpus.sha256
+    training, validation = _divided(corpus, checkpoint.training)
+    most = look.scaled(SCORED, FEWEST)
     if look.on is not None:
         text, source = look.text(most)
     elif validation:
-        text = validation[:most]
-        source = (
-            f"the part of {name} that {'was kept for validation' if known else 'is not counted'}"
-        )
-        if len(validation) > most:
-            source = f"the first {most:,} {kind.unit}s of {source}"
+        learnt = corpus.sha256 == checkpoint.corpus.sha256
+        use = "was kept for validation" if learnt else "is not counted"
+        text, source = look.head(validation, f"the part of {name} that {use}", most)
     else:
         raise InputError("nothing was kept for validation; --on names a text to score")
-    ids = vocabulary.encode(model.beginning() + text)  # as the model reads it
-    ngrams = NGrams(counted, len(vocabulary), _end(vocabulary))
-    found = Comparison(text, ngrams.costs(ids), model_costs(model, text))
-    places = found.most_gained(PLACES)
-    guesses = [
-        (
-            _by_model(model, text, place),
-            _by_ngrams(ngrams, ids[: place + 1], vocabulary, found.best),
+    counted, last = training[-COUNTED:], "last " * (len(training) > COUNTED)
+    end = int(model.vocabulary.encode(kind.end)[0]) if kind.end else -1
+    ngrams = NGrams(counted, len(model.vocabulary), end)
+    ids = model.vocabulary.encode(model.beginning() + text)  # as the model reads it
+    costs, model_bits = ngrams.costs(ids), model_costs(model, text)
+    losses, own = costs.mean(axis=1).tolist(), float(model_bits.mean())
+    best = int(np.argmin(losses))
+    gains = costs[best] - model_bits
+    gain, order = float(gains.mean()), np.argsort(-gains, kind="stable")
+
+    def place_at(index: int) -> Place:
+        shares = ngrams.following(ids[: index + 1], best + 1)
+        likeliest = np.argsort(-shares, kind="stable")[:GUESSES]
+        start = text.rfind(kind.end, 0, index) + 1 if kind.end else max(0, index - WARM)
+        return Place(
+            index + 1,
+            Symbols(text[max(0, index - BEFORE) : index]),
+            Symbols(text[index], amount=min(1.0, gains[index] / FULL)),
+            model_bits[index],
+            costs[best, index],
+            read_surprise(model, text[start : index + 1], GUESSES).expected(-1),
+            guesses_of(model.vocabulary.decode(likeliest), shares[likeliest]),
         )
-        for place in places
-    ]
-    losses = {f"{n + 1}-grams": float(cost) for n, cost in enumerate(found.ngrams.mean(axis=1))}
-    own = float(found.model.mean())
-    top, unit = max(own, *losses.values()) or 1.0, f"bits/{kind.symbol}"
-    bars = Table(
-        [Column(""), Column(f"{unit}, the fewer the better")],
-        [
-            (who, Bar(loss / top, f"{loss:.3f}"))
-            for who, loss in (*losses.items(), ("the model", own))
-        ],
-    )
-    gain, last = float(found.gain.mean()), "last " * (len(training) > COUNTED)
-    description = (
-        f"A line of {unit} over n, the fewer the better, and one for the model: "
-        + ", ".join(f"{who} {loss:.3f}" for who, loss in losses.items())
-        + f"; the model {own:.3f}."
-    )
+
+    places = [place_at(n) for n in apart(order[gains[order] > 0].tolist(), BEFORE, PLACES)]
+    unit, orders = f"bits/{kind.symbol}", range(1, ORDERS + 1)
+    rivals = {f"{n}-grams": loss for n, loss in zip(orders, losses, strict=True)}
+    rivals["the model"] = own
+    top = max(rivals.values()) or 1.0
+    bars = [(who, Bar(loss / top, f"{loss:.3f}")) for who, loss in rivals.items()]
+    less, worth = "less", "so much is what it remembers worth"
+    if gain <= 0:
+        less, worth = "more", "what it remembers is not worth yet what they count"
     blocks: list[Block] = [
         Words(Strong(f"read: {source}")),
         Words(
             f"N-grams were counted in the {last}{len(counted):,} {kind.unit}s of {name} to train on."
         ),
-        bars,
+        Table((Column(""), Column(f"{unit}, the fewer the better")), bars),
         Words(
-            f"The model needs {abs(gain):.3f} {unit} {'less' if gain > 0 else 'more'} than {found.best}-grams, "
-            f"the best of them, which see {number_of(found.best - 1, kind.unit)} back: "
-            + (
-                "so much is what it remembers worth."
-                if gain > 0
-                else "what it remembers is not worth yet what they count."
-            )
+            f"The model needs {abs(gain):.3f} {unit} {less} than {best + 1}-grams, "
+            f"the best of them, which see {number_of(best, kind.unit)} back: {worth}."
         ),
     ]
     if places:
-        blocks += [Heading("Where the model gains most"), _table(found, places, guesses)]
+        blocks += [Heading("Where the model gains most"), _table(places, best + 1)]
+    chart = Chart(
+        "ngrams",
+        "Bits over what is seen",
+        Axis("n"),
+        Axis(unit),
+        [Line("n-grams", orders, losses)],
+        f"A line of {unit} over n, the fewer the better, and one for the model: "
+        f"{', '.join(f'{who} {loss:.3f}' for who, loss in rivals.items())}.",
+        [Rule((1, own), (ORDERS, own), "the model")],
+    )
     return Figure(
         "What memory is worth",
         blocks,
@@ -344,44 +308,20 @@ def view(look: Look) -> Figure:
             "characters": len(text),
             "counted_source": name,
             "counted": len(counted),
-            "orders": list(range(1, ORDERS + 1)),
-            "bits": list(losses.values()),
+            "orders": list(orders),
+            "bits": losses,
             "model_bits": own,
-            "places": [
-                {
-                    "at": place + 1,
-                    "before": Symbols(text[max(0, place - BEFORE) : place]),
-                    "character": Symbols(text[place]),
-                    "model_bits": found.model[place],
-                    "ngram_bits": found.ngrams[found.best - 1, place],
-                    "model_guesses": _told(by_model),
-                    "ngram_guesses": _told(by_ngrams),
-                }
-                for place, (by_model, by_ngrams) in zip(places, guesses, strict=True)
-            ],
+            "places": places,
         },
-        description,
-        [_chart(list(losses.values()), own, unit, description)],
+        chart.description,
+        [chart],
         encoding=kind.encoding,
-    )
-
-
-def _chart(losses: list[float], own: float, unit: str, description: str) -> Chart:
-    orders = range(1, len(losses) + 1)
-    return Chart(
-        "ngrams",
-        "Bits over what is seen",
-        Axis("n"),
-        Axis(unit),
-        [Line("n-grams", orders, losses)],
-        description,
-        [Rule((1, own), (len(losses), own), "the model")],
     )
 
 
 def _corpus(look: Look) -> tuple[Corpus, str]:
     """What the model learnt from, or what is to be counted instead, and what it is in words."""
-    checkpoint = look.subject.checkpoint
+    checkpoint, name = look.subject.checkpoint, look.subject.source
     vocabulary = checkpoint.model.vocabulary
     if look.counts is not None:
         source = Source(look.counts)
@@ -396,13 +336,9 @@ def _corpus(look: Look) -> tuple[Corpus, str]:
         text = learnt_text(checkpoint, checkpoint.corpus.characters)
     except NotAtHandError as why:
         raise InputError(f"its corpus {why}; --counts FILE names a text to count") from None
-    first, *others = map(rejoined, checkpoint.corpus.sources)
-    name = f"{first} and {len(others)} more" if others else first
     corpus = Corpus.from_text(text, vocabulary=vocabulary)
-    return (
-        corpus,
-        name if corpus.sha256 == checkpoint.corpus.sha256 else f"another version of {name}",
-    )
+    same = corpus.sha256 == checkpoint.corpus.sha256
+    return corpus, name if same else f"another version of {name}"
 
 
 def _divided(corpus: Corpus, config: TrainingConfig) -> tuple[NDArray[Any], str]:
@@ -410,69 +346,32 @@ def _divided(corpus: Corpus, config: TrainingConfig) -> tuple[NDArray[Any], str]
     fraction = config.val_fraction
     if fraction is None:
         fraction = default_val_fraction(len(corpus))
-    end = corpus.vocabulary.config.end
-    if not end:
+    if not corpus.vocabulary.config.end:
         training, validation = corpus.split(fraction)
         return training, corpus.vocabulary.decode(validation)
-    spans = Spans.of(corpus.ids, _end(corpus.vocabulary)).split(fraction, config.seed)
-    training, validation = (_joined(corpus.ids, part) for part in spans)
-    return np.append(corpus.vocabulary.encode(end), training), corpus.vocabulary.decode(validation)
+
+    def joined(spans: Spans) -> list[NDArray[Any]]:
+        """Each with its end."""
+        pairs = zip(spans.first + 1, spans.first + 1 + spans.length, strict=True)
+        return [corpus.ids[start:stop] for start, stop in pairs]
+
+    train, kept = corpus.records().split(fraction, config.seed)
+    end, none = corpus.ids[:1], corpus.ids[:0]  # a corpus of records begins with an end
+    validation = np.concatenate([none, *joined(kept)])
+    return np.concatenate([end, *joined(train)]), corpus.vocabulary.decode(validation)
 
 
-def _joined(ids: NDArray[Any], spans: Spans) -> NDArray[Any]:
-    """Records, each with its end."""
-    before = np.cumsum(spans.length) - spans.length
-    places = np.repeat(spans.first + 1 - before, spans.length) + np.arange(spans.characters)
-    joined: NDArray[Any] = ids[places]
-    return joined
-
-
-def _end(vocabulary: Vocabulary) -> int:
-    return int(vocabulary.encode(vocabulary.config.end)[0]) if vocabulary.config.end else -1
-
-
-def _by_model(model: CharacterModel, text: str, place: int) -> Guesses:
-    end = model.vocabulary.config.end
-    start = text.rfind(end, 0, place) + 1 if end else max(0, place - WARM)
-    surprise = read_surprise(model, text[start : place + 1], GUESSES)
-    return _named(surprise.guesses[-1], surprise.probabilities[-1])
-
-
-def _by_ngrams(
-    ngrams: NGrams, context: NDArray[Any], vocabulary: Vocabulary, order: int
-) -> Guesses:
-    shares = ngrams.following(context, order)
-    likeliest = np.argsort(-shares, kind="stable")[:GUESSES]
-    return _named(vocabulary.decode(likeliest), shares[likeliest])
-
-
-def _named(characters: str, shares: Array) -> Guesses:
-    return [(Symbols(c, alone=True), p) for c, p in zip(characters, shares.tolist(), strict=True)]
-
-
-def _told(guesses: Guesses) -> list[dict[str, Any]]:
-    return [{"character": guess, "probability": share} for guess, share in guesses]
-
-
-def _table(found: Comparison, places: list[int], guesses: list[tuple[Guesses, Guesses]]) -> Table:
-    rows: list[list[Cell]] = []
-    for place, expected in zip(places, guesses, strict=True):
-        model, ngrams = found.model[place], found.ngrams[found.best - 1, place]
-        here: Phrase = (
-            Symbols(found.text[max(0, place - BEFORE) : place]),
-            Symbols(found.text[place], amount=min(1.0, (ngrams - model) / FULL)),
-        )
-        words = [
-            joined([(guess, f" {percent(share)}") for guess, share in one], "  ")
-            for one in expected
+def _table(places: list[Place], order: int) -> Table:
+    rows: list[list[Cell]] = [
+        [
+            f"{place.at:,}",
+            (place.before, place.character),
+            f"{place.model_bits:.2f}",
+            in_words(place.model_guesses),
+            f"{place.ngram_bits:.2f}",
+            in_words(place.ngram_guesses),
         ]
-        rows.append([f"{place + 1:,}", here, f"{model:.2f}", words[0], f"{ngrams:.2f}", words[1]])
-    columns = [
-        Column("at", figures=True),
-        Column("here"),
-        Column("model", figures=True),
-        Column("expected"),
-        Column(f"{found.best}-grams", figures=True),
-        Column("expected"),
+        for place in places
     ]
-    return Table(columns, rows)
+    names = ("at", "here", "model", "expected", f"{order}-grams", "expected")
+    return Table([Column(name, figures=n % 2 == 0) for n, name in enumerate(names)], rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -67,15 +68,14 @@ def _held(look: Look, figures: Iterable[Figure]) -> str:
     blocks = [block for figure in figures for block in shown(figure)]
     texts = [block.text for block in blocks if isinstance(block, Passage)]
     longest = max(texts, key=len, default="")
-    unit, most = look.subject.checkpoint.model.vocabulary.config.unit, len(longest) or 1
     try:
-        _, source = look.text(most)
+        _, source = look.text(sys.maxsize)
     except CharrnnError:  # not even the model could write one
         return "This page holds no text."
-    source = source.removeprefix(f"the first {most:,} {unit}s of ")
     if not longest:
         return f"This page holds none of the text that was read, only figures from {source}."
-    held = f"This page holds the first {counted(most, unit)} of {source}"
+    unit = look.subject.checkpoint.model.vocabulary.config.unit
+    held = f"This page holds the first {counted(len(longest), unit)} of {source}"
     more = any(quote not in longest for block in blocks for quote in _quotes(block))
     return f"{held}; tables quote some other places, too." if more else f"{held}."
 

@@ -9,9 +9,8 @@ gate's own way through time; what the cell keeps goes past the matrices.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from charrnn.drawing.figure import (
     Profile,
     Table,
     Words,
+    figures,
 )
 from charrnn.errors import InputError
 from charrnn.files.checkpoint import load_checkpoint
@@ -44,11 +44,9 @@ PROFILE = 24  # singular values that a table's profile has room for
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A gate's block ``(H, H)`` of a layer's recurrent matrix.
+    """A gate's block ``(H, H)`` of the recurrent matrix of a layer, which is counted from 0.
 
     Attributes:
-        layer: From 0.
-        gate: Its name.
         singular_values: ``(H,)``, the largest first.
         spectral_radius: Largest absolute eigenvalue.
     """
@@ -61,13 +59,9 @@ class Recurrence:
 
 @dataclass(frozen=True)
 class Spread:
-    """How an array's numbers are spread.
+    """How an array's numbers are spread: mean, standard deviation, largest absolute value.
 
     Attributes:
-        name: The array.
-        mean: Mean.
-        deviation: Standard deviation.
-        largest: Largest absolute value.
         counts: ``(BINS,)``, a histogram from -largest to largest.
     """
 
@@ -83,7 +77,6 @@ class Update:
     """How an array was last updated.
 
     Attributes:
-        name: The array.
         step: Root mean square of the update, in shares of that of the array itself.
         direction: Root mean square of the update by its rate. For Adam that is m / sqrt(v): near 1
             where gradients agreed from step to step, near 0.23 where they were noise.
@@ -101,14 +94,9 @@ def recurrences(network: LanguageModel, params: Parameters) -> list[Recurrence]:
         H = layer.cell.hidden_size
         blocks = params[f"{layer.name}/W"].reshape(-1, H, H).astype(np.float64)
         for gate, block in zip(layer.cell.rows, blocks, strict=True):
-            found.append(
-                Recurrence(
-                    number,
-                    gate,
-                    np.linalg.svd(block, compute_uv=False),
-                    float(np.abs(np.linalg.eigvals(block)).max()),
-                )
-            )
+            radius = float(np.abs(np.linalg.eigvals(block)).max())
+            values = np.linalg.svd(block, compute_uv=False)
+            found.append(Recurrence(number, gate, values, radius))
     return found
 
 
@@ -151,82 +139,63 @@ def last_updates(checkpoint: Checkpoint) -> list[Update]:
     ]
 
 
+# ----------------------------------------------------------------------------------- what is to be seen
+
+STRETCH = (
+    "The largest singular value bounds by how much a step can stretch a gradient on its way through W; the radius "
+    "(largest absolute eigenvalue) is what many steps come to, where the activation's slope is 1. The profile "
+    "shows the singular values from the first to the last."
+)
+UPDATE = (
+    "Update: the last one, in shares of the weights. Direction: its size before the rate; for Adam near 1 where "
+    "gradients agreed, near 0.23 where they were noise."
+)
+
+
 def view(look: Look) -> Figure:
     """The recurrent matrices, the spread of each array, and how it was last updated, if that is known."""
-    checkpoint = look.subject.checkpoint
+    checkpoint, updates, unknown = look.subject.checkpoint, list[Update](), None
     model = checkpoint.model
+    try:
+        if checkpoint.resumable:
+            checkpoint = load_checkpoint(look.subject.path, with_progress=True)
+        updates = last_updates(checkpoint)
+    except InputError as why:
+        unknown = str(why)
     matrices, arrays = recurrences(model.network, model.parameters), spreads(model.parameters)
-    updates, unknown = _updates(checkpoint, look.subject.path)
     top = max(float(one.singular_values[0]) for one in matrices) or 1.0
-    values, histograms = _values(matrices, top), [_histogram(*item) for item in enumerate(arrays)]
+    layers = groupby(matrices, key=lambda one: one.layer)
+    values = [_values(layer, list(gates), top) for layer, gates in layers]
+    histograms = Panels([_histogram(*item) for item in enumerate(arrays)], 4, narrow=True)
     return Figure(
         "Weights",
         (
             Heading("The recurrent matrix W of each gate"),
             Panels(values, on=PAGE),
             _matrices(matrices, top),
-            Words(
-                "The largest singular value bounds by how much a step can stretch a gradient on its way "
-                "through W; the radius (largest absolute eigenvalue) is what many steps come to, where the "
-                "activation's slope is 1. The profile shows the singular values from the first to the last."
-            ),
+            Words(STRETCH),
             Heading("All weights"),
             _table(arrays, updates),
-            Words(
-                f"{unknown.capitalize()}."
-                if unknown
-                else "Update: the last one, in shares of the weights. Direction: its size before the rate; "
-                "for Adam near 1 where gradients agreed, near 0.23 where they were noise."
-            ),
-            Panels(histograms, 4, narrow=True, on=PAGE),
+            Words(f"{unknown.capitalize()}." if unknown else UPDATE),
+            replace(histograms, on=PAGE),
         ),
         {"recurrences": matrices, "spreads": arrays, "updates": updates, "unknown": unknown},
         "Singular values of each gate's recurrent matrix in falling order, the largest being "
         f"{top:.2f}, and a histogram of each array's numbers.",
-        picture=(Panels(values), Panels(histograms, 4, narrow=True)),
+        (Panels(values), histograms),
     )
 
 
-def _updates(checkpoint: Checkpoint, path: Path) -> tuple[list[Update], str | None]:
-    """The last one of each array, or why it is not known."""
-    try:
-        if checkpoint.resumable:
-            checkpoint = load_checkpoint(path, with_progress=True)
-        return last_updates(checkpoint), None
-    except InputError as error:
-        return [], str(error)
-
-
-def _values(matrices: Sequence[Recurrence], top: float) -> list[Chart]:
-    """Of each layer its gates' singular values."""
-    charts = []
-    for layer, group in groupby(matrices, key=lambda one: one.layer):
-        own = list(group)
-        told = "; ".join(
-            f"{one.gate} {one.singular_values[0]:.2f} to {one.singular_values[-1]:.3f}, spectral radius "
-            f"{one.spectral_radius:.2f}"
-            for one in own
-        )
-        lines = [
-            Line(
-                one.gate,
-                range(len(one.singular_values)),
-                one.singular_values.tolist(),
-                told=f"radius {one.spectral_radius:.2f}",
-            )
-            for one in own
-        ]
-        charts.append(
-            Chart(
-                f"singular-{layer}",
-                f"Layer {layer}: singular values of W",
-                Axis("rank"),
-                Axis(low=0, high=1.05 * top),
-                lines,
-                f"From the first to the last: {told}.",
-            )
-        )
-    return charts
+def _values(layer: int, gates: Sequence[Recurrence], top: float) -> Chart:
+    """The singular values of a layer's gates."""
+    lines, told = list[Line](), list[str]()
+    for one in gates:
+        values, radius = one.singular_values.tolist(), f"radius {one.spectral_radius:.2f}"
+        lines.append(Line(one.gate, range(len(values)), values, told=radius))
+        told.append(f"{one.gate} {values[0]:.2f} to {values[-1]:.3f}, spectral {radius}")
+    title, x, y = f"Layer {layer}: singular values of W", Axis("rank"), Axis(low=0, high=1.05 * top)
+    description = f"From the first to the last: {'; '.join(told)}."
+    return Chart(f"singular-{layer}", title, x, y, lines, description)
 
 
 def _matrices(matrices: Sequence[Recurrence], top: float) -> Table:
@@ -234,49 +203,30 @@ def _matrices(matrices: Sequence[Recurrence], top: float) -> Table:
     for one in matrices:
         values = one.singular_values
         profile = values[np.linspace(0, len(values) - 1, PROFILE).astype(int)] / top
-        rows.append(
-            [
-                str(one.layer),
-                one.gate,
-                f"{values[0]:.2f}",
-                f"{np.median(values):.2f}",
-                f"{values[-1]:.3f}",
-                f"{one.spectral_radius:.2f}",
-                Profile(profile.tolist()),
-            ]
-        )
-    figures = (Column(name, figures=True) for name in ("largest", "median", "smallest", "radius"))
-    return Table((Column("layer"), Column("gate"), *figures, Column("profile", spare=True)), rows)
+        median, last = f"{np.median(values):.2f}", f"{values[-1]:.3f}"
+        told = [f"{values[0]:.2f}", median, last, f"{one.spectral_radius:.2f}"]
+        rows.append([str(one.layer), one.gate, *told, Profile(profile.tolist())])
+    heads = figures("largest", "median", "smallest", "radius")
+    return Table((Column("layer"), Column("gate"), *heads, Column("profile", spare=True)), rows)
 
 
 def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> Table:
-    figures = (Column(name, figures=True) for name in ("mean", "std", "largest"))
-    columns = [Column("array"), *figures, Column("from -largest to it", spare=True)]
+    heads = [*figures("mean", "std", "largest"), Column("from -largest to it", spare=True)]
     rows: list[list[Cell]] = []
     for one in arrays:
-        profile = Profile((one.counts / one.counts.max()).tolist())
-        rows.append(
-            [one.name, f"{one.mean:.3f}", f"{one.deviation:.3f}", f"{one.largest:.2f}", profile]
-        )
-    if updates:
-        columns += [Column("update", figures=True), Column("direction", figures=True)]
-        for row, update in zip(rows, updates, strict=True):
-            row += [f"{update.step:.1e}", f"{update.direction:.2g}"]
-    return Table(columns, rows)
+        told = f"{one.mean:.3f}", f"{one.deviation:.3f}", f"{one.largest:.2f}"
+        rows.append([one.name, *told, Profile((one.counts / one.counts.max()).tolist())])
+    for row, update in zip(rows, updates, strict=False):
+        row += [f"{update.step:.1e}", f"{update.direction:.2g}"]
+    heads += figures("update", "direction") if updates else []
+    return Table([Column("array"), *heads], rows)
 
 
 def _histogram(number: int, one: Spread) -> Histogram:
-    largest = one.largest or 1
-    return Histogram(
-        f"spread-{number}",
-        one.name,
-        Axis(),
-        Axis(bare=True),
-        np.linspace(-largest, largest, len(one.counts) + 1).tolist(),
-        one.counts.tolist(),
-        f"Mean {one.mean:.3f}, standard deviation {one.deviation:.3f}, largest absolute value "
-        f"{one.largest:.2f}.",
-    )
+    largest, counts = one.largest or 1, one.counts.tolist()
+    edges = np.linspace(-largest, largest, len(counts) + 1).tolist()
+    told = f"Mean {one.mean:.3f}, standard deviation {one.deviation:.3f}, largest absolute value {one.largest:.2f}."
+    return Histogram(f"spread-{number}", one.name, Axis(), Axis(bare=True), edges, counts, told)
 
 
 def _rms(array: Array) -> float:

@@ -1,6 +1,6 @@
 """The character language model: a recurrent stack that predicts the next character.
 
-h = stack(x),  o = V h + c,  p = softmax(o)
+x = E e(id), or one-hot;  h = stack(x),  o = V h + c,  p = softmax(o)
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
-from charrnn.nn.dropout import Dropout
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
-from charrnn.nn.functions import Ids, columns
+from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
@@ -28,14 +28,9 @@ class LanguageModel:
 
     Arrays: ids and targets ``(T, B)``; a state ``(L, states, H, B)``; logits ``(K, T, B)``.
 
-    Args:
-        config: Cell, sizes and dropout.
-        vocabulary_size: Number of characters, *K*.
-
     Attributes:
-        embedding: None where characters are one-hot.
-        stack: The recurrent layers.
-        readout: What scores the characters.
+        vocabulary_size: Number of characters, *K*.
+        embedding: None where they are one-hot.
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
@@ -51,11 +46,8 @@ class LanguageModel:
             return NotImplemented
         return (self.config, self.vocabulary_size) == (other.config, other.vocabulary_size)
 
-    def __hash__(self) -> int:
-        return hash((self.config, self.vocabulary_size))
-
     def compiled(self) -> LanguageModel:
-        """The same model with the stack's quick twin, where there is one: to train with."""
+        """The same model with the stack's quick twin, where there is one, to train with."""
         quick = copy.copy(self)
         quick.stack = compile_stack(self.stack)
         return quick
@@ -98,12 +90,6 @@ class LanguageModel:
         """The state before any text, ``(L, states, H, B)``."""
         return np.zeros(self.stack.state_shape(batch), dtype)
 
-    def embed(self, params: Parameters, ids: Ids, workspace: Workspace) -> Array | Ids:
-        """The stack's input: embedded characters ``(D, T, B)``, or the ids themselves."""
-        if self.embedding is None:
-            return ids
-        return self.embedding.forward(params, ids, workspace.child("embedding"))
-
     def logits(
         self,
         params: Parameters,
@@ -117,20 +103,13 @@ class LanguageModel:
         Args:
             rng: Draws the dropout masks; without it nothing is dropped.
         """
-        dropout = None
-        if rng is not None:
-            dropout = Dropout(rng, self.config.dropout, self.config.weight_drop)
-        x = self.embed(params, ids, workspace)
+        rates = self.config.dropout, self.config.weight_drop
+        dropout = NO_DROPOUT if rng is None else Dropout(rng, *rates)
+        x = ids
+        if self.embedding:
+            x = self.embedding.forward(params, ids, workspace.child("embedding"))
         h, state = self.stack.forward(params, x, state, workspace, dropout)
         return self.readout.forward(params, h, workspace.child("readout")), state
-
-    def loss(
-        self, params: Parameters, ids: Ids, targets: Ids, state: Array, workspace: Workspace
-    ) -> tuple[Array, Array]:
-        """Negative log-likelihood in nats of each target, ``(T, B)``, and the new state."""
-        logits, state = self.logits(params, ids, state, workspace)
-        nll = cross_entropy_(columns(logits), targets.ravel())
-        return nll.reshape(targets.shape), state
 
     def loss_and_gradients(
         self,
@@ -153,11 +132,11 @@ class LanguageModel:
             counted: ``(T, B)`` booleans, the targets that belong to the loss; all of them without it.
         """
         logits, new_state = self.logits(params, ids, state, workspace, rng)
-        nll = cross_entropy_(columns(logits), targets.ravel())
+        nll = cross_entropy_(logits, targets)
         logits *= scale
         if counted is not None:
             logits *= counted
-            nll *= counted.ravel()
+            nll *= counted
         self.backward(params, gradients, logits, np.zeros_like(state), workspace)
         return float(nll.sum(dtype=np.float64)), new_state
 

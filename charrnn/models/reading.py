@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.functions import Ids, columns
-from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.functions import Ids
 from charrnn.nn.parallel import warm_up
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -27,8 +26,6 @@ class ChunkReader:
     """Reads ``B`` texts side by side, a chunk of each at a time, from the zero state on.
 
     Args:
-        network: The model.
-        params: Its numbers.
         texts: Their number, *B*.
         workspace: Memory to work in; new memory without it.
         checked: Whether a prediction that is not finite is an error; else it is a value like others.
@@ -81,38 +78,17 @@ class ChunkReader:
                     raise CheckpointError("the model cannot be read with: its numbers overflow")
         return logits
 
-    def nats(
-        self,
-        inputs: Ids,
-        targets: Ids,
-        *,
-        fresh: NDArray[np.bool_] | None = None,
-        counted: NDArray[np.bool_] | None = None,
-    ) -> Array:
-        """Read on as :meth:`read`, and tell how unexpected each target is.
-
-        Args:
-            targets: ``(T, B)`` ids, each the one that follows its input.
-
-        Returns:
-            ``(T, B)``: -log of their probabilities.
-        """
-        logits = self.read(inputs, fresh=fresh, counted=counted)
-        with np.errstate(all="ignore"):
-            return cross_entropy_(columns(logits), targets.ravel()).reshape(targets.shape)
-
 
 def read_prime(
     model: CharacterModel, prime: str, *, workspace: Workspace | None = None, checked: bool = True
 ) -> tuple[Array, Array]:
-    """Read the beginning of a text; arguments as those of :class:`ChunkReader`.
+    """Read the beginning of a text; arguments and errors as those of :class:`ChunkReader`.
 
     Returns:
         ``(K, 1)``, the scores of what could follow, and the state ``(L, states, H, 1)``.
 
     Raises:
         UnknownCharacterError: The prime has a character that the model does not know.
-        CheckpointError: The model's numbers overflow, if that is ``checked``.
     """
     ids = model.vocabulary.encode(model.beginning(prime))[:, None]
     reader = ChunkReader(model.network, model.parameters, 1, workspace=workspace, checked=checked)

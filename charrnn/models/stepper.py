@@ -19,12 +19,11 @@ class Stepper:
     is looked up in a table, and all arrays and views are made once.
 
     Args:
-        network: The model.
-        params: Its numbers; not to be changed while this object is in use.
+        params: Not to be changed while this object is in use.
         state: ``(L, states, H, B)``, after what was read before; copied.
 
     Attributes:
-        state: ``(L, states, H, B)``, after what was read so far.
+        state: The same, after what was read so far.
     """
 
     def __init__(self, network: LanguageModel, params: Parameters, state: Array) -> None:
@@ -37,29 +36,18 @@ class Stepper:
         self._looked_up = np.empty((batch, len(U)), dtype)
         self._logits = np.empty((network.vocabulary_size, batch), dtype)
         self._steps: list[Callable[[], None]] = []
-        h_below: Array | None = None
-        for layer, layer_state in zip(layers, self.state, strict=True):
-            own = layer.own(params)
-            z, Wh, h = self._looked_up.T, np.empty((len(U), batch), dtype), layer_state[0]
-            if h_below is not None:
-                z = np.empty_like(Wh)
-                self._steps.append(_affine(own["U"], h_below, own["b"], out=z))
-            self._steps.append(_product(own["W"], h, out=Wh))
+        for index, (layer, layer_state) in enumerate(zip(layers, self.state, strict=True)):
+            own, Wh = layer.own(params), np.empty((len(U), batch), dtype)
+            z = np.empty_like(Wh) if index else self._looked_up.T
+            if index:
+                self._steps.append(_affine(own["U"], self.state[index - 1, 0], own["b"], out=z))
+            self._steps.append(_product(own["W"], layer_state[0], out=Wh))
             self._steps.append(layer.cell.stepper(own, z, Wh, layer_state))
-            h_below = h
-        assert h_below is not None  # there is a layer at least
         V, c = network.readout.own(params).values()
-        self._steps.append(_affine(V, h_below, c, out=self._logits))
+        self._steps.append(_affine(V, self.state[-1, 0], c, out=self._logits))
 
     def step(self, ids: Ids) -> Array:
-        """Read the next character of each text.
-
-        Args:
-            ids: ``(B,)``.
-
-        Returns:
-            ``(K, B)``: scores of what could follow. The next step overwrites the array.
-        """
+        """Scores ``(K, B)`` of what could follow ``(B,)`` ids, which the next step overwrites."""
         self._table.take(ids, axis=0, out=self._looked_up, mode="clip")
         for step in self._steps:
             step()

@@ -13,20 +13,21 @@ from typing import TYPE_CHECKING, Any
 from charrnn.nn.cells import CELLS, cell_class
 
 if TYPE_CHECKING:
-    from charrnn.nn.cells.cell import Cell
-    from charrnn.nn.cells.gru import GRU
-    from charrnn.nn.cells.lstm import LSTM
-    from charrnn.nn.cells.rnn import RNN
-    from charrnn.nn.cells.rnn_relu import ReLURNN
-    from charrnn.nn.compiled import compile_stack
-    from charrnn.nn.dropout import Dropout
-    from charrnn.nn.embedding import Embedding
-    from charrnn.nn.layer import Layer
-    from charrnn.nn.loss import cross_entropy_, softmax_
-    from charrnn.nn.parameters import Parameters
-    from charrnn.nn.readout import Readout
-    from charrnn.nn.stack import Stack
-    from charrnn.nn.workspace import Workspace
+    from charrnn.nn.cells.cell import Cell as Cell
+    from charrnn.nn.cells.gru import GRU as GRU
+    from charrnn.nn.cells.lstm import LSTM as LSTM
+    from charrnn.nn.cells.rnn import RNN as RNN
+    from charrnn.nn.cells.rnn import ReLURNN as ReLURNN
+    from charrnn.nn.compiled import compile_stack as compile_stack
+    from charrnn.nn.dropout import Dropout as Dropout
+    from charrnn.nn.embedding import Embedding as Embedding
+    from charrnn.nn.layer import Layer as Layer
+    from charrnn.nn.loss import cross_entropy_ as cross_entropy_
+    from charrnn.nn.loss import softmax_ as softmax_
+    from charrnn.nn.parameters import Parameters as Parameters
+    from charrnn.nn.readout import Readout as Readout
+    from charrnn.nn.stack import Stack as Stack
+    from charrnn.nn.workspace import Workspace as Workspace
 
 _HOMES = {
     "Cell": "cells.cell",
@@ -37,7 +38,7 @@ _HOMES = {
     "Layer": "layer",
     "Parameters": "parameters",
     "RNN": "cells.rnn",
-    "ReLURNN": "cells.rnn_relu",
+    "ReLURNN": "cells.rnn",
     "Readout": "readout",
     "Stack": "stack",
     "Workspace": "workspace",
@@ -46,25 +47,7 @@ _HOMES = {
     "softmax_": "loss",
 }
 
-__all__ = [
-    "CELLS",
-    "GRU",
-    "LSTM",
-    "RNN",
-    "Cell",
-    "Dropout",
-    "Embedding",
-    "Layer",
-    "Parameters",
-    "ReLURNN",
-    "Readout",
-    "Stack",
-    "Workspace",
-    "cell_class",
-    "compile_stack",
-    "cross_entropy_",
-    "softmax_",
-]
+__all__ = ["CELLS", "cell_class", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

@@ -28,18 +28,23 @@ class Dropout:
     weight_rate: float = 0.0
 
     def drop(self, x: Array, workspace: Workspace) -> Array:
-        """Activations times a mask, which stays in ``workspace["mask"]``."""
-        mask = workspace.array("mask", *x.shape)
-        self._draw(mask, self.rate)
-        return np.multiply(x, mask, out=workspace.array("kept", *x.shape))
+        """Activations times a mask, which stays in ``workspace["mask"]`` if anything is dropped."""
+        return self._drop(x, self.rate, workspace, "mask", "kept")
 
     def drop_weights(self, W: Array, workspace: Workspace) -> Array:
-        """``W`` times a mask, which stays in ``workspace["W_mask"]``."""
-        mask = workspace.array("W_mask", *W.shape)
-        self._draw(mask, self.weight_rate)
-        return np.multiply(W, mask, out=workspace.array("W_kept", *W.shape))
+        """``W`` times a mask, likewise in ``workspace["W_mask"]``, and itself as ``W_kept``."""
+        return self._drop(W, self.weight_rate, workspace, "W_mask", "W_kept")
 
-    def _draw(self, mask: Array, rate: float) -> None:
+    def _drop(self, x: Array, rate: float, workspace: Workspace, name: str, kept: str) -> Array:
+        if not rate:
+            workspace.forget(name)
+            return x
         dropped = min(round(rate * 65536), 65535)
-        draws = self.rng.integers(0, 65536, mask.shape, dtype=np.uint16)
+        draws = self.rng.integers(0, 65536, x.shape, dtype=np.uint16)
+        mask = workspace.array(name, *x.shape)
         np.multiply(draws >= dropped, 65536 / (65536 - dropped), out=mask, casting="same_kind")
+        return np.multiply(x, mask, out=workspace.array(kept, *x.shape))
+
+
+NO_DROPOUT = Dropout(np.random.default_rng(0))
+"""Drops nothing."""

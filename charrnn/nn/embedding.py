@@ -5,19 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.functions import Ids, add_columns, gather_columns
-from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.part import Part
+from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 
 class Embedding(Part):
-    """Ids ``(T, B)`` become ``(D, T, B)``.
-
-    Args:
-        num_symbols: How many different ids there are, *K*.
-        size: Numbers in each vector, *D*.
-        prefix: See :class:`charrnn.nn.part.Part`.
-    """
+    """Ids ``(T, B)``, of ``num_symbols`` different ones, become ``(D, T, B)``; ``size`` is *D*."""
 
     multiplications = 0  # looked up
 

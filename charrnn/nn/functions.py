@@ -59,12 +59,7 @@ def sigmoid_(x: Array) -> None:
 
 
 def gates_(a: Array, num_sigmoids: int) -> None:
-    """Sigmoid of the first rows and tanh of the others, in as few passes as can be.
-
-    Args:
-        a: ``(gates*H, B)``, contiguous.
-        num_sigmoids: Rows that are sigmoids.
-    """
+    """Sigmoid of the first rows of ``a`` and tanh of the others, in as few passes as can be."""
     sigmoids, tanhs = a[:num_sigmoids], a[num_sigmoids:]
     if _TANH_IS_QUICK or a.size < _FEW:
         sigmoids *= _HALF
@@ -77,12 +72,7 @@ def gates_(a: Array, num_sigmoids: int) -> None:
 
 
 def blocks(steps: int, size: int) -> list[slice]:
-    """Steps in runs that are worth a call and still fit into the cache.
-
-    Args:
-        steps: How many there are, of time or of rows.
-        size: Numbers in each.
-    """
+    """Steps of ``size`` numbers each, in runs that are worth a call and still fit into the cache."""
     length = max(1, _BLOCK // max(1, size))
     return [slice(start, min(start + length, steps)) for start in range(0, steps, length)]
 
@@ -93,12 +83,9 @@ def columns(x: Array) -> Array:
 
 
 def add_product(gradient: Array, dz: Array, x: Array, scratch: Scratch) -> None:
-    """``gradient += dz @ x.T``, summed over all time steps and streams in one product.
+    """``gradient += Σ dz xᵀ`` over all steps and streams, in one product.
 
-    Args:
-        gradient: ``(M, N)``, added to.
-        dz: ``(M, T, B)``.
-        x: ``(N, T, B)``.
+    Shapes: ``(M, N)`` from ``(M, T, B)`` and ``(N, T, B)``.
     """
     with scratch:
         product = scratch.array(*gradient.shape)
@@ -108,10 +95,7 @@ def add_product(gradient: Array, dz: Array, x: Array, scratch: Scratch) -> None:
 def gather_columns(table: Array, ids: Ids, out: Array) -> None:
     """``out[:, t, b] = table[:, ids[t, b]]``: the product with a one-hot vector, without it.
 
-    Args:
-        table: ``(M, K)``.
-        ids: ``(T, B)``, each in ``0 .. K-1`` (not checked).
-        out: ``(M, T, B)``.
+    Shapes: ``(M, T, B)`` from ``(M, K)`` and ``(T, B)``; ids are not checked to be in ``0 .. K-1``.
     """
     np.take(table, ids, axis=1, out=out, mode="clip")
 
@@ -120,11 +104,6 @@ def add_columns(gradient: Array, d: Array, ids: Ids, scratch: Scratch) -> None:
     """The gradient of :func:`gather_columns`: add each of ``d``'s columns to that of its character.
 
     Sorts the positions by character once, then adds up each run.
-
-    Args:
-        gradient: ``(M, K)``, added to.
-        d: ``(M, T, B)``.
-        ids: ``(T, B)``.
     """
     if not ids.size:
         return

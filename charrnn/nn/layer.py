@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.cells.cell import Cell
-from charrnn.nn.dropout import Dropout
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
 from charrnn.nn.initialization import scaled_uniform
-from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.part import Part
+from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 
@@ -18,10 +17,6 @@ class Layer(Part):
 
     The input is either dense, ``(input_size, T, B)``, or one-hot, given as the ids ``(T, B)`` of the
     ones: their product with U is a gather of its columns.
-
-    A layer reads in one direction. That of the other one would be another object of this class, named
-    ``layer0/reverse``, whose texts are reversed within their lengths; see
-    :class:`charrnn.nn.stack.Stack`.
 
     Args:
         cell: The recurrence.
@@ -53,14 +48,11 @@ class Layer(Part):
         x: Array | Ids,
         state: Array,
         workspace: Workspace,
-        dropout: Dropout | None = None,
+        dropout: Dropout = NO_DROPOUT,
     ) -> tuple[Array, Array]:
         """Returns ``h`` ``(H, T, B)``, dropped if it is to be, and the new state, which never is."""
         own = self.own(params)
-        if dropout and dropout.weight_rate:
-            own["W"] = dropout.drop_weights(own["W"], workspace)
-        else:
-            workspace.forget("W_mask")
+        own["W"] = dropout.drop_weights(own["W"], workspace)
         U, b = own["U"], own["b"][:, None]
         workspace.remember(x=x)
         with workspace.scratch as scratch:
@@ -71,11 +63,7 @@ class Layer(Part):
                 np.matmul(U, columns(x), out=columns(z))
                 columns(z)[...] += b
             h, state = self.cell.forward(own, z, state, workspace.child("cell"))
-        if dropout and dropout.rate:
-            h = dropout.drop(h, workspace)
-        else:
-            workspace.forget("mask")
-        return h, state
+        return dropout.drop(h, workspace), state
 
     def backward(
         self,
@@ -88,7 +76,7 @@ class Layer(Part):
         """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state.
 
         Args:
-            dh: ``(H, T, B)``, contiguous; overwritten, by what is returned if there is room.
+            dh: ``(H, T, B)``, contiguous; overwritten, by what is returned if it has the same shape.
         """
         x = workspace["x"]
         own, d_own = self.own(params), self.own(gradients)
@@ -109,11 +97,6 @@ class Layer(Part):
                 add_columns(dU, dz, x, scratch)
                 return None, dstate
             add_product(dU, dz, x, scratch)
-            # It lies where dh did, if there is room.
-            dx = (
-                dh.reshape(-1)[: x.size].reshape(x.shape)
-                if x.size <= dh.size
-                else workspace.array("dx", *x.shape)
-            )
+            dx = dh if x.shape == dh.shape else workspace.array("dx", *x.shape)
             np.matmul(U.T, columns(dz), out=columns(dx))
             return dx, dstate

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from charrnn.nn.functions import Ids
+from charrnn.nn.functions import Ids, columns
 from charrnn.nn.parameters import Array
 
 Number = TypeVar("Number", float, Array)
@@ -36,17 +36,17 @@ def cross_entropy_(logits: Array, targets: Ids) -> Array:
     is p minus the one-hot target.
 
     Args:
-        logits: ``(K, N)``; overwritten with the gradient of the *sum* of the losses.
-        targets: ``(N,)``.
+        logits: ``(K, …)``, contiguous; overwritten with the gradient of the *sum* of the losses.
+        targets: ``(…)``.
 
     Returns:
-        ``(N,)``, in nats.
+        ``(…)``, in nats.
     """
-    positions = np.arange(targets.size)
-    below_top = logits.max(axis=0) - logits[targets, positions]
-    log_total = softmax_(logits)
-    logits[targets, positions] -= 1
-    nll: Array = log_total + below_top
+    scores, own = columns(logits), (targets.ravel(), np.arange(targets.size))
+    below_top = scores.max(axis=0) - scores[own]
+    log_total = softmax_(scores)
+    scores[own] -= 1
+    nll: Array = (log_total + below_top).reshape(targets.shape)
     return nll
 
 

@@ -24,16 +24,11 @@ from charrnn.nn.workspace import Workspace
 
 Result = TypeVar("Result")
 
-MIN_STREAMS = 16
-"""Streams for each shard at least: products with fewer columns leave a core half idle."""
+MIN_STREAMS = 16  # for each shard, at least: products with fewer columns leave a core half idle
 
 
 def available_processors(root: Path = Path("/")) -> int:
-    """Processors that this process may use: by its affinity, and by the quota of its container.
-
-    Args:
-        root: Where the file system is, for tests.
-    """
+    """Processors that this process may use: by its affinity, and by the quota of its container."""
     if hasattr(os, "sched_getaffinity"):
         processors = len(os.sched_getaffinity(0))
     else:
@@ -65,13 +60,12 @@ def _quota(root: Path) -> float:
 def _limit(group: Path) -> float:
     """That of one group: ``cpu.max`` is of version 2, the others of version 1."""
     try:
-        if (group / "cpu.max").exists():
-            quota, period = (group / "cpu.max").read_text().split()
+        if (both := group / "cpu.max").exists():
+            quota, period = map(int, both.read_text().split())
         else:
-            quota, period = (
-                (group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
-            )
-        return int(quota) / int(period) if int(quota) > 0 else math.inf
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+            quota, period = (int((group / name).read_text()) for name in names)
+        return quota / period if quota > 0 else math.inf
     except (OSError, ValueError):  # without a limit it is -1, or the word max
         return math.inf
 

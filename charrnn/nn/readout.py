@@ -6,34 +6,27 @@ import numpy as np
 
 from charrnn.nn.functions import add_product, columns
 from charrnn.nn.initialization import scaled_uniform
-from charrnn.nn.parameters import Array, Parameters
-from charrnn.nn.part import Part
+from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 
 class Readout(Part):
-    """``h`` ``(H, T, B)`` becomes logits ``(K, T, B)``.
-
-    Args:
-        input_size: Hidden units, *H*.
-        num_symbols: What they score, *K*.
-        prefix: See :class:`charrnn.nn.part.Part`.
-    """
+    """``h`` ``(H, T, B)`` becomes logits ``(K, T, B)``; ``input_size`` is *H*, ``num_symbols`` *K*."""
 
     def __init__(self, input_size: int, num_symbols: int, prefix: str = "") -> None:
         super().__init__(prefix, {"V": (num_symbols, input_size), "c": (num_symbols,)})
         self.multiplications = num_symbols * input_size
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
-        own = self.own(params)
-        scaled_uniform(own["V"], own["V"].shape[1], rng)
-        own["c"][...] = 0
+        V, c = self.own(params).values()
+        scaled_uniform(V, V.shape[1], rng)
+        c[...] = 0
 
     def forward(self, params: Parameters, h: Array, workspace: Workspace) -> Array:
-        own = self.own(params)
-        logits = workspace.array("logits", len(own["c"]), *h.shape[1:])
-        np.matmul(own["V"], columns(h), out=columns(logits))
-        logits += own["c"][:, None, None]
+        V, c = self.own(params).values()
+        logits = workspace.array("logits", len(V), *h.shape[1:])
+        np.matmul(V, columns(h), out=columns(logits))
+        logits += c[:, None, None]
         workspace.remember(h=h)
         return logits
 
@@ -41,10 +34,11 @@ class Readout(Part):
         self, params: Parameters, gradients: Parameters, dlogits: Array, workspace: Workspace
     ) -> Array:
         """Adds to ``gradients``; returns the gradient by ``h``."""
-        own, d_own, h = self.own(params), self.own(gradients), workspace["h"]
-        add_product(d_own["V"], dlogits, h, workspace.scratch)
-        dc = d_own["c"]
+        V, _ = self.own(params).values()
+        dV, dc = self.own(gradients).values()
+        h = workspace["h"]
+        add_product(dV, dlogits, h, workspace.scratch)
         dc += columns(dlogits).sum(axis=1)
         dh = workspace.array("dh", *h.shape)
-        np.matmul(own["V"].T, columns(dlogits), out=columns(dh))
+        np.matmul(V.T, columns(dlogits), out=columns(dh))
         return dh

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from charrnn.nn.cells.cell import Cell
-from charrnn.nn.dropout import Dropout
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids
 from charrnn.nn.layer import Layer
 from charrnn.nn.parameters import Array, Parameters
@@ -21,12 +22,11 @@ class Stack:
 
     The state of the whole stack is one array ``(L, states, H, B)``, in which a layer has a row.
 
-    For layers of two directions there would be two objects of :class:`Layer` in a place of ``layers``:
-    their outputs are joined to ``(2H, T, B)``, which is what the layer above reads, and each has a row of
-    the state.
+    For layers of two directions there would be two of :class:`Layer` in a place of ``layers``, one of which,
+    ``layer0/reverse``, reads texts reversed within their lengths: their outputs are joined to
+    ``(2H, T, B)``, which is what the layer above reads, and each has a row of the state.
 
     Args:
-        cell: The kind of cell.
         input_size: Rows of a dense input, or the number of ids.
         hidden_size: Units in each layer, *H*.
         num_layers: *L*.
@@ -80,20 +80,24 @@ class Stack:
         x: Array | Ids,
         state: Array,
         workspace: Workspace,
-        dropout: Dropout | None = None,
+        dropout: Dropout = NO_DROPOUT,
     ) -> tuple[Array, Array]:
         """Returns the top layer's ``h`` ``(H, T, B)`` and the new state.
 
         Args:
             x: Dense ``(input_size, T, B)``, or ids ``(T, B)``.
             state: ``(L, states, H, B)``.
-            dropout: What is dropped; nothing without it.
         """
         new_state = np.empty_like(state)
         for index, layer in enumerate(self.layers):
             own = workspace.child(layer.name)
             x, new_state[index] = layer.forward(params, x, state[index], own, dropout)
         return x, new_state
+
+    def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:
+        """Each layer's cell, with the workspace in which it kept what the last ``forward`` did."""
+        for layer in self.layers:
+            yield layer.cell, workspace.child(layer.name).child("cell")
 
     def backward(
         self,

@@ -16,8 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from charrnn.errors import CacheError
 
-LEFT_BEHIND = 24 * 3600.0
-"""Seconds after which nobody is still writing to a file."""
+LEFT_BEHIND = 24 * 3600.0  # seconds after which nobody is still writing to a file
 
 
 def default_folder() -> Path:

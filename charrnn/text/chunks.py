@@ -35,13 +35,10 @@ def default_epochs(steps_per_epoch: int, enough: int = 4000) -> int:
 
 
 def default_eval_every(steps_per_epoch: int, eval_cost: float) -> int:
-    """Steps between evaluations: an epoch's, within bounds.
+    """Steps between evaluations, each of which costs ``eval_cost`` steps: an epoch's, within bounds.
 
     A short epoch is no reason to evaluate all the time, nor a long one to be left in the dark; but
     evaluating should not take more than a tenth of the time.
-
-    Args:
-        eval_cost: What an evaluation costs, in steps.
     """
     enough = round(10 * eval_cost)
     longest = max(1000, enough)
@@ -56,7 +53,7 @@ class Chunk:
 
     Attributes:
         inputs: ``(T, B)`` ids.
-        targets: ``(T, B)`` ids, each the one that follows its input.
+        targets: ``(T, B)``, those that follow them.
         fresh: ``(B,)`` booleans: columns that start here, from the zero state; the others go on.
         counted: ``(T, B)`` booleans: predictions that belong to the loss; None if all do.
         lengths: ``(B,)`` integers from 0 to *T*: a column's steps beyond its length are padding, and
@@ -76,16 +73,16 @@ class Chunk:
 
 
 class Chunks(Protocol):
-    """A text as chunks, each made when it is asked for: only that part of the text is read."""
+    """A text as chunks, each made when it is asked for: only that part of the text is read.
+
+    Attributes:
+        characters: Predictions that one pass over all chunks counts.
+    """
 
     columns: int
+    characters: int
 
-    @property
-    def characters(self) -> int:
-        """Predictions that one pass over all chunks counts."""
-
-    def __len__(self) -> int:
-        """Number of chunks."""
+    def __len__(self) -> int: ...
 
     def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         """The chunk of this index, or some columns of it; after the last one the text begins again."""
@@ -100,7 +97,6 @@ class Streams:
 
     Args:
         ids: ``(N,)`` integers.
-        batch_size: Number of streams, *B*.
         seq_length: Longest chunk, *T*.
     """
 
@@ -108,7 +104,7 @@ class Streams:
         length = (len(ids) - 1) // batch_size
         if length < 1:
             raise ValueError(f"{len(ids)} ids cannot fill {batch_size} streams")
-        self.columns = batch_size
+        self.columns, self.characters = batch_size, length * batch_size
         self._inputs = ids[: length * batch_size].reshape(batch_size, length)
         self._targets = ids[1 : length * batch_size + 1].reshape(batch_size, length)
         self._count = -(-length // seq_length)
@@ -116,10 +112,6 @@ class Streams:
 
     def __len__(self) -> int:
         return self._count
-
-    @property
-    def characters(self) -> int:
-        return self._inputs.size
 
     def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         index %= self._count
@@ -151,21 +143,16 @@ class Segments:
     def __init__(
         self, ids: NDArray[Any], *, overlap: int = 400, most: int = 64, steps: int = 100
     ) -> None:
-        predictions = len(ids) - 1
-        self._ids = ids
-        self.columns = max(1, min(most, predictions // (8 * overlap)))
+        self._ids, self.characters = ids, len(ids) - 1
+        self.columns = max(1, min(most, self.characters // (8 * overlap)))
         self.overlap = overlap if self.columns > 1 else 0
-        self.length = -(-predictions // self.columns)
+        self.length = -(-self.characters // self.columns)
         # A chunk ends where the overlap does: the first segment starts there.
         self._before = range(0, self.overlap, steps)
         self._own = range(self.overlap, self.overlap + self.length, steps)
 
     def __len__(self) -> int:
         return len(self._before) + len(self._own)
-
-    @property
-    def characters(self) -> int:
-        return len(self._ids) - 1
 
     def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         index %= len(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Corpus:
     vocabulary: Vocabulary
     sources: tuple[str, ...]
     sha256: str
-    notices: tuple[str, ...] = field(default=())
+    notices: tuple[str, ...] = ()
 
     @classmethod
     def from_text(
@@ -53,8 +53,7 @@ class Corpus:
     ) -> Corpus:
         """Encode a text that is in memory, with ``vocabulary`` or with its own.
 
-        Args:
-            config: What the text is (it is taken as it stands); a given vocabulary has its own.
+        It is taken as it stands; ``config`` says what it is, unless a vocabulary does.
 
         Raises:
             InputError: There are fewer than ``MIN_CHARACTERS`` characters.
@@ -63,7 +62,7 @@ class Corpus:
         config = vocabulary.config if vocabulary else config
         if config.end:  # as Reader.pieces does
             text = config.end + text + config.end * (not text.endswith(config.end))
-        scan = Scan.of([text], config.encoding)
+        scan = Scan([text], config.encoding)
         scan.require_enough(sources)
         vocabulary = _vocabulary(scan, config, vocabulary)
         return cls(vocabulary.encode(text), vocabulary, tuple(sources), scan.sha256)
@@ -85,37 +84,25 @@ class Corpus:
 
 
 class Scan:
-    """What a first look at a text finds.
+    """What a first look at a text, in pieces, finds.
 
     Attributes:
         length: Number of characters.
+        characters: The different ones, in the order of the code points.
         sha256: Hash of the encoded text, in hexadecimal digits.
     """
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, pieces: Iterable[str], encoding: str) -> None:
         self.length = 0
-        self._seen = np.zeros(MAX_VOCABULARY, np.bool_)
-        self._hash = hashlib.sha256()
-        self._encoding = encoding
-
-    @classmethod
-    def of(cls, pieces: Iterable[str], encoding: str) -> Scan:
-        scan = cls(encoding)
+        seen, digest = np.zeros(MAX_VOCABULARY, np.bool_), hashlib.sha256()
         for piece in pieces:
-            scan.length += len(piece)
+            self.length += len(piece)
             codes = code_points(piece)
-            if not scan._seen.take(codes, mode="clip").all():  # faster than to write each one
-                scan._seen[codes] = True
-            scan._hash.update(piece.encode(encoding))
-        return scan
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
-
-    def characters(self) -> str:
-        """The different characters, in the order of the code points."""
-        return "".join(map(chr, np.flatnonzero(self._seen)))
+            if not seen.take(codes, mode="clip").all():  # faster than to write each one
+                seen[codes] = True
+            digest.update(piece.encode(encoding))
+        self.characters = "".join(map(chr, np.flatnonzero(seen)))
+        self.sha256 = digest.hexdigest()
 
     def require_enough(self, sources: Sequence[str]) -> None:
         """Raise an InputError if the text is too short to learn from."""
@@ -159,7 +146,7 @@ def load_corpus(
     with ExitStack() as stack:
         reader = Reader(list(map(str, paths)), config, stack, passes=2, progress=progress)
         try:
-            scan = Scan.of(reader.pieces(), config.encoding)
+            scan = Scan(reader.pieces(), config.encoding)
         except NotUnicodeError as error:
             advice = "" if vocabulary else ", or learn its bytes as they are with --bytes"
             raise NotUnicodeError(f"{error}{advice}") from None
@@ -193,26 +180,21 @@ def _vocabulary(
 ) -> Vocabulary:
     if config.unit == "byte":
         return Vocabulary(BYTES, config)
-    characters = scan.characters()
     if known is None:
-        return Vocabulary(characters, config)
+        return Vocabulary(scan.characters, config)
     if extend:
-        return known.extended_by(characters)
-    if unknown := known.unknown_in(characters):
+        return known.extended_by(scan.characters)
+    if unknown := known.unknown_in(scan.characters):
         raise UnknownCharacterError(unknown)
     return known
 
 
 def _encoded(reader: Reader, scan: Scan, vocabulary: Vocabulary) -> Iterator[NDArray[Any]]:
-    """The text's numbers, piece by piece.
-
-    Raises:
-        InputError: It is not the text that was scanned.
-    """
+    """The text's numbers, piece by piece; an InputError if it is not the text that was scanned."""
     digest = hashlib.sha256()
     for piece in reader.pieces():
         digest.update(piece.encode(vocabulary.config.encoding))
-        yield vocabulary._encode(piece)
+        yield vocabulary.encode(piece, check=False)
     if digest.hexdigest() != scan.sha256:
         raise InputError(f"{', '.join(reader.names)}: changed while being read; try again")
 

@@ -32,10 +32,8 @@ class Spans:
     @classmethod
     def of(cls, ids: NDArray[Any], end: int) -> Spans:
         """The records between the ``end`` symbols of a text; empty lines are none."""
-        found = [
-            start + np.flatnonzero(ids[start : start + SCANNED] == end)
-            for start in range(0, len(ids), SCANNED)
-        ]
+        starts = range(0, len(ids), SCANNED)
+        found = [start + np.flatnonzero(ids[start : start + SCANNED] == end) for start in starts]
         ends = np.concatenate(found)
         first, length = ends[:-1], np.diff(ends)
         return cls(first[length > 1], length[length > 1])
@@ -79,7 +77,6 @@ class Records:
     Args:
         ids: ``(N,)`` the text.
         spans: Its records, at least one.
-        batch_size: Columns, *B*.
         seq_length: Longest chunk, *T*.
         seed: Of the order.
     """
@@ -87,7 +84,7 @@ class Records:
     def __init__(
         self, ids: NDArray[Any], spans: Spans, batch_size: int, seq_length: int, seed: int
     ) -> None:
-        self.columns = batch_size
+        self.columns, self.characters = batch_size, spans.characters
         self._ids, self._spans, self._seed = ids, spans, seed
         # The first group is filled up with records that have no predictions at all.
         self._missing = -len(spans) % batch_size
@@ -98,10 +95,6 @@ class Records:
 
     def __len__(self) -> int:
         return int(self._chunks.sum())
-
-    @property
-    def characters(self) -> int:
-        return self._spans.characters
 
     def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         number, index = divmod(index, len(self))

@@ -13,19 +13,15 @@ from typing import IO
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
-from charrnn.text.default import DEFAULT_SOURCE, default_text
 
-BLOCK = 1 << 16
-"""Bytes that are read at once: what is made of them stays in a processor's cache."""
-
-INCOMING = 1 << 18
-"""Bytes that are read at once, at most, of a text that is taken as it comes: as many lines as can
-well be scored side by side."""
-
-IN_MEMORY = 32 << 20
-"""Bytes up to which a corpus stays in memory."""
+BLOCK = 1 << 16  # bytes that are read at once: what is made of them stays in a processor's cache
+INCOMING = (
+    1 << 18
+)  # of a text that is taken as it comes: as many lines as can well be scored at once
+IN_MEMORY = 32 << 20  # bytes up to which a corpus stays in memory
 
 STANDARD_INPUT = "-"
+DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"  # learnt where none is named
 
 OnRead = Callable[[int, int], None]
 """Called with the bytes gone through just now, and with all those there are to go through."""
@@ -67,11 +63,14 @@ class Source:
         self.changes: set[str] = set()
         self._may_change = set(NOTICES)
         self._spooled: IO[bytes] | None = None
-        self._at_once = INCOMING
+        self._at_once = BLOCK if stack else INCOMING
         if stack is not None:
-            self._at_once = BLOCK
             if name == STANDARD_INPUT or not os.path.isfile(name):  # noqa: PTH113
-                self._spooled = self._spool(stack)
+                spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115, see next line
+                stack.enter_context(spooled)
+                for block in self._read():
+                    spooled.write(block)
+                self._spooled = spooled
             with self._opened() as file:
                 self.size = file.seek(0, io.SEEK_END)
 
@@ -90,8 +89,7 @@ class Source:
             advance: Called for each piece with its number of bytes.
 
         Raises:
-            InputError: It cannot be read.
-            NotUnicodeError: It is not UTF-8.
+            InputError: It cannot be read; of that a NotUnicodeError: it is not UTF-8.
         """
         read, line = 0, 1
         for block in self._blocks(config):
@@ -99,8 +97,11 @@ class Source:
             if config.unit == "byte":
                 yield block.decode(config.encoding)
                 continue
-            if not read:
-                self._refuse_other_unicode(block)
+            kind = next((k for mark, k in OTHER_UNICODE.items() if block.startswith(mark)), None)
+            if not read and kind:
+                raise InputError(
+                    f"{self}: is {kind}, not UTF-8; convert it (iconv -f {kind.lower()} -t utf-8)"
+                )
             try:
                 text = block.decode()
             except UnicodeDecodeError as error:
@@ -170,20 +171,6 @@ class Source:
         if rest := b"".join(held):
             yield rest
 
-    def _spool(self, stack: ExitStack) -> IO[bytes]:
-        spooled = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115, see next line
-        stack.enter_context(spooled)
-        for block in self._read():
-            spooled.write(block)
-        return spooled
-
-    def _refuse_other_unicode(self, head: bytes) -> None:
-        for mark, name in OTHER_UNICODE.items():
-            if head.startswith(mark):
-                raise InputError(
-                    f"{self}: is {name}, not UTF-8; convert it (iconv -f {name.lower()} -t utf-8)"
-                )
-
     def _tidied(self, piece: str, config: TextConfig) -> str:
         if "\r\n" in self._may_change and "\r\n" in piece:
             self.changes.add("\r\n")
@@ -199,14 +186,11 @@ class Reader:
     """The text of some sources, one after the other, as often as it is asked for.
 
     Args:
-        names: See :class:`Source`; none at all is the embedded default corpus.
-        config: How the text is read.
-        stack: See :class:`Source`.
-        passes: How often the text will be gone through.
-        progress: Called for each piece.
+        names: Of :class:`Source`; none at all is the embedded default corpus.
+        stack: As there.
+        passes: How often the text will be gone through, for ``progress``.
 
     Attributes:
-        names: The names of the sources.
         size: Bytes of all sources.
     """
 
@@ -235,8 +219,7 @@ class Reader:
     def pieces(self) -> Iterator[str]:
         """The text, from its beginning; records all begin after an end, and end with one.
 
-        Raises:
-            InputError: As :meth:`Source.pieces`.
+        Errors are those of :meth:`Source.pieces`.
         """
         # The state that a record's first character is predicted from has read the end of another.
         if self._config.end:
@@ -252,6 +235,21 @@ class Reader:
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress(count, self._passes * self.size)
+
+
+def default_text() -> str:
+    """The Python language reference that CPython carries for ``help()``; it varies by version.
+
+    Raises:
+        InputError: This Python comes without it.
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise InputError(
+            "this Python lacks the default corpus (pydoc_data.topics); name a text file to train on"
+        ) from None
+    return "\n".join(topics[name].strip() + "\n" for name in sorted(topics))
 
 
 def _last_border(block: bytes) -> int:

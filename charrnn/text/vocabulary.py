@@ -60,11 +60,9 @@ class Vocabulary:
         return character in self._known
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Vocabulary)
-            and self.characters == other.characters
-            and self.config == other.config
-        )
+        if not isinstance(other, Vocabulary):
+            return NotImplemented
+        return (self.characters, self.config) == (other.characters, other.config)
 
     def __hash__(self) -> int:
         return hash(self.characters)
@@ -77,20 +75,18 @@ class Vocabulary:
         """This vocabulary, with the unknown characters of ``text`` added at its end."""
         return Vocabulary(self.characters + "".join(sorted(self.unknown_in(text))), self.config)
 
-    def encode(self, text: str) -> NDArray[Any]:
+    def encode(self, text: str, *, check: bool = True) -> NDArray[Any]:
         """The characters' numbers, in the smallest unsigned type that holds them all.
+
+        Without the check an unknown character gets any number.
 
         Raises:
             UnknownCharacterError: A character is not in the vocabulary.
         """
-        ids = self._encode(text)
-        if not np.array_equal(self._codes[ids], code_points(text)):
+        codes = code_points(text)
+        ids: NDArray[Any] = self._table.take(codes, mode="clip")
+        if check and not np.array_equal(self._codes[ids], codes):
             raise UnknownCharacterError(self.unknown_in(text))
-        return ids
-
-    def _encode(self, text: str) -> NDArray[Any]:
-        """Like :meth:`encode`, with any number for an unknown character."""
-        ids: NDArray[Any] = self._table.take(code_points(text), mode="clip")
         return ids
 
     def decode(self, ids: NDArray[Any] | Sequence[int]) -> str:

@@ -51,16 +51,12 @@ SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))
 
 @dataclass(frozen=True)
 class Cost:
-    """What a training step costs for each character.
-
-    Attributes:
-        operations: Multiplications and additions of the matrix products: two for each weight going
-            forward, four going back. The first layer's input is looked up and costs none.
-        units: Numbers that a gate or the softmax is computed for.
-    """
+    """What a training step costs for each character."""
 
     operations: float
-    units: float
+    """Multiplications and additions of the matrix products: two for each weight going forward, four
+    going back. The first layer's input is looked up and costs none."""
+    units: float  # numbers that a gate or the softmax is computed for
 
     @classmethod
     def of(cls, model: ModelConfig, vocabulary_size: int) -> Cost:
@@ -72,19 +68,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Speed:
-    """How quickly a machine trains.
+    """How quickly a machine trains."""
 
-    Attributes:
-        per_operation: Seconds for an operation of the matrix products.
-        per_unit: Seconds for a unit, see :class:`Cost`.
-        streams: Smallest batch that keeps all processors busy: a step of fewer takes as long.
-        filled: Part of a step's places that hold characters; records leave some empty.
-    """
-
-    per_operation: float
-    per_unit: float = 0.0
-    streams: int = SMALLEST_BATCH
-    filled: float = 1.0
+    per_operation: float  # seconds, of the matrix products
+    per_unit: float = 0.0  # seconds
+    streams: int = SMALLEST_BATCH  # that keep all processors busy: a step of fewer takes as long
+    filled: float = 1.0  # of a step's places hold characters; records leave some empty
 
     @classmethod
     def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int, filled: float) -> Speed:
@@ -108,23 +97,14 @@ class Speed:
 
 @dataclass(frozen=True)
 class Choice:
-    """A run that fits a budget.
-
-    Attributes:
-        model: What to train.
-        training: How; ``steps`` is an estimate, to be corrected as the run goes.
-        most_steps: Steps that the text is good for, however much time there is.
-        characters: Characters that are read in all.
-        epochs: How often the text is read.
-        seconds_per_character: Training time.
-    """
+    """A run that fits a budget."""
 
     model: ModelConfig
-    training: TrainingConfig
-    most_steps: int
-    characters: float
+    training: TrainingConfig  # ``steps`` is an estimate, to be corrected as the run goes
+    most_steps: int  # that the text is good for, however much time there is
+    characters: float  # read in all
     epochs: float
-    seconds_per_character: float
+    seconds_per_character: float  # of training
 
 
 def choose(
@@ -140,11 +120,8 @@ def choose(
 
     Args:
         characters: Length of the text.
-        vocabulary_size: Different characters in it.
-        speed: That of the machine.
         seconds: The budget, evaluations included.
-        model: Settings of :class:`ModelConfig` that are not to be chosen.
-        training: Settings of :class:`TrainingConfig` that are not to be chosen.
+        model, training: Settings that are not to be chosen.
         records: How many there are in the text; 0 where it runs on.
 
     Raises:
@@ -160,19 +137,19 @@ def choose(
     fraction = settings.get("val_fraction")
     if fraction is None:
         fraction = default_val_fraction(characters)
-        if (most := _longest_validation(affordable) / characters) < fraction:
+        longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
+        if (most := longest / characters) < fraction:
             fraction = settings["val_fraction"] = _digits(most)
     learnt = max(2, round(characters * (1 - fraction)))
 
     wanted = min(affordable, MOST_EPOCHS * learnt)
-    settings.setdefault("batch_size", _batch_size(wanted, speed))
-    settings.setdefault("seq_length", SEQ_LENGTH)
-    batch_size, seq_length = settings["batch_size"], settings["seq_length"]
+    batch_size = settings.get("batch_size", _batch_size(wanted, speed))
+    seq_length = settings.get("seq_length", SEQ_LENGTH)
     if records:
         batch_size = fit_batch(records - int(records * fraction), batch_size)
     else:
         batch_size, seq_length = fit_sizes(learnt, batch_size, seq_length)
-    settings.update({"batch_size": batch_size, "seq_length": seq_length} | dict(training or {}))
+    settings = {"batch_size": batch_size, "seq_length": seq_length, **settings}
     per_step = batch_size * seq_length * speed.filled
     most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
     read = min(affordable, most)
@@ -181,9 +158,8 @@ def choose(
         raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
     rate = min(HIGHEST_RATE, RATE_TIMES_HIDDEN_SIZE / kept["hidden_size"])
-    settings.setdefault("learning_rate", _digits(rate))
-    settings.setdefault("schedule", "trapezoid")
-    settings.setdefault("patience", PATIENCE)
+    usual = {"learning_rate": _digits(rate), "schedule": "trapezoid", "patience": PATIENCE}
+    settings = {**usual, **settings}
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * fraction * characters / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
@@ -213,11 +189,6 @@ def _largest(
             break
         best = size
     return best
-
-
-def _longest_validation(affordable: float) -> float:
-    """Characters that a run of so many can afford to be evaluated on."""
-    return EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
 
 
 def _batch_size(read: float, speed: Speed) -> int:

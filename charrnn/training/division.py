@@ -32,37 +32,25 @@ COOLDOWN = 0.4
 
 @dataclass(frozen=True)
 class Division:
-    """A divided corpus.
+    """A divided corpus."""
 
-    Attributes:
-        training: Chunks of the part to train on.
-        validation: Chunks of the other part; None if there is none.
-        train_characters: Size of the part to train on.
-        batch_size: Columns of a chunk, as many as were asked for or as that part can fill.
-        seq_length: Longest chunk, likewise.
-        val_fraction: Part kept for validation.
-        extent: That part in words.
-    """
-
-    training: Chunks
-    validation: Chunks | None
+    config: TrainingConfig  # with all decided that was left open, and sizes that the text can fill
+    training: Chunks  # of the part to train on
+    validation: Chunks | None  # of the other part, if there is one
     train_characters: int
-    batch_size: int
-    seq_length: int
-    val_fraction: float
-    extent: str
+    extent: str  # of the part to train on, in words
 
     def notices(self, asked: TrainingConfig) -> list[str]:
         """What is other than a configuration asks for, in words."""
         notices = [
             f"{name} {wanted} does not fit {self.extent}; using {used}"
             for name, wanted, used in (
-                ("batch size", asked.batch_size, self.batch_size),
-                ("sequence length", asked.seq_length, self.seq_length),
+                ("batch size", asked.batch_size, self.config.batch_size),
+                ("sequence length", asked.seq_length, self.config.seq_length),
             )
             if used != wanted
         ]
-        if self.val_fraction and self.validation is None:
+        if self.config.val_fraction and self.validation is None:
             notices.append("the text is too short to keep a part of it for validation")
         return notices
 
@@ -76,22 +64,18 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Division:
     """Divide a corpus as a configuration has it.
 
     Raises:
-        InputError: A corpus of records has none.
+        InputError: A corpus of records has none, or the cooldown is longer than the run.
     """
-    fraction = config.val_fraction
-    if fraction is None:
-        fraction = default_val_fraction(len(corpus))
+    if config.val_fraction is None:
+        config = replace(config, val_fraction=default_val_fraction(len(corpus)))
     kind = _records if corpus.vocabulary.config.records else _running_text
-    return kind(corpus, config, fraction)
+    division = kind(corpus, config, config.val_fraction or 0.0)
+    return replace(division, config=_settled(division))
 
 
-def settle(config: TrainingConfig, division: Division) -> TrainingConfig:
-    """A configuration with all decided that it leaves open, and the sizes that the text can fill.
-
-    Raises:
-        InputError: The cooldown is longer than the run.
-    """
-    steps_per_epoch = len(division.training)
+def _settled(division: Division) -> TrainingConfig:
+    """The configuration with the length of the run and what follows from it."""
+    config, steps_per_epoch = division.config, len(division.training)
     epochs = config.epochs or (0 if config.steps else default_epochs(steps_per_epoch))
     total_steps = config.steps or steps_per_epoch * epochs
     warmup, cooldown = config.warmup, config.cooldown
@@ -103,17 +87,14 @@ def settle(config: TrainingConfig, division: Division) -> TrainingConfig:
         cooldown = cooldown or max(1, round(COOLDOWN * total_steps))
     validated = division.validation.characters if division.validation else 0
     epochs_read = READING_SHARE * validated / division.training.characters  # by an evaluation
+    usual = default_eval_every(steps_per_epoch, epochs_read * steps_per_epoch)
     return replace(
         config,
-        batch_size=division.batch_size,
-        seq_length=division.seq_length,
-        val_fraction=division.val_fraction,
         epochs=epochs,
         warmup=warmup,
         cooldown=cooldown,
-        eval_every=config.eval_every
-        or default_eval_every(steps_per_epoch, epochs_read * steps_per_epoch),
-        threads=min(config.threads or default_shards(division.batch_size), division.batch_size),
+        eval_every=config.eval_every or usual,
+        threads=min(config.threads or default_shards(config.batch_size), config.batch_size),
     )
 
 
@@ -121,12 +102,10 @@ def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -
     train, validation = corpus.split(val_fraction)
     batch_size, seq_length = fit_sizes(len(train), config.batch_size, config.seq_length)
     return Division(
+        replace(config, batch_size=batch_size, seq_length=seq_length),
         Streams(train, batch_size, seq_length),
         Segments(validation) if len(validation) else None,
         len(train),
-        batch_size,
-        seq_length,
-        val_fraction,
         f"{len(train):,} {corpus.vocabulary.config.unit}s of training text",
     )
 
@@ -136,16 +115,15 @@ def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Div
     spans = corpus.records()
     if not len(spans):
         raise InputError(f"{', '.join(corpus.sources)}: has no records, only empty lines")
-    train, validation = spans.split(val_fraction, seed)
+    train, rest = spans.split(val_fraction, seed)
     batch_size = fit_batch(len(train), config.batch_size)
+    validation = (
+        Records(ids, rest, VALIDATION_COLUMNS, VALIDATION_STEPS, seed) if len(rest) else None
+    )
     return Division(
+        replace(config, batch_size=batch_size),
         Records(ids, train, batch_size, config.seq_length, seed),
-        Records(ids, validation, VALIDATION_COLUMNS, VALIDATION_STEPS, seed)
-        if len(validation)
-        else None,
+        validation,
         train.characters,
-        batch_size,
-        config.seq_length,
-        val_fraction,
         f"{len(train):,} records to train on",
     )

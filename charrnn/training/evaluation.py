@@ -1,15 +1,22 @@
-"""How well a model predicts a text that it was not trained on."""
+"""How well a model predicts a text that it was not trained on, and whether it learns another by heart."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunks
+from charrnn.training.run import Evaluation
+
+OVERFITTED = 1.02
+"""Times the best validation loss, from which on a lower training loss is learnt by heart."""
 
 
 def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: Shards) -> float:
@@ -23,9 +30,19 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
         reader = ChunkReader(network, params, width, workspace=workspace, checked=False)
         for index in range(len(text)) if width else ():
             chunk = text.chunk(index, columns)
-            nats = reader.nats(chunk.inputs, chunk.targets, fresh=chunk.fresh)
+            nats = cross_entropy_(reader.read(chunk.inputs, fresh=chunk.fresh), chunk.targets)
             counted = True if chunk.counted is None else chunk.counted
             total += float(nats.sum(where=counted, dtype=np.float64))
         return total
 
     return sum(shards.map(score, text.columns)) / text.characters
+
+
+def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool:
+    """Whether it is clearly worse than the best one before, but better on what was trained on."""
+    validated = [(e.validation_loss, e) for e in history if e.validation_loss is not None]
+    if not validated or evaluation.validation_loss is None:
+        return False
+    least, best = min(validated, key=lambda pair: pair[0])
+    worse = evaluation.validation_loss > OVERFITTED * least
+    return worse and evaluation.train_loss < best.train_loss

@@ -73,6 +73,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     gap = validation[-1] - train[-1]
     ends = f"training {train[-1]:.3f}, validation {validation[-1]:.3f}"
     enough = len(measured) >= FEWEST
+    wide = gap > WIDE * validation[-1]
     if validation[-1] < LEARNT:
         return Fit(RIGHT, f"next to nothing is left to learn ({ends})", ())
     if enough and _end(validation) > (1 + RISEN) * validation[best]:
@@ -83,11 +84,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         if _end(train) > (1 + RISEN) * train[best]:
             slower = f"--learning-rate {training.learning_rate / 3:.1g}"
             return Fit(UNKNOWN, f"{rise}, and training rose as well", (slower,))
-    if (
-        enough
-        and gap > WIDE * validation[-1]
-        and _late_fall(steps, validation) <= FALLING * validation[-1]
-    ):
+    if enough and wide and _late_fall(steps, validation) <= FALLING * validation[-1]:
         return Fit(OVER, f"validation is far above training ({ends})", _restraints(model))
 
     # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.

@@ -1,12 +1,11 @@
 """The part of a run that learns: from a chunk to its gradient, and from that to new weights.
 
-All that changes is in a :class:`charrnn.training.run.Progress`, so that a learner can be put back to
-where it was.
+All that changes is in a :class:`charrnn.training.run.Progress`, so that a learner can go back to the
+last good one when its loss or its weights are not finite.
 """
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
 from typing import Any, cast
 
@@ -27,8 +26,6 @@ class Learner:
 
     Args:
         progress: Where to start; it is worked on in place.
-        config: Optimiser and clipping.
-        shards: Parts of a batch that are looked at side by side.
 
     Attributes:
         kept: The weights to evaluate and to write with, a view.
@@ -42,13 +39,10 @@ class Learner:
         self._params = Parameters(network.parameter_shapes(), progress.weights)
         self.kept = Parameters(self._params.shapes, progress.kept)
         self._gradients = [self._params.zeros() for _ in range(shards.count)]
-        self._optimizer = Optimizer(config, progress.slots, progress.step)
+        self._optimizer = Optimizer(config, progress.slots)
         self._rngs = [np.random.Generator(np.random.PCG64()) for _ in progress.generators]
-        self._set_generators()
-
-    def _set_generators(self) -> None:
-        for rng, state in zip(self._rngs, self.progress.generators, strict=True):
-            rng.bit_generator.state = cast(dict[str, Any], state)
+        self._good = progress.copy()
+        self.go_back()
 
     def look(self, chunk: Chunk) -> tuple[float, float]:
         """A chunk's summed loss in nats, and the norm of the gradient of its mean, before it is clipped.
@@ -94,12 +88,17 @@ class Learner:
         states = [cast(GeneratorState, dict(rng.bit_generator.state)) for rng in self._rngs]
         return replace(self.progress, state=self.progress.state.copy(), generators=states)
 
-    def snapshot(self) -> Progress:
-        """Where the run stands, as nothing changes it any more."""
-        return deepcopy(self.here())
+    def hold(self, here: Progress) -> None:
+        """Go back to here from now on; what it shares with the learner is copied."""
+        self._good.become(here)
 
-    def go_back(self, to: Progress) -> None:
-        """Stand where ``to`` tells, in the same arrays."""
-        self.progress.become(to)
-        self._set_generators()
+    def go_back(self) -> None:
+        """Stand where the last good state was, in the same arrays."""
+        self.progress.become(self._good)
+        for rng, state in zip(self._rngs, self.progress.generators, strict=True):
+            rng.bit_generator.state = cast(dict[str, Any], state)
         self._optimizer.steps = self.progress.step
+
+    def sound(self) -> Progress:
+        """A snapshot of where the run stands, or the last good one if the weights just blew up."""
+        return (self.here() if self.is_finite() else self._good).copy()

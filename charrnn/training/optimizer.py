@@ -27,9 +27,7 @@ def clip_(gradient: Array, limit: float, mode: str) -> float:
     """Clip in place; returns the norm before clipping, which is not finite if the gradient is not.
 
     Args:
-        gradient: Flat gradient vector.
         limit: Largest norm (Pascanu, Mikolov, Bengio, arXiv 1211.5063) or value; 0 clips nothing.
-        mode: ``norm`` or ``value``.
     """
     norm = math.sqrt(float(np.dot(gradient, gradient)))
     if limit and mode == "value":
@@ -165,7 +163,6 @@ def last_direction(config: TrainingConfig, slots: Mapping[str, Array], steps: in
     gradient's size alone.
 
     Args:
-        slots: The running averages, as :class:`Optimizer` has them.
         steps: Updates made, at least one.
     """
     if config.optimizer == "sgd":

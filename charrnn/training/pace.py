@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from statistics import fmean, median
+from statistics import fmean
 from typing import Any
 
 from charrnn.config import ModelConfig, TrainingConfig
@@ -56,10 +56,8 @@ def choose_here(
     """Measure this machine and choose a run that is over at ``deadline``.
 
     Args:
-        corpus: The text.
         deadline: When the run should end, on ``clock``.
-        model: Settings of :class:`ModelConfig` that are not to be chosen.
-        training: Settings of :class:`TrainingConfig` that are not to be chosen.
+        model, training: Settings that are not to be chosen.
 
     Raises:
         InputError: A setting is out of its range.
@@ -73,11 +71,11 @@ def choose_here(
     while True:
         # As in a choice, there is no dropout unless it is asked for: its masks take time.
         models = [ModelConfig(**{"dropout": 0.0, **model, "hidden_size": size}) for size in sizes]
-        found = [_measure(corpus, one, settings, limit) for one in models]
-        costs = [Cost.of(one, len(corpus.vocabulary)) for one in models]
-        seconds = [seconds for seconds, _ in found]
-        filled = found[-1][1]
-        speed = Speed.fit(list(zip(costs, seconds, strict=True)), streams, filled)
+        measured, filled = [], 1.0
+        for one in models:
+            seconds, filled = _measure(corpus, one, settings, limit)
+            measured.append((Cost.of(one, len(corpus.vocabulary)), seconds))
+        speed = Speed.fit(measured, streams, filled)
         left = max(0.0, deadline - clock())
         known = len(corpus), len(corpus.vocabulary), speed, left, model
         choice = choose(*known, training, records)
@@ -115,7 +113,8 @@ def _measure(
         if times and now - started > seconds:
             break
     places = training.config.batch_size * training.config.seq_length
-    return median(times) / fmean(characters), fmean(characters) / places
+    # Steps of records differ in length, and the long ones take most of the time: a median would hide them.
+    return sum(times) / sum(characters), fmean(characters) / places
 
 
 class Pace:
@@ -123,16 +122,11 @@ class Pace:
 
     Args:
         training: A new run of what was chosen.
-        choice: What was chosen.
         deadline: When the run should end, on ``clock``.
     """
 
     def __init__(
-        self,
-        training: Training,
-        choice: Choice,
-        deadline: float,
-        clock: Clock = time.monotonic,
+        self, training: Training, choice: Choice, deadline: float, clock: Clock = time.monotonic
     ) -> None:
         self._training, self._deadline, self._clock = training, deadline, clock
         self._most_steps = choice.most_steps

@@ -10,36 +10,8 @@ from charrnn.training.division import COOLDOWN
 from charrnn.training.reports import Cooldown
 
 
-def learning_rate(
-    config: TrainingConfig, step: int, total_steps: int, steps_per_epoch: int
-) -> float:
-    """The rate of the step numbered ``step``, from 0, of ``total_steps``.
-
-    Warm-up rises linearly over the first ``config.warmup`` steps. The cosine then falls to zero at
-    ``total_steps`` (Loshchilov, Hutter, arXiv 1608.03983). The trapezoid stays where it is and falls
-    over the last ``config.cooldown`` steps only (Hägele et al., arXiv 2405.18392), so that until then
-    no rate depends on ``total_steps``.
-    """
-    warmup = config.warmup or 0
-    rise = (step + 1) / (warmup + 1)
-    rate = config.learning_rate * min(1.0, rise)
-    if config.schedule == "trapezoid":
-        fall = (total_steps - step) / (config.cooldown + 1)
-        return config.learning_rate * max(0.0, min(1.0, rise, fall))
-    if config.schedule == "cosine":
-        progress = max(0, step - warmup) / max(1, total_steps - warmup)
-        return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
-    if config.schedule == "exponential":
-        return rate * float(config.decay ** (step // steps_per_epoch))
-    return rate
-
-
 class Plan:
     """What a configuration says of a run's course. Only its end can still change, and ``config`` with it.
-
-    Args:
-        config: One that leaves nothing open.
-        steps_per_epoch: Chunks of the text.
 
     Attributes:
         in_haste: Whether only the last evaluation is made; to be set where time is short.
@@ -56,8 +28,25 @@ class Plan:
         return self.config.steps or self.steps_per_epoch * self.config.epochs
 
     def rate(self, step: int) -> float:
-        """That of the step numbered ``step``, from 0."""
-        return learning_rate(self.config, step, self.total_steps, self.steps_per_epoch)
+        """That of the step numbered ``step``, from 0.
+
+        Warm-up rises linearly over the first ``warmup`` steps. The cosine then falls to zero at
+        the last step (Loshchilov, Hutter, arXiv 1608.03983). The trapezoid stays where it is and
+        falls over the last ``cooldown`` steps only (Hägele et al., arXiv 2405.18392), so that until
+        then no rate depends on how many steps there are.
+        """
+        config, warmup = self.config, self.config.warmup or 0
+        rise = (step + 1) / (warmup + 1)
+        rate = config.learning_rate * min(1.0, rise)
+        if config.schedule == "trapezoid":
+            fall = (self.total_steps - step) / (config.cooldown + 1)
+            return config.learning_rate * max(0.0, min(1.0, rise, fall))
+        if config.schedule == "cosine":
+            progress = max(0, step - warmup) / max(1, self.total_steps - warmup)
+            return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        if config.schedule == "exponential":
+            return rate * float(config.decay ** (step // self.steps_per_epoch))
+        return rate
 
     def is_evaluated_at(self, step: int) -> bool:
         """Whether there is an evaluation after so many steps."""

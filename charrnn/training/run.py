@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypedDict, cast
 
 import numpy as np
 
-from charrnn.config import TrainingConfig
+from charrnn.config import Factor, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.fields import Amount, Between, Count, OneOf
 from charrnn.models.character_model import CharacterModel
@@ -85,7 +85,7 @@ class Progress:
     evaluated_at: Count = 0
     best_loss: Amount | None = None
     stale_evaluations: Count = 0
-    rate_scale: Annotated[float, Between(0, 1, without=(0,))] = 1.0
+    rate_scale: Factor = 1.0
     recoveries: Count = 0
     loss_sum: Amount = 0.0
     loss_count: Count = 0
@@ -194,7 +194,7 @@ def _check_progress(
     _require(in_time, "its time is not that of its history")
     read = steps <= progress.loss_count <= steps * config.batch_size * config.seq_length
     _require(read, "its steps since the last evaluation did not read so many characters")
-    _require(bool(steps) or not progress.loss_sum, "it has a loss of no step")
+    _require(steps or not progress.loss_sum, "it has a loss of no step")
 
     losses = [entry.validation_loss for entry in history if entry.validation_loss is not None]
     best = min(losses, default=None)
@@ -206,9 +206,9 @@ def _check_progress(
     _require(halved, "its rate is not halved for each time that it went back")
     _require(len(progress.generators) == config.threads, "not one random generator for each thread")
     squares = progress.slots.get("v", progress.weights[:0])
-    _require(bool((squares >= 0).all()), "a mean of squares is negative")
+    _require((squares >= 0).all(), "a mean of squares is negative")
 
 
-def _require(holds: bool, contradiction: str) -> None:
+def _require(holds: object, contradiction: str) -> None:
     if not holds:
         raise InputError(f"no run comes to this: {contradiction}")

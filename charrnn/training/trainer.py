@@ -17,20 +17,18 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.errors import InputError
+from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
+from charrnn.errors import DivergenceError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.corpus import Corpus
-from charrnn.training.best import Best
-from charrnn.training.division import divide, settle
-from charrnn.training.evaluation import evaluate
+from charrnn.training.division import divide
+from charrnn.training.evaluation import evaluate, is_overfitted
 from charrnn.training.learner import Learner
 from charrnn.training.plan import Plan
 from charrnn.training.reports import Recovery, Report, Step
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
-from charrnn.training.safety import SNAPSHOT_STEPS, SafetyNet
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""
@@ -38,16 +36,18 @@ FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed",
 FITTED = ("batch_size", "seq_length", "threads")
 """What is made smaller where the text is short, when a run starts."""
 
+MAX_RECOVERIES = 3
+SNAPSHOT_STEPS = 100
+"""A loss that is not finite takes a run back by at most so many steps."""
+
 
 class Training:
     """A run: iterate over it for its reports, as often as it takes.
 
     Args:
-        corpus: The text.
         model: What to train: a configuration, or a model to start from, whose vocabulary must be
             the corpus'.
         config: How. Sizes that the text cannot fill are made smaller, see ``notices``.
-        checkpoint: A run to go on with; see :meth:`resume`, which checks that it can be.
 
     Attributes:
         notices: What was changed to fit the text, in words.
@@ -65,8 +65,6 @@ class Training:
         corpus: Corpus,
         model: ModelConfig | CharacterModel | None = None,
         config: TrainingConfig | None = None,
-        *,
-        checkpoint: Checkpoint | None = None,
     ) -> None:
         config = config or TrainingConfig()
         root = np.random.default_rng(config.seed)
@@ -75,31 +73,22 @@ class Training:
             model = CharacterModel.fresh(model or ModelConfig(), corpus.vocabulary, model_rng)
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
-        division = divide(corpus, config)
+        self._division = division = divide(corpus, config)
         self.notices = division.notices(config)
         self.steps_per_epoch = len(division.training)
-        self.plan = Plan(settle(config, division), self.steps_per_epoch)
+        self.plan = Plan(division.config, self.steps_per_epoch)
         self.network, self.corpus = model.network, corpus
         self.corpus_info = CorpusInfo(
             corpus.sources, len(corpus), division.train_characters, corpus.sha256
         )
-        self._chunks, self._validation = division.training, division.validation
         self._shards = Shards(self.config.threads)
         self._quick = model.network.compiled()
         self.compiled = self._quick.stack is not model.network.stack
 
-        if checkpoint is None or checkpoint.progress is None:
-            progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
-            self._best = Best((), None)
-        else:
-            progress = checkpoint.progress.copy()
-            # Before the first evaluation the file's model is just the weights in training.
-            kept = model.parameters.copy() if checkpoint.history else None
-            self._best = Best(checkpoint.history, kept)
-        self.history = self._best.history
-        self._progress = progress
-        self._learner = Learner(self._quick, progress, self.config, self._shards)
-        self._safety = SafetyNet(self._learner)
+        self.history: list[Evaluation] = []
+        self._best: Parameters | None = None  # the weights of the best evaluation
+        self._progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
+        self._learner = Learner(self._quick, self._progress, self.config, self._shards)
 
     @classmethod
     def resume(
@@ -127,9 +116,14 @@ class Training:
                     f"{name.replace('_', '-')} is {old} in this run and cannot change when it is "
                     "resumed; start a new run from its weights with --init-from"
                 )
-        training = cls(corpus, checkpoint.model, config, checkpoint=checkpoint)
+        training = cls(corpus, checkpoint.model, config)
         if any(getattr(training.config, name) != getattr(config, name) for name in FITTED):
             raise InputError("the run's batches do not fit its corpus; no run can have saved this")
+        training._learner.hold(checkpoint.progress)
+        training._learner.go_back()
+        training.history += checkpoint.history
+        if training.history:  # else the file's model is just the weights in training
+            training._best = checkpoint.model.parameters.copy()
         if config.learning_rate != checkpoint.training.learning_rate:
             training._progress.recoveries = 0  # a new rate gets its own three chances
         return training
@@ -157,14 +151,14 @@ class Training:
         started = time.perf_counter()
         progress, learner = self._progress, self._learner
         before = learner.here() if self.step % SNAPSHOT_STEPS == 0 else None
-        chunk = self._chunks.chunk(self.step)
+        chunk = self._division.training.chunk(self.step)
         # What overflows shows as a loss or a gradient that is not finite, just below.
         with single_threaded_blas(), np.errstate(all="ignore"):
             loss, norm = learner.look(chunk)
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                return self._safety.catch(self.step + 1, self.config)
+                return self._recover(self.step + 1)
             if before:
-                self._safety.hold(before)
+                learner.hold(before)
             rate = self._rate(self.step)
             learner.move(rate)
         progress.step += 1
@@ -176,11 +170,11 @@ class Training:
     def _evaluate(self) -> Evaluation | Recovery:
         progress, learner = self._progress, self._learner
         loss = None
-        if self._validation is not None:
+        if (validation := self._division.validation) is not None:
             with single_threaded_blas():
-                loss = evaluate(self._quick, learner.kept, self._validation, self._shards)
+                loss = evaluate(self._quick, learner.kept, validation, self._shards)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
-            return self._safety.catch(self.step, self.config)
+            return self._recover(self.step)
         evaluation = Evaluation(
             step=self.step,
             epoch=self.step / self.steps_per_epoch,
@@ -189,9 +183,33 @@ class Training:
             rate=self._rate(self.step - 1),
             seconds=progress.seconds,
         )
-        self._best.weigh(evaluation, learner.kept, progress, self.config)
-        self._safety.hold(learner.here())  # a restart never goes back past an evaluation
+        overfitted = is_overfitted(evaluation, self.history)
+        self.history.append(evaluation)
+        progress.evaluated_at = evaluation.step
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        if loss is None or progress.best_loss is None or loss < progress.best_loss:
+            self._best = learner.kept.copy()
+            progress.best_loss = loss
+            progress.stale_evaluations = 0
+        elif self.config.schedule not in ANNEALING or overfitted:
+            progress.stale_evaluations += 1
+        learner.hold(learner.here())  # a restart never goes back past an evaluation
         return evaluation
+
+    def _recover(self, failed_at: int) -> Recovery:
+        """Go back to the last good state, with half the rate."""
+        progress = self._progress
+        recoveries, rate_scale = progress.recoveries + 1, progress.rate_scale / 2
+        self._learner.go_back()
+        progress.recoveries = min(recoveries, MAX_RECOVERIES)
+        progress.rate_scale = rate_scale
+        if recoveries > MAX_RECOVERIES:
+            raise DivergenceError(
+                f"the loss is not finite at step {failed_at}, also after "
+                f"{MAX_RECOVERIES} restarts at half the rate; try --learning-rate "
+                f"{self.config.learning_rate / 10:.1g}, a smaller --clip, or another --cell"
+            )
+        return Recovery(failed_at, self.step, rate_scale, recoveries)
 
     def _rate(self, step: int) -> float:
         return self.plan.rate(step) * self._progress.rate_scale
@@ -225,7 +243,7 @@ class Training:
 
     def _characters(self, steps: int) -> int:
         """Characters of so many steps; a stream's chunks differ in length by one at most."""
-        return round(self._chunks.characters * steps / self.steps_per_epoch)
+        return round(self._division.training.characters * steps / self.steps_per_epoch)
 
     @property
     def finished(self) -> bool:
@@ -257,13 +275,13 @@ class Training:
 
     def model(self) -> CharacterModel:
         """The kept weights, those of the best evaluation; before the first one, those in training."""
-        if self._best.weights is None:
+        if self._best is None:
             return self.current_model()
-        return self._model(self._best.weights.flat.copy())
+        return self._model(self._best.flat.copy())
 
     def current_model(self) -> CharacterModel:
         """The weights in training as they are now, averaged if the configuration says so."""
-        return self._model(self._safety.sound().kept)
+        return self._model(self._learner.sound().kept)
 
     def _model(self, weights: Array) -> CharacterModel:
         params = Parameters(self.network.parameter_shapes(), weights)
@@ -281,6 +299,6 @@ class Training:
             self.corpus_info,
             tuple(self.history),
             self.validation_loss,
-            self._safety.sound() if with_progress else None,
+            self._learner.sound() if with_progress else None,
             resumable=with_progress,
         )

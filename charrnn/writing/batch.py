@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from charrnn.config import SamplingConfig
+from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import read_prime
+from charrnn.models.stepper import Stepper
+from charrnn.nn.functions import Ids
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas, warm_up
 from charrnn.nn.workspace import Workspace
+from charrnn.writing.choosing import Filter, GumbelNoise, choose
 from charrnn.writing.ending import Ending
-from charrnn.writing.writer import Prompt, Writer
 
 STEPS = 16  # characters that a thread writes in each of its texts before it reports
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a text is asked for with.
+
+    Attributes:
+        prime: Text to continue.
+        rng: A generator, or a seed for one.
+        config: How to write.
+    """
+
+    prime: str = ""
+    rng: np.random.Generator | int | None = None
+    config: SamplingConfig = field(default=SamplingConfig())
 
 
 class Piece(NamedTuple):
@@ -56,35 +79,32 @@ def generate_batch(
     if not prompts:
         return iter(())
 
-    def begin(_index: int, columns: slice, _workspace: Workspace) -> _Part:
-        warm_up()
+    def begin(_index: int, columns: slice, _workspace: Workspace) -> _Writer:
         numbers = range(len(prompts))[columns]
-        return _Part(model, numbers, prompts[columns], scored=scored)
+        return _Writer(model, numbers, prompts[columns], scored=scored)
+
+    def write(index: int, _columns: slice, _workspace: Workspace) -> list[Piece]:
+        return writers[index].write()
+
+    def written() -> Iterator[Piece]:
+        while any(writer.going_on for writer in writers):
+            with single_threaded_blas():
+                found = shards.map(write, len(writers))
+            for pieces in found:
+                yield from pieces
 
     shards = Shards(default_shards(len(prompts)))
     with single_threaded_blas():
-        parts = shards.map(begin, len(prompts))
-    return _written(shards, parts)
+        writers = shards.map(begin, len(prompts))
+    return written()
 
 
-def _written(shards: Shards, parts: Sequence[_Part]) -> Iterator[Piece]:
-    """The pieces of all parts, each part on a thread of its own."""
+class _Writer:
+    """Writes the texts of one thread, one character of each at a time.
 
-    def write(index: int, _columns: slice, _workspace: Workspace) -> list[Piece]:
-        return parts[index].write()
-
-    while any(part.going_on for part in parts):
-        with single_threaded_blas():
-            written = shards.map(write, len(parts))
-        for pieces in written:
-            yield from pieces
-
-
-class _Part:
-    """The texts of a batch that one thread writes: their numbers, and where they end.
-
-    Attributes:
-        going_on: Columns of the texts that have not ended.
+    Args:
+        numbers: Those of the texts in the batch.
+        prompts: One for each text.
     """
 
     def __init__(
@@ -95,36 +115,71 @@ class _Part:
         *,
         scored: bool,
     ) -> None:
-        end = model.vocabulary.config.end
-        self._vocabulary, self._scored = model.vocabulary, scored
-        self._writer = Writer(model, prompts)
-        self._texts = [
-            (number, Ending(prompt.config, end))
-            for number, prompt in zip(numbers, prompts, strict=True)
-        ]
+        warm_up()
+        configs = [prompt.config for prompt in prompts]
+        ends = [Ending(config, model.vocabulary.config.end) for config in configs]
+        self._model, self._scored = model, scored
+        self._texts = list(zip(numbers, ends, strict=True))
+        self._cut = Filter.of(model.vocabulary, configs)
+        self._noise = GumbelNoise(
+            [np.random.default_rng(prompt.rng) for prompt in prompts],
+            len(model.vocabulary),
+            [config.temperature for config in configs],
+        )
+        workspace = Workspace()
+        read = {  # equal ones once
+            prime: read_prime(model, prime, workspace=workspace, checked=False)
+            for prime in dict.fromkeys(prompt.prime for prompt in prompts)
+        }
+        logits, states = zip(*(read[prompt.prime] for prompt in prompts), strict=True)
+        self._logits = np.concatenate(logits, axis=-1)
+        self._stepper = Stepper(model.network, model.parameters, np.concatenate(states, axis=-1))
+        self._chosen: Ids | None = None
 
     @property
     def going_on(self) -> list[int]:
+        """Columns of the texts that have not ended."""
         return [column for column, (_, ending) in enumerate(self._texts) if not ending.reached]
 
     def write(self) -> list[Piece]:
-        """The next characters of the texts that have not ended."""
+        """The next characters of the texts that have not ended.
+
+        Raises:
+            CheckpointError: The model's numbers overflow.
+        """
         going_on = self.going_on
         if not going_on:
             return []
         if 2 * len(going_on) <= len(self._texts):
-            self._texts = [self._texts[column] for column in going_on]
-            self._writer.keep(np.array(going_on))
-        steps, nats = [], np.zeros((STEPS, len(self._texts)))
+            self._keep(np.array(going_on))
+        chosen, nats = [], np.zeros((STEPS, len(self._texts)))
         for step in range(STEPS):
-            steps.append(self._writer.next())
+            if self._chosen is not None:
+                self._logits = self._stepper.step(self._chosen)
+            if step == 0 and not np.isfinite(self._logits).all():
+                raise CheckpointError("the model cannot be written with: its numbers overflow")
+            logits = self._logits if self._cut is None else self._cut(self._logits)
+            self._chosen = choose(logits, next(self._noise.rows))
+            chosen.append(self._chosen)
             if self._scored:
-                nats[step] = self._writer.nats()
+                nats[step] = cross_entropy_(self._logits.copy(), self._chosen)
         pieces = []
-        columns = zip(self._texts, np.stack(steps, axis=1), nats.T, strict=True)
+        columns = zip(self._texts, np.stack(chosen, axis=1), nats.T, strict=True)
         for (number, ending), ids, costs in columns:
             if not ending.reached:
-                text = ending.cut(self._vocabulary.decode(ids))
+                text = ending.cut(self._model.vocabulary.decode(ids))
                 cost = float(costs[: len(text)].sum())
                 pieces.append(Piece(number, text, cost, ending.reached))
         return pieces
+
+    def _keep(self, columns: NDArray[np.intp]) -> None:
+        """Go on with some of the texts only."""
+        self._texts = [self._texts[column] for column in columns]
+        self._noise.keep(columns)
+        if self._cut is not None:
+            self._cut.keep(columns)
+        self._logits = self._logits[:, columns]
+        if self._chosen is not None:
+            self._chosen = self._chosen[columns]
+        state = self._stepper.state[..., columns]
+        self._stepper = Stepper(self._model.network, self._model.parameters, state)

@@ -23,14 +23,7 @@ def choose(logits: Array, noise: Array) -> Ids:
 
     With noise of :class:`GumbelNoise` this draws from softmax(logits / temperature) (Gumbel 1954;
     Maddison, Tarlow, Minka, arXiv 1411.0030): two passes over the logits, no exponential, and at
-    temperature 0 just the largest.
-
-    Args:
-        logits: ``(K, B)``.
-        noise: ``(K, B)``.
-
-    Returns:
-        ``(B,)``
+    temperature 0 just the largest. Shapes: ``(B,)`` from ``(K, B)`` and ``(K, B)``.
     """
     chosen: Ids = np.add(logits, noise).argmax(axis=0)
     return chosen
@@ -41,16 +34,9 @@ class GumbelNoise:
 
     Each column comes from its own generator, in an order that nothing else has a part in.
 
-    Args:
-        rngs: A random generator for each text.
-        vocabulary_size: *K*.
-        temperatures: That of each text.
-
     Attributes:
         rows: An iterator over the noise.
     """
-
-    rows: Iterator[Array]
 
     def __init__(
         self,
@@ -61,7 +47,7 @@ class GumbelNoise:
         self._rngs, self._vocabulary_size = rngs, vocabulary_size
         self._scales = np.minimum(temperatures, HOTTEST)
         self._drawn: Iterator[Array] = iter(())
-        self.rows = self._draw()
+        self.rows: Iterator[Array] = self._draw()
 
     def _draw(self) -> Iterator[Array]:
         shape = max(1, 8192 // (self._vocabulary_size * len(self._rngs))), self._vocabulary_size
@@ -84,10 +70,6 @@ class Filter:
     First banned characters go, then all but the ``top_k`` likeliest of the rest, then all of these
     that are not among the likeliest with together ``top_p`` of their probability. At least one
     is left. Of equal ones the first in the vocabulary counts as the likelier, as at temperature 0.
-
-    Args:
-        vocabulary: What the logits are for.
-        configs: How each text is written.
 
     Raises:
         InputError: All characters are banned.

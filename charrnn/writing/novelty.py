@@ -98,10 +98,9 @@ class Originals:
 
 
 def _blocks(reader: Reader, longest: int, line: int) -> Iterator[tuple[Codes, int]]:
-    """A text in overlapping blocks, so that any ``longest`` characters are whole in one of them.
+    """A text in overlapping blocks, each with its first character's line.
 
-    Yields:
-        A block, and the line that its first character is on.
+    Any ``longest`` characters are whole in one of them.
     """
     parts: list[Codes] = []
     size = fresh = 0
@@ -178,15 +177,11 @@ class _Search:
 
 
 class _Windows:
-    """All windows of one length of a text, to be found in blocks of others by their fingerprints.
-
-    Args:
-        salt: Gives other fingerprints.
-    """
+    """All windows of one length of a text, to be found in blocks of others by their fingerprints."""
 
     def __init__(self, text: Codes, length: int, salt: int = 0) -> None:
         self.length = length
-        self._text, self._salt = text, salt
+        self._text, self._salt = text, salt  # another salt gives other fingerprints
         prints = _fingerprints(text, length, salt)
         self._order = np.argsort(prints, kind="stable")
         self._prints = prints[self._order]

@@ -9,8 +9,7 @@ import numpy as np
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.writing.batch import generate_batch
-from charrnn.writing.writer import Prompt
+from charrnn.writing.batch import Prompt, generate_batch
 
 RECORDS = 64  # records that are written side by side at most
 
@@ -31,7 +30,6 @@ def generate(
     """Continue ``prime``, character by character; a record up to its end, which is not yielded.
 
     Args:
-        model: Who writes.
         prime: Text that comes before; it is not part of what is yielded. Without one the model
             starts as at the beginning of a line.
         rng: A generator, or a seed for one.
@@ -66,14 +64,11 @@ def generate_records(
     Args:
         prime: How each record begins.
         length: Most characters to write after it; a record that is longer is cut.
-        temperature: See :class:`charrnn.config.SamplingConfig`.
         config: All that there is to say, instead of ``length`` and ``temperature``.
         rng: A seed; each record has the one after that of the record before.
 
     Raises:
-        InputError: The model is not one of records, or as :func:`generate`.
-        UnknownCharacterError: As :func:`generate`.
-        CheckpointError: As :func:`generate`.
+        InputError: The model is not one of records; and as :func:`generate`.
     """
     end = model.vocabulary.config.end
     if not end:

@@ -14,6 +14,7 @@ import numpy as np
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import STEPS, ChunkReader
 from charrnn.nn.functions import Ids
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas, warm_up
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
@@ -26,7 +27,6 @@ class Scorer:
 
     Args:
         texts: Their number, *B*.
-        workspace: Memory to work in; new memory without it.
     """
 
     def __init__(
@@ -37,13 +37,7 @@ class Scorer:
         self._before = np.repeat(model.vocabulary.encode(model.beginning())[None], texts, axis=1)
 
     def read(self, ids: Ids) -> Array:
-        """How unexpected the next characters are, in nats: -log of their probability.
-
-        Args:
-            ids: ``(T, B)``.
-
-        Returns:
-            ``(T, B)``, float64.
+        """How unexpected the next ``(T, B)`` ids are: -log of their probabilities, float64.
 
         Raises:
             CheckpointError: The model's numbers overflow.
@@ -52,7 +46,7 @@ class Scorer:
         read = np.concatenate([self._before, ids])
         for start in range(0, len(ids), STEPS):
             part = slice(start, start + STEPS)
-            nats[part] = self._reader.nats(read[:-1][part], ids[part])
+            nats[part] = cross_entropy_(self._reader.read(read[:-1][part]), ids[part])
         self._before = read[-1:]
         return nats
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from charrnn.inspection.report import without_text
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from charrnn.errors import InputError
 from charrnn.inspection import ngrams
 from charrnn.inspection.look import Look, Subject
 from charrnn.inspection.ngrams import NGrams, model_costs, view
+from charrnn.inspection.report import without_text
 from charrnn.inspection.surprise import read_surprise
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
@@ -187,12 +187,12 @@ def test_long_memory(tmp_path: Path) -> None:
     assert found["counted"] == 400 * (FAR + 4) - len(text)
     assert len(found["places"]) == ngrams.PLACES
     for place in found["places"]:
-        closer = place["character"].text
+        closer = place.character.text
         assert closer in CLOSERS
-        assert text[place["at"] - 1] == closer
-        assert place["model_bits"] < 0.1 < 1.5 < place["ngram_bits"]
-        assert place["model_guesses"][0]["character"].text == closer
-        assert place["before"].text.rpartition("\n")[2][0] == closer.upper()
+        assert text[place.at - 1] == closer
+        assert place.model_bits < 0.1 < 1.5 < place.ngram_bits
+        assert place.model_guesses[0].character.text == closer
+        assert place.before.text.rpartition("\n")[2][0] == closer.upper()
 
 
 def test_costs_of_the_model() -> None:
@@ -301,4 +301,4 @@ def test_bytes_and_records(tmp_path: Path, kind: TextConfig) -> None:
     assert found["model_bits"] == pytest.approx(np.log2(len(vocabulary)), rel=0.2)
     if kind.records:  # drawn, so each has a filler of its own, and nothing but the bracket to learn
         assert found["characters"] == 12 * (FAR + 4)
-    assert all(isinstance(place["character"], Symbols) for place in found["places"])
+    assert all(isinstance(place.character, Symbols) for place in found["places"])

@@ -9,6 +9,7 @@ from charrnn.config import CELLS, ModelConfig, TextConfig
 from charrnn.errors import CheckpointError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import STEPS, ChunkReader, read_prime, read_text, starts_in
+from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.text.vocabulary import Vocabulary
@@ -43,7 +44,8 @@ def test_chunks_are_the_whole(cell: str) -> None:
 def test_nats() -> None:
     model, text = _model(), "ab(c) \nab"
     ids = model.vocabulary.encode(text)[:, None]
-    found = ChunkReader(model.network, model.parameters, 1).nats(ids[:-1], ids[1:])
+    reader = ChunkReader(model.network, model.parameters, 1)
+    found = cross_entropy_(reader.read(ids[:-1]), ids[1:])
     p = np.exp(_logits(model, text[:-1]).astype(float))
     p /= p.sum(axis=0)
     np.testing.assert_allclose(found[:, 0], -np.log(p[ids[1:, 0], range(len(p[0]))]), rtol=1e-5)
@@ -56,10 +58,10 @@ def test_numbers_that_are_not_finite() -> None:
     ids = model.vocabulary.encode("abc" * 9)[:, None]
     reader = ChunkReader(model.network, model.parameters, 1)
     with pytest.raises(CheckpointError, match="overflow"):
-        reader.nats(ids[:-1], ids[1:])
+        reader.read(ids)
     reader.read(ids, counted=np.zeros(ids.shape, np.bool_))
     values = ChunkReader(model.network, model.parameters, 1, checked=False)
-    assert not np.isfinite(values.nats(ids[:-1], ids[1:])).all()
+    assert not np.isfinite(values.read(ids)).all()
     with pytest.raises(CheckpointError, match="overflow"):
         read_prime(model, "abc")
     assert not np.isfinite(read_prime(model, "abc", checked=False)[0]).all()

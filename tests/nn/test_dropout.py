@@ -103,12 +103,12 @@ def test_dropout_is_never_in_the_recurrence(cell: str, form: Form) -> None:
 
 
 def test_evaluation_drops_nothing() -> None:
-    """Without a generator a model with dropout is the model without it, and so is its ``loss``."""
+    """Without a generator a model with dropout is the model without it."""
     rng = np.random.default_rng(0)
     with_dropout = LanguageModel(ModelConfig("lstm", 4, 2, dropout=0.5, weight_drop=0.5), K)
     without = LanguageModel(ModelConfig("lstm", 4, 2, dropout=0.0), K)
     params = random_parameters(with_dropout.parameter_shapes(), rng)
-    ids, targets = rng.integers(K, size=(2, 5, 3))
+    ids = rng.integers(K, size=(5, 3))
     state = rng.standard_normal(without.zero_state(3).shape)
     workspace = Workspace(np.float64)
 
@@ -116,5 +116,3 @@ def test_evaluation_drops_nothing() -> None:
     trained = with_dropout.logits(params, ids, state, workspace, rng)[0].copy()
     assert np.abs(trained - expected).max() > 1e-3
     assert_close(with_dropout.logits(params, ids, state, workspace)[0], expected)
-    nll = without.loss(params, ids, targets, state, Workspace(np.float64))[0]
-    assert_close(with_dropout.loss(params, ids, targets, state, workspace)[0], nll)

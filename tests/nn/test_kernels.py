@@ -105,8 +105,7 @@ def test_train_says_who_takes_the_steps(run: Run, monkeypatch: pytest.MonkeyPatc
     """And does without Numba where it cannot be imported."""
     options = ("--hidden-size", "4", "--seq-length", "20", "--batch-size", "2", "--epochs", "1")
     assert "steps by Numba" in run("train", "corpus.txt", *options).err
-    for name in ("cells", "kernels"):
-        monkeypatch.delattr(f"charrnn.nn.compiled.{name}")
-        monkeypatch.delitem(sys.modules, f"charrnn.nn.compiled.{name}")
+    monkeypatch.delattr("charrnn.nn.compiled.kernels")
+    monkeypatch.delitem(sys.modules, "charrnn.nn.compiled.kernels")
     monkeypatch.setitem(sys.modules, "numba", None)
     assert "steps by NumPy" in run("train", "corpus.txt", *options).err

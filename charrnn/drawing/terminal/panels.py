@@ -86,5 +86,5 @@ def _free(taken: NDArray[np.bool_], row: float, column: float, size: int) -> tup
         return None
     down, along = np.indices(fits.shape)
     distance = (2 * (down - row)) ** 2 + (along - column) ** 2  # a cell is twice as high as wide
-    row, column = np.unravel_index(np.where(fits, distance, np.inf).argmin(), fits.shape)
-    return int(row), int(column)
+    place = int(np.where(fits, distance, np.inf).argmin())
+    return place // fits.shape[1], place % fits.shape[1]

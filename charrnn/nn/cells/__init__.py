@@ -1,7 +1,6 @@
-"""Recurrent cells, a file each. A new one takes its file, and its line here.
+"""Recurrent cells. A new one takes its file, and its line here: the name in ``--cell`` and checkpoints.
 
-The names are those of ``--cell`` and of checkpoints. They are known without NumPy; a class is imported
-when it is asked for.
+Names are known without NumPy; a class is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ if TYPE_CHECKING:
     from charrnn.nn.cells.cell import Cell
 
 _CLASSES = {
-    "lstm": "charrnn.nn.cells.lstm:LSTM",
-    "gru": "charrnn.nn.cells.gru:GRU",
-    "rnn": "charrnn.nn.cells.rnn:RNN",
-    "rnn-relu": "charrnn.nn.cells.rnn_relu:ReLURNN",
+    "lstm": ("lstm", "LSTM"),
+    "gru": ("gru", "GRU"),
+    "rnn": ("rnn", "RNN"),
+    "rnn-relu": ("rnn", "ReLURNN"),
 }
 
 CELLS = tuple(_CLASSES)
@@ -31,6 +30,6 @@ def cell_class(name: str) -> type[Cell]:
     """
     if name not in _CLASSES:
         raise ValueError(f"there is no cell {name!r}; there are {', '.join(CELLS)}")
-    module, _, attribute = _CLASSES[name].partition(":")
-    found: type[Cell] = getattr(import_module(module), attribute)
+    file, kind = _CLASSES[name]
+    found: type[Cell] = getattr(import_module(f"charrnn.nn.cells.{file}"), kind)
     return found

@@ -21,7 +21,9 @@ class Cell(ABC):
     their own names (``"W"``).
 
     Shapes, with *n* rows: ``z`` is ``(n*H, T, B)``, ``h`` is ``(H, T, B)``, a state is ``(states, H, B)``.
-    What is kept of gates for the backward pass is ``workspace["gates"]``, ``(T, n, H, B)``.
+    ``forward`` keeps, under the names of the states, those before the first step and after each: *h* as
+    ``(H, T+1, B)``, any other as ``(T+1, H, B)``; and, of a cell with gates, all rows as ``gates``,
+    ``(T, n, H, B)``.
 
     Attributes:
         title: The cell as people name it.
@@ -48,6 +50,16 @@ class Cell(ABC):
         """Set the recurrence's parameters, and biases that the cell wants other than zero."""
         orthogonal_blocks(params["W"], rng)
 
+    def kept_states(self, workspace: Workspace) -> Array:
+        """``(T, B, states, H)``, after each step of the last ``forward``."""
+        h, *others = (workspace[name] for name in self.states)
+        after = (h[:, 1:].transpose(1, 2, 0), *(other[1:].swapaxes(1, 2) for other in others))
+        return np.stack(after, axis=2)
+
+    def kept_gates(self, workspace: Workspace) -> Array:
+        """``(T, G, H, B)``, at each step of the last ``forward``."""
+        return workspace["gates"][:, : len(self.gates)]
+
     @abstractmethod
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
@@ -56,13 +68,7 @@ class Cell(ABC):
 
     @abstractmethod
     def backward(
-        self,
-        params: Own,
-        gradients: Own,
-        dz: Array,
-        dh: Array,
-        dstate: Array,
-        workspace: Workspace,
+        self, params: Own, gradients: Own, dz: Array, dh: Array, dstate: Array, workspace: Workspace
     ) -> Array:
         """Back through the chunk of the last ``forward`` on this workspace.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
 
@@ -33,10 +32,10 @@ class GRU(Cell):
         δW     = Σ_t δy_t h_{t-1}ᵀ,  δd = Σ_t δm
     """
 
-    title: ClassVar[str] = "GRU"
-    rows: ClassVar[tuple[str, ...]] = ("reset", "update", "candidate")
-    gates: ClassVar[tuple[str, ...]] = rows[:2]
-    keeps: ClassVar[str | None] = "update"
+    title = "GRU"
+    rows = ("reset", "update", "candidate")
+    gates = rows[:2]
+    keeps = "update"
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         return {**super().parameter_shapes(), "d": (self.hidden_size,)}
@@ -44,8 +43,7 @@ class GRU(Cell):
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
-        H = self.hidden_size
-        _, T, B = z.shape
+        H, (_, T, B) = self.hidden_size, z.shape
         W, d = params["W"], params["d"]
         gates = workspace.array("gates", T, 3, H, B)
         recalled = workspace.array("recalled", T, H, B)
@@ -58,44 +56,29 @@ class GRU(Cell):
         return h[:, 1:], np.stack((h[:, T],))
 
     def backward(
-        self,
-        params: Own,
-        gradients: Own,
-        dz: Array,
-        dh: Array,
-        dstate: Array,
-        workspace: Workspace,
+        self, params: Own, gradients: Own, dz: Array, dh: Array, dstate: Array, workspace: Workspace
     ) -> Array:
-        H = self.hidden_size
-        _, T, B = dz.shape
+        H, (_, T, B) = self.hidden_size, dz.shape
         scratch, h = workspace.scratch, workspace["h"]
         WT = scratch.array(H, 3 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
-        drecalled = scratch.array(H, T, B)
-        dh_t = scratch.array(H, B)
-        dh_t[...] = dstate[0]
-        self.through_time(WT, dz, drecalled, dh, dh_t, workspace)
+        drecalled, dstate = scratch.array(H, T, B), dstate.copy()
+        self.through_time(WT, dz, drecalled, dh, dstate[0], workspace)
         dW, dd = gradients["W"], gradients["d"]
         add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)
         add_product(dW[2 * H :], drecalled, h[:, :T], scratch)
         dd += drecalled.sum(axis=(1, 2))
-        return np.stack((dh_t,))
+        return dstate
 
     @staticmethod
     def step(
         t: int, z: Array, Wh: Array, d: Array, gates: Array, recalled: Array, h: Array
     ) -> None:
         """One time step of a chunk."""
-        H = len(d)
-        z_t, Wh_ru, Wh_n, ru = (
-            z[:, t],
-            Wh[: 2 * H],
-            Wh[2 * H :],
-            gates[t, :2].reshape(2 * H, Wh.shape[1]),
-        )
-        d, h_before, h_t = d[:, None], h[:, t], h[:, t + 1]
-        z_ru, z_n = z_t[: 2 * H], z_t[2 * H :]
-        _step(z_ru, z_n, Wh_ru, Wh_n, d, ru, gates[t], recalled[t], Wh_n, h_before, h_t)
+        ru, n = slice(2 * len(d)), slice(2 * len(d), None)
+        z_t, Wh_ru, Wh_n, d = z[:, t], Wh[ru], Wh[n], d[:, None]
+        a, kept = gates[t, :2].reshape(Wh_ru.shape), Wh_n
+        _step(z_t[ru], z_t[n], Wh_ru, Wh_n, d, a, gates[t], recalled[t], kept, h[:, t], h[:, t + 1])
 
     @staticmethod
     def through_time(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
 
@@ -35,11 +34,11 @@ class LSTM(Cell):
         δW     = Σ_t δz_t h_{t-1}ᵀ
     """
 
-    title: ClassVar[str] = "LSTM"
-    rows: ClassVar[tuple[str, ...]] = ("input", "forget", "output", "candidate")
-    gates: ClassVar[tuple[str, ...]] = rows[:3]
-    keeps: ClassVar[str | None] = "forget"
-    states: ClassVar[tuple[str, ...]] = ("h", "c")
+    title = "LSTM"
+    rows = ("input", "forget", "output", "candidate")
+    gates = rows[:3]
+    keeps = "forget"
+    states = ("h", "c")
 
     def initialize(self, params: Own, rng: np.random.Generator) -> None:
         super().initialize(params, rng)
@@ -50,8 +49,7 @@ class LSTM(Cell):
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
-        H = self.hidden_size
-        _, T, B = z.shape
+        H, (_, T, B) = self.hidden_size, z.shape
         W = params["W"]
         gates = workspace.array("gates", T, 4, H, B)
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
@@ -65,24 +63,16 @@ class LSTM(Cell):
         return h[:, 1:], np.stack((h[:, T], c[T]))
 
     def backward(
-        self,
-        params: Own,
-        gradients: Own,
-        dz: Array,
-        dh: Array,
-        dstate: Array,
-        workspace: Workspace,
+        self, params: Own, gradients: Own, dz: Array, dh: Array, dstate: Array, workspace: Workspace
     ) -> Array:
-        H = self.hidden_size
-        _, T, B = dz.shape
+        H, T = self.hidden_size, dz.shape[1]
         scratch, h = workspace.scratch, workspace["h"]
         WT = scratch.array(H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
-        dh_t, dc_t = scratch.array(H, B), scratch.array(H, B)
-        dh_t[...], dc_t[...] = dstate
+        dh_t, dc_t = dstate = dstate.copy()
         self.through_time(WT, dz, dh, dh_t, dc_t, workspace)
         add_product(gradients["W"], dz, h[:, :T], scratch)
-        return np.stack((dh_t, dc_t))
+        return dstate
 
     @staticmethod
     def step(t: int, z: Array, Wh: Array, gates: Array, h: Array, c: Array, tanh_c: Array) -> None:
@@ -100,8 +90,7 @@ class LSTM(Cell):
             dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
             dc_t: ``(H, B)``, δc_{t+1} ∘ f_{t+1}; the same.
         """
-        scratch, gates, (_, T, B) = workspace.scratch, workspace["gates"], dz.shape
-        H = len(dh_t)
+        scratch, gates, T, (H, B) = workspace.scratch, workspace["gates"], dz.shape[1], dh_t.shape
         dz_by_gate, through_h = dz.reshape(4, H, T, B), scratch.array(H, B)
         for block in reversed(blocks(T, H * B)):
             with scratch:

@@ -1,9 +1,8 @@
-"""The simple recurrent network (Elman 1990)."""
+"""The simple recurrent network, with tanh or with ReLU."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from charrnn.nn.workspace import Workspace
 
 
 class RNN(Cell):
-    """Goodfellow, Bengio, Courville, *Deep Learning*, section 10.2; ∘ is element by element.
+    """Elman 1990; Goodfellow, Bengio, Courville, *Deep Learning*, section 10.2; ∘ is element by element.
 
         z_t = U x_t + W h_{t-1} + b
         h_t = tanh(z_t)
@@ -26,14 +25,13 @@ class RNN(Cell):
         δW   = Σ_t δz_t h_{t-1}ᵀ
     """
 
-    title: ClassVar[str] = "RNN (tanh)"
-    rows: ClassVar[tuple[str, ...]] = ("W",)
+    title = "RNN (tanh)"
+    rows = ("W",)
 
     def forward(
         self, params: Own, z: Array, state: Array, workspace: Workspace
     ) -> tuple[Array, Array]:
-        H = self.hidden_size
-        _, T, B = z.shape
+        H, (_, T, B) = self.hidden_size, z.shape
         W = params["W"]
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
         Wh = workspace.scratch.array(H, B)
@@ -44,24 +42,16 @@ class RNN(Cell):
         return h[:, 1:], np.stack((h[:, T],))
 
     def backward(
-        self,
-        params: Own,
-        gradients: Own,
-        dz: Array,
-        dh: Array,
-        dstate: Array,
-        workspace: Workspace,
+        self, params: Own, gradients: Own, dz: Array, dh: Array, dstate: Array, workspace: Workspace
     ) -> Array:
-        H = self.hidden_size
-        _, T, B = dz.shape
+        H, T = self.hidden_size, dz.shape[1]
         scratch, h = workspace.scratch, workspace["h"]
         WT = scratch.array(H, H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
-        dh_t = scratch.array(H, B)
-        dh_t[...] = dstate[0]
-        self.through_time(WT, dz, dh, dh_t, workspace)
+        dstate = dstate.copy()
+        self.through_time(WT, dz, dh, dstate[0], workspace)
         add_product(gradients["W"], dz, h[:, :T], scratch)
-        return np.stack((dh_t,))
+        return dstate
 
     def step(self, t: int, z: Array, Wh: Array, h: Array) -> None:
         """One time step of a chunk."""
@@ -106,3 +96,24 @@ class RNN(Cell):
         """∂h_t/∂z_t, from ``h_t``: what the gradients are multiplied with, of many steps at once."""
         np.multiply(h, h, out=out)
         np.subtract(1, out, out=out)
+
+
+class ReLURNN(RNN):
+    """Le, Jaitly, Hinton, arXiv 1504.00941.
+
+        z_t = U x_t + W h_{t-1} + b
+        h_t = max(z_t, 0)
+
+    A slope of 1 keeps gradients from shrinking if W starts as a rotation, and lets them explode the more
+    easily. Going back, δz_t = δh_t where h_t > 0 and else 0; the rest is as with tanh.
+    """
+
+    title = "RNN (ReLU)"
+
+    @staticmethod
+    def activation(z: Array, out: Array) -> None:
+        np.maximum(z, 0, out=out)
+
+    @staticmethod
+    def slope(h: Array, out: Array) -> None:
+        np.greater(h, 0, out=out)

@@ -22,7 +22,7 @@ def compile_stack(stack: Stack) -> Stack:
     if os.environ.get("CHARRNN_KERNELS") == "numpy":
         return stack
     try:
-        from charrnn.nn.compiled.cells import TWINS
+        from charrnn.nn.compiled.kernels import TWINS
 
         if stack.cell not in TWINS:
             return stack

@@ -1,12 +1,21 @@
-"""One time step of each cell, compiled: the equations of ``lstm``, ``gru`` and ``rnn`` for Numba.
+"""The cells with their time steps compiled: the equations of ``lstm``, ``gru`` and ``rnn`` for Numba.
 
 NumPy takes some twenty calls for a step, each of which passes over its arrays once and, beside
 another thread, waits for Python's lock. Here a step is one call that holds no lock. Matrix products
-stay NumPy's. Only training asks for this module, by :func:`charrnn.nn.compiled.compile_stack`.
+stay NumPy's, and what is kept is the same. Only training asks for this module, by
+:func:`charrnn.nn.compiled.compile_stack`.
 
 Arrays are those of the cells, whole, with the time *t*: compiled code then knows that the last axis
-is contiguous. What costs, the tanh, runs over one flat block, so that few numbers are left over when
-the processor takes eight at a time.
+is contiguous. With *n* rows they are
+
+    z, dz               (n*H, T, B)     gates                       (T, n, H, B)
+    h                   (H, T+1, B)     c                           (T+1, H, B)
+    dh, drecalled       (H, T, B)       tanh_c, recalled            (T, H, B)
+    Wh, dWh, dz_t       (n*H, B)        dh_t, dc_t                  (H, B)
+
+A step forward starts from ``Wh``, W h_{t-1}, and overwrites it. A step back starts from what t+1 sends back,
+``dh_t`` and ``dc_t``; the product with W that follows it is NumPy's. What costs, the tanh, runs over one flat
+block, so that few numbers are left over when the processor takes eight at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +28,12 @@ import numpy as np
 from numba import njit, types
 from numba.extending import overload
 
+from charrnn.nn.cells.cell import Cell
+from charrnn.nn.cells.gru import GRU
+from charrnn.nn.cells.lstm import LSTM
+from charrnn.nn.cells.rnn import RNN, ReLURNN
 from charrnn.nn.parameters import Array
+from charrnn.nn.workspace import Workspace
 
 # A product and a sum may be rounded once instead of twice, which changes nothing from run to run. No
 # other liberty is taken, so NaN stays NaN.
@@ -66,16 +80,7 @@ def _tanh_by_type(x: Any) -> Callable[[Any], Any]:
 def lstm_forward(
     t: int, z: Array, Wh: Array, gates: Array, h: Array, c: Array, tanh_c: Array
 ) -> None:
-    """From ``W h_{t-1}`` to ``h_t``, in ``h[:, t + 1]``; fills ``gates[t]``, ``c[t + 1]``, ``tanh_c[t]``.
-
-    Args:
-        z: ``(4H, T, B)``.
-        Wh: ``(4H, B)``; overwritten.
-        gates: ``(T, 4, H, B)``.
-        h: ``(H, T+1, B)``.
-        c: ``(T+1, H, B)``.
-        tanh_c: ``(T, H, B)``.
-    """
+    """Fills ``gates[t]``, ``c[t + 1]``, ``tanh_c[t]`` and ``h[:, t + 1]``."""
     _, _, H, B = gates.shape
     HB = H * B
     a, wh = gates[t].reshape(4 * HB), Wh.reshape(4 * HB)
@@ -108,18 +113,7 @@ def lstm_backward(
     dz_t: Array,
     dz: Array,
 ) -> None:
-    """Back through step *t*, but for the product with W.
-
-    Args:
-        dh: ``(H, T, B)``.
-        gates: ``(T, 4, H, B)``.
-        c: ``(T+1, H, B)``.
-        tanh_c: ``(T, H, B)``.
-        dh_t: ``(H, B)``, what step *t + 1* sends back.
-        dc_t: ``(H, B)``; becomes the gradient by ``c_{t-1}``.
-        dz_t: ``(4H, B)``, becomes the gradient by z_t.
-        dz: ``(4H, T, B)``, gets the same at *t*.
-    """
+    """δz_t from δh_t and δc_t; ``dc_t`` becomes δc_t ∘ f_t."""
     _, _, H, B = gates.shape
     for j in range(H):
         for b in range(B):
@@ -141,16 +135,7 @@ def lstm_backward(
 def gru_forward(
     t: int, z: Array, Wh: Array, d: Array, gates: Array, recalled: Array, h: Array
 ) -> None:
-    """From ``W h_{t-1}`` to ``h_t``, in ``h[:, t + 1]``; fills ``gates[t]`` and ``recalled[t]``.
-
-    Args:
-        z: ``(3H, T, B)``.
-        Wh: ``(3H, B)``; overwritten.
-        d: ``(H,)``.
-        gates: ``(T, 3, H, B)``.
-        recalled: ``(T, H, B)``.
-        h: ``(H, T+1, B)``.
-    """
+    """Fills ``gates[t]``, ``recalled[t]`` and ``h[:, t + 1]``."""
     _, _, H, B = gates.shape
     HB = H * B
     a, wh = gates[t].reshape(3 * HB), Wh.reshape(3 * HB)
@@ -183,18 +168,7 @@ def gru_backward(
     dz: Array,
     drecalled: Array,
 ) -> None:
-    """Back through step *t*, but for the product with W.
-
-    Args:
-        dh: ``(H, T, B)``.
-        gates: ``(T, 3, H, B)``.
-        recalled: ``(T, H, B)``.
-        h: ``(H, T+1, B)``.
-        dh_t: ``(H, B)``, what step *t + 1* sends back; becomes what passes straight to ``h_{t-1}``.
-        dWh: ``(3H, B)``, becomes the gradient by ``W h_{t-1}``.
-        dz: ``(3H, T, B)``, gets the gradient by z at *t*.
-        drecalled: ``(H, T, B)``, gets the candidate's rows of ``dWh`` at *t*.
-    """
+    """δz and δy, here ``dWh``, from δh_t; ``dh_t`` becomes δh_t ∘ u_t."""
     _, _, H, B = gates.shape
     for j in range(H):
         for b in range(B):
@@ -216,13 +190,7 @@ def gru_backward(
 
 @_compile
 def rnn_forward(t: int, z: Array, Wh: Array, h: Array, relu: bool) -> None:
-    """From ``W h_{t-1}`` to ``h_t``, in ``h[:, t + 1]``.
-
-    Args:
-        z: ``(H, T, B)``.
-        Wh: ``(H, B)``; overwritten.
-        h: ``(H, T+1, B)``.
-    """
+    """Fills ``h[:, t + 1]``."""
     H, B = Wh.shape
     a = Wh.reshape(H * B)
     for j in range(H):
@@ -243,15 +211,7 @@ def rnn_forward(t: int, z: Array, Wh: Array, h: Array, relu: bool) -> None:
 def rnn_backward(
     t: int, dh: Array, h: Array, dh_t: Array, dz_t: Array, dz: Array, relu: bool
 ) -> None:
-    """Back through step *t*, but for the product with W.
-
-    Args:
-        dh: ``(H, T, B)``.
-        h: ``(H, T+1, B)``.
-        dh_t: ``(H, B)``, what step *t + 1* sends back.
-        dz_t: ``(H, B)``, becomes the gradient by z_t.
-        dz: ``(H, T, B)``, gets the same at *t*.
-    """
+    """δz_t from δh_t."""
     H, B = dh_t.shape
     for j in range(H):
         for b in range(B):
@@ -261,3 +221,62 @@ def rnn_backward(
     for j in range(H):
         for b in range(B):
             dz[j, t, b] = dz_t[j, b]
+
+
+class CompiledLSTM(LSTM):
+    step = staticmethod(lstm_forward)
+
+    @staticmethod
+    def through_time(
+        WT: Array, dz: Array, dh: Array, dh_t: Array, dc_t: Array, workspace: Workspace
+    ) -> None:
+        rows, T, B = dz.shape
+        gates, c, tanh_c = (workspace[name] for name in ("gates", "c", "tanh_c"))
+        dz_t = workspace.scratch.array(rows, B)
+        for t in reversed(range(T)):
+            lstm_backward(t, dh, gates, c, tanh_c, dh_t, dc_t, dz_t, dz)
+            np.matmul(WT, dz_t, out=dh_t)
+
+
+class CompiledGRU(GRU):
+    step = staticmethod(gru_forward)
+
+    @staticmethod
+    def through_time(
+        WT: Array, dz: Array, drecalled: Array, dh: Array, dh_t: Array, workspace: Workspace
+    ) -> None:
+        rows, T, B = dz.shape
+        gates, recalled, h = (workspace[name] for name in ("gates", "recalled", "h"))
+        dWh, through_W = workspace.scratch.array(rows, B), workspace.scratch.array(*dh_t.shape)
+        for t in reversed(range(T)):
+            gru_backward(t, dh, gates, recalled, h, dh_t, dWh, dz, drecalled)
+            dh_t += np.matmul(WT, dWh, out=through_W)
+
+
+class CompiledRNN(RNN):
+    relu = False
+
+    def step(self, t: int, z: Array, Wh: Array, h: Array) -> None:
+        rnn_forward(t, z, Wh, h, self.relu)
+
+    def through_time(
+        self, WT: Array, dz: Array, dh: Array, dh_t: Array, workspace: Workspace
+    ) -> None:
+        H, T, B = dz.shape
+        h, dz_t = workspace["h"], workspace.scratch.array(H, B)
+        for t in reversed(range(T)):
+            rnn_backward(t, dh, h, dh_t, dz_t, dz, self.relu)
+            np.matmul(WT, dz_t, out=dh_t)
+
+
+class CompiledReLURNN(CompiledRNN, ReLURNN):
+    relu = True
+
+
+TWINS: dict[type[Cell], type[Cell]] = {
+    LSTM: CompiledLSTM,
+    GRU: CompiledGRU,
+    RNN: CompiledRNN,
+    ReLURNN: CompiledReLURNN,
+}
+"""The compiled form of each cell that has one."""
