@@ -211,6 +211,8 @@ def test_every_model(kind: str) -> None:
     if "gates" in without:
         assert f"a model of {kind} cells has no gates" in sections["gates"].text
     assert "its corpus is not at hand; --counts FILE names" in sections["ngrams"].text
+    told = [each.text for each in sections["card"].all("dt")]
+    assert told[-2:] == ["write", "go on"]  # to look on is what the page is for
     for name in {"card", "gates", "gradients", "weights", "embedding"} - set(without):
         assert next(sections[name].all("svg"), None), name
     if kind == "lstm":
@@ -448,7 +450,7 @@ def test_axis() -> None:
 def test_a_line_is_broken_where_there_is_no_number() -> None:
     line = figure.Line("a", range(4), [0, 1, float("nan"), 1])
     axes = figure.Axis(), figure.Axis(low=0, high=1)
-    svg = draw_panel(figure.Chart("x", "y", *axes, [line], "z"), "utf-8", alone=False)
+    svg = draw_panel(figure.Chart("x", "y", *axes, "z", [line]), "utf-8", alone=False)
     assert 'd="M0 200L100 0M300 0"' in svg
 
 
@@ -457,7 +459,7 @@ def test_a_bare_axis_has_no_numbers(bare: bool) -> None:
     """Neither of the two; a plane with no numbers has no lines to them."""
     places = [figure.Place(Symbols("a"), n, n, 0, "told") for n in range(2)]
     axis = figure.Axis(bare=bare)
-    svg = draw_panel(figure.Map("x", "y", axis, axis, places, "z"), "utf-8", alone=True)
+    svg = draw_panel(figure.Map("x", "y", axis, axis, "z", places), "utf-8", alone=True)
     numbers = re.findall(r'class="(grid|middle|end)"', svg)
     assert set(numbers) == (set() if bare else {"grid", "middle", "end"})
 

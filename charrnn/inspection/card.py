@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from charrnn.drawing.figure import (
     PAGE,
+    TERMINAL,
     Axis,
     Chart,
     Commands,
@@ -39,13 +40,14 @@ def view(look: Look) -> Figure:
     lines = [line for line in lines if line.x]
     told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
     title, x, y = "Loss while it learnt", Axis("epochs"), Axis(f"nats/{symbol}")
-    curves = Chart("losses", title, x, y, lines, f"Curves over epochs: {told}.", height=12)
+    curves = Chart("losses", title, x, y, f"Curves over epochs: {told}.", lines, height=12)
     facts = (
         ("text", _text(found["corpus"]["sources"], checkpoint)),
         ("loss", _loss(checkpoint.validation_loss, symbol)),
         ("training", _training(checkpoint)),
         ("in words", fit),
     )
+    commands = _commands(look.subject.name, checkpoint)
     return Figure(
         f"Loss of {look.subject.path.name}",
         (
@@ -54,7 +56,8 @@ def view(look: Look) -> Figure:
             Facts(facts),
             curves if lines else Words("It has not been evaluated yet.", on=PAGE),
             Heading("To go on", on=PAGE),
-            Commands((*_commands(look.subject.name, checkpoint), ("look", LOOK))),
+            Commands(commands, on=PAGE),
+            Commands((*commands, ("look", LOOK)), on=TERMINAL),
         ),
         found,
         f"Curves of nats/{symbol} over epochs. {fit}",
