@@ -58,14 +58,14 @@ def _chart(name: str, *, log: bool = False) -> Chart:
     )
     rules = (Rule((0, 1), (3, 1), HOSTILE),)
     axis = Axis(HOSTILE, log=log, low=1e-6 if log else None, high=10 if log else None)
-    return Chart(name, HOSTILE, Axis("steps"), axis, lines, HOSTILE, rules, HOSTILE * log)
+    return Chart(name, HOSTILE, Axis("steps"), axis, HOSTILE, lines, rules, HOSTILE * log)
 
 
 def _map() -> Map:
     places = [
         Place(Symbols(c, alone=True), n % 3, n // 3, n, HOSTILE) for n, c in enumerate(CHARACTERS)
     ]
-    return Map("map", HOSTILE, Axis(bare=True), Axis(HOSTILE), places, HOSTILE, (HOSTILE,))
+    return Map("map", HOSTILE, Axis(bare=True), Axis(HOSTILE), HOSTILE, places, (HOSTILE,))
 
 
 def blocks() -> list[Block]:
@@ -76,12 +76,12 @@ def blocks() -> list[Block]:
         HOSTILE,
         x,
         y,
-        (SHARES.tolist(), SHARES.tolist()),
         HOSTILE,
+        (SHARES.tolist(), SHARES.tolist()),
         (Rule((0, 1), (1, 0), HOSTILE),),
     )
     histogram = Histogram(
-        "many", HOSTILE, Axis("steps", log=True), Axis(), (0.1, 1, 10), (3, 0), HOSTILE, 3
+        "many", HOSTILE, Axis("steps", log=True), Axis(), HOSTILE, (0.1, 1, 10), (3, 0), 3
     )
     guesses = Guesses(SHARES * 9, SHARES, ["ab"] * len(CHARACTERS), np.ones((len(CHARACTERS), 2)))
     amounts = Colouring(HOSTILE, SHARES * 8, 0, 8, unit="bits:", told=HOSTILE)

@@ -39,7 +39,7 @@ def screen(width: int = 80, *, colour: bool = False, unicode: bool = True) -> Sc
 
 def chart(on_screen: Screen, lines: list[Line], height: int = 10) -> list[Text]:
     axes = Axis("epochs"), Axis("nats/char")
-    return draw_chart(on_screen, Chart("", "", *axes, lines, "", height=height))
+    return draw_chart(on_screen, Chart("", "", *axes, "", lines, height=height))
 
 
 def test_bars() -> None:

@@ -211,16 +211,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Panel(Block):
-    """A picture over two axes; each kind has a ``description`` in words, for those who do not see it.
+    """A picture over two axes.
 
     Attributes:
         name: A word that no other panel of the figure has, for references to it.
+        title: In words.
+        description: What is to be seen, in words, for those who do not see it.
     """
 
     name: str
     title: str
     x: Axis
     y: Axis
+    description: Phrase
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,6 @@ class Chart(Panel):
     """Lines; ``legend`` is the title of theirs, ``height`` counts rows of a terminal."""
 
     lines: Sequence[Line]
-    description: str
     rules: Sequence[Rule] = ()
     legend: str = ""
     height: int = 10
@@ -239,7 +241,6 @@ class Scatter(Panel):
     """Points in a plane; ``series`` gives their colour."""
 
     points: tuple[Sequence[float], Sequence[float]]
-    description: str
     rules: Sequence[Rule] = ()
     series: int = 0
 
@@ -250,7 +251,6 @@ class Histogram(Panel):
 
     edges: Sequence[float]
     counts: Sequence[float]
-    description: str
     series: int = 0
 
 
@@ -270,7 +270,6 @@ class Map(Panel):
     """Symbols in a plane, near each other if they are alike; ``legend`` names the series."""
 
     places: Sequence[Place]
-    description: Phrase
     legend: Sequence[str] = ()
 
 

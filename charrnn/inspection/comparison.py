@@ -124,7 +124,7 @@ def _chart(found: Mapping[str, Any], names: Sequence[str]) -> Chart:
     ends = "; ".join(f"{line.name} {line.y[-1]:.4f}" for line in lines if line.x)
     told = f"Curves of {y} loss, nats over {x}s. Last values: {ends}."
     title, across, upwards = "Runs side by side", Axis(f"{x}s"), Axis(f"{y} loss, nats")
-    return Chart("losses", title, across, upwards, lines, told)
+    return Chart("losses", title, across, upwards, told, lines)
 
 
 def _shown(value: Any) -> str:

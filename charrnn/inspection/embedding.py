@@ -183,7 +183,7 @@ def _map(how: str, likeness: Likeness, characters: list[Symbols]) -> Map:
         ".",
     )
     title = f"As they are {how} ({likeness.array}; {share})"
-    return Map(f"map-{how}", title, axes[0], axes[1], places, description, KINDS)
+    return Map(f"map-{how}", title, axes[0], axes[1], description, places, KINDS)
 
 
 def _kind(character: str) -> int:

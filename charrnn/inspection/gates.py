@@ -171,7 +171,7 @@ def _planes(found: GateActivity, layer: int) -> Iterator[Scatter]:
             f"A point for each of {len(left)} units of layer {layer}. On average open in {right.mean():.0%} of the "
             f"steps and shut in {left.mean():.0%}; the mean is {mean.mean():.2f}."
         )
-        yield Scatter(f"gate-{layer}-{index}", name, x, y, points, told, rules, index)
+        yield Scatter(f"gate-{layer}-{index}", name, x, y, told, points, rules, index)
 
 
 def _summary(found: GateActivity, layer: int) -> Table:
@@ -205,7 +205,7 @@ def _memories(found: GateActivity, layer: int) -> Histogram:
     counts, _ = np.histogram(np.clip(memory, SHORTEST, LONGEST), edges)
     title, x, y = f"Layer {layer}, memory of its units", Axis("steps", log=True), Axis("units")
     told, name = f"A histogram; its median is {np.median(memory):.1f} steps.", f"memory-{layer}"
-    return Histogram(name, title, x, y, edges.tolist(), counts.tolist(), told, series=3)
+    return Histogram(name, title, x, y, told, edges.tolist(), counts.tolist(), series=3)
 
 
 def _longest(layer: int, memory: Array) -> Words:

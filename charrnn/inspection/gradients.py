@@ -306,9 +306,9 @@ def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> Chart:
         "How far back a loss reaches",
         Axis("steps back, k"),
         Axis("share of k=0", log=True, low=low, high=high),
-        lines,
         "Norm of the gradient of a loss by the state of k steps before, against k, on a logarithmic axis. "
         f"Steps until it stays below {forgotten} of that at k = 0: {told}.",
+        lines,
         [Rule((0, FORGOTTEN), (last, FORGOTTEN), forgotten)],
         f"{size}:\nsteps until below {forgotten}",
         height=14,

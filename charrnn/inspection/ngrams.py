@@ -295,9 +295,9 @@ def view(look: Look) -> Figure:
         "Bits over what is seen",
         Axis("n"),
         Axis(unit),
-        [Line("n-grams", orders, losses)],
         f"A line of {unit} over n, the fewer the better, and one for the model: "
         f"{', '.join(f'{who} {loss:.3f}' for who, loss in rivals.items())}.",
+        [Line("n-grams", orders, losses)],
         [Rule((1, own), (ORDERS, own), "the model")],
     )
     return Figure(

@@ -195,7 +195,7 @@ def _values(layer: int, gates: Sequence[Recurrence], top: float) -> Chart:
         told.append(f"{one.gate} {values[0]:.2f} to {values[-1]:.3f}, spectral {radius}")
     title, x, y = f"Layer {layer}: singular values of W", Axis("rank"), Axis(low=0, high=1.05 * top)
     description = f"From the first to the last: {'; '.join(told)}."
-    return Chart(f"singular-{layer}", title, x, y, lines, description)
+    return Chart(f"singular-{layer}", title, x, y, description, lines)
 
 
 def _matrices(matrices: Sequence[Recurrence], top: float) -> Table:
@@ -226,7 +226,7 @@ def _histogram(number: int, one: Spread) -> Histogram:
     largest, counts = one.largest or 1, one.counts.tolist()
     edges = np.linspace(-largest, largest, len(counts) + 1).tolist()
     told = f"Mean {one.mean:.3f}, standard deviation {one.deviation:.3f}, largest absolute value {one.largest:.2f}."
-    return Histogram(f"spread-{number}", one.name, Axis(), Axis(bare=True), edges, counts, told)
+    return Histogram(f"spread-{number}", one.name, Axis(), Axis(bare=True), told, edges, counts)
 
 
 def _rms(array: Array) -> float:
