@@ -26,18 +26,14 @@ from charrnn.nn.workspace import Workspace
 class LanguageModel:
     """The mathematics of the model; its numbers are in a :class:`Parameters`, given to each call.
 
-    Arrays: ids and targets ``(T, B)``; a state ``(L, states, H, B)``; logits ``(K, T, B)``.
-
-    Attributes:
-        vocabulary_size: Number of characters, *K*.
-        embedding: None where they are one-hot.
+    Arrays: ids and targets ``(T, B)``; a state ``(L, states, H, B)``; logits ``(K, T, B)``, for a
+    vocabulary of *K* characters.
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         K, H, D = vocabulary_size, config.hidden_size, config.embedding_size
-        self.config = config
-        self.vocabulary_size = K
-        self.embedding = Embedding(K, D) if D else None
+        self.config, self.vocabulary_size = config, K
+        self.embedding = Embedding(K, D) if D else None  # else characters are one-hot
         self.stack = Stack(cell_class(config.cell), D or K, H, config.num_layers, one_hot=not D)
         self.readout = Readout(H, K)
 
@@ -65,8 +61,7 @@ class LanguageModel:
     @property
     def read_by(self) -> str:
         """The array that has a column for each character, as it is read."""
-        lowest = self.embedding or self.stack
-        return next(iter(lowest.parameter_shapes()))
+        return next(iter((self.embedding or self.stack).parameter_shapes()))
 
     @property
     def predicted_by(self) -> str:
@@ -75,9 +70,7 @@ class LanguageModel:
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter, in the order in which they lie in the flat vector."""
-        return {
-            name: shape for part in self._parts for name, shape in part.parameter_shapes().items()
-        }
+        return dict(pair for part in self._parts for pair in part.parameter_shapes().items())
 
     def initialize(self, rng: np.random.Generator) -> Parameters:
         """Fresh float32 parameters."""

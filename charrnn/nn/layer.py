@@ -7,8 +7,7 @@ import numpy as np
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
-from charrnn.nn.initialization import scaled_uniform
-from charrnn.nn.parameters import Array, Parameters, Part
+from charrnn.nn.parameters import Array, Parameters, Part, scaled_uniform
 from charrnn.nn.workspace import Workspace
 
 
@@ -19,20 +18,16 @@ class Layer(Part):
     ones: their product with U is a gather of its columns.
 
     Args:
-        cell: The recurrence.
         input_size: Rows of a dense input, or the number of ids.
         name: Of the layer in its model: its parameters are ``name/U``, ``name/W`` and so on.
-        one_hot: Whether the input comes as ids.
     """
 
     def __init__(self, cell: Cell, input_size: int, name: str, *, one_hot: bool) -> None:
         rows = len(cell.rows) * cell.hidden_size
         shapes = {"U": (rows, input_size), **cell.parameter_shapes(), "b": (rows,)}
         super().__init__(f"{name}/", shapes)
-        self.cell = cell
-        self.name = name
-        self.one_hot = one_hot
-        self.input_size = input_size
+        self.cell, self.name = cell, name
+        self.one_hot, self.input_size = one_hot, input_size
         self.multiplications = rows * (cell.hidden_size + (0 if one_hot else input_size))
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:

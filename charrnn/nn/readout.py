@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from charrnn.nn.functions import add_product, columns
-from charrnn.nn.initialization import scaled_uniform
-from charrnn.nn.parameters import Array, Parameters, Part
+from charrnn.nn.parameters import Array, Parameters, Part, scaled_uniform
 from charrnn.nn.workspace import Workspace
 
 

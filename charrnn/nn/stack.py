@@ -18,7 +18,7 @@ from charrnn.nn.workspace import Workspace
 
 @dataclass(frozen=True)
 class Stack:
-    """``num_layers`` layers of one kind of cell. Its quick twin is :func:`charrnn.nn.compiled.compile_stack`.
+    """``num_layers`` layers, *L*, of ``hidden_size`` units, *H*, of one kind of cell. Its quick twin is :func:`charrnn.nn.compiled.compile_stack`.
 
     The state of the whole stack is one array ``(L, states, H, B)``, in which a layer has a row.
 
@@ -28,8 +28,6 @@ class Stack:
 
     Args:
         input_size: Rows of a dense input, or the number of ids.
-        hidden_size: Units in each layer, *H*.
-        num_layers: *L*.
         one_hot: Whether the input comes as ids.
         name: What the layers' names begin with (``"encoder/"``), where a model has several stacks.
     """
@@ -61,12 +59,9 @@ class Stack:
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter, by its name in the model."""
-        return {
-            name: shape for layer in self.layers for name, shape in layer.parameter_shapes().items()
-        }
+        return dict(pair for layer in self.layers for pair in layer.parameter_shapes().items())
 
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
-        """Draw the parameters, the lowest layer's first."""
         for layer in self.layers:
             layer.initialize(params, rng)
 

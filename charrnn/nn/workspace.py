@@ -53,10 +53,8 @@ class Workspace:
     """What a part of a model keeps from its forward pass for its backward pass, under names.
 
     Each part has a workspace of its own, so no name means anything to another. Memory is allocated at
-    its largest size and reused. Two threads need two workspaces.
-
-    Attributes:
-        scratch: For what need not be kept; all parts of a model share it.
+    its largest size and reused. Two threads need two workspaces. ``scratch`` is for what need not be
+    kept; all parts of a model share it.
     """
 
     def __init__(self, dtype: DTypeLike = np.float32, scratch: Scratch | None = None) -> None:

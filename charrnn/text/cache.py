@@ -63,21 +63,22 @@ def store(folder: Path, key: str, parts: Iterable[NDArray[Any]]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _clear(folder)
         descriptor, name = tempfile.mkstemp(".part", dir=folder)
-    except OSError as error:
-        raise _failure(folder, error) from None
-    try:
-        with open(descriptor, "wb") as file:
-            for part in parts:
-                file.write(part.data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(_path(folder, key))
+        try:
+            with open(descriptor, "wb") as file:
+                for part in parts:
+                    file.write(part.data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(_path(folder, key))
+        finally:
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
         # Windows does not replace a file that another run has just made and reads.
-        if not _path(folder, key).exists():
-            raise _failure(folder, error) from None
-    finally:
-        Path(name).unlink(missing_ok=True)
+        if not os.path.exists(_path(folder, key)):  # noqa: PTH110 (pathlib's may fail itself)
+            raise CacheError(
+                f"{folder}: a corpus of this size is encoded on disk, which failed: "
+                f"{error.strerror or error}; choose another folder with --cache-dir"
+            ) from None
 
 
 def _clear(folder: Path) -> None:
@@ -90,10 +91,3 @@ def _clear(folder: Path) -> None:
 
 def _path(folder: Path, key: str) -> Path:
     return folder / f"{key}.ids"
-
-
-def _failure(folder: Path, error: OSError) -> CacheError:
-    return CacheError(
-        f"{folder}: a corpus of this size is encoded on disk, which failed: {error.strerror or error}; "
-        "choose another folder with --cache-dir"
-    )

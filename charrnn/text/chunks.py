@@ -73,14 +73,10 @@ class Chunk:
 
 
 class Chunks(Protocol):
-    """A text as chunks, each made when it is asked for: only that part of the text is read.
-
-    Attributes:
-        characters: Predictions that one pass over all chunks counts.
-    """
+    """A text as chunks, each made when it is asked for: only that part of the text is read."""
 
     columns: int
-    characters: int
+    characters: int  # predictions that one pass over all chunks counts
 
     def __len__(self) -> int: ...
 
@@ -93,11 +89,7 @@ class Streams:
 
     Stream *b*'s chunk *i + 1* goes on where its chunk *i* ended, so a recurrent state can be carried
     along. Chunks differ in length by one at most; up to ``batch_size - 1`` ids at the end of the text
-    are left over.
-
-    Args:
-        ids: ``(N,)`` integers.
-        seq_length: Longest chunk, *T*.
+    are left over. ``ids`` are ``(N,)`` integers; ``seq_length`` is the longest chunk's, *T*.
     """
 
     def __init__(self, ids: NDArray[Any], batch_size: int, seq_length: int) -> None:
@@ -107,8 +99,7 @@ class Streams:
         self.columns, self.characters = batch_size, length * batch_size
         self._inputs = ids[: length * batch_size].reshape(batch_size, length)
         self._targets = ids[1 : length * batch_size + 1].reshape(batch_size, length)
-        self._count = -(-length // seq_length)
-        self._length = length
+        self._length, self._count = length, -(-length // seq_length)
 
     def __len__(self) -> int:
         return self._count

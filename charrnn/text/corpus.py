@@ -86,10 +86,8 @@ class Corpus:
 class Scan:
     """What a first look at a text, in pieces, finds.
 
-    Attributes:
-        length: Number of characters.
-        characters: The different ones, in the order of the code points.
-        sha256: Hash of the encoded text, in hexadecimal digits.
+    Its ``length`` in characters; the different ``characters``, in the order of the code points; and the
+    ``sha256`` of the encoded text, in hexadecimal digits.
     """
 
     def __init__(self, pieces: Iterable[str], encoding: str) -> None:
@@ -166,13 +164,9 @@ def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
     Raises:
         InputError: The file is missing, a directory, or not UTF-8.
     """
-    found: set[str] = set()
-    rest = ""
     with ExitStack() as stack:
-        for piece in Reader([str(path)], config, stack).pieces():
-            *whole, rest = (rest + piece).split(config.end)
-            found.update(whole)
-    return frozenset(found)
+        text = "".join(Reader([str(path)], config, stack).pieces())
+    return frozenset(text.split(config.end))
 
 
 def _vocabulary(

@@ -78,7 +78,6 @@ class Records:
         ids: ``(N,)`` the text.
         spans: Its records, at least one.
         seq_length: Longest chunk, *T*.
-        seed: Of the order.
     """
 
     def __init__(

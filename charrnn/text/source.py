@@ -15,9 +15,8 @@ from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
 
 BLOCK = 1 << 16  # bytes that are read at once: what is made of them stays in a processor's cache
-INCOMING = (
-    1 << 18
-)  # of a text that is taken as it comes: as many lines as can well be scored at once
+# Of a text that is taken as it comes: as many lines as can well be scored at once.
+INCOMING = 1 << 18
 IN_MEMORY = 32 << 20  # bytes up to which a corpus stays in memory
 
 STANDARD_INPUT = "-"
@@ -189,9 +188,6 @@ class Reader:
         names: Of :class:`Source`; none at all is the embedded default corpus.
         stack: As there.
         passes: How often the text will be gone through, for ``progress``.
-
-    Attributes:
-        size: Bytes of all sources.
     """
 
     def __init__(
@@ -205,10 +201,8 @@ class Reader:
     ) -> None:
         self._sources = [Source(name, stack) for name in names or [DEFAULT_SOURCE]]
         self.names = tuple(source.name for source in self._sources)
-        self.size = sum(source.size for source in self._sources)
-        self._config = config
-        self._passes = passes
-        self._progress = progress
+        self.size = sum(source.size for source in self._sources)  # in bytes
+        self._config, self._passes, self._progress = config, passes, progress
 
     @property
     def notices(self) -> list[str]:

@@ -26,13 +26,7 @@ STEPS = 16  # characters that a thread writes in each of its texts before it rep
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a text is asked for with.
-
-    Attributes:
-        prime: Text to continue.
-        rng: A generator, or a seed for one.
-        config: How to write.
-    """
+    """What a text is asked for with: text to continue, a generator or a seed for one, and how to write."""
 
     prime: str = ""
     rng: np.random.Generator | int | None = None
@@ -65,7 +59,6 @@ def generate_batch(
     have no part in it. A model of records writes one record for each, up to its end.
 
     Args:
-        prompts: One for each text.
         scored: Tell how unexpected the characters are.
 
     Returns:
@@ -80,8 +73,7 @@ def generate_batch(
         return iter(())
 
     def begin(_index: int, columns: slice, _workspace: Workspace) -> _Writer:
-        numbers = range(len(prompts))[columns]
-        return _Writer(model, numbers, prompts[columns], scored=scored)
+        return _Writer(model, range(len(prompts))[columns], prompts[columns], scored=scored)
 
     def write(index: int, _columns: slice, _workspace: Workspace) -> list[Piece]:
         return writers[index].write()
@@ -100,12 +92,7 @@ def generate_batch(
 
 
 class _Writer:
-    """Writes the texts of one thread, one character of each at a time.
-
-    Args:
-        numbers: Those of the texts in the batch.
-        prompts: One for each text.
-    """
+    """Writes the texts of one thread, which have ``numbers`` in the batch, a character of each at a time."""
 
     def __init__(
         self,

@@ -32,10 +32,8 @@ def choose(logits: Array, noise: Array) -> Ids:
 class GumbelNoise:
     """Endless float32 noise ``(K, B)``: -log of an exponential draw, times the temperature.
 
-    Each column comes from its own generator, in an order that nothing else has a part in.
-
-    Attributes:
-        rows: An iterator over the noise.
+    Each column comes from its own generator, in an order that nothing else has a part in. ``rows``
+    iterates over it.
     """
 
     def __init__(

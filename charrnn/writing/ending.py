@@ -8,14 +8,10 @@ from charrnn.config import SamplingConfig
 
 
 class Ending:
-    """Finds where a text ends, as it comes.
+    """Finds where a text ends, as it comes: by its length, its lines, or the strings that it stops after.
 
-    Args:
-        config: Its length, its lines, and the strings that it stops after.
-        end: One more such string, that ends a record; empty for a running text.
-
-    Attributes:
-        reached: Whether that has been found.
+    ``end`` is one more such string, that ends a record; empty for a running text. ``reached`` tells whether
+    the end has been found.
     """
 
     def __init__(self, config: SamplingConfig, end: str = "") -> None:
@@ -27,7 +23,10 @@ class Ending:
 
     def cut(self, piece: str) -> str:
         """What of the next characters is still a part of the text."""
-        end = min(self._left, len(piece), _after_lines(piece, self._lines))
+        end = min(self._left, len(piece))
+        after_lines = [0, *(place for place, symbol in enumerate(piece, 1) if symbol == "\n")]
+        if self._lines < len(after_lines):
+            end = min(end, after_lines[int(self._lines)])
         seen = self._before + piece
         for stop in self._stop:
             place = seen.find(stop)
@@ -39,17 +38,5 @@ class Ending:
         self.reached = len(kept) < len(piece) or not self._left or not self._lines
         if self._stop:
             self.reached |= (self._before + kept).endswith(self._stop)
-            longest = max(map(len, self._stop))
-            self._before = (self._before + kept)[-longest:]
+            self._before = (self._before + kept)[-max(map(len, self._stop)) :]
         return kept
-
-
-def _after_lines(piece: str, lines: float) -> float:
-    """The place after that many line feeds."""
-    place = 0
-    while lines >= 1:
-        place = piece.find("\n", place) + 1
-        if not place:
-            return math.inf
-        lines -= 1
-    return place

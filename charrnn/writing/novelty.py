@@ -92,9 +92,8 @@ class Originals:
                 if place is not None:
                     source = reader.names[0]
                     line = first_line + int((block[:place] == ord("\n")).sum())
-        start = search.start
-        span = text[start : start + search.length]
-        return Novelty(len(text), search.copied(), span, start, source, line)
+        span = text[search.start : search.start + search.length]
+        return Novelty(len(text), search.copied(), span, search.start, source, line)
 
 
 def _blocks(reader: Reader, longest: int, line: int) -> Iterator[tuple[Codes, int]]:
@@ -119,18 +118,15 @@ def _blocks(reader: Reader, longest: int, line: int) -> Iterator[tuple[Codes, in
 
 
 class _Search:
-    """Finds copies of a written text in blocks of others.
-
-    Attributes:
-        length: Length of the longest copy so far.
-        start: Where in the written text it starts.
-    """
+    """Finds copies of a written text in blocks of others."""
 
     def __init__(self, written: Codes) -> None:
         self._written = written
-        self._runs = _distinct_windows(written, RUN)
+        # Windows of which no two different ones share a fingerprint: hardly ever takes a second try.
+        trials = (_Windows(written, RUN, salt) for salt in count())
+        self._runs = next(windows for windows in trials if windows.are_distinct())
         self._least = _Windows(written, 1)  # the shortest windows that would bring anything new
-        self.length = self.start = 0
+        self.length = self.start = 0  # of the longest copy so far, in the written text
 
     def read(self, block: Codes) -> int | None:
         """Look at one more block; returns where in it a longer copy than before starts."""
@@ -215,8 +211,7 @@ class _Windows:
         """Remember which windows have a true copy. No two different ones may share a fingerprint."""
         new = ~self._found[firsts]
         places, firsts = places[new], firsts[new]
-        same = self._same(block, places, self._order[firsts])
-        self._found[firsts[same]] = True
+        self._found[firsts[self._same(block, places, self._order[firsts])]] = True
 
     def marked(self) -> Places:
         """Where in the text the windows are that have a copy."""
@@ -236,12 +231,6 @@ class _Windows:
             ours = sliding_window_view(self._text, self.length)[starts[part]]
             same[part] = (theirs == ours).all(axis=1)
         return same
-
-
-def _distinct_windows(text: Codes, length: int) -> _Windows:
-    """Windows of which no two different ones share a fingerprint: hardly ever takes a second try."""
-    trials = (_Windows(text, length, salt) for salt in count())
-    return next(windows for windows in trials if windows.are_distinct())
 
 
 def _fingerprints(text: Codes, length: int, salt: int = 0) -> NDArray[np.uint64]:

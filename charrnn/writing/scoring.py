@@ -23,11 +23,7 @@ MOST = 64  # texts that are read side by side, at most
 
 
 class Scorer:
-    """Reads texts side by side, piece by piece, from their beginning.
-
-    Args:
-        texts: Their number, *B*.
-    """
+    """Reads ``texts`` texts, *B*, side by side, piece by piece, from their beginning."""
 
     def __init__(
         self, model: CharacterModel, texts: int = 1, workspace: Workspace | None = None

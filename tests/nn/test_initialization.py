@@ -9,7 +9,7 @@ import pytest
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.initialization import orthogonal_blocks, scaled_uniform
+from charrnn.nn.parameters import orthogonal_blocks, scaled_uniform
 
 K = 6
 

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from charrnn.nn.initialization import orthogonal_blocks
-from charrnn.nn.parameters import Array, Own
+from charrnn.nn.parameters import Array, Own, orthogonal_blocks
 from charrnn.nn.workspace import Workspace
 
 

@@ -27,15 +27,12 @@ def compile_stack(stack: Stack) -> Stack:
         if stack.cell not in TWINS:
             return stack
         twin = replace(stack, cell=TWINS[stack.cell])
-        _run(replace(twin, input_size=1, hidden_size=1, num_layers=1, one_hot=True))
+        # Forward and back with one of everything, so that what training calls is compiled.
+        one = replace(twin, input_size=1, hidden_size=1, num_layers=1, one_hot=True)
+        params, workspace = Parameters(one.parameter_shapes()), Workspace()
+        x, state = np.zeros((1, 1), np.uint8), np.zeros(one.state_shape(1), np.float32)
+        h, _ = one.forward(params, x, state, workspace)
+        one.backward(params, params.zeros(), np.zeros(h.shape, np.float32), state, workspace)
     except (ImportError, OSError, RuntimeError):  # no Numba, or no place for what it compiles
         return stack
     return twin
-
-
-def _run(stack: Stack) -> None:
-    """Forward and back with one of everything, so that what training calls is compiled."""
-    params, workspace = Parameters(stack.parameter_shapes()), Workspace()
-    x, state = np.zeros((1, 1), np.uint8), np.zeros(stack.state_shape(1), np.float32)
-    h, _ = stack.forward(params, x, state, workspace)
-    stack.backward(params, params.zeros(), np.zeros(h.shape, np.float32), state, workspace)
