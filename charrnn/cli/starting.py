@@ -19,8 +19,7 @@ from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 from charrnn.training.run import Checkpoint
 from charrnn.training.trainer import Training
 
-DROPPING = ("dropout", "weight_drop")
-"""Settings of a model that concern its training alone."""
+DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
 
 
 def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -200,4 +200,4 @@ def _run(
     display.finish(interrupted=stopped)
     print(path, flush=True)
     if stopped:
-        raise typer.Exit(interruption.exit_code)
+        raise typer.Exit(128 + interruption.number)  # the shell's convention

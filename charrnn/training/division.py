@@ -20,8 +20,7 @@ from charrnn.text.chunks import (
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Records, fit_batch
 
-COOLDOWN = 0.4
-"""Part of a run over which the rate of ``trapezoid`` falls, where nothing else is said."""
+COOLDOWN = 0.4  # part of a run over which the rate of ``trapezoid`` falls, if nothing else is said
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,7 @@ def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Div
     return Division(
         replace(config, batch_size=batch_size),
         Records(ids, train, batch_size, config.seq_length, seed),
-        Records(ids, rest, 64, 100, seed) if len(rest) else None,
+        Records(ids, rest, batch_size=64, seq_length=100, seed=seed) if len(rest) else None,
         train.characters,
         f"{len(train):,} records to train on",
     )

@@ -34,8 +34,7 @@ FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed",
 """What a run is made of, and cannot change when it is resumed."""
 
 MAX_RECOVERIES = 3
-SNAPSHOT_STEPS = 100
-"""A loss that is not finite takes a run back by at most so many steps."""
+SNAPSHOT_STEPS = 100  # by which a loss that is not finite takes a run back at most
 
 
 class Training:
