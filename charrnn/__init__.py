@@ -19,17 +19,25 @@ from typing import TYPE_CHECKING, Any
 from charrnn.version import __version__
 
 if TYPE_CHECKING:
-    from charrnn.config import ModelConfig, TextConfig, TrainingConfig
-    from charrnn.errors import CharrnnError
-    from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
-    from charrnn.inspection import summarize
-    from charrnn.models.character_model import CharacterModel
-    from charrnn.text.corpus import Corpus, load_corpus
-    from charrnn.text.vocabulary import Vocabulary
-    from charrnn.training.reports import Cooldown, Recovery, Step
-    from charrnn.training.run import Checkpoint, Evaluation
-    from charrnn.training.trainer import Training
-    from charrnn.writing.sampling import generate, generate_records
+    from charrnn.config import ModelConfig as ModelConfig
+    from charrnn.config import TextConfig as TextConfig
+    from charrnn.config import TrainingConfig as TrainingConfig
+    from charrnn.errors import CharrnnError as CharrnnError
+    from charrnn.files.checkpoint import load_checkpoint as load_checkpoint
+    from charrnn.files.checkpoint import save_checkpoint as save_checkpoint
+    from charrnn.inspection import summarize as summarize
+    from charrnn.models.character_model import CharacterModel as CharacterModel
+    from charrnn.text.corpus import Corpus as Corpus
+    from charrnn.text.corpus import load_corpus as load_corpus
+    from charrnn.text.vocabulary import Vocabulary as Vocabulary
+    from charrnn.training.reports import Cooldown as Cooldown
+    from charrnn.training.reports import Recovery as Recovery
+    from charrnn.training.reports import Step as Step
+    from charrnn.training.run import Checkpoint as Checkpoint
+    from charrnn.training.run import Evaluation as Evaluation
+    from charrnn.training.trainer import Training as Training
+    from charrnn.writing.sampling import generate as generate
+    from charrnn.writing.sampling import generate_records as generate_records
 
 _HOMES = {
     "config": ("ModelConfig", "TextConfig", "TrainingConfig"),
@@ -45,28 +53,7 @@ _HOMES = {
     "writing.sampling": ("generate", "generate_records"),
 }
 
-__all__ = [
-    "CharacterModel",
-    "CharrnnError",
-    "Checkpoint",
-    "Cooldown",
-    "Corpus",
-    "Evaluation",
-    "ModelConfig",
-    "Recovery",
-    "Step",
-    "TextConfig",
-    "Training",
-    "TrainingConfig",
-    "Vocabulary",
-    "__version__",
-    "generate",
-    "generate_records",
-    "load_checkpoint",
-    "load_corpus",
-    "save_checkpoint",
-    "summarize",
-]
+__all__ = ["__version__", *(name for names in _HOMES.values() for name in names)]
 
 
 def __getattr__(name: str) -> Any:

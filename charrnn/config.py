@@ -17,22 +17,16 @@ SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
 ANNEALING = ("cosine", "trapezoid")
 """Schedules that end at zero, so that a model is at its best only at the end."""
 
-CLIP_MODES = ("norm", "value")
-UNITS = ("character", "byte")
-NORMALIZATIONS = ("nfc", "none")
 UNKNOWN = ("error", "skip", "replace")
 """What may become of characters that a model does not know."""
 
 # Limits that no sensible run meets; they keep a typing error from asking for the whole memory.
 MAX_HIDDEN_SIZE = 1 << 14
-MAX_LAYERS = 64
 MAX_VOCABULARY = 0x110000
-MAX_STEPS = 1 << 40
-MAX_PASSES = 1 << 30
 
 Size = Annotated[int, Between(1, 1 << 20)]
-Steps = Annotated[int, Between(0, MAX_STEPS)]
-Passes = Annotated[int, Between(0, MAX_PASSES)]
+Steps = Annotated[int, Between(0, 1 << 40)]
+Passes = Annotated[int, Between(0, 1 << 30)]
 Share = Annotated[float, Between(0, 1, without=(1,))]
 Tail = Annotated[float, Between(0, 0.5)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
@@ -40,20 +34,17 @@ Factor = Annotated[float, Between(0, 1, without=(0,))]
 
 @dataclass(frozen=True)
 class ModelConfig(Checked):
-    """The shape of a character language model. Fields say what they are for.
+    """The shape of a character language model: *L* layers of *H* units, an embedding of width *D*.
 
     Args:
         cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``.
-        hidden_size: *H*.
-        num_layers: *L*.
-        embedding_size: *D*; 0 feeds one-hot characters.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
     """
 
     cell: Annotated[str, OneOf(CELLS), "Recurrent cell"] = "lstm"
     hidden_size: Annotated[int, Between(1, MAX_HIDDEN_SIZE), "Units in each layer."] = 256
-    num_layers: Annotated[int, Between(1, MAX_LAYERS), "Layers on top of each other."] = 2
+    num_layers: Annotated[int, Between(1, 64), "Layers on top of each other."] = 2
     embedding_size: Annotated[
         int, Between(0, MAX_HIDDEN_SIZE), "Width of a learned embedding; 0 is one-hot."
     ] = 0
@@ -78,8 +69,8 @@ class TextConfig(Checked):
         records: Whether each line is a text of its own, and its line feed the sign that it ends.
     """
 
-    unit: Annotated[str, OneOf(UNITS)] = "character"
-    normalize: Annotated[str, OneOf(NORMALIZATIONS), "Unicode normalisation"] = "nfc"
+    unit: Annotated[str, OneOf(("character", "byte"))] = "character"
+    normalize: Annotated[str, OneOf(("nfc", "none")), "Unicode normalisation"] = "nfc"
     records: Annotated[bool, "Learn each line as a text of its own, and where it ends."] = False
 
     def __post_init__(self) -> None:
@@ -150,7 +141,7 @@ class TrainingConfig(Checked):
         Share, "Keep weights averaged over the last 1/(1-EMA) steps or so; 0 does not."
     ] = 0.99
     clip: Annotated[float, Between(0, 1e9), "Largest gradient; 0 does not clip."] = 1.0
-    clip_mode: Annotated[str, OneOf(CLIP_MODES), "What --clip limits"] = "norm"
+    clip_mode: Annotated[str, OneOf(("norm", "value")), "What --clip limits"] = "norm"
     val_fraction: Annotated[Tail, "Tail of the text to validate on."] | None = None
     eval_every: Annotated[Steps, "Steps between evaluations."] = 0
     patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10

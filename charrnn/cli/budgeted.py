@@ -72,7 +72,7 @@ def _flag(name: str, value: object) -> list[str]:
 
 
 def _text_flags(config: TextConfig) -> list[str]:
-    flags = ["--records"] if config.records else []
+    flags = ["--records"] * config.records
     if config.unit == "byte":
         return ["--bytes", *flags]
     return flags if config.normalize == TextConfig.normalize else ["--normalize", "none", *flags]

@@ -10,8 +10,7 @@ from charrnn.text.source import Source
 from charrnn.words import in_json, printable
 from charrnn.writing.novelty import RUN, Novelty
 
-SHOWN = 60
-"""Characters of a copied span that are shown."""
+SHOWN = 60  # characters of a copied span
 
 
 def in_words(novelty: Novelty, config: TextConfig, seed: int) -> str:

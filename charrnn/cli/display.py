@@ -26,9 +26,12 @@ from charrnn.training.trainer import Training
 from charrnn.words import duration, printable
 from charrnn.writing.sampling import generate, generate_records
 
-SAMPLE_LENGTH, SAMPLE_RECORDS = 160, 5
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
+
+
+def _bar(**settings: Any) -> tqdm[Any]:
+    return tqdm(unit_scale=True, dynamic_ncols=True, leave=False, file=sys.stderr, **settings)
 
 
 @contextmanager
@@ -37,15 +40,7 @@ def reading_bar(*, quiet: bool) -> Iterator[OnRead | None]:
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
-    with tqdm(
-        desc="reading",
-        unit="B",
-        unit_scale=True,
-        delay=READING_SECONDS,
-        dynamic_ncols=True,
-        leave=False,
-        file=sys.stderr,
-    ) as bar:
+    with _bar(desc="reading", unit="B", delay=READING_SECONDS) as bar:
 
         def advance(count: int, total: int) -> None:
             bar.total = total
@@ -112,9 +107,9 @@ class Lines(Display):
         if not self.sample_every or self._evaluations % self.sample_every:
             return ""
         model = self.training.current_model()
-        settings: Any = {"length": SAMPLE_LENGTH, "temperature": 0.8, "rng": self.training.step}
+        settings: Any = {"length": 160, "temperature": 0.8, "rng": self.training.step}
         if model.vocabulary.config.records:
-            text = "\n".join(islice(generate_records(model, **settings), SAMPLE_RECORDS))
+            text = "\n".join(islice(generate_records(model, **settings), 5))
         else:
             text = "".join(generate(model, **settings))
         return narration.shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
@@ -139,8 +134,7 @@ class Bars(Lines):
         super().__init__(training, path, sample_every)
         self.console = Console(stderr=True, highlight=False)
         self._bar: tqdm[Any] | None = None
-        self._loss = 0.0
-        self._validation = ""
+        self._loss, self._validation = 0.0, ""
 
     def start(self) -> None:
         table = Table.grid(padding=(0, 2))
@@ -151,15 +145,8 @@ class Bars(Lines):
             self.warn(f"notice: {notice}")
         if self.training.history:
             self._remember(self.training.history[-1])
-        self._bar = tqdm(
-            total=self.training.total_characters,
-            initial=self.training.characters_read,
-            unit=self.symbol,
-            unit_scale=True,
-            dynamic_ncols=True,
-            leave=False,
-            file=sys.stderr,
-        )
+        total, read = self.training.total_characters, self.training.characters_read
+        self._bar = _bar(total=total, initial=read, unit=self.symbol)
 
     def report(self, report: Report) -> None:
         assert self._bar is not None
@@ -204,8 +191,7 @@ class Bars(Lines):
 
     def _remember(self, evaluation: Evaluation) -> None:
         if evaluation.validation_loss is not None:
-            validation_bits = f"{bits(evaluation.validation_loss):.3f} bits/{self.symbol}"
-            self._validation = f" · val {validation_bits}"
+            self._validation = f" · val {bits(evaluation.validation_loss):.3f} bits/{self.symbol}"
 
 
 def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:

@@ -41,9 +41,6 @@ class Claim:
     It is a lock on a hidden file beside the checkpoint. The system opens the lock however a run
     ends, so that one killed with ``kill -9`` is in nobody's way.
 
-    Attributes:
-        path: The checkpoint.
-
     Raises:
         BlockingIOError: Another run has it.
         OSError: The folder cannot be written.
@@ -117,9 +114,8 @@ def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
         except (OSError, ValueError) as error:
             raise _unwritable(candidate, error, advice) from None
         if path and path.is_dir():
-            raise InputError(
-                f"{path}: is a directory; --output names a file, such as {path / 'a.npz'}"
-            )
+            example = path / "a.npz"
+            raise InputError(f"{path}: is a directory; --output names a file, such as {example}")
         if path:
             raise InputError(
                 f"{path}: exists already; choose another --output, or go on with that run: "

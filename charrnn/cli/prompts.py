@@ -13,11 +13,8 @@ from charrnn.errors import InputError
 from charrnn.text.source import Source
 from charrnn.text.vocabulary import VERBATIM, Vocabulary
 
-MOST = 64
-"""Texts that are written side by side, at most."""
-
-HELD = 1 << 22
-"""Characters that texts may grow to while they wait for their turn to be shown."""
+MOST = 64  # texts that are written side by side
+HELD = 1 << 22  # characters that texts may grow to while they wait for their turn to be shown
 
 
 @dataclass(frozen=True)
@@ -56,11 +53,11 @@ def known_prime(vocabulary: Vocabulary, prime: str, unknown: str, where: str = "
 def read_requests(
     source: Source,
     vocabulary: Vocabulary,
-    *,
-    jsonl: bool,
     default: Request,
     num_samples: int,
     unknown: str,
+    *,
+    jsonl: bool,
 ) -> Iterator[Iterator[Request]]:
     """A prompt a line, in groups: each of the lines that are there.
 

@@ -156,12 +156,7 @@ def sample(
 
     if source:
         groups = read_requests(
-            Source(source),
-            model.vocabulary,
-            jsonl=jsonl,
-            default=request,
-            num_samples=num_samples,
-            unknown=unknown,
+            Source(source), model.vocabulary, request, num_samples, unknown, jsonl=jsonl
         )
     else:
         prime = model.vocabulary.argument(prime, "--prime")
@@ -189,11 +184,7 @@ def sample(
 def _sources(
     checkpoint: Path | None, prompts: str | None, prime_file: Path | None
 ) -> tuple[Path | None, str | None]:
-    """The checkpoint, and where prompts are read from; None where that was not said.
-
-    Raises:
-        InputError: Too much was said.
-    """
+    """The checkpoint, and where prompts are read from; None where that was not said."""
     if checkpoint == Path("-") and prompts is None:
         checkpoint, prompts = None, "-"
     if prompts not in (None, "-"):

@@ -15,8 +15,6 @@ from charrnn.training.reports import Report
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -36,7 +34,7 @@ def parse_interval(text: str) -> Interval:
     if match and match[3] and float(match[3]):
         return Interval(steps=float(match[3]))
     if match and match[2] and float(match[1]):
-        return Interval(seconds=float(match[1]) * _UNITS[match[2]])
+        return Interval(seconds=float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]])
     raise InputError(
         f"--save-every must be a time such as 60s, 5m or 1h, or a number of steps, not {text!r}"
     )

@@ -19,8 +19,7 @@ from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 from charrnn.training.run import Checkpoint
 from charrnn.training.trainer import Training
 
-DROPPING = ("dropout", "weight_drop")
-"""Settings of a model that concern its training alone."""
+DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
 
 
 def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,10 +36,8 @@ def fresh_start(
     """What a new run starts from, nothing or a model's weights, and its corpus.
 
     Args:
-        load: :func:`charrnn.text.corpus.load_corpus` of the corpus' files.
         init_from: A saved model; of its settings only what is dropped may be changed.
         extend_vocab: Widen it by the characters that it lacks.
-        given: What the user has set.
 
     Raises:
         InputError: A setting is out of its range, or not that of the model; a file cannot be read.
@@ -64,10 +61,7 @@ def fresh_start(
 
 
 def resumed_run(
-    load: Callable[..., Corpus],
-    corpus_paths: list[Path],
-    path: Path,
-    given: Mapping[str, Any],
+    load: Callable[..., Corpus], corpus_paths: list[Path], path: Path, given: Mapping[str, Any]
 ) -> Training:
     """The run that a checkpoint holds, with what may be changed on the way.
 

@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-LOADING_SECONDS = 0.0
-"""What the program had taken before its command began, where that is known."""
+LOADING_SECONDS = 0.0  # that the program took before its command began, where that is known
 
 
 class _Undisturbed(io.FileIO):
@@ -68,11 +67,6 @@ class Interruption:
     """Which signal has asked the run to end; 0 while none has."""
 
     number = 0
-
-    @property
-    def exit_code(self) -> int:
-        """By the shell's convention."""
-        return 128 + self.number
 
 
 @contextmanager

@@ -29,8 +29,8 @@ EPILOG = (
 
 MINUTES, MOST_MINUTES = 10, 1_000_000
 CHOSEN = (
-    *("hidden_size", "dropout", "weight_drop", "batch_size", "learning_rate"),
-    *("schedule", "patience"),
+    *("hidden_size", "dropout", "weight_drop"),
+    *("batch_size", "learning_rate", "schedule", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""
 
@@ -200,4 +200,4 @@ def _run(
     display.finish(interrupted=stopped)
     print(path, flush=True)
     if stopped:
-        raise typer.Exit(interruption.exit_code)
+        raise typer.Exit(128 + interruption.number)  # the shell's convention

@@ -22,20 +22,13 @@ from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import generate_records
 
-FLUSH_SECONDS = 0.05
 TRIES = 100  # records that are written for a novel one, on average, before it is given up
 
 
 class Output:
-    """Shows texts, one after the other.
+    """Shows texts, one after the other, and tells what they copy of ``originals``."""
 
-    Args:
-        config: What the texts are.
-        originals: Tell what a text copies of these.
-    """
-
-    scored = False
-    """Whether it tells how unexpected a text is."""
+    scored = False  # whether it tells how unexpected a text is
 
     def __init__(self, config: TextConfig, originals: Originals | None) -> None:
         self._config, self._encoding, self._end = config, config.encoding, config.end
@@ -105,10 +98,7 @@ def _in_order(pieces: Iterable[Piece], texts: int) -> Iterator[Piece]:
 class Plain(Output):
     """The texts themselves, with a separator between them, or in place of each record's end.
 
-    What they copy is told on standard error.
-
-    Args:
-        echo: Show the prime as well.
+    What they copy is told on standard error. With ``echo`` the prime is shown as well.
     """
 
     def __init__(
@@ -131,7 +121,7 @@ class Plain(Output):
         if piece.last and self._end:
             self._put(self._separator)
         now = time.monotonic()
-        if piece.last or now - self._flushed > FLUSH_SECONDS:
+        if piece.last or now - self._flushed > 0.05:
             sys.stdout.flush()
             self._flushed = now
         if self._originals is not None:  # else the text may be endless

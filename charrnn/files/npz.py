@@ -21,7 +21,6 @@ from charrnn.errors import CheckpointError, InputError
 from charrnn.nn.parameters import Array
 
 _DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same arrays are the same bytes
-_MAX_HEADER = 4096
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
@@ -124,7 +123,7 @@ class ArrayFile:
             raise CheckpointError(f"array {name!r} is missing")
         try:
             with self._archive.open(member) as stream:
-                header = BytesIO(stream.read(_MAX_HEADER))
+                header = BytesIO(stream.read(4096))
                 if np.lib.format.read_magic(header) != (1, 0):
                     raise ValueError("unknown kind of array")
                 found, fortran, kind = np.lib.format.read_array_header_1_0(header)

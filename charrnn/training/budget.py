@@ -23,12 +23,9 @@ from charrnn.text.chunks import READING_SHARE, fit_sizes
 from charrnn.text.records import fit_batch
 from charrnn.training.division import default_val_fraction
 
-CHARACTERS_PER_WEIGHT = 12.0
-"""Characters read for each weight in a run that has the right size for its time."""
-WEIGHTS_PER_CHARACTER = 20.0
-"""Largest model for a text: more weights only learn it by heart sooner."""
-MOST_EPOCHS = 50.0
-"""Passes over a text after which more bring little, however much is dropped."""
+CHARACTERS_PER_WEIGHT = 12.0  # are read in a run that has the right size for its time
+WEIGHTS_PER_CHARACTER = 20.0  # of a text at most: more only learn it by heart sooner
+MOST_EPOCHS = 50.0  # after which more bring little, however much is dropped
 UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 1.0, 0.0165, 0.6
 """How many recurrent weights are dropped, for each time more that a character is seen: against
 over-fitting they do more than dropout, and need none beside them."""
@@ -37,16 +34,12 @@ RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 2.5, 0.02
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
-MOST_STREAMS = 256
-"""Largest batch for the sake of many processors."""
-SHORTEST_RUN = 200
-"""Steps that a text gets at least, however short it is."""
+MOST_STREAMS = 256  # for the sake of many processors
+SHORTEST_RUN = 200  # steps that a text gets at least, however short it is
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
-PATIENCE = 4
-"""Evaluations that are clearly over-fitted, until the rate falls."""
-SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))
-"""Hidden sizes to choose from."""
+PATIENCE = 4  # evaluations that are clearly over-fitted, until the rate falls
+SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))  # hidden ones
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,7 @@ from charrnn.text.chunks import (
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Records, fit_batch
 
-VALIDATION_COLUMNS, VALIDATION_STEPS = 64, 100
-VALIDATION_FRACTION, VALIDATION_CHARACTERS = 0.1, 1_000_000
-
-WARMUP = 100
-"""Steps over which the rate rises where nothing else is said, or a tenth of a shorter run."""
-
-COOLDOWN = 0.4
-"""Part of a run over which the rate of ``trapezoid`` falls, where nothing else is said."""
+COOLDOWN = 0.4  # part of a run over which the rate of ``trapezoid`` falls, if nothing else is said
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Division:
 
 def default_val_fraction(characters: int) -> float:
     """A tenth of a text; of a long one, as much as tells a loss to three digits."""
-    return min(VALIDATION_FRACTION, VALIDATION_CHARACTERS / characters)
+    return min(0.1, 1_000_000 / characters)
 
 
 def divide(corpus: Corpus, config: TrainingConfig) -> Division:
@@ -78,9 +71,8 @@ def _settled(division: Division) -> TrainingConfig:
     config, steps_per_epoch = division.config, len(division.training)
     epochs = config.epochs or (0 if config.steps else default_epochs(steps_per_epoch))
     total_steps = config.steps or steps_per_epoch * epochs
-    warmup, cooldown = config.warmup, config.cooldown
-    if warmup is None:
-        warmup = min(WARMUP, total_steps // 10)
+    warmup = min(100, total_steps // 10) if config.warmup is None else config.warmup
+    cooldown = config.cooldown
     if config.schedule == "trapezoid":
         if cooldown > total_steps:
             raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
@@ -111,19 +103,15 @@ def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -
 
 
 def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:
-    ids, seed = corpus.ids, config.seed
-    spans = corpus.records()
+    ids, seed, spans = corpus.ids, config.seed, corpus.records()
     if not len(spans):
         raise InputError(f"{', '.join(corpus.sources)}: has no records, only empty lines")
     train, rest = spans.split(val_fraction, seed)
     batch_size = fit_batch(len(train), config.batch_size)
-    validation = (
-        Records(ids, rest, VALIDATION_COLUMNS, VALIDATION_STEPS, seed) if len(rest) else None
-    )
     return Division(
         replace(config, batch_size=batch_size),
         Records(ids, train, batch_size, config.seq_length, seed),
-        validation,
+        Records(ids, rest, batch_size=64, seq_length=100, seed=seed) if len(rest) else None,
         train.characters,
         f"{len(train):,} records to train on",
     )

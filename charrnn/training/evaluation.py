@@ -15,8 +15,7 @@ from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunks
 from charrnn.training.run import Evaluation
 
-OVERFITTED = 1.02
-"""Times the best validation loss, from which on a lower training loss is learnt by heart."""
+OVERFITTED = 1.02  # times the best validation loss; a lower training loss is then learnt by heart
 
 
 def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: Shards) -> float:

@@ -33,19 +33,14 @@ MOST_DROPPED = 0.5
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a model fits its text.
+    """How well a model fits its text."""
 
-    Attributes:
-        verdict: ``under-fitted``, ``right``, ``over-fitted`` or ``cannot be told``.
-        reason: Why, with the figures (nats for each character or byte).
-        advice: What to try next, the best first; options have values.
-        longer: Settings that make the run longer, where that is the best advice.
-    """
-
-    verdict: str
-    reason: str
-    advice: tuple[str, ...]
-    longer: Mapping[str, int] = field(default_factory=dict)
+    verdict: str  # UNDER, RIGHT, OVER or UNKNOWN
+    reason: str  # with the figures (nats for each character or byte)
+    advice: tuple[str, ...]  # what to try next, the best first; options have values
+    longer: Mapping[str, int] = field(
+        default_factory=dict
+    )  # settings, where that is the best advice
 
     def __str__(self) -> str:
         advice = f"; try {', or '.join(self.advice)}" if self.advice else ""

@@ -25,10 +25,7 @@ class Learner:
     """Takes steps, each in two halves: :meth:`look` at a chunk, then :meth:`move`.
 
     Args:
-        progress: Where to start; it is worked on in place.
-
-    Attributes:
-        kept: The weights to evaluate and to write with, a view.
+        progress: Where to start; it is worked on in place. ``kept`` is a view of its weights to keep.
     """
 
     def __init__(

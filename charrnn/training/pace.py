@@ -32,12 +32,9 @@ from charrnn.training.reports import Cooldown, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
 
-AIM = 0.985
-"""Part of the budget that is planned: something slows a machine down more often than up."""
-LATE = 0.02
-"""Part of its time that a run may be late before it does without evaluations."""
-MEASURED_SIZES = (128, 256)
-"""Hidden sizes to measure; two tell what products and what the rest of a step costs."""
+AIM = 0.985  # of the budget is planned: something slows a machine down more often than up
+LATE = 0.02  # of its time a run may be late before it does without evaluations
+MEASURED_SIZES = (128, 256)  # two tell what products and what the rest of a step costs
 MEASURING_SHARE, MEASURING_SECONDS = 0.015, 0.7
 """How long each size is measured: a part of the budget, but no longer than that."""
 SAMPLED = 1 << 18  # characters of the text to measure on

@@ -11,16 +11,11 @@ from charrnn.training.reports import Cooldown
 
 
 class Plan:
-    """What a configuration says of a run's course. Only its end can still change, and ``config`` with it.
-
-    Attributes:
-        in_haste: Whether only the last evaluation is made; to be set where time is short.
-    """
+    """What a configuration says of a run's course. Only its end can still change, and ``config`` with it."""
 
     def __init__(self, config: TrainingConfig, steps_per_epoch: int) -> None:
-        self.config = config
-        self.steps_per_epoch = steps_per_epoch
-        self.in_haste = False
+        self.config, self.steps_per_epoch = config, steps_per_epoch
+        self.in_haste = False  # whether only the last evaluation is made; set where time is short
 
     @property
     def total_steps(self) -> int:
@@ -63,11 +58,9 @@ class Plan:
         return self.config.schedule == "trapezoid" and not self.is_falling_at(step)
 
     def change(self, steps: int, cooldown: int) -> None:
-        """Change how many steps the run has, as long as the rate so far did not depend on it.
+        """Change how many steps the whole run has, as long as the rate so far did not depend on it.
 
-        Args:
-            steps: Of the whole run.
-            cooldown: Those over which the rate of ``trapezoid`` falls; 0 with another schedule.
+        Over ``cooldown`` of them the rate of ``trapezoid`` falls; it is 0 with another schedule.
         """
         self.config = replace(self.config, epochs=0, steps=steps, cooldown=cooldown)
 

@@ -9,38 +9,23 @@ from charrnn.training.run import Evaluation
 
 @dataclass(frozen=True)
 class Step:
-    """One update.
+    """One update."""
 
-    Attributes:
-        step: Its number, from 1 on.
-        loss: Of the chunk before the update, in nats for each character.
-        rate: The step size that was used.
-        gradient_norm: Before clipping.
-        characters: Predictions that the loss is the mean of.
-    """
-
-    step: int
-    loss: float
-    rate: float
-    gradient_norm: float
-    characters: int
+    step: int  # its number, from 1 on
+    loss: float  # of the chunk before the update, in nats for each character
+    rate: float  # the step size that was used
+    gradient_norm: float  # before clipping
+    characters: int  # predictions that the loss is the mean of
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """The loss or its gradient was not finite: the run goes on from an earlier step, more slowly.
+    """The loss or its gradient was not finite: the run goes on from an earlier step, more slowly."""
 
-    Attributes:
-        step: The update that failed.
-        resumed_at: Updates that remain.
-        rate_scale: Factor on all rates from here on.
-        attempt: How many times this has happened, this time included.
-    """
-
-    step: int
-    resumed_at: int
-    rate_scale: float
-    attempt: int
+    step: int  # the update that failed
+    resumed_at: int  # updates that remain
+    rate_scale: float  # factor on all rates from here on
+    attempt: int  # how many times this has happened, this time included
 
 
 @dataclass(frozen=True)

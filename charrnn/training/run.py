@@ -136,16 +136,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as it was kept, and the run that made it.
+    """A model as it was kept, that of the best evaluation, and the run that made it.
 
-    Attributes:
-        model: The kept weights: those of the best evaluation.
-        training: The run's configuration.
-        corpus: What it was trained on.
-        history: Its evaluations.
-        validation_loss: That of the kept weights, nats for each character.
-        progress: What it takes to go on with the run; None if it was not saved or not read.
-        resumable: Whether the file has what it takes to go on.
+    ``progress`` is what it takes to go on with the run, None if it was not saved or not read, and
+    ``resumable`` whether the file has it. ``validation_loss`` is in nats for each character.
 
     Raises:
         InputError: No run can have come to this: its parts contradict each other.

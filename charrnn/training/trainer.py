@@ -33,12 +33,8 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""
 
-FITTED = ("batch_size", "seq_length", "threads")
-"""What is made smaller where the text is short, when a run starts."""
-
 MAX_RECOVERIES = 3
-SNAPSHOT_STEPS = 100
-"""A loss that is not finite takes a run back by at most so many steps."""
+SNAPSHOT_STEPS = 100  # by which a loss that is not finite takes a run back at most
 
 
 class Training:
@@ -74,8 +70,7 @@ class Training:
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
         self._division = division = divide(corpus, config)
-        self.notices = division.notices(config)
-        self.steps_per_epoch = len(division.training)
+        self.notices, self.steps_per_epoch = division.notices(config), len(division.training)
         self.plan = Plan(division.config, self.steps_per_epoch)
         self.network, self.corpus = model.network, corpus
         self.corpus_info = CorpusInfo(
@@ -117,7 +112,8 @@ class Training:
                     "resumed; start a new run from its weights with --init-from"
                 )
         training = cls(corpus, checkpoint.model, config)
-        if any(getattr(training.config, name) != getattr(config, name) for name in FITTED):
+        fitted = ("batch_size", "seq_length", "threads")  # made smaller where a text is short
+        if any(getattr(training.config, name) != getattr(config, name) for name in fitted):
             raise InputError("the run's batches do not fit its corpus; no run can have saved this")
         training._learner.hold(checkpoint.progress)
         training._learner.go_back()
@@ -127,8 +123,6 @@ class Training:
         if config.learning_rate != checkpoint.training.learning_rate:
             training._progress.recoveries = 0  # a new rate gets its own three chances
         return training
-
-    # ------------------------------------------------------------------------------------ reports
 
     def __iter__(self) -> Iterator[Report]:
         """Train from where the run stands to its end.
@@ -214,8 +208,6 @@ class Training:
     def _rate(self, step: int) -> float:
         return self.plan.rate(step) * self._progress.rate_scale
 
-    # ---------------------------------------------------------------------------- where it stands
-
     @property
     def config(self) -> TrainingConfig:
         """The configuration in use."""
@@ -260,8 +252,6 @@ class Training:
     def _overfits(self) -> bool:
         patience = self.config.patience
         return bool(patience) and self._progress.stale_evaluations >= patience
-
-    # -------------------------------------------------------------------------------------- results
 
     @property
     def seconds(self) -> float:
