@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,16 @@ def test_missing_and_directory(tmp_path: Path) -> None:
     for wrong in (tmp_path / "none.npz", tmp_path):
         with pytest.raises(InputError, match=str(wrong.name)):
             charrnn.load_checkpoint(wrong)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_and_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not even opened: a pipe would be waited for, and a device may have no end."""
+    os.mkfifo(tmp_path / "pipe")
+    monkeypatch.setattr("builtins.open", None)
+    for name in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(CheckpointError, match=f"{name}: not a charrnn checkpoint .*pipe or"):
+            charrnn.load_checkpoint(name)
 
 
 def test_foreign_files(tmp_path: Path) -> None:

@@ -101,6 +101,16 @@ def test_any_name(run: Run) -> None:
         assert "$x_\ufffd$ &lt;&amp;&gt;" in Path("n.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_a_checkpoint_is_no_picture(run: Run, model: Path, kind: str) -> None:
+    """Where the file to write was forgotten, the model's name stands in its place."""
+    before = model.read_bytes()
+    outcome = run("inspect", "--gates", f"--{kind}", model, model)
+    said = f"charrnn: --{kind} {model}: names the file to write, as in --{kind} report.{kind}\n"
+    assert (outcome.code, outcome.err) == (2, said)
+    assert model.read_bytes() == before
+
+
 def test_without_matplotlib(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line that says how to get it, before any work."""
     monkeypatch.delitem(sys.modules, "charrnn.drawing.picture", raising=False)

@@ -396,7 +396,7 @@ def test_the_command(run: Run) -> None:
     [
         (("--json",), "--html is a file with all views; leave --json, --png and --svg out"),
         (("--svg", "x.svg"), "--html is a file with all views; leave --json, --png and --svg out"),
-        (("--html", "lstm.npz"), "--html lstm.npz: names the page to write, as in"),
+        (("--html", "lstm.npz"), "--html lstm.npz: names the file to write, as in"),
         (("--gates",), "--gates and --html are two views; ask for one"),
         (("lstm.npz",), "one checkpoint at a time; several side by side: --compare"),
         (("--temp", "1"), "--temp goes with --next"),

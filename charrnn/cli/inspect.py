@@ -126,9 +126,11 @@ def inspect(**given: Any) -> None:
     html, files = given["html"], {kind: given[kind] for kind in ("png", "svg") if given[kind]}
     if html and (given["as_json"] or files):
         raise InputError("--html is a file with all views; leave --json, --png and --svg out")
-    if html and html.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
-        raise InputError(f"--html {html}: names the page to write, as in --html report.html")
-    for path in filter(None, (html, *files.values())):
+    for kind, path in ({"html": html} if html else files).items():
+        if path.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
+            raise InputError(
+                f"--{kind} {path}: names the file to write, as in --{kind} report.{kind}"
+            )
         if path.is_dir() or not path.parent.is_dir():
             what = "is a folder" if path.is_dir() else "its folder does not exist"
             raise InputError(f"{path}: {what}; name a file to write")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -96,6 +97,11 @@ def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
     sources = checkpoint.corpus.sources
     if STANDARD_INPUT in sources:
         raise InputError("this run read its corpus from standard input; give it again: - or a file")
+    for source in sources:
+        if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113 (any name)
+            raise InputError(
+                f"this run read its corpus from {source}, which is no file; give it again: - or a file"
+            )
     return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
 
 

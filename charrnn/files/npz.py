@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -76,6 +77,9 @@ class ArrayFile:
 
     def __init__(self, path: str | Path) -> None:
         try:
+            kind = stat.S_IFMT(Path(path).stat().st_mode)
+            if kind not in (stat.S_IFREG, stat.S_IFDIR):  # opened, it may wait or have no end
+                raise CheckpointError("not a charrnn checkpoint (it is a pipe or a device)")
             self._file = open(path, "rb")  # noqa: SIM115 (closed by __exit__)
         except FileNotFoundError:
             raise InputError(f"{path}: no such checkpoint") from None

@@ -57,7 +57,6 @@ def test_27_resume_where_the_corpus_is_not(run: Run) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no such files")
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a pipe is recorded like a file")
 def test_27_resume_after_a_pipe(run: Run) -> None:
     """What is said of standard input: give it again."""
     reading, writing = os.pipe()
