@@ -13,6 +13,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn.parameters import Array
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.evaluation import bits
 from charrnn.writing.sampling import read_primes
 from charrnn.writing.scoring import STEPS, Scorer, score_texts
 
@@ -35,6 +36,11 @@ def _slowly(model: CharacterModel, text: str) -> Array:
         nats.append(np.log(np.exp(scores).sum()) - scores[number])
         logits = stepper.step(np.array([number]))
     return np.array(nats)
+
+
+def test_bits() -> None:
+    """A choice between eight that are alike is three of them."""
+    assert bits(np.log(8)) == pytest.approx(3)
 
 
 @pytest.mark.parametrize("cell", CELLS)
