@@ -202,6 +202,24 @@ def test_only_less_is_better() -> None:
     assert [entry.step for entry in best.history] == [1, 2, 3]
 
 
+def test_what_a_step_tells() -> None:
+    """The mean loss of so many characters, which was that of a guess, and a gradient as it was."""
+    first = next(iter(Training(CORPUS, SMALL, replace(QUICK, clip=1e-9))))
+    assert isinstance(first, Step)
+    assert first.characters == QUICK.batch_size * QUICK.seq_length
+    assert first.loss == pytest.approx(np.log(len(CORPUS.vocabulary)), rel=0.1)
+    assert 1e-3 < first.gradient_norm < 100
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_negative_weights_are_saved(optimizer: str) -> None:
+    """Only a mean of squares cannot be negative."""
+    model = Training(CORPUS, SMALL, QUICK).model()
+    model.parameters.flat[...] = -0.01
+    checkpoint = Training(CORPUS, model, replace(QUICK, optimizer=optimizer)).checkpoint()
+    assert checkpoint.progress is not None
+
+
 def test_without_validation() -> None:
     """With nothing kept for validation the last weights are kept."""
     training = _finish(Training(CORPUS, SMALL, replace(QUICK, val_fraction=0.0)))
