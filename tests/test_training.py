@@ -268,6 +268,17 @@ def test_gives_up_after_three_recoveries() -> None:
     assert np.isfinite(training.checkpoint().model.parameters.flat).all()
 
 
+def test_what_just_blew_up_is_not_saved() -> None:
+    """Weights that are not finite, before a step has noticed it, give way to the last good state."""
+    training = Training(CORPUS, SMALL, QUICK)
+    list(islice(training, 3))
+    training._progress.weights[5] = np.nan
+    progress = training.checkpoint().progress
+    assert progress is not None
+    assert progress.step == 0
+    assert np.isfinite(progress.weights).all()
+
+
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("val_fraction", [0.0, 0.2])
 @pytest.mark.parametrize("broken", [set(), {5, 14, 23}, set(range(20, 999))])
