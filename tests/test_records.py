@@ -363,6 +363,8 @@ def test_records_side_by_side() -> None:
     records = list(islice(charrnn.generate_records(model, prime="a", length=6, rng=4), 100))
     assert records == ["a" + record for record in alone]
     assert len({len(record) for record in records}) > 3
+    cold = charrnn.generate_records(model, prime="a", length=6, temperature=0, rng=4)
+    assert len(set(islice(cold, 20))) == 1
     nothing = charrnn.generate_records(model, prime="a", length=0, rng=4)
     assert list(islice(nothing, 5)) == ["a"] * 5
 

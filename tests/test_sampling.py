@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -230,6 +231,13 @@ def test_last_pieces() -> None:
         if piece.last:
             ended.add(piece.number)
     assert ended == {0, 1, 2}
+
+
+def test_defaults_of_generate() -> None:
+    """They are those of a configuration that is left as it is."""
+    told = inspect.signature(generate).parameters
+    defaults = {field.name: field.default for field in fields(SamplingConfig)}
+    assert {name: told[name].default for name in defaults} == defaults
 
 
 # --------------------------------------------------------------------------------------- filters

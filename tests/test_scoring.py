@@ -12,6 +12,7 @@ from charrnn.errors import CheckpointError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import STEPS, read_prime
 from charrnn.models.stepper import Stepper
+from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.scoring import Scorer, score_texts
@@ -35,6 +36,11 @@ def _slowly(model: CharacterModel, text: str) -> Array:
         nats.append(np.log(np.exp(scores).sum()) - scores[number])
         logits = stepper.step(np.array([number]))
     return np.array(nats)
+
+
+def test_bits() -> None:
+    """A choice between eight that are alike is three of them."""
+    assert bits(np.log(8)) == pytest.approx(3)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -202,6 +202,24 @@ def test_only_less_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (progress.best_loss, progress.stale_evaluations) == (2.0, evaluations - 1)
 
 
+def test_what_a_step_tells() -> None:
+    """The mean loss of so many characters, which was that of a guess, and a gradient as it was."""
+    first = next(iter(Training(CORPUS, SMALL, replace(QUICK, clip=1e-9))))
+    assert isinstance(first, Step)
+    assert first.characters == QUICK.batch_size * QUICK.seq_length
+    assert first.loss == pytest.approx(np.log(len(CORPUS.vocabulary)), rel=0.1)
+    assert 1e-3 < first.gradient_norm < 100
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_negative_weights_are_saved(optimizer: str) -> None:
+    """Only a mean of squares cannot be negative."""
+    model = Training(CORPUS, SMALL, QUICK).model()
+    model.parameters.flat[...] = -0.01
+    checkpoint = Training(CORPUS, model, replace(QUICK, optimizer=optimizer)).checkpoint()
+    assert checkpoint.progress is not None
+
+
 def test_without_validation() -> None:
     """With nothing kept for validation the last weights are kept."""
     training = _finish(Training(CORPUS, SMALL, replace(QUICK, val_fraction=0.0)))
@@ -248,6 +266,17 @@ def test_gives_up_after_three_recoveries() -> None:
         attempts.extend(report.attempt for report in training if isinstance(report, Recovery))
     assert attempts == list(range(1, MAX_RECOVERIES + 1))
     assert np.isfinite(training.checkpoint().model.parameters.flat).all()
+
+
+def test_what_just_blew_up_is_not_saved() -> None:
+    """Weights that are not finite, before a step has noticed it, give way to the last good state."""
+    training = Training(CORPUS, SMALL, QUICK)
+    list(islice(training, 3))
+    training._progress.weights[5] = np.nan
+    progress = training.checkpoint().progress
+    assert progress is not None
+    assert progress.step == 0
+    assert np.isfinite(progress.weights).all()
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)

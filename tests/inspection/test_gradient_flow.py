@@ -67,7 +67,9 @@ def test_equals_finite_differences(cell: str, embedding_size: int) -> None:
                 state = states[T - k].copy()
                 state[place] += sign * step
                 rest = ids[T - k :, column]
-                sides.append(_loss(network, params, rest, targets[place[-1]], state[..., column]))
+                sides.append(
+                    _loss(network, params, rest, int(targets[place[-1]]), state[..., column])
+                )
             slope = (sides[0] - sides[1]) / (2 * step)
             assert gradient[place] == pytest.approx(slope, rel=1e-5, abs=1e-8), (k, place)
 

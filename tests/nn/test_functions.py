@@ -18,6 +18,19 @@ from charrnn.nn.workspace import Workspace
 K = 6
 
 
+@pytest.mark.parametrize(
+    ("kernel", "quick"),
+    [("X86_V4", True), ("AVX512_SKX", True), ("X86_V3", False), ("AVX2 FMA3", False), (None, True)],
+)
+def test_tanh_is_quick(kernel: str | None, quick: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It follows from the kernel that NumPy takes on this processor, where NumPy tells it."""
+    introspect = pytest.importorskip("numpy.lib.introspect")
+    loops = {"ff": {"current": kernel, "available": "AVX2 X86_V3"}} if kernel else {}
+    told = {("^tanh$", "float32"): {"tanh": loops}}
+    monkeypatch.setattr(introspect, "opt_func_info", lambda *asked: told[asked])
+    assert functions._tanh_is_quick() == quick
+
+
 @pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_activations(dtype: type[np.floating]) -> None:
