@@ -211,8 +211,7 @@ def test_unit_names() -> None:
 
 
 def _feature(name: str, text: str) -> Array:
-    (feature,) = [feature for feature in FEATURES if feature.name == name]
-    return feature.measure(text)
+    return FEATURES[name](text)
 
 
 @pytest.mark.parametrize(
@@ -254,12 +253,12 @@ def test_features(name: str, text: str, expected: str) -> None:
 @given(st.text("a B1\"'(]<>#/*\n\t.é", min_size=1, max_size=30), st.text('a\n."(', max_size=5))
 def test_features_look_back(text: str, more: str) -> None:
     """What comes later changes nothing, but for what foresees one character; nor does the length."""
-    for feature in FEATURES:
-        values = feature.measure(text)
+    for name, measure in FEATURES.items():
+        values = measure(text)
         assert values.shape == (len(text),)
-        ahead = feature.name.startswith("last ") or feature.name == "in a tag"
+        ahead = name.startswith("last ") or name == "in a tag"
         kept = max(0, len(text) - ahead)
-        np.testing.assert_array_equal(feature.measure(text + more)[:kept], values[:kept])
+        np.testing.assert_array_equal(measure(text + more)[:kept], values[:kept])
 
 
 # ------------------------------------------------------------------------------------------- errors

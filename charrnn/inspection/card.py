@@ -75,7 +75,6 @@ def loss_line(name: str, history: Sequence[Evaluation], x: str, y: str) -> Line:
 
 
 def _architecture(checkpoint: Checkpoint) -> str:
-    """What kind of model it is."""
     model, config = checkpoint.model, checkpoint.model.config
     parts = (
         cell_class(config.cell).title,
@@ -117,7 +116,6 @@ def _training(checkpoint: Checkpoint) -> str:
 
 
 def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
-    """How to go on from here."""
     path, training = quoted(name), checkpoint.training
     if checkpoint.resumable:
         last = checkpoint.history[-1] if checkpoint.history else None

@@ -7,6 +7,7 @@ and to all rows of V changes no probability; so vectors are compared after takin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,13 @@ MOST = 64
 READ = 100_000  # characters in which those that are frequent are counted
 LISTED, PAIRS = 16, 8  # characters whose neighbours are listed, and whose nearest is told in words
 NEIGHBOURS = 4
-KINDS = ("small letters", "capitals", "digits", "spaces", "other")
+KINDS: dict[str, Callable[[str], bool]] = {
+    "small letters": str.islower,
+    "capitals": str.isupper,
+    "digits": str.isdigit,
+    "spaces": str.isspace,
+    "other": bool,
+}
 
 
 @dataclass(frozen=True)
@@ -66,14 +73,7 @@ class Likeness:
 
 @dataclass(frozen=True)
 class CharacterMap:
-    """The most frequent characters of a text, and how a model sees them.
-
-    Attributes:
-        characters: N of them, the most frequent first.
-        counts: ``(N,)``, how often each occurs.
-        read: As the model reads them.
-        predicted: As it predicts them.
-    """
+    """The N most frequent characters of a text, with their ``(N,)`` counts, as a model reads and predicts them."""
 
     characters: str
     counts: NDArray[np.intp]
@@ -82,11 +82,7 @@ class CharacterMap:
 
 
 def character_map(model: CharacterModel, text: str, most: int = MOST) -> CharacterMap:
-    """Compare characters.
-
-    Args:
-        text: Tells which ones are frequent: the vectors of rare ones have hardly been learnt.
-        most: How many to take.
+    """Compare the most frequent characters of a text, ``most`` of them: vectors of rare ones have hardly been learnt.
 
     Raises:
         InputError: The text has fewer than two different characters.
@@ -108,7 +104,7 @@ def character_map(model: CharacterModel, text: str, most: int = MOST) -> Charact
 
 
 def _likeness(name: str, vectors: Array) -> Likeness:
-    """Of ``(N, D)`` vectors."""
+    # (N, D)
     centred = vectors - vectors.mean(axis=0, dtype=np.float64)
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     directions = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 0)
@@ -173,7 +169,8 @@ def _map(how: str, likeness: Likeness, characters: list[Symbols]) -> Map:
         zip(characters, likeness.places.tolist(), strict=True)
     ):
         told = (symbols, ", most like ", *_alike(likeness, index, characters))
-        places.append(Place(symbols, x, y, _kind(symbols.text), told))
+        kind = [is_so(symbols.text) for is_so in KINDS.values()].index(True)
+        places.append(Place(symbols, x, y, kind, told))
         pairs.append((symbols, " and ", characters[likeness.nearest(index, 1)[0]]))
     axes = [Axis(f"{share:.0%} of the variance", bare=True) for share in likeness.explained]
     share = f"{likeness.explained.sum():.0%} of the variance"
@@ -183,16 +180,9 @@ def _map(how: str, likeness: Likeness, characters: list[Symbols]) -> Map:
         ".",
     )
     title = f"As they are {how} ({likeness.array}; {share})"
-    return Map(f"map-{how}", title, axes[0], axes[1], description, places, KINDS)
-
-
-def _kind(character: str) -> int:
-    """The first of ``KINDS`` that a character is of."""
-    kinds = (str.islower, str.isupper, str.isdigit, str.isspace)
-    return next((n for n, is_so in enumerate(kinds) if is_so(character)), len(kinds))
+    return Map(f"map-{how}", title, axes[0], axes[1], description, places, tuple(KINDS))
 
 
 def _alike(likeness: Likeness, index: int, characters: list[Symbols]) -> tuple[Part, ...]:
-    """The neighbours of a character, with their cosines."""
     near = likeness.nearest(index, NEIGHBOURS)
     return joined([(characters[n], f" {likeness.cosines[index, n]:.2f}") for n in near], "  ")

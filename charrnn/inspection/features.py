@@ -1,6 +1,6 @@
 """What a unit could be following: properties of a text at each of its characters.
 
-Each feature is a function from a text to one number for each character, told by that character and
+Each feature is a function from a text of N characters to ``(N,)`` numbers, each told by that character and
 those before it; only "in a tag", "last letter of a word" and "last of a line" look one character ahead, at what
 a model has to foresee. The table at the end, ``FEATURES``, is all of them: a further one is a
 function and a line.
@@ -9,7 +9,7 @@ function and a line.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -18,22 +18,11 @@ from charrnn.nn.parameters import Array
 OPENING, CLOSING = "([{", ")]}"
 
 
-@dataclass(frozen=True)
-class Feature:
-    """A property with its name, and the function from a text of N characters to ``(N,)``."""
-
-    name: str
-    measure: Callable[[str], Array]
-
-
 def _each(is_so: Callable[[str], bool]) -> Callable[[str], Array]:
     """1 where a character by itself is so, else 0."""
 
-    def measure(text: str) -> Array:
-        known = {character: is_so(character) for character in set(text)}
-        return np.array([known[character] for character in text], float)
-
-    return measure
+    known = cache(is_so)
+    return lambda text: np.array([known(character) for character in text], float)
 
 
 def _fold(text: str, step: Callable[[float, str, str], float]) -> Array:
@@ -107,8 +96,7 @@ def indentation(text: str) -> Array:
 
 def in_indentation(text: str) -> Array:
     """1 at a blank that only blanks precede on its line."""
-    here = indentation(text)
-    return (np.diff(here, prepend=0) > 0).astype(float)
+    return (np.diff(indentation(text), prepend=0) > 0).astype(float)
 
 
 def word_length(text: str) -> Array:
@@ -120,16 +108,14 @@ def in_capitalized(text: str) -> Array:
     """1 in a word whose first letter is a capital."""
 
     def step(inside: float, before: str, character: str) -> float:
-        goes_on = _is_letter(before)
-        return _is_letter(character) and (bool(inside) if goes_on else character.isupper())
+        return _is_letter(character) and bool(inside if _is_letter(before) else character.isupper())
 
     return _fold(text, step)
 
 
 def after_capital(text: str) -> Array:
     """1 right after a capital."""
-    upper = _each(str.isupper)(text)
-    return np.concatenate([[0.0], upper[:-1]])
+    return _each(str.isupper)(f" {text}")[:-1]
 
 
 def in_comment(text: str) -> Array:
@@ -162,49 +148,43 @@ def sentence_position(text: str) -> Array:
 
 def last_of_word(text: str) -> Array:
     """1 at a letter that none follows."""
-    letter = _each(_is_letter)(text)
-    goes_on = np.concatenate([letter[1:], [1.0]])
-    last: Array = np.maximum(letter - goes_on, 0.0)
+    letter = _each(_is_letter)(f"{text}_")
+    last: Array = np.maximum(letter[:-1] - letter[1:], 0.0)
     return last
 
 
 def last_of_line(text: str) -> Array:
     """1 right before a line feed."""
-    end = _each(lambda character: character == "\n")(text)
-    return np.concatenate([end[1:], [0.0]])
+    return _each(lambda character: character == "\n")(f"{text} ")[1:]
 
 
-FEATURES = (
-    Feature("in quotes", in_quotes),
-    Feature("in brackets", lambda text: (bracket_depth(text) > 0).astype(float)),
-    Feature("depth of brackets", bracket_depth),
-    Feature("in a tag", in_tag),
-    Feature("in a comment", in_comment),
-    Feature("place in the line", line_position),
-    Feature("indentation", indentation),
-    Feature("in the indentation", in_indentation),
-    Feature("place in the sentence", sentence_position),
-    Feature("in a word", _each(_is_letter)),
-    Feature("place in the word", word_length),
-    Feature("in a capitalised word", in_capitalized),
-    Feature("last letter of a word", last_of_word),
-    Feature("last of a line", last_of_line),
-    Feature("after a capital", after_capital),
-    Feature("capital", _each(str.isupper)),
-    Feature("digit", _each(str.isdigit)),
-    Feature("vowel", _each(lambda character: character in "aeiouyAEIOUY")),
-    Feature("space", _each(lambda character: character == " ")),
-    Feature("line feed", _each(lambda character: character == "\n")),
-    Feature("punctuation", _each(lambda c: c.isprintable() and not _is_letter(c) and c != " ")),
-)
+FEATURES: dict[str, Callable[[str], Array]] = {
+    "in quotes": in_quotes,
+    "in brackets": lambda text: (bracket_depth(text) > 0).astype(float),
+    "depth of brackets": bracket_depth,
+    "in a tag": in_tag,
+    "in a comment": in_comment,
+    "place in the line": line_position,
+    "indentation": indentation,
+    "in the indentation": in_indentation,
+    "place in the sentence": sentence_position,
+    "in a word": _each(_is_letter),
+    "place in the word": word_length,
+    "in a capitalised word": in_capitalized,
+    "last letter of a word": last_of_word,
+    "last of a line": last_of_line,
+    "after a capital": after_capital,
+    "capital": _each(str.isupper),
+    "digit": _each(str.isdigit),
+    "vowel": _each(lambda character: character in "aeiouyAEIOUY"),
+    "space": _each(lambda character: character == " "),
+    "line feed": _each(lambda character: character == "\n"),
+    "punctuation": _each(lambda c: c.isprintable() and not _is_letter(c) and c != " "),
+}
 
 
 def measure_features(text: str) -> tuple[tuple[str, ...], Array]:
-    """The features that vary in a text.
-
-    Returns:
-        Their names, and ``(F, N)``.
-    """
-    found = {feature.name: feature.measure(text) for feature in FEATURES}
+    """The names of the features that vary in a text, and ``(F, N)``."""
+    found = {name: measure(text) for name, measure in FEATURES.items()}
     varying = {name: values for name, values in found.items() if np.ptp(values) > 0}
     return tuple(varying), np.array(list(varying.values())).reshape(len(varying), len(text))

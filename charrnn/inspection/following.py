@@ -46,9 +46,7 @@ class Following:
     """The distributions of the character after a prime.
 
     Attributes:
-        prime: What was read.
         characters: The vocabulary, K characters.
-        temperatures: Of each distribution.
         probabilities: ``(n, K)``, softmax(logits / temperature); at temperature 0 all of it is on
             the likeliest character.
     """
@@ -143,7 +141,6 @@ def view(look: Look) -> Figure:
 def _distribution(
     model: CharacterModel, prime: str, temperatures: Sequence[float], told: int
 ) -> Distribution:
-    """After a prime, of which the end is told."""
     found = read_following(model, prime, (*temperatures, 1.0))
     with np.errstate(divide="ignore"):
         scores = np.log(found.probabilities[-1])  # up to a constant, which the softmax takes away
@@ -153,7 +150,7 @@ def _distribution(
 
 
 def _undecided(look: Look, model: CharacterModel) -> list[str]:
-    """Nothing, and what comes before the places of a text where the model was least certain of what follows."""
+    """An empty prime, and what comes before the places where the model was least certain of what follows."""
     text, _ = look.text(look.scaled(ON_PAGE, FEWEST))
     order = np.argsort(-read_surprise(model, text, 1).entropy, kind="stable")
     # Places apart from each other, and with something before them.

@@ -64,9 +64,7 @@ class GateActivity:
     Attributes:
         names: The *G* gates.
         keeps: Which of them keeps what a unit held.
-        steps: Characters that were read.
-        left: ``(L, G, H)``, the share of steps at which each unit's gate was below 0.1.
-        right: The same above 0.9.
+        left, right: ``(L, G, H)``, the share of steps at which each unit's gate was below 0.1, above 0.9.
         mean: The same, its mean.
         memory: ``(L, H)``, steps after which 1/e is left of what a unit held; infinity if nothing
             is ever lost.
@@ -190,7 +188,6 @@ def _summary(found: GateActivity, layer: int) -> Table:
 
 
 def _classes(found: GateActivity) -> Table:
-    """How many units of each layer remember how long."""
     counts = np.array([np.histogram(memory, CLASSES)[0] for memory in found.memory])
     rows: list[list[Cell]] = []
     for (low, high), row in zip(pairwise(CLASSES), counts.T, strict=True):

@@ -106,9 +106,8 @@ def gradient_flow(
     record from the zero state. The arithmetic is float64, since gradients vanish beyond float32's range.
 
     Args:
-        text: What is read; the steps t are spread over it.
         steps: How far to go back, *K*, at most.
-        losses: Number of steps t, *N*, at most.
+        losses: Number of steps t, *N*, spread over the text, at most.
 
     Raises:
         InputError: There is no text.
@@ -166,14 +165,7 @@ def fresh_flows(
     losses: int = LOSSES,
     rng: np.random.Generator | int = 0,
 ) -> Iterator[tuple[str, GradientFlow]]:
-    """The same of a model of the same size for each kind of cell, as it is before it learns.
-
-    Args:
-        rng: Draws the models.
-
-    Yields:
-        The cell's name and its measurement.
-    """
+    """The same of a fresh model of the same size for each kind of cell, by its name, as ``rng`` draws it."""
     rng = np.random.default_rng(rng)
     for cell in CELLS:
         config = replace(model.config, cell=cell)

@@ -143,7 +143,6 @@ def activation(model: CharacterModel, text: str, unit: Unit) -> Array:
 def _activations(
     model: CharacterModel, text: str, units: Collection[Unit], columns: int = 16
 ) -> list[Array]:
-    """The same of several units."""
     layers, states, numbers = zip(*((u.layer, u.state, u.number) for u in units), strict=True)
     values = np.empty((len(units), len(text)))
     for places, found in read_states(model, text, columns):
@@ -267,7 +266,6 @@ def colouring(unit: Unit, values: Array, told: str = "", excerpt: slice = slice(
 
 
 def _liveliest(values: Array) -> slice:
-    """The window in which values vary most."""
     if len(values) <= EXCERPT:
         return slice(None)
     variance = sliding_window_view(values, EXCERPT).var(axis=1)

@@ -177,8 +177,7 @@ class NGrams:
 
     def costs(self, ids: NDArray[Any]) -> Array:
         """``(orders, N - 1)`` bits of each symbol of a text of ``(N,)`` but the first."""
-        costs: Array = -np.log2(self.probabilities(ids[:, None])[:, :, 0])
-        return costs
+        return -np.log2(self.probabilities(ids[:, None])[:, :, 0])
 
     def following(self, context: NDArray[Any], order: int) -> Array:
         """``(K,)``: the distribution of what follows a context of one symbol at least, by one order."""
@@ -351,7 +350,6 @@ def _divided(corpus: Corpus, config: TrainingConfig) -> tuple[NDArray[Any], str]
         return training, corpus.vocabulary.decode(validation)
 
     def joined(spans: Spans) -> list[NDArray[Any]]:
-        """Each with its end."""
         pairs = zip(spans.first + 1, spans.first + 1 + spans.length, strict=True)
         return [corpus.ids[start:stop] for start, stop in pairs]
 

@@ -54,13 +54,11 @@ class Guess:
 
 
 def guesses_of(characters: str, probabilities: Array) -> list[Guess]:
-    """Characters with their probabilities."""
     pairs = zip(characters, probabilities.tolist(), strict=True)
     return [Guess(Symbols(character, alone=True), share) for character, share in pairs]
 
 
 def in_words(guesses: Iterable[Guess], between: str = "  ") -> tuple[Part, ...]:
-    """Guesses on one line."""
     return joined(((g.character, f" {percent(g.probability)}") for g in guesses), between)
 
 
@@ -233,7 +231,6 @@ def _passage(surprise: Surprise, most: int, unit: str, at: int | None) -> Passag
 
 
 def _places(text: str, places: Sequence[Place], listed: int) -> Table:
-    """Some places, and what was expected there."""
     rows: list[Sequence[Cell]] = []
     for place in places:
         before = Symbols(text[max(0, place.at - 1 - BEFORE) : place.at - 1])
