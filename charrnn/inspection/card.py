@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from charrnn.drawing.figure import (
-    PAGE,
-    TERMINAL,
-    Axis,
-    Chart,
-    Commands,
-    Facts,
-    Figure,
-    Heading,
-    Line,
-    Strong,
-    Words,
-)
+from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
@@ -28,7 +16,7 @@ NO_PICTURE = "there is no picture before the first evaluation"
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """What a checkpoint says of itself, with the curves of its losses."""
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
     symbol = checkpoint.model.vocabulary.config.symbol
@@ -39,8 +27,8 @@ def view(look: Look) -> Figure:
     ]
     lines = [line for line in lines if line.x]
     told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
-    title, x, y = "Loss while it learnt", Axis("epochs"), Axis(f"nats/{symbol}")
-    curves = Chart("losses", title, x, y, f"Curves over epochs: {told}.", lines, height=12)
+    title, x, y = "Loss while it learnt", fig.Axis("epochs"), fig.Axis(f"nats/{symbol}")
+    curves = fig.Chart("losses", title, x, y, f"Curves over epochs: {told}.", lines, height=12)
     facts = (
         ("text", _text(found["corpus"]["sources"], checkpoint)),
         ("loss", _loss(checkpoint.validation_loss, symbol)),
@@ -48,16 +36,16 @@ def view(look: Look) -> Figure:
         ("in words", fit),
     )
     commands = _commands(look.subject.name, checkpoint)
-    return Figure(
+    return fig.Figure(
         f"Loss of {look.subject.path.name}",
         (
-            Words(Strong(look.subject.name), whole=True),
-            Words(_architecture(checkpoint)),
-            Facts(facts),
-            curves if lines else Words("It has not been evaluated yet.", on=PAGE),
-            Heading("To go on", on=PAGE),
-            Commands(commands, on=PAGE),
-            Commands((*commands, ("look", LOOK)), on=TERMINAL),
+            fig.Words(fig.Strong(look.subject.name), whole=True),
+            fig.Words(_architecture(checkpoint)),
+            fig.Facts(facts),
+            curves if lines else fig.Words("It has not been evaluated yet.", on=fig.PAGE),
+            fig.Heading("To go on", on=fig.PAGE),
+            fig.Commands(commands, on=fig.PAGE),
+            fig.Commands((*commands, ("look", LOOK)), on=fig.TERMINAL),
         ),
         found,
         f"Curves of nats/{symbol} over epochs. {fit}",
@@ -68,10 +56,10 @@ def view(look: Look) -> Figure:
     )
 
 
-def loss_line(name: str, history: Sequence[Evaluation], x: str, y: str) -> Line:
+def loss_line(name: str, history: Sequence[Evaluation], x: str, y: str) -> fig.Line:
     """What is known of a loss, one field of evaluations over another."""
     points = [(getattr(e, x), getattr(e, y)) for e in history if getattr(e, y) is not None]
-    return Line(name, [at for at, _ in points], [loss for _, loss in points])
+    return fig.Line(name, [at for at, _ in points], [loss for _, loss in points])
 
 
 def _architecture(checkpoint: Checkpoint) -> str:

@@ -7,17 +7,7 @@ from dataclasses import asdict
 from string import ascii_uppercase
 from typing import Any
 
-from charrnn.drawing.figure import (
-    Axis,
-    Block,
-    Cell,
-    Chart,
-    Column,
-    Figure,
-    Strong,
-    Table,
-    Words,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
@@ -28,7 +18,7 @@ from charrnn.words import duration
 MOST = 8  # checkpoints
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """A column for each checkpoint, and its curve.
 
     Raises:
@@ -37,21 +27,21 @@ def view(look: Look) -> Figure:
     if not 2 <= len(look.subjects) <= MOST:
         raise InputError(f"--compare takes 2 to {MOST} checkpoints, not {len(look.subjects)}")
     found = compare([subject.checkpoint for subject in look.subjects])
-    blocks: list[Block] = [
-        Words((Strong(letter, number), "  ", Strong(name)), whole=True)
+    blocks: list[fig.Block] = [
+        fig.Words((fig.Strong(letter, number), "  ", fig.Strong(name)), whole=True)
         for number, (letter, name) in enumerate(zip(ascii_uppercase, look.names, strict=False))
     ]
     blocks.append(_table(found))
     if not found["differences"]:
-        blocks.append(Words("All settings are the same."))
+        blocks.append(fig.Words("All settings are the same."))
     if not found["same_text"]:
         different = "They learnt from different texts: their losses do not tell which is better."
-        blocks.append(Words(different))
+        blocks.append(fig.Words(different))
     chart, picture = _chart(found, ascii_uppercase), _chart(found, look.names)
     pictures = [picture] if any(line.x for line in picture.lines) else []
     if pictures:
         blocks.append(chart)
-    return Figure(picture.title, blocks, found, picture.description, pictures, NO_PICTURE)
+    return fig.Figure(picture.title, blocks, found, picture.description, pictures, NO_PICTURE)
 
 
 def compare(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
@@ -92,17 +82,17 @@ def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _table(found: Mapping[str, Any]) -> Table:
+def _table(found: Mapping[str, Any]) -> fig.Table:
     best = min((loss for loss in found["validation_loss"] if loss is not None), default=None)
     columns = [
-        Column(letter, figures=True, series=number)
+        fig.Column(letter, figures=True, series=number)
         for number, letter in enumerate(ascii_uppercase[: len(found["parameters"])])
     ]
-    losses: list[Cell] = [
-        "unknown" if loss is None else Strong(f"{loss:.4f}") if loss == best else f"{loss:.4f}"
+    losses: list[fig.Cell] = [
+        "unknown" if loss is None else fig.Strong(f"{loss:.4f}") if loss == best else f"{loss:.4f}"
         for loss in found["validation_loss"]
     ]
-    rows: list[Sequence[Cell]] = [
+    rows: list[Sequence[fig.Cell]] = [
         *((name, *map(_shown, values)) for name, values in found["differences"].items()),
         ("parameters", *map(_shown, found["parameters"])),
         ("validation loss, nats", *losses),
@@ -111,10 +101,10 @@ def _table(found: Mapping[str, Any]) -> Table:
         ("steps", *map(_shown, found["steps"])),
         ("time", *map(duration, found["seconds"])),
     ]
-    return Table((Column(""), *columns), rows)
+    return fig.Table((fig.Column(""), *columns), rows)
 
 
-def _chart(found: Mapping[str, Any], names: Sequence[str]) -> Chart:
+def _chart(found: Mapping[str, Any], names: Sequence[str]) -> fig.Chart:
     """Losses over epochs of the same text, or over steps: those of training, unless all have others."""
     histories = found["histories"]
     validated = all(any(e.validation_loss is not None for e in history) for history in histories)
@@ -123,8 +113,8 @@ def _chart(found: Mapping[str, Any], names: Sequence[str]) -> Chart:
     lines = [loss_line(name, history, x, f"{y}_loss") for name, history in pairs]
     ends = "; ".join(f"{line.name} {line.y[-1]:.4f}" for line in lines if line.x)
     told = f"Curves of {y} loss, nats over {x}s. Last values: {ends}."
-    title, across, upwards = "Runs side by side", Axis(f"{x}s"), Axis(f"{y} loss, nats")
-    return Chart("losses", title, across, upwards, told, lines)
+    title, across, upwards = "Runs side by side", fig.Axis(f"{x}s"), fig.Axis(f"{y} loss, nats")
+    return fig.Chart("losses", title, across, upwards, told, lines)
 
 
 def _shown(value: Any) -> str:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
-from charrnn.drawing.figure import Block, Column, Facts, Figure, Strong, Table, Words, figures
+from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
 from charrnn.training.fit import judge
@@ -20,12 +20,12 @@ WIDEST = 40  # of a curve, in characters
 LONGEST = 12  # rows of the history
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """Arrays, corpus, configuration and history."""
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
     training = {name.replace("_", "-"): fact for name, fact in asdict(checkpoint.training).items()}
-    blocks: list[Block] = [
-        Words(Strong(look.subject.name), whole=True),
+    blocks: list[fig.Block] = [
+        fig.Words(fig.Strong(look.subject.name), whole=True),
         _arrays(checkpoint),
         _facts("Corpus", _corpus(found, checkpoint)),
         _facts("Training", training),
@@ -34,18 +34,18 @@ def view(look: Look) -> Figure:
         result = dict(_result(checkpoint))
         blocks += [_facts("Result", result), _history(checkpoint.history)]
     else:
-        blocks.append(Words("No evaluation yet."))
-    return Figure(look.subject.name, blocks, found, exact=True)
+        blocks.append(fig.Words("No evaluation yet."))
+    return fig.Figure(look.subject.name, blocks, found, exact=True)
 
 
-def _arrays(checkpoint: Checkpoint) -> Table:
+def _arrays(checkpoint: Checkpoint) -> fig.Table:
     config, arrays = checkpoint.model.config, checkpoint.model.parameters
     embedded = f"characters embedded in {config.embedding_size} numbers"
     rows = [
         (n, " × ".join(map(str, array.shape)), f"{array.size:,}") for n, array in arrays.items()
     ]
-    return Table(
-        (Column("array"), Column("shape"), *figures("parameters")),
+    return fig.Table(
+        (fig.Column("array"), fig.Column("shape"), *fig.figures("parameters")),
         rows,
         f"Model: {config.cell}, {config.num_layers} × {config.hidden_size}",
         ("all", "", f"{arrays.flat.size:,}"),
@@ -53,12 +53,12 @@ def _arrays(checkpoint: Checkpoint) -> Table:
     )
 
 
-def _facts(title: str, facts: Mapping[str, Any]) -> Facts:
+def _facts(title: str, facts: Mapping[str, Any]) -> fig.Facts:
     rows = [
         (name, f"{fact:g}" if isinstance(fact, float) else str(fact))
         for name, fact in facts.items()
     ]
-    return Facts(rows, title)
+    return fig.Facts(rows, title)
 
 
 def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, str]:
@@ -98,7 +98,7 @@ def _blocks(values: Sequence[float]) -> str:
     return "".join(BLOCKS[round((value - low) * scale)] for value in values)
 
 
-def _history(history: Sequence[Evaluation]) -> Table:
+def _history(history: Sequence[Evaluation]) -> fig.Table:
     """Evenly chosen evaluations, the first and the last among them."""
     count = min(LONGEST, len(history))
     chosen = sorted({round(i * (len(history) - 1) / max(1, count - 1)) for i in range(count)})
@@ -113,5 +113,5 @@ def _history(history: Sequence[Evaluation]) -> Table:
         )
         for entry in (history[index] for index in chosen)
     ]
-    heads = figures("step", "epoch", "train", "validation", "rate", "time")
-    return Table(heads, rows, "History")
+    heads = fig.figures("step", "epoch", "train", "validation", "rate", "time")
+    return fig.Table(heads, rows, "History")

@@ -13,22 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.drawing.figure import (
-    Axis,
-    Cell,
-    Column,
-    Figure,
-    Map,
-    Panels,
-    Part,
-    Phrase,
-    Place,
-    Symbols,
-    Table,
-    Words,
-    figures,
-    joined,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
@@ -122,12 +107,12 @@ def _likeness(name: str, vectors: Array) -> Likeness:
 # ----------------------------------------------------------------------------------- what is to be seen
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """Maps of the most frequent characters, and the neighbours of each."""
     model = look.subject.checkpoint.model
     text, source = look.text(READ)
     found = character_map(model, text)
-    characters = [Symbols(character, alone=True) for character in found.characters]
+    characters = [fig.Symbols(character, alone=True) for character in found.characters]
     seen = {"read": found.read, "predicted": found.predicted}
     title = f"The {len(characters)} most frequent characters"
     maps = [_map(how, likeness, characters) for how, likeness in seen.items()]
@@ -144,45 +129,47 @@ def view(look: Look) -> Figure:
         }
         for how, likeness in seen.items()
     }
-    rows: list[list[Cell]] = [
+    rows: list[list[fig.Cell]] = [
         [character, f"{count:,}", *(_alike(one, n, characters) for one in seen.values())]
         for n, (character, count) in enumerate(zip(characters[:LISTED], found.counts, strict=False))
     ]
-    heads = [Column(f"alike when {how}") for how in seen]
-    return Figure(
+    heads = [fig.Column(f"alike when {how}") for how in seen]
+    return fig.Figure(
         title,
         [
-            Words(f"{title} of {source}; near each other are those that the model treats alike."),
-            Panels(maps),
-            Table([Column(""), *figures("count"), *heads], rows),
+            fig.Words(
+                f"{title} of {source}; near each other are those that the model treats alike."
+            ),
+            fig.Panels(maps),
+            fig.Table([fig.Column(""), *fig.figures("count"), *heads], rows),
         ],
         {"source": source, "characters": characters, "counts": found.counts, **data},
         maps[-1].description,
-        [Panels(maps)],
+        [fig.Panels(maps)],
         encoding=model.vocabulary.config.encoding,
     )
 
 
-def _map(how: str, likeness: Likeness, characters: list[Symbols]) -> Map:
-    places, pairs = list[Place](), list[Phrase]()
+def _map(how: str, likeness: Likeness, characters: list[fig.Symbols]) -> fig.Map:
+    places, pairs = list[fig.Place](), list[fig.Phrase]()
     for index, (symbols, (x, y)) in enumerate(
         zip(characters, likeness.places.tolist(), strict=True)
     ):
         told = (symbols, ", most like ", *_alike(likeness, index, characters))
         kind = [is_so(symbols.text) for is_so in KINDS.values()].index(True)
-        places.append(Place(symbols, x, y, kind, told))
+        places.append(fig.Place(symbols, x, y, kind, told))
         pairs.append((symbols, " and ", characters[likeness.nearest(index, 1)[0]]))
-    axes = [Axis(f"{share:.0%} of the variance", bare=True) for share in likeness.explained]
+    axes = [fig.Axis(f"{share:.0%} of the variance", bare=True) for share in likeness.explained]
     share = f"{likeness.explained.sum():.0%} of the variance"
     description = (
         f"Those that are alike when {how} are near each other, as ",
-        *joined(pairs[:PAIRS], "; "),
+        *fig.joined(pairs[:PAIRS], "; "),
         ".",
     )
     title = f"As they are {how} ({likeness.array}; {share})"
-    return Map(f"map-{how}", title, axes[0], axes[1], description, places, tuple(KINDS))
+    return fig.Map(f"map-{how}", title, axes[0], axes[1], description, places, tuple(KINDS))
 
 
-def _alike(likeness: Likeness, index: int, characters: list[Symbols]) -> tuple[Part, ...]:
+def _alike(likeness: Likeness, index: int, characters: list[fig.Symbols]) -> tuple[fig.Part, ...]:
     near = likeness.nearest(index, NEIGHBOURS)
-    return joined([(characters[n], f" {likeness.cosines[index, n]:.2f}") for n in near], "  ")
+    return fig.joined([(characters[n], f" {likeness.cosines[index, n]:.2f}") for n in near], "  ")

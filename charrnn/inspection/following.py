@@ -8,16 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from charrnn.drawing.figure import (
-    PAGE,
-    TERMINAL,
-    Distribution,
-    Distributions,
-    Figure,
-    Symbols,
-    Words,
-    parts,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.inspection.surprise import (
@@ -93,7 +84,7 @@ def read_following(
 # ----------------------------------------------------------------------------------- what is to be seen
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """What could follow a beginning; on a page, several places of a text."""
     model = look.subject.checkpoint.model
     vocabulary, characters = model.vocabulary, model.vocabulary.characters
@@ -107,7 +98,7 @@ def view(look: Look) -> Figure:
     temperatures = look.temp or TEMPERATURES
     found = [_distribution(model, prime, temperatures, told) for prime in primes]
     first, order = found[0], found[0].order()
-    title = ("What could follow “", Symbols(primes[0][-TOLD_ON_PAGE:]), "”")
+    title = ("What could follow “", fig.Symbols(primes[0][-TOLD_ON_PAGE:]), "”")
     likeliest = guesses_of("".join(characters[n] for n in order[:3]), first.shares[0, order[:3]])
     description = (
         "Bars of the probabilities of the likeliest characters at each temperature. At temperature "
@@ -115,21 +106,21 @@ def view(look: Look) -> Figure:
         *in_words(likeliest, ", "),
         ".",
     )
-    bars = Distributions("following", characters, temperatures, found)
+    bars = fig.Distributions("following", characters, temperatures, found)
     explanation = (
         "The distribution of the next character, after nothing and at places where the model was undecided. A "
         "temperature divides the scores before the softmax: below 1 the likely becomes likelier, above 1 the "
         "unlikely gets its chance. The bits are the entropy."
     )
-    after = Words(("after ", *parts(first.before)), on=TERMINAL)
-    return Figure(
+    after = fig.Words(("after ", *fig.parts(first.before)), on=fig.TERMINAL)
+    return fig.Figure(
         title,
-        [Words(explanation, on=PAGE), after, bars],
+        [fig.Words(explanation, on=fig.PAGE), after, bars],
         {
-            "prime": Symbols(primes[0]),
+            "prime": fig.Symbols(primes[0]),
             "temperatures": temperatures,
             "entropy": first.entropy,
-            "characters": [Symbols(characters[n]) for n in order],
+            "characters": [fig.Symbols(characters[n]) for n in order],
             "probabilities": first.shares[:, order],
         },
         description,
@@ -140,13 +131,13 @@ def view(look: Look) -> Figure:
 
 def _distribution(
     model: CharacterModel, prime: str, temperatures: Sequence[float], told: int
-) -> Distribution:
+) -> fig.Distribution:
     found = read_following(model, prime, (*temperatures, 1.0))
     with np.errstate(divide="ignore"):
         scores = np.log(found.probabilities[-1])  # up to a constant, which the softmax takes away
-    end = ("…" * (len(prime) > told), Symbols(prime[-told:], strong=True))
+    end = ("…" * (len(prime) > told), fig.Symbols(prime[-told:], strong=True))
     before = end if prime else "nothing: the beginning of a text"
-    return Distribution(before, found.probabilities[:-1], found.entropy[:-1], scores)
+    return fig.Distribution(before, found.probabilities[:-1], found.entropy[:-1], scores)
 
 
 def _undecided(look: Look, model: CharacterModel) -> list[str]:

@@ -21,25 +21,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from charrnn.drawing.figure import (
-    PAGE,
-    TERMINAL,
-    Axis,
-    Bar,
-    Block,
-    Cell,
-    Column,
-    Figure,
-    Heading,
-    Histogram,
-    Panel,
-    Panels,
-    Rule,
-    Scatter,
-    Table,
-    Words,
-    figures,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
@@ -119,60 +101,67 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
 # ----------------------------------------------------------------------------------- what is to be seen
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """Each layer's units in the plane of both shares, and their memory."""
     text, source = look.text(look.scaled(MOST, FEWEST))
     found = gate_activity(look.subject.checkpoint.model, text)
     layers = range(len(found.memory))
     planes = [list(_planes(found, layer)) for layer in layers]
     memories = [_memories(found, layer) for layer in layers]
-    blocks: list[Block] = [
-        Words(
+    blocks: list[fig.Block] = [
+        fig.Words(
             f"How often each unit's gates are open (above {OPEN:g}, to the right) and shut (below {SHUT:g}, "
             f"upwards), on {source}. There is a point for each unit: at the left edge are gates that are never "
             "open, at the bottom those that are never shut."
         )
     ]
-    pictures: list[Panel] = []
+    pictures: list[fig.Panel] = []
     for layer in layers:
-        blocks += [Heading(f"Layer {layer}"), Panels(planes[layer], 3), _summary(found, layer)]
+        blocks += [
+            fig.Heading(f"Layer {layer}"),
+            fig.Panels(planes[layer], 3),
+            _summary(found, layer),
+        ]
         pictures += [replace(one, title=f"layer {layer}, {one.title}") for one in planes[layer]]
         pictures.append(replace(memories[layer], title=f"layer {layer}, memory"))
     blocks += [
-        Words(
+        fig.Words(
             f"Memory: the steps after which 1/e is left of what a unit held, if the {found.keeps} gate "
             "has its way; how many units have which."
         ),
         _classes(found),
-        Panels(memories, on=PAGE),
+        fig.Panels(memories, on=fig.PAGE),
         *(_longest(layer, memory) for layer, memory in enumerate(found.memory)),
     ]
     medians = ", ".join(f"{median:.1f}" for median in np.median(found.memory, axis=1))
-    return Figure(
+    return fig.Figure(
         f"Gates on {source}",
         blocks,
         {"source": source, **vars(found)},
         "For each layer and gate a point for each unit: across, the share of steps at which it is "
         f"above {OPEN:g}; upwards, that at which it is below {SHUT:g}. Beside them histograms of the units' "
         f"memory; its median is {medians} steps in layers 0 to {layers[-1]}.",
-        [Panels(pictures, len(found.names) + 1)],
+        [fig.Panels(pictures, len(found.names) + 1)],
     )
 
 
-def _planes(found: GateActivity, layer: int) -> Iterator[Scatter]:
+def _planes(found: GateActivity, layer: int) -> Iterator[fig.Scatter]:
     """Of each gate: units lie below the diagonal, where the shares make 1."""
-    x, y = Axis(f"open (> {OPEN:g})", low=0, high=1), Axis(f"shut (< {SHUT:g})", low=0, high=1)
+    x, y = (
+        fig.Axis(f"open (> {OPEN:g})", low=0, high=1),
+        fig.Axis(f"shut (< {SHUT:g})", low=0, high=1),
+    )
     gates = zip(found.names, found.left[layer], found.right[layer], found.mean[layer], strict=True)
     for index, (name, left, right, mean) in enumerate(gates):
-        points, rules = (right.tolist(), left.tolist()), [Rule((0, 1), (1, 0))]
+        points, rules = (right.tolist(), left.tolist()), [fig.Rule((0, 1), (1, 0))]
         told = (
             f"A point for each of {len(left)} units of layer {layer}. On average open in {right.mean():.0%} of the "
             f"steps and shut in {left.mean():.0%}; the mean is {mean.mean():.2f}."
         )
-        yield Scatter(f"gate-{layer}-{index}", name, x, y, told, points, rules, index)
+        yield fig.Scatter(f"gate-{layer}-{index}", name, x, y, told, points, rules, index)
 
 
-def _summary(found: GateActivity, layer: int) -> Table:
+def _summary(found: GateActivity, layer: int) -> fig.Table:
     gates = zip(found.names, found.left[layer], found.right[layer], found.mean[layer], strict=True)
     rows = [
         (
@@ -183,32 +172,36 @@ def _summary(found: GateActivity, layer: int) -> Table:
         )
         for name, left, right, mean in gates
     ]
-    heads = figures("mean", "shut", "open", "units shut for 90%", "open for 90%")
-    return Table([Column("gate"), *heads], rows)
+    heads = fig.figures("mean", "shut", "open", "units shut for 90%", "open for 90%")
+    return fig.Table([fig.Column("gate"), *heads], rows)
 
 
-def _classes(found: GateActivity) -> Table:
+def _classes(found: GateActivity) -> fig.Table:
     counts = np.array([np.histogram(memory, CLASSES)[0] for memory in found.memory])
-    rows: list[list[Cell]] = []
+    rows: list[list[fig.Cell]] = []
     for (low, high), row in zip(pairwise(CLASSES), counts.T, strict=True):
         steps = f"{low:g} to {high:g}" if np.isfinite(high) else f"over {low:g}"
-        rows.append([steps, *(Bar(count / counts.max(), f"{count:4}") for count in row)])
-    layers = [Column(f"layer {layer}") for layer in range(len(counts))]
-    return Table([Column("steps"), *layers], rows, on=TERMINAL)
+        rows.append([steps, *(fig.Bar(count / counts.max(), f"{count:4}") for count in row)])
+    layers = [fig.Column(f"layer {layer}") for layer in range(len(counts))]
+    return fig.Table([fig.Column("steps"), *layers], rows, on=fig.TERMINAL)
 
 
-def _memories(found: GateActivity, layer: int) -> Histogram:
+def _memories(found: GateActivity, layer: int) -> fig.Histogram:
     memory, edges = found.memory[layer], np.geomspace(SHORTEST, LONGEST, 25)
     counts, _ = np.histogram(np.clip(memory, SHORTEST, LONGEST), edges)
-    title, x, y = f"Layer {layer}, memory of its units", Axis("steps", log=True), Axis("units")
+    title, x, y = (
+        f"Layer {layer}, memory of its units",
+        fig.Axis("steps", log=True),
+        fig.Axis("units"),
+    )
     told, name = f"A histogram; its median is {np.median(memory):.1f} steps.", f"memory-{layer}"
-    return Histogram(name, title, x, y, told, edges.tolist(), counts.tolist(), series=3)
+    return fig.Histogram(name, title, x, y, told, edges.tolist(), counts.tolist(), series=3)
 
 
-def _longest(layer: int, memory: Array) -> Words:
+def _longest(layer: int, memory: Array) -> fig.Words:
     longest = np.argsort(-memory, kind="stable")[:NAMED]
     named = ", ".join(f"{unit} ({_steps(memory[unit])})" for unit in longest)
-    return Words(f"Layer {layer} remembers longest in units {named}.")
+    return fig.Words(f"Layer {layer} remembers longest in units {named}.")
 
 
 def _steps(memory: float) -> str:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import CELLS
-from charrnn.drawing.figure import Axis, Chart, Column, Figure, Line, Rule, Table, Words, figures
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
@@ -231,7 +231,7 @@ def state_gradients(
 # ----------------------------------------------------------------------------------- what is to be seen
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """The models that were named, a single one beside others that have learnt nothing."""
     text, source = look.text(MOST)
     losses = look.scaled(LOSSES, 4)
@@ -276,16 +276,21 @@ def view(look: Look) -> Figure:
         }
         for number, (name, flow) in enumerate(flows.items())
     ]
-    return Figure(
+    return fig.Figure(
         title,
-        (Words(f"{title}, on {source}{beside}"), chart, _table(flows, size), Words(explanation)),
+        (
+            fig.Words(f"{title}, on {source}{beside}"),
+            chart,
+            _table(flows, size),
+            fig.Words(explanation),
+        ),
         {"source": source, "seq_length": seq_length, "gradients": found},
         chart.description,
         [chart],
     )
 
 
-def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> Chart:
+def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> fig.Chart:
     """A curve for each model, of trained ones with what lies around it."""
     lines = [_line(name, flow, n < trained) for n, (name, flow) in enumerate(flows.items())]
     heights = [y for line in lines for y in line.y]
@@ -293,21 +298,21 @@ def _chart(flows: Mapping[str, GradientFlow], trained: int, size: str) -> Chart:
     last = max(line.x[-1] for line in lines)
     forgotten = f"{FORGOTTEN:.0%}"
     told = "; ".join(f"{line.name} {line.told}" for line in lines)
-    return Chart(
+    return fig.Chart(
         "gradients",
         "How far back a loss reaches",
-        Axis("steps back, k"),
-        Axis("share of k=0", log=True, low=low, high=high),
+        fig.Axis("steps back, k"),
+        fig.Axis("share of k=0", log=True, low=low, high=high),
         "Norm of the gradient of a loss by the state of k steps before, against k, on a logarithmic axis. "
         f"Steps until it stays below {forgotten} of that at k = 0: {told}.",
         lines,
-        [Rule((0, FORGOTTEN), (last, FORGOTTEN), forgotten)],
+        [fig.Rule((0, FORGOTTEN), (last, FORGOTTEN), forgotten)],
         f"{size}:\nsteps until below {forgotten}",
         height=14,
     )
 
 
-def _line(name: str, flow: GradientFlow, trained: bool) -> Line:
+def _line(name: str, flow: GradientFlow, trained: bool) -> fig.Line:
     """The part of a curve between the bounds of the chart."""
     shares, start = flow.shares, flow.rms[0] or 1
     inside = (shares >= LOWEST) & (shares <= HIGHEST)
@@ -315,18 +320,18 @@ def _line(name: str, flow: GradientFlow, trained: bool) -> Line:
     low, high = flow.quantile(0.1) / start, flow.quantile(0.9) / start
     cut = [np.clip(values[:stop], LOWEST, HIGHEST).tolist() for values in (shares, low, high)]
     band = (cut[1], cut[2]) if trained else None
-    return Line(name, range(stop), cut[0], band, trained, flow.memory_in_words)
+    return fig.Line(name, range(stop), cut[0], band, trained, flow.memory_in_words)
 
 
-def _table(flows: Mapping[str, GradientFlow], size: str) -> Table:
+def _table(flows: Mapping[str, GradientFlow], size: str) -> fig.Table:
     steps = [k for k in SHOWN if k < max(len(flow.norms) for flow in flows.values())]
     rows = []
     for name, flow in flows.items():
         factor = f"× {flow.factor:.3f}" if np.isfinite(flow.factor) else "-"
         shares = (_share(flow.shares[k]) if k < len(flow.norms) else "" for k in steps)
         rows.append((name, f"{flow.memory_in_words} steps", factor, *shares))
-    heads = figures("memory", "each step", *(f"k={k}" for k in steps))
-    return Table((Column(size), *heads), rows)
+    heads = fig.figures("memory", "each step", *(f"k={k}" for k in steps))
+    return fig.Table((fig.Column(size), *heads), rows)
 
 
 def _share(value: float) -> str:

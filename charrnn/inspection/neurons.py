@@ -14,24 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from charrnn.drawing.figure import (
-    PAGE,
-    TERMINAL,
-    Bar,
-    Block,
-    Cell,
-    Colouring,
-    Column,
-    Commands,
-    Figure,
-    Heading,
-    Passage,
-    Pick,
-    Strong,
-    Table,
-    Words,
-    joined,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.features import measure_features
 from charrnn.inspection.look import Look
@@ -184,7 +167,7 @@ def read_states(
 # ----------------------------------------------------------------------------------- what is to be seen
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """For each feature of the text the units that follow it, and some of them at work."""
     model, page = look.subject.checkpoint.model, look.value is None
     kind = model.vocabulary.config
@@ -192,21 +175,21 @@ def view(look: Look) -> Figure:
     neurons = find_neurons(model, text)
     best = {neurons.features[number]: neurons.best(number, TOLD) for number in neurons.ranked()}
     table = _table(best)
-    blocks: list[Block] = [Words(f"{VARIES_NOT.capitalize()}.")]
+    blocks: list[fig.Block] = [fig.Words(f"{VARIES_NOT.capitalize()}.")]
     if best:
         shown = text[: look.scaled(ON_PAGE, FEWEST)] if page else text
         first = next(iter(best.values()))[0][0]
         command = f"charrnn inspect {quoted(look.subject.path)} --unit {first}"
         blocks = [
-            Words(
+            fig.Words(
                 "r is 1 or −1 where a unit's state follows a feature of the text exactly and 0 where it does not; "
                 "1:37 is the output h of unit 37 in layer 1, 1:37:c an LSTM's cell. A high r is no proof that the "
                 "model uses the unit so."
             ),
             table,
-            Heading("One unit at work", on=PAGE),
-            Passage("unit", shown, _at_work(model, shown, best, page), kind.unit),
-            Commands([("look", command)], on=TERMINAL),
+            fig.Heading("One unit at work", on=fig.PAGE),
+            fig.Passage("unit", shown, _at_work(model, shown, best, page), kind.unit),
+            fig.Commands([("look", command)], on=fig.TERMINAL),
         ]
     told = "; ".join(
         f"{feature}: unit {unit}, r {r:+.2f}" for feature, ((unit, r), *_) in best.items()
@@ -215,9 +198,9 @@ def view(look: Look) -> Figure:
         {"feature": feature, "units": [{"unit": str(u), "r": r} for u, r in units]}
         for feature, units in best.items()
     ]
-    return Figure(
+    return fig.Figure(
         "The unit that follows each feature most closely",
-        [Words(Strong(f"read: {source}")), *blocks],
+        [fig.Words(fig.Strong(f"read: {source}")), *blocks],
         {"source": source, "characters": len(text), "features": features},
         f"Bars of |r|, the correlation of a feature of the text and a unit's state. {told}.",
         [table] if best else [],
@@ -226,17 +209,19 @@ def view(look: Look) -> Figure:
     )
 
 
-def _table(best: Best) -> Table:
-    rows: list[list[Cell]] = []
+def _table(best: Best) -> fig.Table:
+    rows: list[list[fig.Cell]] = []
     for feature, ((unit, r), *others) in best.items():
-        listed = ((Pick(str(unit)), f" {r:+.2f}") for unit, r in others[: LISTED - 1])
-        bar = Bar(abs(r), f"{r:+.2f}", r < 0)
-        rows.append([feature, Pick(str(unit)), bar, joined(listed, "  ")])
-    columns = [Column(name, whole=True) for name in ("unit", "r")]
-    return Table([Column("feature"), *columns, Column("next best", whole=True, spare=True)], rows)
+        listed = ((fig.Pick(str(unit)), f" {r:+.2f}") for unit, r in others[: LISTED - 1])
+        bar = fig.Bar(abs(r), f"{r:+.2f}", r < 0)
+        rows.append([feature, fig.Pick(str(unit)), bar, fig.joined(listed, "  ")])
+    columns = [fig.Column(name, whole=True) for name in ("unit", "r")]
+    return fig.Table(
+        [fig.Column("feature"), *columns, fig.Column("next best", whole=True, spare=True)], rows
+    )
 
 
-def _at_work(model: CharacterModel, text: str, best: Best, page: bool) -> list[Colouring]:
+def _at_work(model: CharacterModel, text: str, best: Best, page: bool) -> list[fig.Colouring]:
     """What the units hold that follow a feature most closely: first the best one of each, then the others.
 
     A page tells all that a unit follows; else it is the feature of its excerpt.
@@ -247,7 +232,7 @@ def _at_work(model: CharacterModel, text: str, best: Best, page: bool) -> list[C
             for unit, r in units[rank : rank + 1]:
                 features.setdefault(unit, []).append((feature, r))
     measured = dict(zip(*measure_features(text), strict=True))
-    constant, found = np.zeros(len(text)), list[Colouring]()
+    constant, found = np.zeros(len(text)), list[fig.Colouring]()
     for (unit, follow), values in zip(
         features.items(), _activations(model, text, features), strict=True
     ):
@@ -257,12 +242,14 @@ def _at_work(model: CharacterModel, text: str, best: Best, page: bool) -> list[C
     return found
 
 
-def colouring(unit: Unit, values: Array, told: str = "", excerpt: slice = slice(None)) -> Colouring:
+def colouring(
+    unit: Unit, values: Array, told: str = "", excerpt: slice = slice(None)
+) -> fig.Colouring:
     """By what a unit holds: the scale is that of all values but the very rare ones."""
     low, high = (float(edge) for edge in np.quantile(values, (0.01, 0.99)))
     if low == high:
         low, high = low - 1, high + 1
-    return Colouring(str(unit), values, low, high, True, "holds", told, excerpt)
+    return fig.Colouring(str(unit), values, low, high, True, "holds", told, excerpt)
 
 
 def _liveliest(values: Array) -> slice:

@@ -21,22 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import TrainingConfig
-from charrnn.drawing.figure import (
-    Axis,
-    Bar,
-    Block,
-    Cell,
-    Chart,
-    Column,
-    Figure,
-    Heading,
-    Line,
-    Rule,
-    Strong,
-    Symbols,
-    Table,
-    Words,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.look import Look
@@ -220,15 +205,15 @@ class Place:
     """A character that the model predicts better than the best n-grams, counted from 1."""
 
     at: int
-    before: Symbols
-    character: Symbols
+    before: fig.Symbols
+    character: fig.Symbols
     model_bits: float
     ngram_bits: float
     model_guesses: list[Guess]
     ngram_guesses: list[Guess]
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """The losses of n-grams and of the model, and where the model gains most."""
     checkpoint = look.subject.checkpoint
     model, kind = checkpoint.model, checkpoint.model.vocabulary.config
@@ -259,8 +244,8 @@ def view(look: Look) -> Figure:
         start = text.rfind(kind.end, 0, index) + 1 if kind.end else max(0, index - WARM)
         return Place(
             index + 1,
-            Symbols(text[max(0, index - BEFORE) : index]),
-            Symbols(text[index], amount=min(1.0, gains[index] / FULL)),
+            fig.Symbols(text[max(0, index - BEFORE) : index]),
+            fig.Symbols(text[index], amount=min(1.0, gains[index] / FULL)),
             model_bits[index],
             costs[best, index],
             read_surprise(model, text[start : index + 1], GUESSES).expected(-1),
@@ -272,34 +257,34 @@ def view(look: Look) -> Figure:
     rivals = {f"{n}-grams": loss for n, loss in zip(orders, losses, strict=True)}
     rivals["the model"] = own
     top = max(rivals.values()) or 1.0
-    bars = [(who, Bar(loss / top, f"{loss:.3f}")) for who, loss in rivals.items()]
+    bars = [(who, fig.Bar(loss / top, f"{loss:.3f}")) for who, loss in rivals.items()]
     less, worth = "less", "so much is what it remembers worth"
     if gain <= 0:
         less, worth = "more", "what it remembers is not worth yet what they count"
-    blocks: list[Block] = [
-        Words(Strong(f"read: {source}")),
-        Words(
+    blocks: list[fig.Block] = [
+        fig.Words(fig.Strong(f"read: {source}")),
+        fig.Words(
             f"N-grams were counted in the {last}{len(counted):,} {kind.unit}s of {name} to train on."
         ),
-        Table((Column(""), Column(f"{unit}, the fewer the better")), bars),
-        Words(
+        fig.Table((fig.Column(""), fig.Column(f"{unit}, the fewer the better")), bars),
+        fig.Words(
             f"The model needs {abs(gain):.3f} {unit} {less} than {best + 1}-grams, "
             f"the best of them, which see {number_of(best, kind.unit)} back: {worth}."
         ),
     ]
     if places:
-        blocks += [Heading("Where the model gains most"), _table(places, best + 1)]
-    chart = Chart(
+        blocks += [fig.Heading("Where the model gains most"), _table(places, best + 1)]
+    chart = fig.Chart(
         "ngrams",
         "Bits over what is seen",
-        Axis("n"),
-        Axis(unit),
+        fig.Axis("n"),
+        fig.Axis(unit),
         f"A line of {unit} over n, the fewer the better, and one for the model: "
         f"{', '.join(f'{who} {loss:.3f}' for who, loss in rivals.items())}.",
-        [Line("n-grams", orders, losses)],
-        [Rule((1, own), (ORDERS, own), "the model")],
+        [fig.Line("n-grams", orders, losses)],
+        [fig.Rule((1, own), (ORDERS, own), "the model")],
     )
-    return Figure(
+    return fig.Figure(
         "What memory is worth",
         blocks,
         {
@@ -359,8 +344,8 @@ def _divided(corpus: Corpus, config: TrainingConfig) -> tuple[NDArray[Any], str]
     return np.concatenate([end, *joined(train)]), corpus.vocabulary.decode(validation)
 
 
-def _table(places: list[Place], order: int) -> Table:
-    rows: list[list[Cell]] = [
+def _table(places: list[Place], order: int) -> fig.Table:
+    rows: list[list[fig.Cell]] = [
         [
             f"{place.at:,}",
             (place.before, place.character),
@@ -372,4 +357,4 @@ def _table(places: list[Place], order: int) -> Table:
         for place in places
     ]
     names = ("at", "here", "model", "expected", f"{order}-grams", "expected")
-    return Table([Column(name, figures=n % 2 == 0) for n, name in enumerate(names)], rows)
+    return fig.Table([fig.Column(name, figures=n % 2 == 0) for n, name in enumerate(names)], rows)

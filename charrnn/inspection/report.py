@@ -7,15 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from charrnn.drawing.figure import (
-    Block,
-    Distributions,
-    Figure,
-    Heading,
-    Passage,
-    Symbols,
-    Words,
-)
+from charrnn.drawing import figure as fig
 from charrnn.drawing.page import Section, render, shown
 from charrnn.errors import CharrnnError
 from charrnn.inspection import VIEWS, View
@@ -48,12 +40,12 @@ def page(look: Look, *, with_text: bool = True) -> str:
             for view in VIEWS
             if view.section
         ]
-    found = [s.content for s in sections if isinstance(s.content, Figure)]
+    found = [s.content for s in sections if isinstance(s.content, fig.Figure)]
     lead = f"A model that reads {vocabulary.config}, through every view of charrnn inspect."
     return render(look.subject.path.name, f"{lead} {_held(look, found)}", sections)
 
 
-def _content(view: View, look: Look, *, with_text: bool) -> Figure | str:
+def _content(view: View, look: Look, *, with_text: bool) -> fig.Figure | str:
     try:
         figure = view.figure(look)
     except CharrnnError as why:
@@ -63,10 +55,10 @@ def _content(view: View, look: Look, *, with_text: bool) -> Figure | str:
     return figure if with_text else without_text(figure)
 
 
-def _held(look: Look, figures: Iterable[Figure]) -> str:
+def _held(look: Look, figures: Iterable[fig.Figure]) -> str:
     """How much of a text goes with the page to whoever gets it."""
     blocks = [block for figure in figures for block in shown(figure)]
-    texts = [block.text for block in blocks if isinstance(block, Passage)]
+    texts = [block.text for block in blocks if isinstance(block, fig.Passage)]
     longest = max(texts, key=len, default="")
     try:
         _, source = look.text(sys.maxsize)
@@ -80,7 +72,7 @@ def _held(look: Look, figures: Iterable[Figure]) -> str:
     return f"{held}; tables quote some other places, too." if more else f"{held}."
 
 
-def without_text(figure: Figure) -> Figure | str:
+def without_text(figure: fig.Figure) -> fig.Figure | str:
     """A figure without what quotes the model's text; if only words are left, a sentence instead."""
     whole = shown(figure)
     blocks = [part for block in whole for part in _without_text(block)]
@@ -89,26 +81,26 @@ def without_text(figure: Figure) -> Figure | str:
     blocks = [
         block
         for block, below in zip(blocks, [*blocks[1:], None], strict=True)
-        if not isinstance(block, Heading) or not isinstance(below, Heading | None)
+        if not isinstance(block, fig.Heading) or not isinstance(below, fig.Heading | None)
     ]
-    if all(isinstance(block, Words) for block in blocks):
+    if all(isinstance(block, fig.Words) for block in blocks):
         return LEFT_OUT
-    return replace(figure, blocks=[*blocks, Words(f"{LEFT_OUT.capitalize()}.")])
+    return replace(figure, blocks=[*blocks, fig.Words(f"{LEFT_OUT.capitalize()}.")])
 
 
-def _without_text(block: Block) -> list[Block]:
+def _without_text(block: fig.Block) -> list[fig.Block]:
     """The block, what is left of it, or nothing."""
-    if isinstance(block, Distributions):
+    if isinstance(block, fig.Distributions):
         kept = [one for one in block.distributions if not any(_quotes(one))]
         if len(kept) == len(block.distributions):
             return [block]
         return [replace(block, distributions=kept)] if kept else []
-    return [] if isinstance(block, Passage) or any(_quotes(block)) else [block]
+    return [] if isinstance(block, fig.Passage) or any(_quotes(block)) else [block]
 
 
 def _quotes(value: Any) -> Iterator[str]:
     """Pieces of the model's text in what is to be shown, but for characters that stand alone."""
-    if isinstance(value, Symbols):
+    if isinstance(value, fig.Symbols):
         yield from [value.text] * (not value.alone)
     elif is_dataclass(value):
         for each in fields(value):

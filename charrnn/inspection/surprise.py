@@ -9,25 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.drawing.figure import (
-    PAGE,
-    Bar,
-    Block,
-    Cell,
-    Colouring,
-    Column,
-    Figure,
-    Guesses,
-    Heading,
-    Part,
-    Passage,
-    Strong,
-    Symbols,
-    Table,
-    Words,
-    figures,
-    joined,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
@@ -49,17 +31,17 @@ GUESSES, LISTED, PAGE_GUESSES = 8, 4, 5  # that are noted, in a terminal's table
 class Guess:
     """A character that could have come."""
 
-    character: Symbols
+    character: fig.Symbols
     probability: float
 
 
 def guesses_of(characters: str, probabilities: Array) -> list[Guess]:
     pairs = zip(characters, probabilities.tolist(), strict=True)
-    return [Guess(Symbols(character, alone=True), share) for character, share in pairs]
+    return [Guess(fig.Symbols(character, alone=True), share) for character, share in pairs]
 
 
-def in_words(guesses: Iterable[Guess], between: str = "  ") -> tuple[Part, ...]:
-    return joined(((g.character, f" {percent(g.probability)}") for g in guesses), between)
+def in_words(guesses: Iterable[Guess], between: str = "  ") -> tuple[fig.Part, ...]:
+    return fig.joined(((g.character, f" {percent(g.probability)}") for g in guesses), between)
 
 
 def apart(places: Iterable[int], distance: int, most: int) -> list[int]:
@@ -148,12 +130,12 @@ class Place:
     """A character of a text, counted from 1, and what was expected in its stead."""
 
     at: int
-    character: Symbols
+    character: fig.Symbols
     bits: float
     guesses: list[Guess]
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """A text, coloured by how much each character surprises the model, with the most surprising places or one."""
     model, at = look.subject.checkpoint.model, look.at
     kind = model.vocabulary.config
@@ -175,29 +157,32 @@ def view(look: Look) -> Figure:
         f"Each {unit} is predicted from all before it, and costs −log₂ of the probability that the model gave "
         "it. Move over the text, or through it with the arrow keys."
     )
-    blocks: list[Block] = [
-        Words((Strong(source), f": {length:,} {unit}s, {told}")),
-        Words(explanation, on=PAGE),
+    blocks: list[fig.Block] = [
+        fig.Words((fig.Strong(source), f": {length:,} {unit}s, {told}")),
+        fig.Words(explanation, on=fig.PAGE),
         shown,
     ]
     if length > most:
         part = f"{unit}s {shown.first + 1:,} to {shown.first + most:,} of {length:,}"
-        blocks.append(Words(f"{part}; --at N shows those around another place"))
+        blocks.append(fig.Words(f"{part}; --at N shows those around another place"))
     worst = [_place(surprise, place) for place in surprise.most_surprising(PLACES).tolist()]
     here = _place(surprise, at - 1) if at else None
     if here:
         blocks += _one_place(here, surprise.entropy[here.at - 1], unit)
     else:
-        blocks += [Heading("The most surprising places", on=PAGE), _places(text, worst, listed)]
+        blocks += [
+            fig.Heading("The most surprising places", on=fig.PAGE),
+            _places(text, worst, listed),
+        ]
     names = [(p.character, f" at {p.at} ({p.bits:.1f})") for p in worst]
-    return Figure(
+    return fig.Figure(
         f"Surprise: {mean:.3f} bits/{kind.symbol}",
         blocks,
         {
             "source": source,
             "characters": length,
             "bits_per_char": mean,
-            "text": Symbols(text),
+            "text": fig.Symbols(text),
             "bits": surprise.bits,
             "entropy": surprise.entropy,
             "most_surprising": worst,
@@ -206,7 +191,7 @@ def view(look: Look) -> Figure:
         (
             f"{len(pictured.text):,} {unit}s of {source}, from number {pictured.first + 1:,} on, each with a "
             "bar of as many bits as it surprised the model by. Most surprising: ",
-            *joined(names, ", "),
+            *fig.joined(names, ", "),
             ".",
         ),
         [pictured],
@@ -215,33 +200,33 @@ def view(look: Look) -> Figure:
 
 
 def _place(surprise: Surprise, place: int) -> Place:
-    character, cost = Symbols(surprise.text[place], alone=True), float(surprise.bits[place])
+    character, cost = fig.Symbols(surprise.text[place], alone=True), float(surprise.bits[place])
     return Place(place + 1, character, cost, surprise.expected(place))
 
 
-def _passage(surprise: Surprise, most: int, unit: str, at: int | None) -> Passage:
+def _passage(surprise: Surprise, most: int, unit: str, at: int | None) -> fig.Passage:
     """The text, or as much of it around a place as is to be shown."""
     first = max(0, min(at - 1 - most // 2, len(surprise.text) - most)) if at else 0
     part = slice(first, first + most)
     cost, entropy = surprise.bits[part], surprise.entropy[part]
-    guesses = Guesses(cost, entropy, surprise.guesses[part], surprise.probabilities[part])
-    colouring = Colouring("surprise", cost, 0, FULL, unit=f"bits for each {unit}:")
+    guesses = fig.Guesses(cost, entropy, surprise.guesses[part], surprise.probabilities[part])
+    colouring = fig.Colouring("surprise", cost, 0, FULL, unit=f"bits for each {unit}:")
     here = at - 1 - first if at else None
-    return Passage("surprise", surprise.text[part], [colouring], unit, guesses, here, first)
+    return fig.Passage("surprise", surprise.text[part], [colouring], unit, guesses, here, first)
 
 
-def _places(text: str, places: Sequence[Place], listed: int) -> Table:
-    rows: list[Sequence[Cell]] = []
+def _places(text: str, places: Sequence[Place], listed: int) -> fig.Table:
+    rows: list[Sequence[fig.Cell]] = []
     for place in places:
-        before = Symbols(text[max(0, place.at - 1 - BEFORE) : place.at - 1])
+        before = fig.Symbols(text[max(0, place.at - 1 - BEFORE) : place.at - 1])
         here = replace(place.character, alone=False, amount=place.bits / FULL)
         expected = in_words(place.guesses[:listed])
         rows.append((f"{place.at:,}", f"{place.bits:.2f}", (before, here), expected))
-    where = Column("most surprising", whole=True, ends=True)
-    return Table([*figures("at", "bits"), where, Column("expected")], rows)
+    where = fig.Column("most surprising", whole=True, ends=True)
+    return fig.Table([*fig.figures("at", "bits"), where, fig.Column("expected")], rows)
 
 
-def _one_place(place: Place, entropy: float, unit: str) -> list[Block]:
+def _one_place(place: Place, entropy: float, unit: str) -> list[fig.Block]:
     """One place, and the guesses as bars; that which came is marked."""
     cost, came = place.bits, place.character.text
     chance = percent(2.0**-cost) if cost < 10 else f"1 in {2.0 ** min(cost, 1000):.3g}"
@@ -249,9 +234,9 @@ def _one_place(place: Place, entropy: float, unit: str) -> list[Block]:
     rows = [
         (
             replace(guess.character, strong=guess.character.text == came),
-            Bar(guess.probability, percent(guess.probability)),
+            fig.Bar(guess.probability, percent(guess.probability)),
         )
         for guess in place.guesses
     ]
-    bars = Table([Column("", figures=True), Column("")], rows)
-    return [Words((f"{unit} {place.at:,} is ", place.character, told)), bars]
+    bars = fig.Table([fig.Column("", figures=True), fig.Column("")], rows)
+    return [fig.Words((f"{unit} {place.at:,} is ", place.character, told)), bars]

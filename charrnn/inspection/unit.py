@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charrnn.drawing.figure import Figure, Passage, Strong, Symbols, Words
+from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.inspection.neurons import Unit, activation, colouring, follows
 
@@ -10,7 +10,7 @@ MOST = 1200  # characters that are read
 FOLLOWED = 3  # features that are told
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """What one unit holds after each character, and what it follows."""
     model = look.subject.checkpoint.model
     kind = model.vocabulary.config
@@ -23,14 +23,14 @@ def view(look: Look) -> Figure:
         told = f"Here it follows most closely: {words}"
     else:
         told = "Nothing varies here: the text is too short, or the unit never moves."
-    passage = Passage("unit", text, [colouring(unit, values)], kind.unit)
-    return Figure(
+    passage = fig.Passage("unit", text, [colouring(unit, values)], kind.unit)
+    return fig.Figure(
         f"unit {unit}",
-        [Words((Strong(f"unit {unit}"), f", reading {source}")), passage, Words(told)],
+        [fig.Words((fig.Strong(f"unit {unit}"), f", reading {source}")), passage, fig.Words(told)],
         {
             "unit": str(unit),
             "source": source,
-            "text": Symbols(text),
+            "text": fig.Symbols(text),
             "values": values,
             "follows": [{"feature": name, "r": r} for name, r in found],
         },

@@ -14,22 +14,7 @@ from itertools import groupby
 
 import numpy as np
 
-from charrnn.drawing.figure import (
-    PAGE,
-    Axis,
-    Cell,
-    Chart,
-    Column,
-    Figure,
-    Heading,
-    Histogram,
-    Line,
-    Panels,
-    Profile,
-    Table,
-    Words,
-    figures,
-)
+from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection.look import Look
@@ -152,7 +137,7 @@ UPDATE = (
 )
 
 
-def view(look: Look) -> Figure:
+def view(look: Look) -> fig.Figure:
     """The recurrent matrices, the spread of each array, and how it was last updated, if that is known."""
     checkpoint, updates, unknown = look.subject.checkpoint, list[Update](), None
     model = checkpoint.model
@@ -166,67 +151,75 @@ def view(look: Look) -> Figure:
     top = max(float(one.singular_values[0]) for one in matrices) or 1.0
     layers = groupby(matrices, key=lambda one: one.layer)
     values = [_values(layer, list(gates), top) for layer, gates in layers]
-    histograms = Panels([_histogram(*item) for item in enumerate(arrays)], 4, narrow=True)
-    return Figure(
+    histograms = fig.Panels([_histogram(*item) for item in enumerate(arrays)], 4, narrow=True)
+    return fig.Figure(
         "Weights",
         (
-            Heading("The recurrent matrix W of each gate"),
-            Panels(values, on=PAGE),
+            fig.Heading("The recurrent matrix W of each gate"),
+            fig.Panels(values, on=fig.PAGE),
             _matrices(matrices, top),
-            Words(STRETCH),
-            Heading("All weights"),
+            fig.Words(STRETCH),
+            fig.Heading("All weights"),
             _table(arrays, updates),
-            Words(f"{unknown.capitalize()}." if unknown else UPDATE),
-            replace(histograms, on=PAGE),
+            fig.Words(f"{unknown.capitalize()}." if unknown else UPDATE),
+            replace(histograms, on=fig.PAGE),
         ),
         {"recurrences": matrices, "spreads": arrays, "updates": updates, "unknown": unknown},
         "Singular values of each gate's recurrent matrix in falling order, the largest being "
         f"{top:.2f}, and a histogram of each array's numbers.",
-        (Panels(values), histograms),
+        (fig.Panels(values), histograms),
     )
 
 
-def _values(layer: int, gates: Sequence[Recurrence], top: float) -> Chart:
+def _values(layer: int, gates: Sequence[Recurrence], top: float) -> fig.Chart:
     """The singular values of a layer's gates."""
-    lines, told = list[Line](), list[str]()
+    lines, told = list[fig.Line](), list[str]()
     for one in gates:
         values, radius = one.singular_values.tolist(), f"radius {one.spectral_radius:.2f}"
-        lines.append(Line(one.gate, range(len(values)), values, told=radius))
+        lines.append(fig.Line(one.gate, range(len(values)), values, told=radius))
         told.append(f"{one.gate} {values[0]:.2f} to {values[-1]:.3f}, spectral {radius}")
-    title, x, y = f"Layer {layer}: singular values of W", Axis("rank"), Axis(low=0, high=1.05 * top)
+    title, x, y = (
+        f"Layer {layer}: singular values of W",
+        fig.Axis("rank"),
+        fig.Axis(low=0, high=1.05 * top),
+    )
     description = f"From the first to the last: {'; '.join(told)}."
-    return Chart(f"singular-{layer}", title, x, y, description, lines)
+    return fig.Chart(f"singular-{layer}", title, x, y, description, lines)
 
 
-def _matrices(matrices: Sequence[Recurrence], top: float) -> Table:
-    rows: list[list[Cell]] = []
+def _matrices(matrices: Sequence[Recurrence], top: float) -> fig.Table:
+    rows: list[list[fig.Cell]] = []
     for one in matrices:
         values = one.singular_values
         profile = values[np.linspace(0, len(values) - 1, PROFILE).astype(int)] / top
         median, last = f"{np.median(values):.2f}", f"{values[-1]:.3f}"
         told = [f"{values[0]:.2f}", median, last, f"{one.spectral_radius:.2f}"]
-        rows.append([str(one.layer), one.gate, *told, Profile(profile.tolist())])
-    heads = figures("largest", "median", "smallest", "radius")
-    return Table((Column("layer"), Column("gate"), *heads, Column("profile", spare=True)), rows)
+        rows.append([str(one.layer), one.gate, *told, fig.Profile(profile.tolist())])
+    heads = fig.figures("largest", "median", "smallest", "radius")
+    return fig.Table(
+        (fig.Column("layer"), fig.Column("gate"), *heads, fig.Column("profile", spare=True)), rows
+    )
 
 
-def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> Table:
-    heads = [*figures("mean", "std", "largest"), Column("from -largest to it", spare=True)]
-    rows: list[list[Cell]] = []
+def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> fig.Table:
+    heads = [*fig.figures("mean", "std", "largest"), fig.Column("from -largest to it", spare=True)]
+    rows: list[list[fig.Cell]] = []
     for one in arrays:
         told = f"{one.mean:.3f}", f"{one.deviation:.3f}", f"{one.largest:.2f}"
-        rows.append([one.name, *told, Profile((one.counts / one.counts.max()).tolist())])
+        rows.append([one.name, *told, fig.Profile((one.counts / one.counts.max()).tolist())])
     for row, update in zip(rows, updates, strict=False):
         row += [f"{update.step:.1e}", f"{update.direction:.2g}"]
-    heads += figures("update", "direction") if updates else []
-    return Table([Column("array"), *heads], rows)
+    heads += fig.figures("update", "direction") if updates else []
+    return fig.Table([fig.Column("array"), *heads], rows)
 
 
-def _histogram(number: int, one: Spread) -> Histogram:
+def _histogram(number: int, one: Spread) -> fig.Histogram:
     largest, counts = one.largest or 1, one.counts.tolist()
     edges = np.linspace(-largest, largest, len(counts) + 1).tolist()
     told = f"Mean {one.mean:.3f}, standard deviation {one.deviation:.3f}, largest absolute value {one.largest:.2f}."
-    return Histogram(f"spread-{number}", one.name, Axis(), Axis(bare=True), told, edges, counts)
+    return fig.Histogram(
+        f"spread-{number}", one.name, fig.Axis(), fig.Axis(bare=True), told, edges, counts
+    )
 
 
 def _rms(array: Array) -> float:
