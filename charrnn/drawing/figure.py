@@ -27,19 +27,12 @@ EVERYWHERE, TERMINAL, PAGE = "", "terminal", "page"
 
 @dataclass(frozen=True)
 class Symbols:
-    """Characters of a model's text.
-
-    Attributes:
-        text: As the model has them.
-        alone: Whether they stand alone, where a space would not be seen.
-        amount: How much of something is there, 0 to 1, for a colour behind them; None for no colour.
-        strong: Whether they are to be noticed.
-    """
+    """Characters of a model's text, as the model has them."""
 
     text: str
-    alone: bool = False
-    amount: float | None = None
-    strong: bool = False
+    alone: bool = False  # where a space would not be seen
+    amount: float | None = None  # of something, 0 to 1, as a colour behind them; None for no colour
+    strong: bool = False  # to be noticed
 
 
 @dataclass(frozen=True)
@@ -64,17 +57,11 @@ Phrase = Part | tuple[Part, ...]
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure with a bar beside it.
+    """A figure with a bar beside it."""
 
-    Attributes:
-        share: Length of the bar, 0 to 1.
-        label: The figure, as it is written.
-        negative: Whether it is below 0, which the colour tells as well; None where there is no sign.
-    """
-
-    share: float
-    label: str
-    negative: bool | None = None
+    share: float  # length of the bar, 0 to 1
+    label: str  # the figure, as it is written
+    negative: bool | None = None  # which the colour tells as well; None where there is no sign
 
 
 @dataclass(frozen=True)
@@ -129,23 +116,18 @@ class Commands(Block):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table."""
 
-    Attributes:
-        name: Its head.
-        figures: Whether it holds figures, which are aligned to the right.
-        whole: Whether its cells are never wrapped.
-        spare: Whether it is left out where there is little room.
-        ends: Whether its cells lose their beginnings where there is little room, since their ends matter.
-        series: The line of a chart that it belongs to, which gives its head a colour.
-    """
-
-    name: str
-    figures: bool = False
-    whole: bool = False
-    spare: bool = False
-    ends: bool = False
-    series: int | None = None
+    name: str  # its head
+    figures: bool = False  # it holds figures, which are aligned to the right
+    whole: bool = False  # its cells are never wrapped
+    spare: bool = False  # it is left out where there is little room
+    ends: bool = (
+        False  # where there is little room its cells lose their beginnings: their ends matter
+    )
+    series: int | None = (
+        None  # the line of a chart that it belongs to, which gives its head a colour
+    )
 
 
 def figures(*names: str) -> list[Column]:
@@ -166,38 +148,26 @@ class Table(Block):
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis means.
+    """What an axis means."""
 
-    Attributes:
-        label: In words, with the unit.
-        log: Whether it is logarithmic.
-        low, high: Its ends; those of the data where they are None.
-        bare: Without numbers.
-    """
-
-    label: str = ""
+    label: str = ""  # in words, with the unit
     log: bool = False
-    low: float | None = None
+    low: float | None = None  # its ends; those of the data where they are None
     high: float | None = None
-    bare: bool = False
+    bare: bool = False  # without numbers
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart; ``x`` increases. Points that are not finite break it.
-
-    Attributes:
-        band: Two lines between which most of what it is the mean of lies.
-        strong: Whether it matters more than the others.
-        told: What the legend says of it beside its name.
-    """
+    """A line of a chart; ``x`` increases. Points that are not finite break it."""
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    # Two lines between which most of what it is the mean of lies.
     band: tuple[Sequence[float], Sequence[float]] | None = None
-    strong: bool = False
-    told: str = ""
+    strong: bool = False  # it matters more than the others
+    told: str = ""  # what the legend says of it beside its name
 
 
 @dataclass(frozen=True)
@@ -211,19 +181,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Panel(Block):
-    """A picture over two axes.
+    """A picture over two axes."""
 
-    Attributes:
-        name: A word that no other panel of the figure has, for references to it.
-        title: In words.
-        description: What is to be seen, in words, for those who do not see it.
-    """
-
-    name: str
+    name: str  # a word that no other panel of the figure has, for references to it
     title: str
     x: Axis
     y: Axis
-    description: Phrase
+    description: Phrase  # what is to be seen, in words, for those who do not see it
 
 
 @dataclass(frozen=True)
@@ -287,25 +251,16 @@ class Panels(Block):
 
 @dataclass(frozen=True)
 class Colouring:
-    """A number for each character of a passage, as a colour or a mark.
+    """A number for each character of a passage, as a colour or a mark."""
 
-    Attributes:
-        name: What the numbers are of.
-        values: ``(N,)``.
-        low, high: Between which the scale lies.
-        signed: Whether the scale goes from blue to orange; else from nothing to orange.
-        unit: How a legend begins: ``bits for each character:``, ``holds``.
-        told: More about it, in words.
-        excerpt: The part of the passage that is worth a look, where there is no room for all.
-    """
-
-    name: str
-    values: Array
-    low: float
+    name: str  # what the numbers are of
+    values: Array  # (N,)
+    low: float  # ends of the scale
     high: float
-    signed: bool = False
-    unit: str = ""
-    told: str = ""
+    signed: bool = False  # the scale goes from blue to orange; else from nothing to orange
+    unit: str = ""  # how a legend begins: "bits for each character:", "holds"
+    told: str = ""  # more about it, in words
+    # The part of the passage that is worth a look, where there is no room for all.
     excerpt: slice = field(default_factory=lambda: slice(None))
 
     def written(self, share: float) -> str:
@@ -318,59 +273,35 @@ class Colouring:
 
 @dataclass(frozen=True)
 class Guesses:
-    """What was expected at each character of a passage.
+    """What was expected at each of N characters of a passage."""
 
-    Attributes:
-        bits: ``(N,)``, what each character cost.
-        entropy: ``(N,)``, bits that were expected.
-        symbols: ``(N)`` strings of the likeliest characters in its place.
-        shares: ``(N, G)``, their probabilities.
-    """
-
-    bits: Array
-    entropy: Array
-    symbols: Sequence[str]
-    shares: Array
+    bits: Array  # (N,), what each character cost
+    entropy: Array  # (N,), bits that were expected
+    symbols: Sequence[str]  # N strings of the likeliest characters in its place
+    shares: Array  # (N, G), their probabilities
 
 
 @dataclass(frozen=True)
 class Passage(Block):
-    """A text in colours. With several colourings one is chosen where that can be; else the first few are shown.
+    """A text in colours. With several colourings one is chosen where that can be; else the first few are shown."""
 
-    Attributes:
-        name: A word that no other passage of the figure has.
-        text: N characters of the model's text.
-        colourings: At least one.
-        unit: What a character is called.
-        guesses: What was expected at each of them, if that is known.
-        at: A character that is pointed at, from 0.
-        first: The number of its first character in a longer text, from 0.
-    """
-
-    name: str
-    text: str
-    colourings: Sequence[Colouring]
-    unit: str = "character"
-    guesses: Guesses | None = None
-    at: int | None = None
-    first: int = 0
+    name: str  # a word that no other passage of the figure has
+    text: str  # N characters of the model's text
+    colourings: Sequence[Colouring]  # at least one
+    unit: str = "character"  # what a character is called
+    guesses: Guesses | None = None  # what was expected at each of them, if that is known
+    at: int | None = None  # a character that is pointed at, from 0
+    first: int = 0  # the number of its first character in a longer text, from 0
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """What could follow something, at several temperatures.
+    """What could follow something: one of K symbols, at n temperatures."""
 
-    Attributes:
-        before: Words for what it follows, or the end of it.
-        shares: ``(n, K)``, the probabilities at each temperature.
-        entropy: ``(n,)`` bits.
-        scores: ``(K,)``, logits up to a constant.
-    """
-
-    before: Phrase
-    shares: Array
-    entropy: Array
-    scores: Array
+    before: Phrase  # words for what it follows, or the end of it
+    shares: Array  # (n, K), the probabilities at each temperature
+    entropy: Array  # (n,) bits
+    scores: Array  # (K,), logits up to a constant
 
     def order(self) -> list[int]:
         """All symbols, the likeliest first. (No temperature changes the order but 0.)"""
@@ -379,20 +310,13 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Distributions(Block):
-    """Distributions over the same symbols; where that can be, one of them and its temperature are chosen.
-
-    Attributes:
-        symbols: K characters.
-        temperatures: n of them.
-        distributions: At least one; the first is shown where none can be chosen.
-        most: Symbols that are drawn one by one; the others are summed up.
-    """
+    """Distributions over the same symbols; where that can be, one of them and its temperature are chosen."""
 
     name: str
-    symbols: str
-    temperatures: Sequence[float]
-    distributions: Sequence[Distribution]
-    most: int = 12
+    symbols: str  # K characters
+    temperatures: Sequence[float]  # n of them
+    distributions: Sequence[Distribution]  # at least one, which is shown where none can be chosen
+    most: int = 12  # symbols that are drawn one by one; the others are summed up
 
     def rows(self) -> list[tuple[Part, Array]]:
         """Of the first one: its likeliest symbols, and the others together, with shares ``(n,)``."""
@@ -411,28 +335,19 @@ class Distributions(Block):
 
 @dataclass(frozen=True)
 class Figure:
-    """A view.
+    """A view."""
 
-    Attributes:
-        title: What it shows, as the title of a picture; a terminal draws the blocks alone.
-        blocks: From top to bottom.
-        data: What ``--json`` tells: numbers, strings, arrays and dataclasses, see :func:`plain`.
-        description: What its picture shows, in words.
-        picture: The blocks that make its picture; none if there is none, for the reason ``no_picture``.
-        encoding: That of the model's text: a byte beyond ASCII is no character.
-        one_screen: Whether charts give way, so that all of it fits on one screen.
-        exact: Whether JSON has all digits of the numbers in ``data``; if not, seven.
-    """
-
-    title: Phrase
-    blocks: Sequence[Block]
-    data: Mapping[str, Any]
-    description: Phrase = ""
-    picture: Sequence[Block] = ()
+    title: Phrase  # what it shows, as the title of a picture; a terminal draws the blocks alone
+    blocks: Sequence[Block]  # from top to bottom
+    data: Mapping[str, Any]  # what --json tells: numbers, strings, arrays and dataclasses
+    description: Phrase = ""  # what its picture shows, in words
+    picture: Sequence[
+        Block
+    ] = ()  # the blocks that make its picture; none if there is none, because:
     no_picture: str = "there is no picture of this view; leave --png and --svg out"
-    encoding: str = "utf-8"
-    one_screen: bool = False
-    exact: bool = False
+    encoding: str = "utf-8"  # that of the model's text: a byte beyond ASCII is no character
+    one_screen: bool = False  # charts give way, so that all of it fits on one screen
+    exact: bool = False  # JSON has all digits of the numbers in data; if not, seven
 
 
 def parts(phrase: Phrase) -> tuple[Part, ...]:
