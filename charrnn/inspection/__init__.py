@@ -12,7 +12,7 @@ Names are imported when they are first used, and ``VIEWS`` needs no NumPy: ``cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,30 +23,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class View:
-    """An entry of ``charrnn inspect``.
+    """An entry of ``charrnn inspect``."""
 
-    Attributes:
-        file: The view's file in this folder.
-        flag: Its option; empty for the one that is shown where none is asked for.
-        help: What the option's help says.
-        metavar: What the option's value is called; a switch has none.
-        takes: Other options that go with it: ``at``, ``temp``, ``on``, ``unknown``, ``counts``.
-        several: Whether it looks at several checkpoints at once.
-        section: Its heading on the page; empty if it is not there.
-    """
-
-    file: str
-    flag: str = ""
-    help: str = ""
-    metavar: str = ""
-    takes: tuple[str, ...] = ()
-    several: bool = False
-    section: str = ""
+    file: str  # the view's file in this folder
+    flag: str = ""  # its option; empty for the one that is shown where none is asked for
+    help: str = ""  # what the option's help says
+    metavar: str = ""  # what the option's value is called; a switch has none
+    takes: tuple[str, ...] = ()  # other options: "at", "temp", "on", "unknown", "counts"
+    several: bool = False  # it looks at several checkpoints at once
+    section: str = ""  # its heading on the page; empty if it is not there
 
     def figure(self, look: Look) -> Figure:
         """What is to be seen; errors as the view's own."""
         module: Any = import_module(f"charrnn.inspection.{self.file}")
-        found: Figure = module.view(look)
+        kind = look.subjects[0].checkpoint.model.vocabulary.config
+        found: Figure = replace(module.view(look), encoding=kind.encoding)
         return found
 
 

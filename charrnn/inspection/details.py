@@ -23,16 +23,19 @@ LONGEST = 12  # rows of the history
 def view(look: Look) -> fig.Figure:
     """Arrays, corpus, configuration and history."""
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
-    training = {name.replace("_", "-"): fact for name, fact in asdict(checkpoint.training).items()}
+    training = [
+        (name.replace("_", "-"), f"{fact:g}" if isinstance(fact, float) else str(fact))
+        for name, fact in asdict(checkpoint.training).items()
+    ]
     blocks: list[fig.Block] = [
         fig.Words(fig.Strong(look.subject.name), whole=True),
         _arrays(checkpoint),
-        _facts("Corpus", _corpus(found, checkpoint)),
-        _facts("Training", training),
+        fig.Facts(_corpus(found, checkpoint), "Corpus"),
+        fig.Facts(training, "Training"),
     ]
     if checkpoint.history:
-        result = dict(_result(checkpoint))
-        blocks += [_facts("Result", result), _history(checkpoint.history)]
+        result = fig.Facts(list(_result(checkpoint)), "Result")
+        blocks += [result, _history(checkpoint.history)]
     else:
         blocks.append(fig.Words("No evaluation yet."))
     return fig.Figure(look.subject.name, blocks, found, exact=True)
@@ -53,25 +56,17 @@ def _arrays(checkpoint: Checkpoint) -> fig.Table:
     )
 
 
-def _facts(title: str, facts: Mapping[str, Any]) -> fig.Facts:
-    rows = [
-        (name, f"{fact:g}" if isinstance(fact, float) else str(fact))
-        for name, fact in facts.items()
-    ]
-    return fig.Facts(rows, title)
-
-
-def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> dict[str, str]:
+def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str, str]]:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     characters = json.dumps(vocabulary.characters, ensure_ascii=False)[1:-1]
-    return {
-        "sources": ", ".join(found["corpus"]["sources"]),
-        f"{vocabulary.config.unit}s": f"{corpus.characters:,}",
-        "to train on": f"{corpus.train_characters:,}",
-        "SHA-256": corpus.sha256,
-        "read as": str(vocabulary.config),
-        f"vocabulary ({len(vocabulary)})": characters,
-    }
+    return [
+        ("sources", ", ".join(found["corpus"]["sources"])),
+        (f"{vocabulary.config.unit}s", f"{corpus.characters:,}"),
+        ("to train on", f"{corpus.train_characters:,}"),
+        ("SHA-256", corpus.sha256),
+        ("read as", str(vocabulary.config)),
+        (f"vocabulary ({len(vocabulary)})", characters),
+    ]
 
 
 def _result(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:

@@ -115,6 +115,7 @@ def view(look: Look) -> fig.Figure:
     characters = [fig.Symbols(character, alone=True) for character in found.characters]
     seen = {"read": found.read, "predicted": found.predicted}
     title = f"The {len(characters)} most frequent characters"
+    words = f"{title} of {source}; near each other are those that the model treats alike."
     maps = [_map(how, likeness, characters) for how, likeness in seen.items()]
     data = {
         how: {
@@ -137,16 +138,13 @@ def view(look: Look) -> fig.Figure:
     return fig.Figure(
         title,
         [
-            fig.Words(
-                f"{title} of {source}; near each other are those that the model treats alike."
-            ),
+            fig.Words(words),
             fig.Panels(maps),
             fig.Table([fig.Column(""), *fig.figures("count"), *heads], rows),
         ],
         {"source": source, "characters": characters, "counts": found.counts, **data},
         maps[-1].description,
         [fig.Panels(maps)],
-        encoding=model.vocabulary.config.encoding,
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -27,10 +28,9 @@ def _each(is_so: Callable[[str], bool]) -> Callable[[str], Array]:
 
 def _fold(text: str, step: Callable[[float, str, str], float]) -> Array:
     """A number at each character, from that before it (0 at first), the character before, and this one."""
-    number, numbers = 0.0, np.empty(len(text))
-    for place, (before, character) in enumerate(zip(f" {text}", text, strict=False)):
-        numbers[place] = number = step(number, before, character)
-    return numbers
+    pairs = zip(f" {text}", text, strict=False)
+    numbers = accumulate(pairs, lambda number, pair: step(number, *pair), initial=0.0)
+    return np.fromiter(numbers, float)[1:]
 
 
 def _is_letter(character: str) -> bool:

@@ -125,7 +125,6 @@ def view(look: Look) -> fig.Figure:
         },
         description,
         [bars],
-        encoding=vocabulary.config.encoding,
     )
 
 

@@ -117,11 +117,8 @@ def view(look: Look) -> fig.Figure:
     ]
     pictures: list[fig.Panel] = []
     for layer in layers:
-        blocks += [
-            fig.Heading(f"Layer {layer}"),
-            fig.Panels(planes[layer], 3),
-            _summary(found, layer),
-        ]
+        panels = fig.Panels(planes[layer], 3)
+        blocks += [fig.Heading(f"Layer {layer}"), panels, _summary(found, layer)]
         pictures += [replace(one, title=f"layer {layer}, {one.title}") for one in planes[layer]]
         pictures.append(replace(memories[layer], title=f"layer {layer}, memory"))
     blocks += [
@@ -147,10 +144,8 @@ def view(look: Look) -> fig.Figure:
 
 def _planes(found: GateActivity, layer: int) -> Iterator[fig.Scatter]:
     """Of each gate: units lie below the diagonal, where the shares make 1."""
-    x, y = (
-        fig.Axis(f"open (> {OPEN:g})", low=0, high=1),
-        fig.Axis(f"shut (< {SHUT:g})", low=0, high=1),
-    )
+    x = fig.Axis(f"open (> {OPEN:g})", low=0, high=1)
+    y = fig.Axis(f"shut (< {SHUT:g})", low=0, high=1)
     gates = zip(found.names, found.left[layer], found.right[layer], found.mean[layer], strict=True)
     for index, (name, left, right, mean) in enumerate(gates):
         points, rules = (right.tolist(), left.tolist()), [fig.Rule((0, 1), (1, 0))]
@@ -189,11 +184,8 @@ def _classes(found: GateActivity) -> fig.Table:
 def _memories(found: GateActivity, layer: int) -> fig.Histogram:
     memory, edges = found.memory[layer], np.geomspace(SHORTEST, LONGEST, 25)
     counts, _ = np.histogram(np.clip(memory, SHORTEST, LONGEST), edges)
-    title, x, y = (
-        f"Layer {layer}, memory of its units",
-        fig.Axis("steps", log=True),
-        fig.Axis("units"),
-    )
+    title = f"Layer {layer}, memory of its units"
+    x, y = fig.Axis("steps", log=True), fig.Axis("units")
     told, name = f"A histogram; its median is {np.median(memory):.1f} steps.", f"memory-{layer}"
     return fig.Histogram(name, title, x, y, told, edges.tolist(), counts.tolist(), series=3)
 

@@ -72,8 +72,7 @@ class GradientFlow:
     def quantile(self, fraction: float) -> Array:
         """``(K+1,)``, below which that fraction of the steps t lies."""
         with np.errstate(all="ignore"):
-            quantile: Array = np.nanquantile(self.norms, fraction, axis=-1)
-        return quantile
+            return np.nanquantile(self.norms, fraction, axis=-1)
 
     @property
     def memory(self) -> int | None:
@@ -258,6 +257,7 @@ def view(look: Look) -> fig.Figure:
     seq_length = max(subject.checkpoint.training.seq_length for subject in look.subjects)
     chart = _chart(flows, trained, size)
     title = f"{chart.title}: the norm of ∂loss(t)/∂state(t-k)"
+    lead = f"{title}, on {source}{beside}"
     explanation = (
         f"Memory: the steps after which the gradient stays below {FORGOTTEN:.0%} of that at k=0; what happened "
         "before has next to no say in what is learnt. In training, gradients went back "
@@ -278,12 +278,7 @@ def view(look: Look) -> fig.Figure:
     ]
     return fig.Figure(
         title,
-        (
-            fig.Words(f"{title}, on {source}{beside}"),
-            chart,
-            _table(flows, size),
-            fig.Words(explanation),
-        ),
+        (fig.Words(lead), chart, _table(flows, size), fig.Words(explanation)),
         {"source": source, "seq_length": seq_length, "gradients": found},
         chart.description,
         [chart],

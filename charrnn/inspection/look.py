@@ -49,24 +49,19 @@ class Subject:
 
 @dataclass(frozen=True)
 class Look:
-    """What was asked for.
+    """What was asked for."""
 
-    Attributes:
-        subjects: The checkpoints that were named, at least one.
-        value: That of the view's option; None where a page asks for the view.
-        at, temp, on, counts, unknown: The options that go with some views, None where they are not given.
-        share: Of what a view usually reads: less for the page of a large model, so that it does not take long.
-        notices: Where a view puts what the user should be told beside the figure.
-    """
-
-    subjects: tuple[Subject, ...]
-    value: str | None = None
+    subjects: tuple[Subject, ...]  # the checkpoints that were named, at least one
+    value: str | None = None  # that of the view's option; None where a page asks for the view
+    # The options that go with some views, None where they are not given.
     at: int | None = None
     temp: tuple[float, ...] | None = None
     on: str | None = None
     counts: str | None = None
     unknown: str | None = None
+    # Of what a view usually reads: less for the page of a large model, so that it does not take long.
     share: float = 1.0
+    # Where a view puts what the user should be told beside the figure.
     notices: list[str] = field(default_factory=list)
     _own: dict[int, str] = field(default_factory=dict, init=False)
 

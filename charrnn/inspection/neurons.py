@@ -90,9 +90,7 @@ class Neurons:
 
     def ranked(self) -> list[int]:
         """The features, that with the closest unit first."""
-        if not self.features:
-            return []
-        strength = np.abs(self.correlations).reshape(len(self.features), -1).max(axis=1)
+        strength = np.abs(self.correlations).max(axis=(1, 2, 3))
         return [int(place) for place in np.argsort(-strength, kind="stable")]
 
 
@@ -205,7 +203,6 @@ def view(look: Look) -> fig.Figure:
         f"Bars of |r|, the correlation of a feature of the text and a unit's state. {told}.",
         [table] if best else [],
         no_picture=VARIES_NOT,
-        encoding=kind.encoding,
     )
 
 
@@ -215,10 +212,8 @@ def _table(best: Best) -> fig.Table:
         listed = ((fig.Pick(str(unit)), f" {r:+.2f}") for unit, r in others[: LISTED - 1])
         bar = fig.Bar(abs(r), f"{r:+.2f}", r < 0)
         rows.append([feature, fig.Pick(str(unit)), bar, fig.joined(listed, "  ")])
-    columns = [fig.Column(name, whole=True) for name in ("unit", "r")]
-    return fig.Table(
-        [fig.Column("feature"), *columns, fig.Column("next best", whole=True, spare=True)], rows
-    )
+    columns = [fig.Column("feature"), *(fig.Column(name, whole=True) for name in ("unit", "r"))]
+    return fig.Table([*columns, fig.Column("next best", whole=True, spare=True)], rows)
 
 
 def _at_work(model: CharacterModel, text: str, best: Best, page: bool) -> list[fig.Colouring]:

@@ -193,8 +193,7 @@ def model_costs(model: CharacterModel, text: str) -> Array:
         starts = range(0, len(text), WINDOW)
         read = score_texts(model, [text[max(0, n - WARM) : n + WINDOW] for n in starts])
         nats = [part[min(WARM, n) :] for n, part in zip(starts, read, strict=True)]
-    costs: Array = bits(np.concatenate(nats))
-    return costs
+    return bits(np.concatenate(nats))
 
 
 # ----------------------------------------------------------------------------------- what is to be seen
@@ -299,7 +298,6 @@ def view(look: Look) -> fig.Figure:
         },
         chart.description,
         [chart],
-        encoding=kind.encoding,
     )
 
 

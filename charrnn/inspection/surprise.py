@@ -170,10 +170,8 @@ def view(look: Look) -> fig.Figure:
     if here:
         blocks += _one_place(here, surprise.entropy[here.at - 1], unit)
     else:
-        blocks += [
-            fig.Heading("The most surprising places", on=fig.PAGE),
-            _places(text, worst, listed),
-        ]
+        heading = fig.Heading("The most surprising places", on=fig.PAGE)
+        blocks += [heading, _places(text, worst, listed)]
     names = [(p.character, f" at {p.at} ({p.bits:.1f})") for p in worst]
     return fig.Figure(
         f"Surprise: {mean:.3f} bits/{kind.symbol}",
@@ -195,7 +193,6 @@ def view(look: Look) -> fig.Figure:
             ".",
         ),
         [pictured],
-        encoding=kind.encoding,
     )
 
 

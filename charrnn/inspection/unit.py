@@ -36,5 +36,4 @@ def view(look: Look) -> fig.Figure:
         },
         f"Each {kind.unit} of {source} with a bar of what the unit holds after it. {told}",
         [passage],
-        encoding=kind.encoding,
     )

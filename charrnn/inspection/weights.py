@@ -178,11 +178,8 @@ def _values(layer: int, gates: Sequence[Recurrence], top: float) -> fig.Chart:
         values, radius = one.singular_values.tolist(), f"radius {one.spectral_radius:.2f}"
         lines.append(fig.Line(one.gate, range(len(values)), values, told=radius))
         told.append(f"{one.gate} {values[0]:.2f} to {values[-1]:.3f}, spectral {radius}")
-    title, x, y = (
-        f"Layer {layer}: singular values of W",
-        fig.Axis("rank"),
-        fig.Axis(low=0, high=1.05 * top),
-    )
+    title = f"Layer {layer}: singular values of W"
+    x, y = fig.Axis("rank"), fig.Axis(low=0, high=1.05 * top)
     description = f"From the first to the last: {'; '.join(told)}."
     return fig.Chart(f"singular-{layer}", title, x, y, description, lines)
 
@@ -195,10 +192,9 @@ def _matrices(matrices: Sequence[Recurrence], top: float) -> fig.Table:
         median, last = f"{np.median(values):.2f}", f"{values[-1]:.3f}"
         told = [f"{values[0]:.2f}", median, last, f"{one.spectral_radius:.2f}"]
         rows.append([str(one.layer), one.gate, *told, fig.Profile(profile.tolist())])
-    heads = fig.figures("largest", "median", "smallest", "radius")
-    return fig.Table(
-        (fig.Column("layer"), fig.Column("gate"), *heads, fig.Column("profile", spare=True)), rows
-    )
+    heads = [fig.Column("layer"), fig.Column("gate")]
+    heads += fig.figures("largest", "median", "smallest", "radius")
+    return fig.Table([*heads, fig.Column("profile", spare=True)], rows)
 
 
 def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> fig.Table:
@@ -217,9 +213,8 @@ def _histogram(number: int, one: Spread) -> fig.Histogram:
     largest, counts = one.largest or 1, one.counts.tolist()
     edges = np.linspace(-largest, largest, len(counts) + 1).tolist()
     told = f"Mean {one.mean:.3f}, standard deviation {one.deviation:.3f}, largest absolute value {one.largest:.2f}."
-    return fig.Histogram(
-        f"spread-{number}", one.name, fig.Axis(), fig.Axis(bare=True), told, edges, counts
-    )
+    x, y = fig.Axis(), fig.Axis(bare=True)
+    return fig.Histogram(f"spread-{number}", one.name, x, y, told, edges, counts)
 
 
 def _rms(array: Array) -> float:
