@@ -61,7 +61,7 @@ class Bar:
 
     share: float  # length of the bar, 0 to 1
     label: str  # the figure, as it is written
-    negative: bool | None = None  # which the colour tells as well; None where there is no sign
+    negative: bool | None = None  # below 0, which the colour tells as well; None: it has no sign
 
 
 @dataclass(frozen=True)
@@ -122,12 +122,8 @@ class Column:
     figures: bool = False  # it holds figures, which are aligned to the right
     whole: bool = False  # its cells are never wrapped
     spare: bool = False  # it is left out where there is little room
-    ends: bool = (
-        False  # where there is little room its cells lose their beginnings: their ends matter
-    )
-    series: int | None = (
-        None  # the line of a chart that it belongs to, which gives its head a colour
-    )
+    ends: bool = False  # where there is little room its cells lose their beginnings, not their ends
+    series: int | None = None  # the line of a chart that it belongs to, in whose colour its head is
 
 
 def figures(*names: str) -> list[Column]:
@@ -315,7 +311,7 @@ class Distributions(Block):
     name: str
     symbols: str  # K characters
     temperatures: Sequence[float]  # n of them
-    distributions: Sequence[Distribution]  # at least one, which is shown where none can be chosen
+    distributions: Sequence[Distribution]  # at least one: the first where none can be chosen
     most: int = 12  # symbols that are drawn one by one; the others are summed up
 
     def rows(self) -> list[tuple[Part, Array]]:
@@ -341,9 +337,7 @@ class Figure:
     blocks: Sequence[Block]  # from top to bottom
     data: Mapping[str, Any]  # what --json tells: numbers, strings, arrays and dataclasses
     description: Phrase = ""  # what its picture shows, in words
-    picture: Sequence[
-        Block
-    ] = ()  # the blocks that make its picture; none if there is none, because:
+    picture: Sequence[Block] = ()  # the blocks that make its picture; none for the reason below
     no_picture: str = "there is no picture of this view; leave --png and --svg out"
     encoding: str = "utf-8"  # that of the model's text: a byte beyond ASCII is no character
     one_screen: bool = False  # charts give way, so that all of it fits on one screen
