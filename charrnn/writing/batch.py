@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -80,13 +81,15 @@ def generate_batch(
 
     def written() -> Iterator[Piece]:
         while any(writer.going_on for writer in writers):
-            with single_threaded_blas():
+            with one_thread_each():
                 found = shards.map(write, len(writers))
             for pieces in found:
                 yield from pieces
 
     shards = Shards(default_shards(len(prompts)))
-    with single_threaded_blas():
+    # Asking the library takes as long as a tiny model takes for some characters.
+    one_thread_each = single_threaded_blas if shards.count > 1 else nullcontext
+    with one_thread_each():
         writers = shards.map(begin, len(prompts))
     return written()
 
