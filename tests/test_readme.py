@@ -131,10 +131,11 @@ def test_places() -> None:
         assert (ROOT / place).exists() or (ROOT / "charrnn" / place).is_dir(), place
 
 
-def test_reference() -> None:
-    """docs/cli.md is what ``make docs`` makes of the program."""
-    made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["reference"]()
-    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == made
+@pytest.mark.parametrize("page", ["cli.md", "charrnn.1"])
+def test_reference(page: str) -> None:
+    """docs/cli.md and the manual page are what ``make docs`` makes of the program."""
+    made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["PAGES"][page]()
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made
 
 
 def test_windows() -> None:

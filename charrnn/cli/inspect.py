@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from charrnn.cli.settings import check_unknown, panel
+from charrnn.cli.settings import of_unknown, panel
 from charrnn.errors import InputError
 from charrnn.inspection import VIEWS, View
 from charrnn.words import printable
@@ -19,7 +19,7 @@ from charrnn.words import printable
 if TYPE_CHECKING:
     from charrnn.drawing.figure import Figure
 
-EPILOG = 'For a pipe: charrnn inspect --json | python -c "import json, sys; …"'
+EPILOG = "For example: charrnn inspect model.npz --text 'Where does this surprise it?'"
 
 of_views, of_output = panel("Views (one at a time)"), panel("Output")
 of_refinements = panel("With a view")
@@ -80,7 +80,7 @@ def _refinements() -> dict[str, Option]:
                 None,
                 "Characters that the model does not know: error, skip, or replace (by a similar one).",
                 shown="error",
-                callback=check_unknown,
+                **of_unknown,
             ),
         ),
     }
