@@ -91,7 +91,7 @@ def test_it_runs(installed: Path, tmp_path: Path) -> None:
         20,
         21,
     )  # with its line's end
-    assert "bits_per_char" in charrnn("inspect", "m.npz", "--json", "--html", "page.html")
+    charrnn("inspect", "m.npz", "--html", "page.html")
     assert "<script" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
