@@ -45,6 +45,7 @@ types: $(READY)
 # docs/cli.md, docs/inspect.md and docs/images, from the program itself.
 docs: $(READY)
 	$(BIN)/python docs/make_cli.py
+	$(BIN)/python docs/make_api.py
 	$(BIN)/python docs/make_inspect.py
 	$(BIN)/python docs/make_figures.py
 

@@ -163,16 +163,16 @@ def _training_table(cell: str, figures: Sequence[Any], peak: Peak) -> str:
         rows.append([f"{H}, {L}, {T}, {B}", *speeds, *ratios, *shares, bound])
     header = [
         "H, L, T, B",
-        *(f"{name}, chars/s" for name in ("charrnn[fast]", "charrnn", "PyTorch")),
-        "ratio of charrnn[fast]",
+        *(f"{name}, chars/s" for name in ("charrnn + Numba", "charrnn", "PyTorch")),
+        "ratio of charrnn + Numba",
         "of charrnn",
-        *(f"share of peak, {name}" for name in ("charrnn[fast]", "charrnn", "PyTorch")),
+        *(f"share of peak, {name}" for name in ("charrnn + Numba", "charrnn", "PyTorch")),
         "largest ratio possible",
     ]
     means = [
         f"{name} **{geometric_mean(ratios):.2f}** (smallest {min(ratios):.2f})"
         for name, ratios in zip(
-            ("charrnn[fast]", "charrnn"),
+            ("charrnn + Numba", "charrnn"),
             ([results[place][1] for results in figures] for place in (0, 1)),
             strict=True,
         )
@@ -230,7 +230,7 @@ def start_up() -> str:
 def memory() -> str:
     arguments = {"cell": "lstm", "shape": [512, 2, 100, 64]}
     contestants = {
-        "charrnn[fast]": ("charrnn training", "compiled"),
+        "charrnn + Numba": ("charrnn training", "compiled"),
         "charrnn": ("charrnn training", "numpy"),
         "PyTorch": ("torch training", "numpy"),
     }
@@ -360,7 +360,7 @@ in charrnn's favour. `{Path(__file__).name}` and `contestants.py` say what exact
 
 ## Training step
 
-`charrnn[fast]` is charrnn with its optional extra (Numba), `charrnn` is NumPy alone. Forward, loss,
+`charrnn + Numba` is charrnn with its optional extra `fast`, `charrnn` is NumPy alone. Forward, loss,
 backward, clipping and Adam; a vocabulary of {VOCABULARY}. The share of peak is the arithmetic of
 the step over what large matrix products reach; the largest ratio possible is that of a program that
 does nothing but those products, at that rate.
@@ -368,7 +368,7 @@ does nothing but those products, at that rate.
 {trained}
 ## Where a step's time goes
 
-By `profile_step.py`, with charrnn[fast]: shares of the threads' time, first half the batch on one thread, then the
+By `profile_step.py`, with Numba: shares of the threads' time, first half the batch on one thread, then the
 batch on {THREADS}. On one thread nothing waits; what the same products take longer on {THREADS} is the price of shared caches and
 memory, and what the rest grows by is waiting for the interpreter's lock.
 

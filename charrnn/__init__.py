@@ -2,11 +2,10 @@
 
     import charrnn
 
-    corpus = charrnn.load_corpus(["corpus.txt"])
-    training = charrnn.Training(corpus, charrnn.ModelConfig(hidden_size=128))
-    for report in training:
-        print(report)
-    print("".join(charrnn.generate(training.model(), length=200, temperature=0.8)))
+    model = charrnn.train("poems.txt", minutes=10).model()
+    print("".join(charrnn.generate(model, prime="Once", length=200, temperature=0.8)))
+
+docs/api.md has all of it.
 
 Names are imported when they are first used, so that ``import charrnn`` costs nothing.
 """
@@ -27,6 +26,12 @@ if TYPE_CHECKING:
     from charrnn.files.checkpoint import save_checkpoint as save_checkpoint
     from charrnn.inspection import summarize as summarize
     from charrnn.models.character_model import CharacterModel as CharacterModel
+    from charrnn.notebook import Score as Score
+    from charrnn.notebook import inspect as inspect
+    from charrnn.notebook import load as load
+    from charrnn.notebook import score as score
+    from charrnn.notebook import score_all as score_all
+    from charrnn.notebook import train as train
     from charrnn.text.corpus import Corpus as Corpus
     from charrnn.text.corpus import load_corpus as load_corpus
     from charrnn.text.vocabulary import Vocabulary as Vocabulary
@@ -45,6 +50,7 @@ _HOMES = {
     "files.checkpoint": ("load_checkpoint", "save_checkpoint"),
     "inspection": ("summarize",),
     "models.character_model": ("CharacterModel",),
+    "notebook": ("Score", "inspect", "load", "score", "score_all", "train"),
     "text.corpus": ("Corpus", "load_corpus"),
     "text.vocabulary": ("Vocabulary",),
     "training.reports": ("Cooldown", "Recovery", "Step"),

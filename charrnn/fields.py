@@ -84,7 +84,11 @@ class Checked:
 
     def __post_init__(self) -> None:
         for name, declaration in declared(type(self)).items():
-            check(name.replace("_", "-"), declaration, getattr(self, name))
+            value = getattr(self, name)
+            if hasattr(value, "dtype"):  # a number of NumPy's
+                value = value.item()
+                object.__setattr__(self, name, value)
+            check(name.replace("_", "-"), declaration, value)
 
 
 def check(name: str, declaration: Any, value: Any) -> None:

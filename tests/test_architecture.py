@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
     *("errors", "version", "fields", "words"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
-    *("drawing", "inspection", "cli"),
+    *("drawing", "inspection", "notebook", "cli"),
     *("__init__", "__main__"),
 )
 FILES = {

@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 
+import charrnn
+import charrnn.inspection
+import charrnn.nn
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.inspection import VIEWS
@@ -131,10 +134,20 @@ def test_places() -> None:
         assert (ROOT / place).exists() or (ROOT / "charrnn" / place).is_dir(), place
 
 
-def test_reference() -> None:
-    """docs/cli.md is what ``make docs`` makes of the program."""
-    made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["reference"]()
-    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == made
+@pytest.mark.parametrize("page", ["cli.md", "charrnn.1"])
+def test_reference(page: str) -> None:
+    """docs/cli.md and the manual page are what ``make docs`` makes of the program."""
+    made = runpy.run_path(str(ROOT / "docs" / "make_cli.py"))["PAGES"][page]()
+    assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made
+
+
+def test_api() -> None:
+    """docs/api.md is what ``make docs`` makes of the docstrings, and nothing exported lacks one."""
+    made = runpy.run_path(str(ROOT / "docs" / "make_api.py"))["reference"]()
+    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == made
+    for module in (charrnn, charrnn.inspection, charrnn.nn):
+        for name in module.__all__:
+            assert getattr(module, name).__doc__, f"{module.__name__}.{name}"
 
 
 def test_windows() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import typer
 
-from charrnn.cli.settings import check_unknown, panel, takes
+from charrnn.cli.settings import of_unknown, panel, takes
 from charrnn.errors import InputError
 from charrnn.inspection import VIEWS, View
 from charrnn.words import printable
 
-EPILOG = 'For a pipe: charrnn inspect --json | python -c "import json, sys; …"'
+EPILOG = "For example: charrnn inspect model.npz --text 'Where does this surprise it?'"
 
 VIEWING = "Views (one at a time)"
 of_views, of_output = panel(VIEWING), panel("Output")
@@ -72,7 +72,7 @@ def inspect(
         None,
         "Characters that the model does not know: error, skip, or replace (by a similar one).",
         shown="error",
-        callback=check_unknown,
+        **of_unknown,
     ),
     png: Path | None = of_output(
         None,

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.settings import check_unknown, panel
+from charrnn.cli.settings import of_unknown, panel
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 
 if TYPE_CHECKING:
     from charrnn.models.character_model import CharacterModel
 
-EPILOG = "Standard output carries the text alone; the seed goes to standard error."
+EPILOG = (
+    "Standard output carries the text alone; the seed goes to standard error. "
+    "For example: charrnn sample model.npz --temp 0.8 --prime 'Once upon a time'"
+)
 
 of_text, of_choice = panel("Text"), panel("Choice of characters")
 of_prompts, of_output = panel("Several texts"), panel("Output")
@@ -39,7 +42,7 @@ def sample(
         "error",
         "Characters of the prime that the model does not know: error, skip, or "
         "replace (by a similar one).",
-        callback=check_unknown,
+        **of_unknown,
     ),
     length: int = of_text(
         500,

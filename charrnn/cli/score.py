@@ -7,13 +7,14 @@ from pathlib import Path
 
 import typer
 
-from charrnn.cli.settings import check_unknown, panel
+from charrnn.cli.settings import of_unknown, panel
 from charrnn.errors import InputError
 
 EPILOG = (
     "Bits per character are -log2 of the probability that the model gives each character after all "
     "before it, on average; perplexity is 2 to that power. The first one follows a line feed, as in "
-    "charrnn sample. The end of a line is a character of that line."
+    "charrnn sample. The end of a line is a character of that line. For the strangest line: "
+    "charrnn score model.npz poems.txt --per-line | sort -rn | head -n 1"
 )
 
 of_figures, of_text = panel("Figures"), panel("Text")
@@ -52,7 +53,7 @@ def score(
         "error",
         "Characters that the model does not know: error, skip (they do not count), or "
         "replace (by a similar one).",
-        callback=check_unknown,
+        **of_unknown,
     ),
 ) -> None:
     """Tell how well a model predicts text: bits per character, a tab, perplexity."""

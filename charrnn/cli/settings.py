@@ -29,11 +29,20 @@ def panel(name: str) -> Callable[..., Any]:
     return option
 
 
-def check_unknown(value: str | None) -> str | None:
+def offering(names: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """What a shell's completion asks for an option that takes one of these."""
+    return lambda incomplete: [name for name in names if name.startswith(incomplete)]
+
+
+def _check_unknown(value: str | None) -> str | None:
     """Let ``--unknown`` be one of ``UNKNOWN``, or None where that is its default."""
     if value not in (None, *UNKNOWN):
         raise InputError(f"--unknown must be error, skip or replace, not {value!r}")
     return value
+
+
+of_unknown: Mapping[str, Any] = {"callback": _check_unknown, "autocompletion": offering(UNKNOWN)}
+"""What each ``--unknown`` has in common."""
 
 
 def takes(
@@ -85,7 +94,10 @@ def sets(
                 default = getattr(config, name)
                 words = defaults.get(name, "{}").format(default)
                 shown = not isinstance(default, bool) and words  # a truth need not be said
-                options[name] = kind | None, panel(title)(None, help, flags, shown=shown)
+                names = [part.names for part in said if isinstance(part, OneOf)]
+                completed = offering(names[0]) if names else None
+                option = panel(title)(None, help, flags, shown, autocompletion=completed)
+                options[name] = kind | None, option
     return takes(options, list(panels))
 
 

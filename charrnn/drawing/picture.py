@@ -1,4 +1,4 @@
-"""A figure as a picture, drawn by matplotlib (``charrnn[plot]``): the blocks of ``Figure.picture``, one below the other.
+"""A figure as a picture, drawn by matplotlib (the extra ``plot``): the blocks of ``Figure.picture``, one below the other.
 
 What lines and bars mean is told by their form too, not by colour alone.
 """
@@ -40,7 +40,7 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.ticker import PercentFormatter
 except ImportError:
-    raise InputError("pictures need matplotlib: pip install 'charrnn[plot]'") from None
+    raise InputError("pictures need matplotlib: pip install matplotlib") from None
 
 STYLE: dict[Any, Any] = {
     "axes.grid": True,

@@ -112,7 +112,7 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
         if values["format"] > FORMAT:
             raise CheckpointError(
                 f"written by a newer charrnn (format {values['format']}; this one, {__version__}, "
-                f"reads up to {FORMAT}); upgrade it: pip install -U charrnn"
+                f"reads up to {FORMAT}); it takes a newer one to read it"
             )
         return _read(file, values, with_progress)
     except (CheckpointError, MemoryError):  # a file is not damaged for being large

@@ -16,14 +16,14 @@ from charrnn.config import MAX_VOCABULARY, TextConfig
 from charrnn.errors import CacheError, InputError, NotUnicodeError, UnknownCharacterError
 from charrnn.text import cache
 from charrnn.text.records import Spans
-from charrnn.text.source import IN_MEMORY, OnRead, Reader
+from charrnn.text.source import IN_MEMORY, OnRead, Paths, Reader, several
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
 
 MIN_CHARACTERS = 16
 """The shortest text that can be trained on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Corpus:
     """An encoded text.
 
@@ -70,6 +70,10 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        unit, known = self.vocabulary.config.unit, len(self.vocabulary)
+        return f"<Corpus: {len(self):,} {unit}s, {known} different ones, from {', '.join(self.sources)}>"
+
     def records(self) -> Spans:
         """Where its records lie, if it is one of records."""
         (end,) = self.vocabulary.encode(self.vocabulary.config.end)
@@ -113,7 +117,7 @@ class Scan:
 
 
 def load_corpus(
-    paths: Sequence[str | Path] = (),
+    paths: Paths = (),
     *,
     config: TextConfig | None = None,
     vocabulary: Vocabulary | None = None,
@@ -128,7 +132,7 @@ def load_corpus(
     memory and found again by the next run on the same text.
 
     Args:
-        paths: Files; ``-`` is standard input; none at all is the embedded default corpus.
+        paths: A file or several; ``-`` is standard input; none at all is the embedded default corpus.
         config: How to read them; a given vocabulary has its own way.
         vocabulary: Characters of an existing model, instead of the text's own.
         extend_vocabulary: Add to ``vocabulary`` what the text has beyond it.
@@ -142,7 +146,7 @@ def load_corpus(
     """
     config = vocabulary.config if vocabulary else config or TextConfig()
     with ExitStack() as stack:
-        reader = Reader(list(map(str, paths)), config, stack, passes=2, progress=progress)
+        reader = Reader(several(paths), config, stack, passes=2, progress=progress)
         try:
             scan = Scan(reader.pieces(), config.encoding)
         except NotUnicodeError as error:

@@ -9,7 +9,7 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import IO
+from typing import IO, TypeAlias
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
@@ -21,6 +21,9 @@ IN_MEMORY = 32 << 20  # bytes up to which a corpus stays in memory
 
 STANDARD_INPUT = "-"
 DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"  # learnt where none is named
+
+Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+"""One or several."""
 
 OnRead = Callable[[int, int], None]
 """Called with the bytes gone through just now, and with all those there are to go through."""
@@ -38,6 +41,11 @@ NOTICES = {
     "NFC": "characters were composed (Unicode NFC); --normalize none leaves them",
 }
 """What may be done to a text on reading it, in words."""
+
+
+def several(paths: Paths) -> list[str]:
+    """The names of one path or of several."""
+    return [os.fspath(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
 
 
 class Source:

@@ -56,6 +56,9 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.characters)
 
+    def __repr__(self) -> str:
+        return f"<Vocabulary: {len(self)} {self.config.unit}s>"
+
     def __contains__(self, character: str) -> bool:
         return character in self._known
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, TypedDict, cast
 
@@ -20,6 +20,7 @@ from charrnn.errors import InputError
 from charrnn.fields import Amount, Between, Count, OneOf
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.training.optimizer import AVERAGE, fresh_slots, slot_names
 
@@ -134,7 +135,7 @@ class Progress:
         return deepcopy(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkpoint:
     """A model as it was kept, that of the best evaluation, and the run that made it.
 
@@ -150,8 +151,15 @@ class Checkpoint:
     corpus: CorpusInfo
     history: tuple[Evaluation, ...] = ()
     validation_loss: float | None = None
-    progress: Progress | None = field(default=None, repr=False)
+    progress: Progress | None = None
     resumable: bool = False
+
+    def __repr__(self) -> str:
+        step = f"{self.history[-1].step:,} steps" if self.history else "no evaluation"
+        loss = (
+            "" if self.validation_loss is None else f", {bits(self.validation_loss):.4f} bits/char"
+        )
+        return f"<Checkpoint: {self.model!r}, {step}{loss}>"
 
     def __post_init__(self) -> None:
         learnt, in_all = self.corpus.train_characters, self.corpus.characters

@@ -124,6 +124,10 @@ class Training:
             training._progress.recoveries = 0  # a new rate gets its own three chances
         return training
 
+    def __repr__(self) -> str:
+        steps = f"step {self.step:,} of {self.total_steps:,}"
+        return f"<Training: {self.current_model()!r}, {steps}, {self.corpus!r}>"
+
     def __iter__(self) -> Iterator[Report]:
         """Train from where the run stands to its end.
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from io import StringIO
 from itertools import pairwise
 from typing import Any
 
-from rich.console import RenderableType
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from charrnn.drawing.figure import (
@@ -52,6 +53,13 @@ def draw(figure: Figure, screen: Screen) -> None:
             screen.put("")
         whole = isinstance(block, Commands) or (isinstance(block, Words) and block.whole)
         screen.put(*DRAWERS[type(block)](screen, block), whole=whole)
+
+
+def plain_text(figure: Figure, width: int) -> str:
+    """A figure as it is in a pipe, so many columns wide."""
+    file = StringIO()
+    draw(figure, Screen(Console(file=file, width=width), colour=False, unicode=True))
+    return file.getvalue()
 
 
 def draw_panels(screen: Screen, found: Panels) -> Iterator[RenderableType]:

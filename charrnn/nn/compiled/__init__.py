@@ -1,4 +1,4 @@
-"""The stack's quick twin, for who wants to train and has Numba (``pip install 'charrnn[fast]'``)."""
+"""The stack's quick twin, for who wants to train and has Numba (the extra ``fast``)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,237 @@
+"""What the commands do, as functions: for a notebook, a script, a server.
+
+model = charrnn.train("poems.txt", minutes=2).model()
+print("".join(charrnn.generate(model, prime="Once", temperature=0.8)))
+charrnn.score(model, "Once upon a time").bits_per_char
+charrnn.inspect("poems.npz", "text", "Once upon a time")
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.drawing.data import as_json
+from charrnn.drawing.figure import Figure, parts
+from charrnn.errors import InputError
+from charrnn.files.checkpoint import load_checkpoint
+from charrnn.inspection import VIEWS
+from charrnn.inspection.look import Look, Subject
+from charrnn.models.character_model import CharacterModel
+from charrnn.nn.loss import bits
+from charrnn.nn.parameters import Array
+from charrnn.text.corpus import Corpus, load_corpus
+from charrnn.text.source import Paths, several
+from charrnn.training.pace import AIM, Pace, choose_here
+from charrnn.training.reports import Report
+from charrnn.training.trainer import Training
+from charrnn.writing.scoring import score_texts
+
+MINUTES = 10
+WIDTH = 100  # columns of a figure in plain text
+
+
+def load(path: str | os.PathLike[str]) -> CharacterModel:
+    """The model that a checkpoint holds; errors as those of :func:`charrnn.load_checkpoint`."""
+    return load_checkpoint(Path(path)).model
+
+
+def train(
+    corpus: Corpus | Paths = (),
+    *,
+    minutes: float | None = None,
+    start: CharacterModel | None = None,
+    on_report: Callable[[Report], object] | None = None,
+    **settings: Any,
+) -> Training:
+    """Train a model, in a given time or for so many ``epochs`` or ``steps``, as ``charrnn train`` does.
+
+    Args:
+        corpus: A text, or a file or files to read one; none at all is the Python language reference.
+        minutes: How long to take in all, 10 where nothing says how long. What is not set is chosen
+            for that time and this machine.
+        start: A model to start from, in whose alphabet the text then is.
+        on_report: Called with each :class:`Step`, :class:`Evaluation`, :class:`Recovery` and
+            :class:`Cooldown`.
+        settings: Those of :class:`charrnn.ModelConfig`, :class:`charrnn.TrainingConfig` and, where files
+            are read, :class:`charrnn.TextConfig`.
+
+    Returns:
+        The run as it stands at its end, or where it was interrupted (``KeyboardInterrupt``): its
+        ``model()``, its ``history``, and its ``checkpoint()`` to be saved.
+
+    Raises:
+        InputError: A setting is unknown or out of its range, or a file cannot be read.
+        UnknownCharacterError: The text has characters that ``start`` lacks.
+        DivergenceError: The loss was not finite again and again.
+    """
+    began = time.monotonic()
+    of_text, of_model, of_training = _divided(settings, TextConfig, ModelConfig, TrainingConfig)
+    if minutes is not None and (settings.get("epochs") or settings.get("steps")):
+        raise InputError("minutes, epochs and steps all say how long a run is; give one of them")
+    if start is not None and of_model:
+        raise InputError(f"{', '.join(of_model)}: a model to start from has its own")
+    if isinstance(corpus, Corpus):
+        if of_text:
+            raise InputError(f"{', '.join(of_text)}: a corpus has been read already")
+    elif start is not None:
+        corpus = load_corpus(corpus, vocabulary=start.vocabulary)
+    else:
+        corpus = load_corpus(corpus, config=TextConfig(**of_text))
+    if settings.get("epochs") or settings.get("steps"):
+        training = Training(corpus, start or ModelConfig(**of_model), TrainingConfig(**of_training))
+        after: list[Callable[[Report], object]] = []
+    else:
+        minutes = MINUTES if minutes is None else minutes
+        if not minutes > 0:
+            raise InputError(f"minutes must be above 0, not {minutes!r}")
+        deadline = began + AIM * 60 * minutes
+        known = of_model if start is None else vars(start.config)
+        choice = choose_here(corpus, deadline, known, of_training)
+        training = Training(corpus, start or choice.model, choice.training)
+        after = [Pace(training, choice, deadline).after]
+    if on_report is not None:
+        after.append(on_report)
+    try:
+        for report in training:
+            for tell in after:
+                tell(report)
+    except KeyboardInterrupt:  # as the command does: what has been learnt is not lost
+        pass
+    return training
+
+
+def _divided(settings: Mapping[str, Any], *configs: type) -> list[dict[str, Any]]:
+    """The settings of each configuration.
+
+    Raises:
+        InputError: One is nobody's.
+    """
+    names = [[field.name for field in fields(config)] for config in configs]
+    known = [name for own in names for name in own]
+    for name in settings:
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            advice = f"; did you mean {close[0]}?" if close else ""
+            raise InputError(f"{name}: no such setting{advice}")
+    return [{name: settings[name] for name in own if name in settings} for own in names]
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """How unexpected a text is to a model.
+
+    Attributes:
+        text: As it was scored: without what was skipped, with what stood in for unknown characters.
+        bits: ``(len(text),)``, -log2 of the probability of each character after all before it.
+    """
+
+    text: str
+    bits: Array
+
+    @property
+    def bits_per_char(self) -> float:
+        """On average; NaN of no text."""
+        return float(self.bits.mean()) if len(self.bits) else float("nan")
+
+    @property
+    def perplexity(self) -> float:
+        """2 to that power."""
+        return float(2**self.bits_per_char)
+
+    def __repr__(self) -> str:
+        return f"<Score: {len(self.text):,} characters, {self.bits_per_char:.4f} bits/char>"
+
+
+def score(model: CharacterModel, text: str, *, unknown: str = "error") -> Score:
+    """Score a text from its beginning, as ``charrnn score`` does; :func:`score_all` does so with many.
+
+    Args:
+        unknown: What becomes of characters that the model does not know: ``error``, ``skip`` (they do
+            not count) or ``replace`` (by a similar one).
+
+    Raises:
+        UnknownCharacterError: There are such, and ``unknown`` is ``error``.
+    """
+    return score_all(model, [text], unknown=unknown)[0]
+
+
+def score_all(
+    model: CharacterModel, texts: Sequence[str], *, unknown: str = "error"
+) -> list[Score]:
+    """Score texts that have nothing to do with each other, side by side; else as :func:`score`."""
+    known = [model.vocabulary.known(text, unknown) for text in texts]
+    return list(map(Score, known, map(bits, score_texts(model, known))))
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Seen:
+    """What a view shows: drawn in a notebook, told in plain text by ``print`` and on a prompt.
+
+    Attributes:
+        figure: All of it, as plain data to draw from.
+        notices: What should be known beside it.
+    """
+
+    figure: Figure
+    notices: tuple[str, ...]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What ``--json`` tells."""
+        return as_json(self.figure)
+
+    def __repr__(self) -> str:
+        from charrnn.drawing.terminal import plain_text
+
+        notices = "".join(f"{notice}\n" for notice in self.notices)
+        return notices + plain_text(self.figure, WIDTH).rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from charrnn.drawing.page import Section, render
+
+        title = "".join(str(getattr(part, "text", part)) for part in parts(self.figure.title))
+        page = render(title, " ".join(self.notices), [Section("view", title, self.figure)])
+        # In a frame the page's style and script have nothing to do with the notebook's.
+        style = "width: 100%; height: 40em; border: 0"
+        return f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" style="{style}"></iframe>'
+
+
+def inspect(
+    checkpoints: Paths, view: str = "card", value: str | None = None, **options: Any
+) -> Seen:
+    """Look into a model, as ``charrnn inspect`` does.
+
+    Args:
+        checkpoints: A checkpoint, or several for ``gradients`` and ``comparison``.
+        view: Its option without dashes, as ``gates``; ``card`` is the one without an option.
+        value: That of the view's option, say the text of ``text`` or the unit of ``unit``.
+        options: What else goes with the view: ``at``, ``temp``, ``on``, ``counts``, ``unknown``.
+
+    Raises:
+        InputError: There is no such view or option, or as the view itself.
+    """
+    named = {view.flag.removeprefix("--") or view.file: view for view in VIEWS}
+    if view not in named:
+        raise InputError(f"{view}: no such view; there are {', '.join(named)}")
+    chosen = named[view]
+    if (value is None) is bool(chosen.metavar):
+        what = f"needs a value, its {chosen.metavar}" if chosen.metavar else "takes no value"
+        raise InputError(f"{view} {what}")
+    for name in options:
+        if name not in chosen.takes:
+            takes = ", ".join(chosen.takes) or "no option"
+            raise InputError(f"{view} takes {takes}, not {name}")
+    paths = [Path(path) for path in several(checkpoints)]
+    subjects = tuple(Subject(path, load_checkpoint(path)) for path in paths)
+    look = Look(subjects, value, **options)
+    figure = chosen.figure(look)
+    return Seen(figure, tuple(look.notices))

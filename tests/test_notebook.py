@@ -1,0 +1,183 @@
+"""The commands as functions."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Run
+
+import charrnn
+from charrnn import CharrnnError, Evaluation, Step
+from charrnn.inspection import VIEWS
+from charrnn.notebook import Seen
+
+TEXT = "the cat sat on the mat; the dog sat on the log\n" * 60
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("notebook") / "corpus.txt"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture(scope="module")
+def checkpoint(corpus: Path) -> Path:
+    training = charrnn.train(corpus, hidden_size=16, num_layers=1, batch_size=8, steps=40)
+    path = corpus.with_name("model.npz")
+    charrnn.save_checkpoint(training.checkpoint(), path)
+    return path
+
+
+def test_train_is_the_command(run: Run, corpus: Path, tmp_path: Path) -> None:
+    """The same settings give the same weights, bit for bit."""
+    settings: dict[str, Any] = {
+        "hidden_size": 8,
+        "cell": "gru",
+        "batch_size": 4,
+        "seed": 3,
+        "steps": 12,
+    }
+    options = [part for k, v in settings.items() for part in (f"--{k.replace('_', '-')}", str(v))]
+    assert run("train", corpus, *options, "-q", "-o", tmp_path / "m.npz").code == 0
+    training = charrnn.train(str(corpus), **settings)
+    assert training.finished
+    assert training.model() == charrnn.load(tmp_path / "m.npz")
+
+
+@pytest.mark.parametrize("form", [str, Path, lambda path: [path], lambda path: [str(path)]])
+def test_one_path_or_several(corpus: Path, form: Any) -> None:
+    """A string is a path, not a list of its characters."""
+    assert charrnn.load_corpus(form(corpus)).sources == (str(corpus),)
+    assert len(charrnn.load_corpus([corpus, corpus])) == 2 * len(TEXT)
+
+
+def test_train_for_a_time(corpus: Path) -> None:
+    """Without a length the rest is chosen, and reports come as they are made."""
+    reports: list[Any] = []
+    training = charrnn.train(corpus, minutes=0.05, num_layers=1, on_report=reports.append)
+    assert training.finished
+    assert training.config.schedule == "trapezoid"
+    assert {Step, Evaluation} <= set(map(type, reports))
+    assert training.config.steps == sum(isinstance(report, Step) for report in reports)
+
+
+def test_train_is_interrupted(corpus: Path) -> None:
+    """What has been learnt is given back, and goes on to what it would have become."""
+    config: dict[str, Any] = {"hidden_size": 8, "batch_size": 4, "steps": 30, "dropout": 0.0}
+
+    def interrupt(report: object) -> None:
+        if isinstance(report, Step) and report.step == 11:
+            raise KeyboardInterrupt
+
+    training = charrnn.train(corpus, **config, on_report=interrupt)
+    assert training.step == 11
+    list(training)
+    assert training.model() == charrnn.train(corpus, **config).model()
+
+
+def test_train_from_a_model(corpus: Path, checkpoint: Path) -> None:
+    """It goes on from the weights, in the model's alphabet."""
+    start = charrnn.load(checkpoint)
+    training = charrnn.train(corpus, start=start, steps=1, learning_rate=1e-6, ema=0.0)
+    assert training.corpus.vocabulary == start.vocabulary
+    np.testing.assert_allclose(
+        training.current_model().parameters.flat, start.parameters.flat, atol=1e-5
+    )
+    read = charrnn.Corpus.from_text(TEXT)
+    assert charrnn.train(read, steps=1, hidden_size=4).corpus is read
+
+
+def test_numbers_of_numpy(corpus: Path, tmp_path: Path) -> None:
+    """They are taken as Python's, and a checkpoint with them can be saved."""
+    training = charrnn.train(
+        corpus,
+        hidden_size=np.int64(4),
+        dropout=np.float32(0.25),
+        steps=np.int32(2),
+        learning_rate=np.float64(0.01),
+    )
+    config = training.network.config
+    assert (config.hidden_size, config.dropout) == (4, 0.25)
+    assert type(config.hidden_size) is int
+    charrnn.save_checkpoint(training.checkpoint(), tmp_path / "m.npz")
+    assert charrnn.load_checkpoint(tmp_path / "m.npz").training == training.config
+    assert len("".join(charrnn.generate(training.model(), length=np.int64(7), rng=0))) == 7  # type: ignore[arg-type]
+
+
+def test_score_is_the_command(run: Run, checkpoint: Path) -> None:
+    model, text = charrnn.load(checkpoint), "the cat sat on the dog\n"
+    Path("text.txt").write_text(text)
+    scored = charrnn.score(model, text)
+    told = json.loads(run("score", checkpoint, "text.txt", "--json").out)
+    assert scored.bits_per_char == pytest.approx(told["bits_per_char"], abs=1e-4)
+    assert scored.perplexity == pytest.approx(2**scored.bits_per_char)
+    assert scored.bits.shape == (len(text),)
+    cat, dog = charrnn.score_all(model, ["the cat", "the dog"])
+    np.testing.assert_allclose(cat.bits[:4], scored.bits[:4], rtol=1e-5)
+    np.testing.assert_allclose(dog.bits, charrnn.score(model, "the dog").bits, rtol=1e-5)
+
+
+def test_score_of_unknown_characters(checkpoint: Path) -> None:
+    model = charrnn.load(checkpoint)
+    with pytest.raises(charrnn.CharrnnError, match="'Q'"):
+        charrnn.score(model, "the Q cat")
+    assert charrnn.score(model, "the Q cat", unknown="skip").text == "the  cat"
+    assert "nan" in repr(charrnn.score(model, "Q", unknown="skip"))
+
+
+def test_inspect_is_the_command(run: Run, checkpoint: Path) -> None:
+    """Each view: the same data as with ``--json``, plain text, and a page in a frame."""
+    for view in VIEWS:
+        if view.flag == "--compare":
+            continue
+        value = {"--text": "the cat", "--next": "the ", "--unit": "0:3"}.get(view.flag)
+        option = [view.flag] * bool(view.flag) + [value] * bool(value)
+        told = json.loads(run("inspect", checkpoint, *option, "--json").out)
+        seen = charrnn.inspect(checkpoint, view.flag.removeprefix("--") or view.file, value)
+        assert told == {"checkpoint": str(checkpoint), **json.loads(json.dumps(seen.data))}
+        assert len(str(seen).splitlines()) >= 2
+        (page,) = re.findall(r'srcdoc="([^"]*)"', seen._repr_html_())
+        assert html.unescape(page).lstrip().startswith("<!doctype html>")
+
+
+def test_inspect_several(checkpoint: Path) -> None:
+    seen = charrnn.inspect([checkpoint, checkpoint], "compare")
+    assert isinstance(seen, Seen)
+    assert len(seen.data["parameters"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda c, _: charrnn.train(c, hiden_size=3, steps=1), "did you mean hidden_size?"),
+        (lambda c, _: charrnn.train(c, minutes=1, steps=3), "give one of them"),
+        (lambda c, _: charrnn.train(c, minutes=0), "minutes must be above 0"),
+        (
+            lambda c, m: charrnn.train(c, start=charrnn.load(m), cell="gru"),
+            "cell: a model to start",
+        ),
+        (lambda c, _: charrnn.train(charrnn.load_corpus(c), records=True), "records: a corpus"),
+        (lambda _, m: charrnn.inspect(m, "gate"), "gate: no such view"),
+        (lambda _, m: charrnn.inspect(m, "text"), "text needs a value"),
+        (lambda _, m: charrnn.inspect(m, "gates", "x"), "gates takes no value"),
+        (lambda _, m: charrnn.inspect(m, "gates", at=3), "gates takes on, unknown, not at"),
+    ],
+)
+def test_bad_calls(corpus: Path, checkpoint: Path, call: Any, said: str) -> None:
+    with pytest.raises(CharrnnError, match=re.escape(said)):
+        call(corpus, checkpoint)
+
+
+def test_reprs_are_short(corpus: Path, checkpoint: Path) -> None:
+    """What a prompt shows is a line, not an array."""
+    training = charrnn.train(corpus, hidden_size=4, steps=2)
+    saved = charrnn.load_checkpoint(checkpoint)
+    for thing in (training, training.corpus, saved, saved.model, saved.model.vocabulary):
+        assert re.fullmatch(rf"<{type(thing).__name__}: .{{5,250}}>", repr(thing))
