@@ -14,6 +14,23 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def age(seconds: float) -> str:
+    """``3 min``, ``5 h`` or ``12 days``."""
+    for unit, length, enough in (("min", 60, 90), ("h", 3600, 36), ("days", 86400, 1 << 60)):
+        if seconds / length < enough:
+            return f"{seconds / length:.0f} {unit}"
+    raise AssertionError("nothing is so old")
+
+
+def size(number: float) -> str:
+    """``312 B``, ``4.5 kB`` or ``12 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if number < 1000:
+            return f"{number:.{0 if number >= 10 or unit == 'B' else 1}f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"
+
+
 def counted(number: int, noun: str) -> str:
     """``1 step``, ``2,000 steps``."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -18,7 +18,7 @@ import pytest
 from conftest import Run
 
 import charrnn
-from charrnn.cli.files import newest_checkpoint
+from charrnn.cli.files import newest_checkpoints
 from charrnn.cli.train import CHOSEN
 
 RULES = ("epochs", "steps", "warmup", "cooldown", "val_fraction", "eval_every", "threads")
@@ -493,12 +493,12 @@ def test_inspect(run: Run, model: Path) -> None:
         assert expected in tables
 
 
-def test_newest_checkpoint(run: Run, model: Path) -> None:
+def test_newest_checkpoints(run: Run, model: Path) -> None:
     """The model written last is the default; an empty file does not count."""
     os.utime(model, (1, 1))
     run("train", "corpus.txt", *TINY, "--quiet")
     Path("checkpoints/empty.npz").touch()
-    assert newest_checkpoint().name == "corpus-2.npz"
+    assert newest_checkpoints()[0].name == "corpus-2.npz"
 
 
 # ------------------------------------------------------------------------------------- bad input

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -254,6 +255,61 @@ def test_score(piped: Any, run: Run, model: Path) -> None:
     rows = [row.split("\t") for row in run("score", "text.txt", "--per-char").out.splitlines()]
     assert [float(row[0]) for row in rows] == pytest.approx(list(bits), abs=1e-4)
     assert "".join(row[1] for row in rows) == text.replace("\n", r"\n")
+
+
+def test_score_of_several_models(run: Run, piped: Any, model: Path) -> None:
+    """A column for each; the best is told by its name; how a model composes text is its own affair."""
+    other = ["--hidden-size", 4, "--steps", 1, "--normalize", "none", "-q", "-o", "other.npz"]
+    assert run("train", "corpus.txt", *other).code == 0
+    text = "It was the best.\nNobody expects.\n"
+    Path("text.txt").write_text(text, encoding="utf-8")
+    alone = [run("score", name, "text.txt").out.split("\t")[0] for name in (model, "other.npz")]
+    assert float(alone[0]) < float(alone[1])
+    both = ("score", model, "other.npz")
+    assert run(*both, "text.txt").out == "\t".join(alone) + "\n"
+    assert piped(text, *both, "-", "--best").out == f"{model}\n"
+    assert run("score", "other.npz", model, "text.txt", "--best").out == f"{model}\n"
+    rows = run(*both, "text.txt", "--per-line").out.splitlines()
+    for number, name in enumerate((model, "other.npz")):
+        column = [row.split("\t")[number] for row in rows]
+        lines = run("score", name, "text.txt", "--per-line").out.splitlines()
+        assert column == [line.split("\t")[0] for line in lines]
+    assert [row.split("\t")[2] for row in rows] == text.splitlines()
+    values = json.loads(run(*both, "text.txt", "--json").out)
+    assert values["best"] == str(model)
+    assert values["models"]["other.npz"] == json.loads(
+        run("score", "other.npz", "text.txt", "--json").out
+    )
+
+
+def test_models_and_texts(run: Run, model: Path) -> None:
+    """Models first, whatever their names are; then the text; after -- there are no models."""
+    text = "It was the best.\n"
+    Path("text.txt").write_text(text, encoding="utf-8")
+    figures = run("score", model, "text.txt").out
+    shutil.copy(model, "renamed.model")
+    assert run("score", "renamed.model", "text.txt").out == figures
+    Path("odd.npz").write_text(text, encoding="utf-8")
+    assert run("score", model, "--", "odd.npz").out == figures
+    assert run("score", "--", "odd.npz").out == figures
+    assert "not a charrnn checkpoint" in run("score", model, "odd.npz").err
+    assert "models are named first" in run("score", "text.txt", model).err
+    assert "one text at a time" in run("score", model, "text.txt", "text.txt").err
+    assert "--best" in run("score", model, "text.txt", "--best").err
+    assert "one model" in run("score", model, model.with_name("x.npz"), "--per-char").err
+    assert run("score", "text.txt").err == f"model: {model}\n"
+
+
+def test_newest_that_can_be_used(run: Run, model: Path) -> None:
+    """A damaged file is in nobody's way, unless it is the only one."""
+    Path("text.txt").write_text("It was the best.\n", encoding="utf-8")
+    figures = run("score", model, "text.txt").out
+    Path("checkpoints/later.npz").write_text("no model")
+    assert run("score", "text.txt").out == figures
+    for path in Path("checkpoints").glob("*.npz"):
+        if path.name != "later.npz":
+            path.unlink()
+    assert "later.npz: not a charrnn checkpoint" in run("score", "text.txt").err
 
 
 def test_independent_lines(run: Run) -> None:

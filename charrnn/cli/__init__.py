@@ -15,11 +15,15 @@ from importlib import import_module
 import typer
 
 from charrnn.cli import terminal
+from charrnn.cli.arguments import note_dashes
 from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8
 from charrnn.errors import CharrnnError
 from charrnn.version import __version__
 
-COMMANDS = ("train", "sample", "score", "inspect")
+COMMANDS = {
+    **{name: name for name in ("train", "sample", "score", "inspect")},
+    "list": "list_models",  # its function; the word itself is Python's
+}
 
 
 def make_app(*commands: str) -> typer.Typer:
@@ -34,7 +38,7 @@ def make_app(*commands: str) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for name in commands:
         module = import_module(f"charrnn.cli.{name}")
-        app.command(name, epilog=module.EPILOG)(getattr(module, name))
+        app.command(name, epilog=module.EPILOG)(getattr(module, COMMANDS[name]))
     return app
 
 
@@ -67,6 +71,7 @@ def run(arguments: list[str]) -> int:
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
         os.environ[f"{library}_THREADS"] = "1"
     try:
+        note_dashes(arguments)
         asked = [name for name in COMMANDS if name in arguments[:1]]
         app = make_app(*(asked or COMMANDS))
         code = app(arguments, prog_name="charrnn", standalone_mode=False)

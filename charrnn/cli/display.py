@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -18,8 +18,9 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli import narration
+from charrnn.cli.scored import Span
 from charrnn.nn.loss import bits
-from charrnn.text.source import OnRead
+from charrnn.text.source import STANDARD_INPUT, OnRead, Source
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -47,6 +48,32 @@ def reading_bar(*, quiet: bool) -> Iterator[OnRead | None]:
             bar.update(count)
 
         yield advance
+
+
+@contextmanager
+def scoring_bar(
+    source: Source, encoding: str, *, alone: bool
+) -> Iterator[Callable[[Iterable[Span]], Iterable[Span]]]:
+    """A bar for a text that takes a while to score, on a terminal; and a word where one is waited for.
+
+    Args:
+        alone: Nothing is written before the end; where figures go to the terminal themselves, no bar does.
+    """
+    if source.name == STANDARD_INPUT and sys.stdin is not None and sys.stdin.isatty():
+        end = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
+        print(f"type or paste a text; {end} ends it", file=sys.stderr, flush=True)
+    busy = not alone and sys.stdout.isatty()
+    if busy or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda spans: spans
+        return
+    with _bar(desc="scoring", unit="B", delay=READING_SECONDS, total=source.size_at_hand()) as bar:
+
+        def watched(spans: Iterable[Span]) -> Iterator[Span]:
+            for span in spans:
+                bar.update(len(span.text.encode(encoding)))
+                yield span
+
+        yield watched
 
 
 class Display:

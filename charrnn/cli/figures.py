@@ -1,15 +1,17 @@
 """The figures that ``charrnn score`` shows: of a whole text, of its lines, or of its characters.
 
-Each form is a generator of lines of output, both as an object of JSON and in columns.
+Each form is a generator of lines of output, both as an object of JSON and in columns. With several models
+there is a column for each, and in JSON an object for each under ``models``.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from charrnn.cli.scored import Span
+from charrnn.cli.scored import Reading, Span
 from charrnn.words import in_json
 
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
@@ -17,53 +19,105 @@ ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 Row = tuple[dict[str, Any], str]
 
 
-def total(spans: Iterable[Span], _encoding: str) -> Iterator[list[Row]]:
-    """One line for all that was read."""
-    bits, characters = 0.0, 0
-    for span in spans:
-        bits += float(span.bits.sum())
-        characters += len(span.known)
-    mean, perplexity, in_words = _means(bits, characters)
-    yield [({"characters": characters, **in_words}, f"{mean:.4f}\t{perplexity:.4f}")]
+@dataclass
+class Sum:
+    """What a model made of some text."""
+
+    bits: float = 0.0
+    characters: int = 0
+
+    def add(self, reading: Reading) -> None:
+        self.bits += float(reading.bits.sum())
+        self.characters += len(reading.known)
+
+    @property
+    def mean(self) -> float:
+        """Bits per character."""
+        return self.bits / self.characters if self.characters else math.nan
+
+    @property
+    def perplexity(self) -> float:
+        return math.inf if self.mean > 1000 else 2**self.mean
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For JSON, which knows only finite numbers."""
+        figures = {"bits_per_char": self.mean, "perplexity": self.perplexity}
+        finite = {name: round(n, 6) if math.isfinite(n) else None for name, n in figures.items()}
+        return {"characters": self.characters, **finite}
 
 
-def lines(spans: Iterable[Span], encoding: str) -> Iterator[list[Row]]:
-    """A line for each line: its figure, and itself."""
-    text, bits, characters = list[str](), 0.0, 0
+@dataclass(frozen=True)
+class Form:
+    """How figures are shown.
 
-    def row() -> Row:
-        line = "".join(text).removesuffix("\n")
-        mean, _, in_words = _means(bits, characters)
-        values = {"line": in_json(line, encoding), "characters": characters, **in_words}
-        return values, f"{mean:.4f}\t{line}"
+    Attributes:
+        names: The models', in order.
+        encoding: That of the text.
+        best: Show the name of the model that predicts best instead of figures.
+    """
 
-    for span in spans:
-        text.append(span.text)
-        bits += float(span.bits.sum())
-        characters += len(span.known)
-        if span.text.endswith("\n"):
+    names: Sequence[str]
+    encoding: str
+    best: bool = False
+
+    def total(self, spans: Iterable[Span]) -> Iterator[list[Row]]:
+        """One line for all that was read."""
+        sums = self._sums()
+        for span in spans:
+            _add(sums, span)
+        row = self._row({}, sums, "")
+        if len(sums) == 1 and not self.best:
+            row = row[0], f"{row[1]}\t{sums[0].perplexity:.4f}"
+        yield [row]
+
+    def lines(self, spans: Iterable[Span]) -> Iterator[list[Row]]:
+        """A line for each line: its figure, and itself."""
+        text, sums = list[str](), self._sums()
+
+        def row() -> Row:
+            line = "".join(text).removesuffix("\n")
+            return self._row({"line": in_json(line, self.encoding)}, sums, f"\t{line}")
+
+        for span in spans:
+            text.append(span.text)
+            _add(sums, span)
+            if span.text.endswith("\n"):
+                yield [row()]
+                text, sums = [], self._sums()
+        if text:
             yield [row()]
-            text, bits, characters = [], 0.0, 0
-    if text:
-        yield [row()]
+
+    def characters(self, spans: Iterable[Span]) -> Iterator[list[Row]]:
+        """A line for each character of the only model: its figure, and itself."""
+        for span in spans:
+            (reading,) = span.readings
+            yield [
+                (
+                    {"character": in_json(character, self.encoding), "bits": round(float(bits), 6)},
+                    f"{bits:.4f}\t{character.translate(ESCAPES)}",
+                )
+                for character, bits in zip(reading.known, reading.bits, strict=True)
+            ]
+
+    def _sums(self) -> list[Sum]:
+        return [Sum() for _ in self.names]
+
+    def _row(self, values: dict[str, Any], sums: Sequence[Sum], after: str) -> Row:
+        if len(sums) == 1:
+            return {**values, **sums[0].values}, f"{sums[0].mean:.4f}{after}"
+        scored = [number for number, one in enumerate(sums) if one.characters]
+        best = min(scored, key=lambda number: sums[number].mean, default=None)
+        models = {name: one.values for name, one in zip(self.names, sums, strict=True)}
+        name = None if best is None else self.names[best]
+        columns = "\t".join(f"{one.mean:.4f}" for one in sums)
+        return {
+            **values,
+            "models": models,
+            "best": name,
+        }, f"{(name or '') if self.best else columns}{after}"
 
 
-def characters(spans: Iterable[Span], encoding: str) -> Iterator[list[Row]]:
-    """A line for each character: its figure, and itself."""
-    for span in spans:
-        yield [
-            (
-                {"character": in_json(character, encoding), "bits": round(float(bits), 6)},
-                f"{bits:.4f}\t{character.translate(ESCAPES)}",
-            )
-            for character, bits in zip(span.known, span.bits, strict=True)
-        ]
-
-
-def _means(bits: float, characters: int) -> tuple[float, float, dict[str, float | None]]:
-    """Bits per character and perplexity, as numbers and for JSON, which knows only finite ones."""
-    mean = bits / characters if characters else math.nan
-    perplexity = math.inf if mean > 1000 else 2**mean
-    figures = {"bits_per_char": mean, "perplexity": perplexity}
-    finite = {name: round(n, 6) if math.isfinite(n) else None for name, n in figures.items()}
-    return mean, perplexity, finite
+def _add(sums: Iterable[Sum], span: Span) -> None:
+    for one, reading in zip(sums, span.readings, strict=True):
+        one.add(reading)

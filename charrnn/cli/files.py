@@ -21,18 +21,32 @@ if sys.platform != "win32":
 FOLDER = Path("checkpoints")
 
 
-def newest_checkpoint(folder: Path = FOLDER) -> Path:
-    """The checkpoint that was written last.
+def checkpoints_in(place: Path) -> list[Path]:
+    """Those of a folder, but for hidden files and names that are only claimed yet; or the file itself.
+
+    Raises:
+        InputError: It is not there.
+    """
+    if place.is_file():
+        return [place]
+    if place != FOLDER and not place.is_dir():
+        raise InputError(f"{place}: no such folder or checkpoint")
+    names = (path for path in place.glob(f"*{SUFFIX}") if not path.name.startswith("."))
+    return [path for path in names if path.is_file() and path.stat().st_size]
+
+
+def newest_checkpoints(folder: Path = FOLDER) -> list[Path]:
+    """Checkpoints, the one that was written last first.
 
     Raises:
         InputError: There is none.
     """
-    found = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file() and path.stat().st_size]
+    found = checkpoints_in(folder)
     if not found:
         raise InputError(
             f"no checkpoint in {folder}{os.sep}; name one, or make one: charrnn train corpus.txt"
         )
-    return max(found, key=lambda path: path.stat().st_mtime_ns)
+    return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
 
 class Claim:

@@ -109,15 +109,14 @@ def inspect(
             what = "is a folder" if path.is_dir() else "its folder does not exist"
             raise InputError(f"{path}: {what}; name a file to write")
 
-    from charrnn.cli.files import newest_checkpoint
-    from charrnn.files.checkpoint import load_checkpoint
+    from charrnn.cli.arguments import checkpoints as read_checkpoints
     from charrnn.inspection.look import Look, Subject
 
     if files:
         # Before the work: it may say that there is no matplotlib.
         from charrnn.drawing.picture import save
-    paths = checkpoints or [newest_checkpoint()]
-    subjects = tuple(Subject(path, load_checkpoint(path)) for path in paths)
+    found = read_checkpoints(checkpoints or [], quiet=True)  # each view begins with its name
+    subjects = tuple(Subject(*one) for one in found.items())
     settings: dict[str, Any] = refined
     look = Look(subjects, views.get(view.file), **settings)
     try:

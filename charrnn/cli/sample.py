@@ -129,17 +129,16 @@ def sample(
 
     import numpy as np
 
-    from charrnn.cli.files import newest_checkpoint
+    from charrnn.cli.arguments import checkpoints
     from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
-    from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty:
         require_end(config)
-    path = checkpoint or newest_checkpoint()
-    model = load_checkpoint(path).model
+    (path, found), *_ = checkpoints([checkpoint] if checkpoint else [], quiet=True).items()
+    model = found.model
     kind = model.vocabulary.config
     if novel_only and not kind.records:
         raise InputError("--novel-only is for models of records; make one with train --records")

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import typer
 
+from charrnn.cli.arguments import checkpoints, divided, one_text
 from charrnn.cli.settings import of_unknown, panel
 from charrnn.errors import InputError
+from charrnn.words import rejoined
 
 EPILOG = (
     "Bits per character are -log2 of the probability that the model gives each character after all "
     "before it, on average; perplexity is 2 to that power. The first one follows a line feed, as in "
     "charrnn sample. The end of a line is a character of that line. For the strangest line: "
-    "charrnn score model.npz poems.txt --per-line | sort -rn | head -n 1"
+    "charrnn score model.npz poems.txt --per-line | sort -rn | head -n 1. "
+    "For the language of a text: charrnn score english.npz german.npz letter.txt --best"
 )
 
 of_figures, of_text = panel("Figures"), panel("Text")
 
 
 def score(
-    checkpoint: Path | None = typer.Argument(
+    arguments: list[str] | None = typer.Argument(
         None,
-        help="Who reads. A name that ends in .npz is taken for it.",
-        show_default="the newest model in checkpoints/",
-    ),
-    text: str | None = typer.Argument(
-        None,
-        metavar="FILE",
-        help="Text to score, UTF-8 or, for a model of bytes, anything; - is standard input.",
-        show_default="standard input",
+        metavar="[MODEL.npz]... [FILE]",
+        help="Who reads, and what: UTF-8 text or, for a model of bytes, anything; - is standard input. "
+        "After -- there are no models.",
+        show_default="the newest model in checkpoints/, and standard input",
     ),
     per_line: bool = of_figures(
         False,
@@ -41,6 +39,9 @@ def score(
         False,
         r"A line for each character: its bits, a tab, the character (or \n, \t, \r, \\).",
         "--per-char",
+    ),
+    best: bool = of_figures(
+        False, "With several models: the name of the one that predicts best, instead of figures."
     ),
     as_json: bool = of_figures(False, "JSON objects instead of columns.", "--json"),
     independent_lines: bool = of_text(
@@ -56,28 +57,37 @@ def score(
         **of_unknown,
     ),
 ) -> None:
-    """Tell how well a model predicts text: bits per character, a tab, perplexity."""
+    """Tell how well models predict text: bits per character, a tab, perplexity.
+
+    With several models each has a column of bits per character.
+    """
+    models, rest = divided(arguments)
     if per_line and per_char:
         raise InputError("--per-line and --per-char do not go together; choose one")
-    if text is None and checkpoint is not None and checkpoint.suffix != ".npz":
-        checkpoint, text = None, str(checkpoint)
+    if per_char and len(models) > 1:
+        raise InputError("--per-char is for one model: they need not know the same characters")
+    if best and len(models) < 2:
+        raise InputError("--best chooses among several models; name them first")
 
-    from charrnn.cli import figures
-    from charrnn.cli.files import newest_checkpoint
+    from charrnn.cli.display import scoring_bar
+    from charrnn.cli.figures import Form
     from charrnn.cli.scored import as_lines, as_one
     from charrnn.cli.terminal import put, put_json
-    from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import STANDARD_INPUT, Source
 
-    model = load_checkpoint(checkpoint or newest_checkpoint()).model
-    form = figures.lines if per_line else figures.characters if per_char else figures.total
-    text_config = model.vocabulary.config
-    read = as_lines if independent_lines or text_config.records else as_one
-    source = Source(text or STANDARD_INPUT)
-    for rows in form(read(model, source, unknown), text_config.encoding):
-        for values, columns in rows:
-            if as_json:
-                put_json(values)
-            else:
-                put(f"{columns}\n", text_config.encoding)
-        sys.stdout.flush()  # who watches a growing log waits for this line
+    found = checkpoints(models)
+    names = list(map(rejoined, map(str, found)))
+    readers = [checkpoint.model for checkpoint in found.values()]
+    kind = readers[0].vocabulary.config
+    form = Form(names, kind.encoding, best)
+    rows_of = form.lines if per_line else form.characters if per_char else form.total
+    read = as_lines if independent_lines or kind.records else as_one
+    source = Source(one_text(rest) or STANDARD_INPUT)
+    with scoring_bar(source, kind.encoding, alone=rows_of == form.total) as watched:
+        for rows in rows_of(watched(read(readers, source, unknown))):
+            for values, columns in rows:
+                if as_json:
+                    put_json(values)
+                else:
+                    put(f"{columns}\n", kind.encoding)
+            sys.stdout.flush()  # who watches a growing log waits for this line

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from charrnn.config import TextConfig
+from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
+from charrnn.nn.parallel import Shards, available_processors
 from charrnn.nn.parameters import Array
 from charrnn.text.source import Source
 from charrnn.writing.scoring import Scorer, score_texts
+
+PART = 1 << 13  # characters of a text that are scored at once
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one model made of a line, or of a part of one."""
+
+    known: str  # its characters that were scored, or what stands for them
+    bits: Array  # (len(known),), how unexpected each is
 
 
 @dataclass(frozen=True)
@@ -19,49 +33,88 @@ class Span:
     """A line, or a part of a long one."""
 
     text: str  # as it stands in the file, with the line's end
-    known: str  # its characters that were scored, or what stands for them
-    bits: Array  # (len(known),), how unexpected each is
+    readings: tuple[Reading, ...]  # of each model
 
 
-def as_one(model: CharacterModel, source: Source, unknown: str) -> Iterator[Span]:
+def as_one(models: Sequence[CharacterModel], source: Source, unknown: str) -> Iterator[Span]:
     """A text, each character predicted from all before it.
 
     Args:
+        models: All of characters or of bytes, of running text or of records.
         unknown: See :meth:`charrnn.text.vocabulary.Vocabulary.known`.
 
     Raises:
         InputError: The text cannot be read, or has unknown characters.
         CheckpointError: The model's numbers overflow.
     """
-    scorer, known_lines = Scorer(model), _KnownLines(model, source, unknown)
-    for piece in source.pieces(model.vocabulary.config):
-        *whole, last = piece.split("\n")
-        texts = [f"{line}\n" for line in whole] + [last] * bool(last)
-        known = known_lines.of(texts)
-        nats = scorer.read(model.vocabulary.encode("".join(known))[:, None])[:, 0]
-        ends = np.cumsum([len(part) for part in known])[:-1]
-        yield from map(Span, texts, known, np.split(bits(nats), ends))
+    readers = [_AsOne(model, source, unknown) for model in models]
+    for piece in source.pieces(_common(models)):
+        for start in range(0, len(piece), PART):
+            *whole, last = piece[start : start + PART].split("\n")
+            texts = [f"{line}\n" for line in whole] + [last] * bool(last)
+            columns = [reader.read(texts) for reader in readers]
+            yield from map(Span, texts, zip(*columns, strict=True))
 
 
-def as_lines(model: CharacterModel, source: Source, unknown: str) -> Iterator[Span]:
+def as_lines(models: Sequence[CharacterModel], source: Source, unknown: str) -> Iterator[Span]:
     """The lines of a text, each predicted as if it were the first one; otherwise as :func:`as_one`."""
-    known_lines = _KnownLines(model, source, unknown)
-    for lines in source.line_groups(model.vocabulary.config):
-        known = known_lines.of(lines)
-        yield from map(Span, lines, known, map(bits, score_texts(model, known)))
+    readers = [_AsLines(model, source, unknown) for model in models]
+    for lines in source.line_groups(_common(models)):
+        columns = [reader.read(lines) for reader in readers]
+        yield from map(Span, lines, zip(*columns, strict=True))
 
 
-class _KnownLines:
-    """Lines of a source in characters that a model knows."""
+def _common(models: Sequence[CharacterModel]) -> TextConfig:
+    """How all of them can read a text; who wants more composes what it gets.
+
+    Raises:
+        InputError: There is no such way.
+    """
+    config, *others = dict.fromkeys(model.vocabulary.config for model in models)
+    for other in others:
+        if (other.unit, other.records) != (config.unit, config.records):
+            raise InputError(f"these models read differently: one {config}, another {other}")
+        config = replace(config, normalize="none")
+    return config
+
+
+class _Reader:
+    """Reads lines of a source, or parts of them, in characters that its model knows."""
 
     def __init__(self, model: CharacterModel, source: Source, unknown: str) -> None:
-        self._vocabulary, self._unknown = model.vocabulary, unknown
-        self._name, self._line = str(source), 1
+        self.model = model
+        self._unknown, self._name, self._line = unknown, str(source), 1
 
-    def of(self, texts: list[str]) -> list[str]:
+    def known(self, texts: Sequence[str]) -> list[str]:
         """The next lines, or parts of them."""
-        known = []
+        known, vocabulary = [], self.model.vocabulary
         for text in texts:
-            known.append(self._vocabulary.known(text, self._unknown, self._name, self._line))
+            if vocabulary.config.normalize == "nfc":
+                text = unicodedata.normalize("NFC", text)
+            known.append(vocabulary.known(text, self._unknown, self._name, self._line))
             self._line += text.endswith("\n")
         return known
+
+
+class _AsOne(_Reader):
+    def __init__(self, model: CharacterModel, source: Source, unknown: str) -> None:
+        super().__init__(model, source, unknown)
+        self._scorer = Scorer(model)
+
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """The next parts of the text."""
+        known = self.known(texts)
+        nats = self._scorer.read(self.model.vocabulary.encode("".join(known))[:, None])[:, 0]
+        ends = np.cumsum([len(part) for part in known])[:-1]
+        return list(map(Reading, known, np.split(bits(nats), ends)))
+
+
+class _AsLines(_Reader):
+    def __init__(self, model: CharacterModel, source: Source, unknown: str) -> None:
+        super().__init__(model, source, unknown)
+        self._shards = Shards(available_processors())
+
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """The next lines."""
+        known = self.known(texts)
+        return list(map(Reading, known, map(bits, score_texts(self.model, known, self._shards))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 import tempfile
 import unicodedata
@@ -83,6 +84,17 @@ class Source:
 
     def __str__(self) -> str:
         return "standard input" if self.name == STANDARD_INPUT else self.name
+
+    def size_at_hand(self) -> int | None:
+        """Its bytes, where their number can be known before they are read."""
+        try:
+            if self.name == STANDARD_INPUT:
+                status = os.fstat(sys.stdin.fileno())
+            else:
+                status = os.stat(self.name)  # noqa: PTH116 (any name)
+        except (OSError, ValueError, AttributeError):  # or a stream without a file
+            return None
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def pieces(
         self, config: TextConfig, advance: Callable[[int], None] = lambda _: None

@@ -47,10 +47,15 @@ class Scorer:
         return nats
 
 
-def score_texts(model: CharacterModel, texts: Sequence[str]) -> list[Array]:
+def score_texts(
+    model: CharacterModel, texts: Sequence[str], shards: Shards | None = None
+) -> list[Array]:
     """Score texts that have nothing to do with each other, each from its beginning.
 
     Texts of about the same length are read side by side, on threads where there are many.
+
+    Args:
+        shards: Threads and their memory, for who calls this again and again.
 
     Returns:
         For each text how unexpected its characters are, in nats, ``(len(text),)``.
@@ -62,7 +67,7 @@ def score_texts(model: CharacterModel, texts: Sequence[str]) -> list[Array]:
     ids = [model.vocabulary.encode(text) for text in texts]
     order = sorted(range(len(ids)), key=lambda number: len(ids[number]))
     groups = [order[start : start + MOST] for start in range(0, len(order), MOST)]
-    shards = Shards(min(default_shards(len(ids)), max(1, len(groups))))
+    shards = shards or Shards(min(default_shards(len(ids)), max(1, len(groups))))
     found: list[Array] = [np.empty(0)] * len(ids)
 
     def score(_index: int, part: slice, workspace: Workspace) -> None:

@@ -1,0 +1,87 @@
+"""The one grammar of the commands that take models: ``charrnn VERB [MODEL.npz…] [FILE|-]``."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charrnn.errors import CheckpointError, InputError
+from charrnn.words import printable
+
+if TYPE_CHECKING:
+    from charrnn.training.run import Checkpoint
+
+AFTER_DASHES = 0
+"""How many of the command's arguments stand after a ``--``; they are never models."""
+
+
+def note_dashes(arguments: Sequence[str]) -> None:
+    """Remember where ``--`` stands, which the parser takes away."""
+    global AFTER_DASHES
+    AFTER_DASHES = len(arguments) - arguments.index("--") - 1 if "--" in arguments else 0
+
+
+def divided(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:
+    """The models that are named first, and what follows them.
+
+    A model is a name that ends in ``.npz``, or a file that is a checkpoint whatever its name is.
+    """
+    names = list(arguments or ())
+    number = 0
+    while number < len(names) - AFTER_DASHES and _is_model(names[number]):
+        number += 1
+    return list(map(Path, names[:number])), names[number:]
+
+
+def one_text(rest: Sequence[str]) -> str | None:
+    """The text that follows the models, if there is one.
+
+    Raises:
+        InputError: There are several, or a model stands behind it.
+    """
+    if len(rest) > 1:
+        first, second = rest[:2]
+        if _is_model(second):
+            raise InputError(f"{second}: models are named first, then {first}")
+        raise InputError(f"{first} and {second}: one text at a time (cat them together)")
+    return rest[0] if rest else None
+
+
+def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> dict[Path, Checkpoint]:
+    """Those that were named, or else the newest one in ``checkpoints/`` that can be read.
+
+    Args:
+        quiet: Do not tell, on standard error, which one was taken.
+
+    Raises:
+        InputError: There is none.
+        CheckpointError: One cannot be read.
+    """
+    from charrnn.files.checkpoint import load_checkpoint
+
+    if models:
+        return {path: load_checkpoint(path) for path in models}
+    from charrnn.cli.files import newest_checkpoints
+
+    newest, *older = newest_checkpoints()
+    for path in (newest, *older):
+        with suppress(CheckpointError):
+            found = {path: load_checkpoint(path)}
+            if not quiet:
+                print(printable(f"model: {path}"), file=sys.stderr)
+            return found
+    return {newest: load_checkpoint(newest)}
+
+
+def _is_model(name: str) -> bool:
+    if name.endswith(".npz"):
+        return True
+    try:
+        with zipfile.ZipFile(name) as archive:
+            return "meta.npy" in archive.namelist()
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return False

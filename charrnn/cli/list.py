@@ -1,0 +1,45 @@
+"""``charrnn list``: the models that are here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from charrnn.cli.settings import panel
+
+EPILOG = "For example, the best model so far: charrnn list --json | jq -r '[.models[] | select(.bits_per_char)] | min_by(.bits_per_char).checkpoint'"
+
+of_output = panel("Output")
+
+
+def list_models(
+    places: list[Path] | None = typer.Argument(
+        None, metavar="PLACE", help="Folders and checkpoints.", show_default="checkpoints/"
+    ),
+    as_json: bool = of_output(
+        False, "One JSON object, with an object in models for each.", "--json"
+    ),
+) -> None:
+    """List models, the newest first: text, loss, size, age, and whether they can be resumed."""
+    import time
+
+    from charrnn.cli.files import FOLDER, checkpoints_in
+    from charrnn.cli.terminal import put_json
+    from charrnn.inspection.listing import list_figure, listed
+
+    found = [path for place in places or [FOLDER] for path in checkpoints_in(place)]
+    found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    figure = list_figure(listed(path, time.time()) for path in found)
+    if as_json:
+        from charrnn.drawing.data import as_json as told
+
+        put_json(told(figure))
+    elif not found:
+        print("no checkpoint here; make one: charrnn train corpus.txt", file=sys.stderr)
+    else:
+        from charrnn.drawing.terminal import draw
+        from charrnn.drawing.terminal.screen import Screen
+
+        draw(figure, Screen.standard())
