@@ -43,28 +43,15 @@ PROMPT = 1  # row of a screen that the next prompt takes
 
 def draw(figure: Figure, screen: Screen) -> None:
     """Print a figure."""
-    screen = replace(screen, encoding=figure.encoding)
     blocks = [block for block in figure.blocks if block.on != PAGE]
-    width = _key_width(blocks)
+    screen = replace(screen, encoding=figure.encoding, key_width=_key_width(blocks))
     if figure.one_screen:
-        blocks = _fitted(blocks, screen, width)
+        blocks = _fitted(blocks, screen)
     for number, block in enumerate(blocks):
         if number and _apart(blocks[number - 1], block):
             screen.put("")
         whole = isinstance(block, Commands) or (isinstance(block, Words) and block.whole)
-        screen.put(*_drawn(screen, block, width), whole=whole)
-
-
-def _drawn(screen: Screen, block: Block, key_width: int) -> Iterable[RenderableType]:
-    """The parts of a block, each on lines of its own."""
-    if isinstance(block, Facts):
-        return [draw_facts(screen, block, key_width)]
-    if isinstance(block, Commands):
-        return [
-            Text.assemble((f"{name:<{key_width}}  ", "bold"), printable(command))
-            for name, command in block.rows
-        ]
-    return DRAWERS[type(block)](screen, block)
+        screen.put(*DRAWERS[type(block)](screen, block), whole=whole)
 
 
 def draw_panels(screen: Screen, found: Panels) -> Iterator[RenderableType]:
@@ -81,9 +68,15 @@ def draw_panels(screen: Screen, found: Panels) -> Iterator[RenderableType]:
             yield from DRAWERS[type(panel)](screen, panel)
 
 
+# The parts of a block, each on lines of its own.
 DRAWERS: dict[type[Block], Callable[[Screen, Any], Iterable[RenderableType]]] = {
     Words: lambda screen, block: [screen.words(block.phrase)],
     Heading: lambda screen, block: [screen.words(Strong(block.text))],
+    Facts: draw_facts,
+    Commands: lambda screen, block: [
+        Text.assemble((f"{name:<{screen.key_width}}  ", "bold"), printable(command))
+        for name, command in block.rows
+    ],
     Table: draw_table,
     Chart: draw_chart,
     Scatter: draw_scatter,
@@ -118,12 +111,12 @@ def _key_width(blocks: Iterable[Block]) -> int:
     return max((len(name) for block in named for name, _ in block.rows), default=0)
 
 
-def _fitted(blocks: list[Block], screen: Screen, key_width: int) -> list[Block]:
+def _fitted(blocks: list[Block], screen: Screen) -> list[Block]:
     """Charts as high as the rest of a screen allows; what is piped is made for the usual one."""
     rows = screen.console.height if screen.console.is_terminal else PIPED
     taken = PROMPT + sum(_apart(a, b) for a, b in pairwise(blocks))
     for block in blocks:
-        drawn = list(_drawn(screen, block, key_width))
+        drawn = list(DRAWERS[type(block)](screen, block))
         if isinstance(block, Commands):  # which are never wrapped
             taken += len(drawn)
         else:

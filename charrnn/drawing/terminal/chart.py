@@ -42,9 +42,6 @@ def draw_chart(screen: Screen, chart: Chart) -> list[Text]:
     left, right = min(x[0] for x, _ in curves.values()), max(x[-1] for x, _ in curves.values())
     low, high = _padded(np.concatenate([y for _, y in curves.values()]).tolist())
 
-    def row_of(value: float) -> float:
-        return (high - value) / (high - low) * (height - 1)
-
     y_ticks = ticks(low, high, max(2, height * 2 // 3))
     if chart.y.log:
         y_ticks = {y: f"1e{y:.0f}" if y == round(y) else f"{10**y:.2g}" for y in y_ticks}
@@ -54,21 +51,14 @@ def draw_chart(screen: Screen, chart: Chart) -> list[Text]:
     beside = longest <= screen.width // 4 and len(curves) <= height
     labels = {number: _name(screen, number, names[number], beside) for number in curves}
     width = max(4, screen.width - margin - 1 - longest * beside)
-    plot = _plot(
-        screen,
-        {
-            number: ((x - left) / ((right - left) or 1), (high - y) / (high - low))
-            for number, (x, y) in curves.items()
-        },
-        width,
-        height,
-    )
-    ends = {number: (row_of(float(y[-1])), float(x[-1])) for number, (x, y) in curves.items()}
+    span, fall = (right - left) or 1, high - low
+    curves = {n: ((x - left) / span, (high - y) / fall) for n, (x, y) in curves.items()}
+    ends = {n: (float(y[-1]) * (height - 1), float(x[-1])) for n, (x, y) in curves.items()}
     named = _apart(ends, height) if beside else {}
-    written = {round(row_of(value)): tick for value, tick in y_ticks.items()}
+    written = {round((high - y) / fall * (height - 1)): tick for y, tick in y_ticks.items()}
     line, cross = "│┤" if screen.unicode else "|+"
     rows = [Text(printable(chart.y.label)[: screen.width])]
-    for row, plotted in enumerate(plot):
+    for row, plotted in enumerate(_plot(screen, curves, width, height)):
         edge = cross if row in written else line
         rows.append(Text(f"{written.get(row, ''):>{margin}}{edge}").append_text(plotted))
         if row in named:
@@ -201,8 +191,6 @@ def _x_axis(
         end = start + len(written)
         if not numbers[max(0, start - 1) : end + 1].strip() and end <= room:
             numbers = numbers[:start] + written + numbers[end:]
-    lines = [Text(" " * margin + corner + "".join(axis))]
-    lines.append(Text(" " * (margin + 1) + numbers[: max(0, width - len(label))] + label))
-    for line in lines:
-        line.truncate(screen.width)
-    return lines
+    below = numbers[: max(0, width - len(label))] + label
+    lines = " " * margin + corner + "".join(axis), " " * (margin + 1) + below
+    return [Text(line[: screen.width]) for line in lines]

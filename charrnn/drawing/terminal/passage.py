@@ -77,30 +77,22 @@ def in_lines(screen: Screen, text: str, styles: Sequence[Style], marks: str) -> 
         styles: Of each character.
         marks: For each character one that stands below it where there are no colours.
     """
-    lines: list[Text] = []
-    line: list[tuple[str, Style, str]] = []
-    used = 0
-
-    def end_line() -> None:
+    lines: list[list[tuple[str, Style, str]]] = [[]]
+    room = screen.width
+    for character, style, mark in zip(text, styles, marks, strict=True):
+        sign = signs.shown(character, screen.encoding, unicode=screen.unicode)
+        if cell_len(sign) > room:
+            lines.append([])
+            room = screen.width
+        lines[-1].append((sign, style, mark))
+        room = -1 if character == "\n" else room - cell_len(sign)
+    drawn = []
+    for line in filter(None, lines):
         words = Text()
         for style, run in groupby(line, key=lambda cell: cell[1]):
             words.append("".join(sign for sign, _, _ in run), style if screen.colour else None)
-        lines.append(words)
+        drawn.append(words)
         if not screen.colour:
             below = "".join(mark * cell_len(sign) for sign, _, mark in line)
-            lines.append(Text(below.rstrip()))
-        line.clear()
-
-    for character, style, mark in zip(text, styles, marks, strict=True):
-        sign = signs.shown(character, screen.encoding, unicode=screen.unicode)
-        if used + cell_len(sign) > screen.width:
-            end_line()
-            used = 0
-        line.append((sign, style, mark))
-        used += cell_len(sign)
-        if character == "\n":
-            end_line()
-            used = 0
-    if line:
-        end_line()
-    return lines
+            drawn.append(Text(below.rstrip()))
+    return drawn

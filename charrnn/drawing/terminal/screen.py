@@ -49,12 +49,14 @@ class Screen:
         colour: Whether shades of colours are shown; if not, marks have to tell what they would.
         unicode: Whether block and braille characters are; if not, ASCII has to do.
         encoding: That of the model's text.
+        key_width: Columns of the names of facts and commands.
     """
 
     console: Console
     colour: bool
     unicode: bool
     encoding: str = "utf-8"
+    key_width: int = 0
 
     @classmethod
     def standard(cls) -> Screen:

@@ -24,18 +24,20 @@ WIDEST = 40  # columns of a distribution's bars
 ENDS = 3  # columns that a cell has beyond a quarter of the screen if its end matters
 
 
-def draw_facts(screen: Screen, facts: Facts, key_width: int) -> RenderableType:
+def draw_facts(screen: Screen, facts: Facts) -> list[RenderableType]:
     """Names and what is said of them; in a frame if they have a title."""
     table = (
         RichTable(title=printable(facts.title), title_justify="left", show_header=False)
         if facts.title
         else RichTable.grid(padding=(0, GAP))
     )
-    table.add_column(style="bold", no_wrap=True, min_width=None if facts.title else key_width)
+    table.add_column(
+        style="bold", no_wrap=True, min_width=None if facts.title else screen.key_width
+    )
     table.add_column(overflow="fold")
     for row in facts.rows:
         table.add_row(*map(screen.words, row))
-    return table
+    return [table]
 
 
 def draw_table(screen: Screen, table: Table) -> list[RenderableType]:
