@@ -128,7 +128,6 @@ def sample(
 
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
-    from charrnn.cli.terminal import silence_stdout
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import Source
@@ -171,14 +170,11 @@ def sample(
             output: Output = Json(kind, originals)
         else:
             output = Plain(kind, between, echo=echo, originals=originals)
-        try:
-            with np.errstate(all="ignore"):  # what overflows is an error of one line
-                if novel_only:
-                    write_novel(model, request, num_samples, novel_only, output)
-                else:
-                    write_all(model, groups, output)
-        except BrokenPipeError:
-            silence_stdout()  # the reader has seen enough
+        with np.errstate(all="ignore"):  # what overflows is an error of one line
+            if novel_only:
+                write_novel(model, request, num_samples, novel_only, output)
+            else:
+                write_all(model, groups, output)
 
 
 def _sources(
