@@ -4,7 +4,7 @@ what it is for has one."""
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import typer
@@ -36,15 +36,13 @@ def check_unknown(value: str | None) -> str | None:
     return value
 
 
-def sets(
-    panels: Mapping[str, type], aliases: Mapping[str, str], defaults: Mapping[str, str]
+def takes(
+    options: Mapping[str, tuple[Any, Any]], panels: Sequence[str]
 ) -> Callable[[Command], Command]:
-    """Let a command's ``**settings`` be options, each None where it is not given.
+    """Let a command's last parameter, ``**more``, be options: of each its type and what Typer makes of it.
 
     Args:
-        panels: Of the help, in order, each with its configuration.
-        aliases: A second flag for some settings.
-        defaults: What a setting is where it is not given, in words; ``{}`` is its default.
+        panels: Of the help, in order.
     """
 
     def place(parameter: inspect.Parameter) -> int:
@@ -56,30 +54,39 @@ def sets(
 
     def decorate(command: Command) -> Command:
         signature = inspect.signature(command, eval_str=True)
-        *parameters, _settings = signature.parameters.values()
-        for title, config in panels.items():
-            for name, hint in declared(config).items():
-                kind, _, said = unfolded(hint)
-                if help := _words(said):
-                    flags = f"--{name.replace('_', '-')} {aliases.get(name, '')}"
-                    default = getattr(config, name)
-                    words = defaults.get(name, "{}").format(default)
-                    shown = not isinstance(default, bool) and words  # a truth need not be said
-                    option = panel(title)(None, help, flags, shown=shown)
-                    parameters.append(
-                        _settings.replace(
-                            name=name,
-                            kind=inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                            default=option,
-                            annotation=kind | None,
-                        )
-                    )
+        *parameters, _more = signature.parameters.values()
+        for name, (kind, option) in options.items():
+            keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            parameters.append(inspect.Parameter(name, keyword, default=option, annotation=kind))
         parameters.sort(key=place)
         command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
         command.__annotations__ = {p.name: p.annotation for p in parameters}
         return command
 
     return decorate
+
+
+def sets(
+    panels: Mapping[str, type], aliases: Mapping[str, str], defaults: Mapping[str, str]
+) -> Callable[[Command], Command]:
+    """Let a command's ``**settings`` be options, each None where it is not given.
+
+    Args:
+        panels: Of the help, in order, each with its configuration.
+        aliases: A second flag for some settings.
+        defaults: What a setting is where it is not given, in words; ``{}`` is its default.
+    """
+    options = {}
+    for title, config in panels.items():
+        for name, hint in declared(config).items():
+            kind, _, said = unfolded(hint)
+            if help := _words(said):
+                flags = f"--{name.replace('_', '-')} {aliases.get(name, '')}"
+                default = getattr(config, name)
+                words = defaults.get(name, "{}").format(default)
+                shown = not isinstance(default, bool) and words  # a truth need not be said
+                options[name] = kind | None, panel(title)(None, help, flags, shown=shown)
+    return takes(options, list(panels))
 
 
 def _words(said: tuple[Any, ...]) -> str:
