@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -59,11 +60,7 @@ def _product(weights: Array, h: Array, out: Array) -> Callable[[], None]:
     if h.shape[1] == 1:
         # One text: a matrix times a vector is as quick as memory is, and columns are read in a row.
         weights = np.asfortranarray(weights)
-
-    def product() -> None:
-        np.matmul(weights, h, out)
-
-    return product
+    return partial(np.matmul, weights, h, out)
 
 
 def _affine(weights: Array, h: Array, bias: Array, out: Array) -> Callable[[], None]:

@@ -122,17 +122,13 @@ def _key_width(blocks: Iterable[Block]) -> int:
 def _fitted(blocks: list[Block], screen: Screen) -> list[Block]:
     """Charts as high as the rest of a screen allows; what is piped is made for the usual one."""
     rows = screen.console.height if screen.console.is_terminal else PIPED
-    taken = PROMPT + sum(_apart(a, b) for a, b in pairwise(blocks))
+    charts = [block.height for block in blocks if isinstance(block, Chart)]
+    taken = PROMPT + sum(_apart(a, b) for a, b in pairwise(blocks)) - sum(charts)
     for block in blocks:
-        drawn = list(DRAWERS[type(block)](screen, block))
-        if isinstance(block, Commands):  # which are never wrapped
-            taken += len(drawn)
-        else:
-            taken += sum(len(screen.console.render_lines(part)) for part in drawn)
-        if isinstance(block, Chart):
-            taken -= block.height
-    charts = sum(isinstance(block, Chart) for block in blocks) or 1
-    height = min(TALLEST, max(LOWEST, (rows - taken) // charts))
+        for part in DRAWERS[type(block)](screen, block):
+            wraps = not isinstance(block, Commands)
+            taken += len(screen.console.render_lines(part)) if wraps else 1
+    height = min(TALLEST, max(LOWEST, (rows - taken) // max(1, len(charts))))
     return [
         replace(block, height=height) if isinstance(block, Chart) else block for block in blocks
     ]
