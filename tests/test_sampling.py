@@ -79,6 +79,7 @@ def test_draws_follow_the_softmax(temperature: float) -> None:
 def test_noise_is_gumbel() -> None:
     """Mean and variance of the distribution are γ and π²/6, times the temperature and its square."""
     noise = _noise([0, 1], 50, 3.0)
+    assert next(noise.rows).dtype == np.float32
     draws = np.stack([next(noise.rows) for _ in range(2000)]).astype(float)
     assert draws.shape == (2000, 50, 2)
     assert draws.mean() == pytest.approx(3 * 0.5772156649, abs=0.05)
@@ -100,6 +101,14 @@ def test_noise_of_a_text_is_its_own() -> None:
             np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, place])
     for _ in range(3000):
         np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 0])
+
+
+def test_noise_of_many_texts() -> None:
+    """However large a row is, and whatever ended before the first draw, it is each text's own."""
+    alone, beside = _noise([4], 5000, 0.5), _noise(range(9), 5000, 0.5)
+    beside.keep(np.array([2, 4]))
+    for _ in range(3):
+        np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 1])
 
 
 @pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-5])
@@ -299,6 +308,13 @@ def test_filter_of_extremes() -> None:
     np.testing.assert_array_equal(
         np.isfinite(_filtered([4, 3, 2, 1, 0], hottest)), [True, False, True, False, False]
     )
+
+
+def test_filter_of_the_cold() -> None:
+    """A nucleus is of the probabilities at the temperature, however small a lead it makes sure of."""
+    for temperature, left in [(1e-1, 2), (1e-5, 1), (1e-9, 1), (0.0, 1)]:
+        config = SamplingConfig(top_p=0.9, temperature=temperature)
+        assert np.isfinite(_filtered([0, -1e-4], config)).sum() == left
 
 
 def test_no_filter_unless_asked_for() -> None:

@@ -317,6 +317,30 @@ def test_resume_refuses() -> None:
         Training.resume(CORPUS, checkpoint, replace(checkpoint.training, batch_size=3))
     with pytest.raises(InputError, match="without training state"):
         Training.resume(CORPUS, training.checkpoint(with_progress=False))
+    wider = CORPUS.vocabulary.extended_by("☃")
+    with pytest.raises(InputError, match="not in the vocabulary of this run"):
+        Training.resume(charrnn.Corpus.from_text(make_text(40), vocabulary=wider), checkpoint)
+
+
+@pytest.mark.parametrize("size", [{"batch_size": 1000}, {"seq_length": 1000}, {"threads": 7}])
+def test_resume_refuses_what_no_run_has_saved(size: dict[str, int]) -> None:
+    """Sizes that the text cannot fill, and a run would have made smaller."""
+    checkpoint = Training(CORPUS, SMALL, QUICK).checkpoint()
+    assert checkpoint.progress is not None
+    if "threads" in size:
+        checkpoint.progress.generators += checkpoint.progress.generators[:1] * 5
+    forged = replace(checkpoint, training=replace(checkpoint.training, **size))
+    with pytest.raises(InputError, match="do not fit its corpus"):
+        Training.resume(CORPUS, forged)
+
+
+def test_defaults_of_a_run() -> None:
+    """Model and configuration are those that are left as they are, but for what the text decides."""
+    training, told = Training(CORPUS), charrnn.TrainingConfig()
+    assert training.network.config == charrnn.ModelConfig()
+    given = Training(CORPUS, charrnn.ModelConfig(), told)
+    assert training.config == given.config
+    assert training.model() == given.model()
 
 
 def test_small_text_is_fitted() -> None:
@@ -485,6 +509,36 @@ def test_resumed_for_longer() -> None:
     _finish(longer)
     assert longer.step == 2 * training.step
     assert longer.history[: len(training.history)] == training.history
+
+
+def test_a_resumed_run_stands_by_itself() -> None:
+    """What is done to the checkpoint that it went on from is nothing to it."""
+    left = Training(CORPUS, SMALL, replace(QUICK, epochs=1, eval_every=8))
+    list(islice(left, 12))
+    checkpoint = left.checkpoint()
+    assert checkpoint.progress is not None
+    resumed = Training.resume(CORPUS, checkpoint)
+    for array in (
+        checkpoint.model.parameters.flat,
+        checkpoint.progress.weights,
+        checkpoint.progress.state,
+        *checkpoint.progress.slots.values(),
+    ):
+        array[...] = 0
+    _assert_same(_finish(resumed), _finish(left))
+
+
+@pytest.mark.parametrize(("rate", "attempt"), [(QUICK.learning_rate, 2), (1e-3, 1)])
+def test_another_rate_has_chances_of_its_own(rate: float, attempt: int) -> None:
+    """What the old one used up is forgotten, but for how far it was halved."""
+    training = Training(CORPUS, SMALL, replace(QUICK, threads=1))
+    _break_loss(training, {3})
+    list(islice(training, 5))
+    checkpoint = training.checkpoint()
+    resumed = Training.resume(CORPUS, checkpoint, replace(checkpoint.training, learning_rate=rate))
+    _break_loss(resumed, {1})
+    (recovery,) = [report for report in islice(resumed, 2) if isinstance(report, Recovery)]
+    assert (recovery.attempt, recovery.rate_scale) == (attempt, 0.25)
 
 
 def test_another_vocabulary_is_refused() -> None:

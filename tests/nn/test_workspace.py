@@ -93,10 +93,11 @@ def test_what_parts_keep_is_their_own() -> None:
 
 def test_scratch() -> None:
     """Arrays of a block are apart, those of one block after the other are not; it grows once."""
-    scratch = Scratch(np.float64)
-    for _ in range(2):
+    scratch, firsts = Scratch(np.float64), []
+    for _ in range(3):
         with scratch:
             first = scratch.array(3, 5)
+            firsts.append(first)
             with scratch:
                 inner = scratch.array(100)
             with scratch:
@@ -108,6 +109,8 @@ def test_scratch() -> None:
     assert np.shares_memory(again, last)
     assert not np.shares_memory(first, again)
     assert not np.shares_memory(first, last)
+    assert np.shares_memory(firsts[1], firsts[2])
+    assert not np.shares_memory(firsts[0], firsts[1])  # nobody could know how much would be needed
     with pytest.raises(RuntimeError, match="with block"):
         scratch.array(1)
 
