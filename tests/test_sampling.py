@@ -364,6 +364,8 @@ def test_same_seed_same_text_in_any_batch(
 def test_everything_banned() -> None:
     with pytest.raises(InputError, match="ban leaves no character"):
         generate(_model(), ban="\n abcdefg")
+    with pytest.raises(InputError, match="ban leaves no character"):  # to one of them
+        generate_batch(_model(), [Prompt(), Prompt(config=SamplingConfig(ban="\n abcdefg"))])
 
 
 # ------------------------------------------------------------------------------------------ ends

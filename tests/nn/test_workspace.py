@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -113,6 +114,23 @@ def test_scratch() -> None:
     assert not np.shares_memory(firsts[0], firsts[1])  # nobody could know how much would be needed
     with pytest.raises(RuntimeError, match="with block"):
         scratch.array(1)
+
+
+def test_scratch_grows_without_its_old_memory() -> None:
+    """Both at once would be more than is ever needed."""
+    scratch, size = Scratch(), 1 << 20
+    tracemalloc.start()
+    try:
+        for needed in (size, size, 2 * size):
+            with scratch:
+                scratch.array(needed)
+        tracemalloc.reset_peak()
+        with scratch:
+            assert scratch.array(2 * size).nbytes == 8 * size
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 9 * size
 
 
 def test_scratch_is_no_place_to_keep() -> None:
