@@ -409,6 +409,16 @@ def test_recovery_stops_at_an_evaluation() -> None:
     assert steps == sorted({*range(4, training.total_steps + 1, 4), training.total_steps})
 
 
+def test_recovery_stops_at_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is held in memory every so many steps, once the step from there on was taken well."""
+    monkeypatch.setattr("charrnn.training.trainer.SNAPSHOT_STEPS", 5)
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=1, eval_every=1000))
+    _break_loss(training, {8, 10, 16})
+    recoveries = [report for report in training if isinstance(report, Recovery)]
+    told = [(recovery.step, recovery.resumed_at) for recovery in recoveries]
+    assert told == [(8, 5), (7, 5), (11, 5)]
+
+
 def test_recovery_from_a_broken_gradient() -> None:
     """A finite loss whose gradient is not finite is noticed before it reaches the weights."""
     training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=2, clip_mode="value"))
