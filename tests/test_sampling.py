@@ -194,13 +194,13 @@ def test_batch_writes_what_each_would_write_alone(cell: str, count: int) -> None
     model = _model(cell)
     primes = ["abc", "", "gg\nfedd", "a" * 9] * 10
     configs = [
-        SamplingConfig(3 * n + 1, 1 + n / 40, top_k=3 * (n % 3), ban="b" * (n % 2))
+        SamplingConfig(3 * n + 1, 1 + n / 40, 3 * (n % 3), 1 - n % 4 / 8, ban="b" * (n % 2))
         for n in range(count)
     ]
     prompts = [Prompt(primes[n], n, configs[n]) for n in range(count)]
     alone = [
         _write(model, n, prime=primes[n], length=c.length, temperature=c.temperature,
-               top_k=c.top_k, ban=c.ban)
+               top_k=c.top_k, top_p=c.top_p, ban=c.ban)
         for n, c in enumerate(configs)
     ]  # fmt: skip
     assert _write_all(model, prompts) == alone
@@ -308,6 +308,12 @@ def test_filter_of_extremes() -> None:
     np.testing.assert_array_equal(
         np.isfinite(_filtered([4, 3, 2, 1, 0], hottest)), [True, False, True, False, False]
     )
+
+
+def test_filter_of_equals() -> None:
+    """The first ones are left, of however many."""
+    for config in (SamplingConfig(top_k=7), SamplingConfig(top_p=0.0333)):
+        assert np.flatnonzero(np.isfinite(_filtered([0] * 200, config))).tolist() == [*range(7)]
 
 
 def test_filter_of_the_cold() -> None:

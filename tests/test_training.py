@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from samples import make_text
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import charrnn
 import charrnn.config
@@ -118,6 +121,25 @@ def test_overfits_a_small_text() -> None:
     assert training.history[-1].train_loss < 0.02
     assert training.validation_loss is not None
     assert training.validation_loss < 0.02
+
+
+@pytest.mark.parametrize("size", [6, 1])
+def test_what_an_evaluation_tells(size: int) -> None:
+    """The mean loss of each character read since the one before, and the rate of the last step."""
+    config = replace(QUICK, epochs=0, steps=9, eval_every=4, batch_size=size, threads=1)
+    training = Training(CORPUS, SMALL, replace(config, seq_length=1 if size == 1 else 20))
+    steps: list[Step] = []
+    for report in training:
+        if isinstance(report, Step):
+            steps.append(report)
+        elif isinstance(report, Evaluation):
+            counts = [step.characters for step in steps]
+            mean = np.average([step.loss for step in steps], weights=counts)
+            assert report.train_loss == pytest.approx(mean, rel=1e-12)
+            assert (report.step, report.rate) == (steps[-1].step, steps[-1].rate)
+            assert report.epoch == report.step / training.steps_per_epoch
+            steps.clear()
+    assert [entry.step for entry in training.history] == [4, 8, 9]
 
 
 def test_kept_weights_are_the_best() -> None:
@@ -439,6 +461,52 @@ def test_recovery_from_a_broken_gradient() -> None:
     assert recovery.step == 3
     assert np.isfinite(training.current_model().parameters.flat).all()
     assert training.finished
+
+
+def test_recovery_from_broken_weights() -> None:
+    """They are noticed where a run is evaluated, also if there is nothing to evaluate it on."""
+    training = Training(CORPUS, SMALL, replace(QUICK, val_fraction=0.0, eval_every=4))
+    reports = iter(training)
+    list(islice(reports, 4))
+    training._progress.weights[0] = np.inf
+    recovery = next(reports)
+    assert isinstance(recovery, Recovery)
+    assert (recovery.step, recovery.resumed_at) == (4, 0)
+    assert not training.history
+
+
+def test_seconds_are_those_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of evaluations, nor of what others do meanwhile."""
+    ticks = count()
+    clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
+    monkeypatch.setattr("charrnn.training.trainer.time", clock)
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, eval_every=4))
+    for _ in training:
+        next(ticks)
+    assert training.seconds == training.total_steps
+    assert [entry.seconds for entry in training.history] == [e.step for e in training.history]
+
+
+def test_products_take_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In steps and in evaluations, or the bits of a run would depend on the machine."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, eval_every=2))
+    threads = []
+
+    def seen(work: Callable[..., Any]) -> Callable[..., Any]:
+        def seeing(*args: Any, **kwargs: Any) -> Any:
+            threads.append(
+                {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+            )
+            return work(*args, **kwargs)
+
+        return seeing
+
+    monkeypatch.setattr("charrnn.training.trainer.evaluate", seen(evaluate))
+    monkeypatch.setattr(training._learner, "look", seen(training._learner.look))
+    with threadpool_limits(2, "blas"):
+        list(islice(training, 3))
+    assert len(threads) == 3
+    assert set().union(*threads) <= {1}
 
 
 def test_recovery_from_a_broken_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:

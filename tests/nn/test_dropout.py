@@ -39,12 +39,20 @@ def test_dropout_scale_and_expectation(rate: float) -> None:
     assert y.mean() == pytest.approx(x.mean(), rel=five_sigma / (1 - rate))
 
 
-def test_dropout_scale_undoes_its_rounded_rate() -> None:
+@pytest.mark.parametrize("rate", [0.3, 0.9])
+def test_dropout_scale_undoes_its_rounded_rate(rate: float) -> None:
     """The rate that is really used, of sixteen bits, has expectation one exactly."""
     workspace = Workspace(np.float64)
-    Dropout(np.random.default_rng(0), 0.3).drop(np.ones((4, 4, 4)), workspace)
-    chance = 1 - round(0.3 * 65536) / 65536
+    Dropout(np.random.default_rng(0), rate).drop(np.ones((4, 4, 4)), workspace)
+    chance = 1 - round(rate * 65536) / 65536
     assert workspace["mask"].max() * chance == pytest.approx(1, rel=1e-15)
+
+
+def test_the_highest_rate_drops_not_all() -> None:
+    """One number in 65,536 is left, or the scale would be infinite."""
+    workspace = Workspace(np.float64)
+    Dropout(np.random.default_rng(0), np.nextafter(1, 0)).drop(np.ones(1 << 20), workspace)
+    assert set(np.unique(workspace["mask"])) == {0.0, 65536.0}
 
 
 def test_dropout_rate_zero_draws_nothing() -> None:
