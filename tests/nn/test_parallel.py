@@ -1,14 +1,16 @@
-"""How many processors a process may use: fewer than there are, where a container has a quota."""
+"""How many processors a process may use, and what is done on them side by side."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from charrnn.nn.parallel import MIN_STREAMS, available_processors, default_shards
+from charrnn.nn.parallel import MIN_STREAMS, Shards, available_processors, default_shards
 
 V1 = "sys/fs/cgroup/cpu"
 V2 = "sys/fs/cgroup"
@@ -90,3 +92,18 @@ def test_default_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     shards = [default_shards(size) for size in sizes]
     assert shards == [1, 1, 1, 2, 3, 3]
     assert {type(count) for count in shards} == {int}
+
+
+def test_one_shard_needs_no_thread() -> None:
+    """It is the caller's; several have threads of their own."""
+    here = threading.get_ident()
+    alone, several = (Shards(count).map(lambda *_: threading.get_ident(), 8) for count in (1, 2))
+    assert alone == [here]
+    assert here not in several
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_shards_do_not_warn(count: int) -> None:
+    """What overflows is for the caller to see, on whatever thread it is."""
+    found = Shards(count).map(lambda *_: np.exp(np.full(4, 1e3, np.float32)).max(), 8)
+    assert found == [np.inf] * count
