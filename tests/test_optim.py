@@ -238,6 +238,30 @@ def test_cosine() -> None:
     assert min(rates) > 0
 
 
+@pytest.mark.parametrize("warmup", [None, 0, 4])
+def test_trapezoid(warmup: int | None) -> None:
+    """It rises, stays, and falls in equal steps that would end at zero one step after the last."""
+    config = TrainingConfig(
+        learning_rate=2.0, steps=20, schedule="trapezoid", warmup=warmup, cooldown=5
+    )
+    plan = Plan(config, 7)
+    rise = [2 * (step + 1) / 5 for step in range(4)] if warmup else [2.0] * 4
+    fall = [2 * step / 6 for step in (5, 4, 3, 2, 1)]
+    found = [plan.rate(step) for step in range(20)]
+    np.testing.assert_allclose(found, [*rise, *[2.0] * 11, *fall])
+    assert [plan.rate(20), plan.rate(99)] == [0.0, 0.0]
+    falling = [plan.is_falling_at(step) for step in range(21)]
+    assert falling == [False] * 16 + [True] * 5
+    assert [plan.can_fall_at(step) for step in range(21)] == [not falls for falls in falling]
+
+
+def test_a_trapezoid_of_no_level_part() -> None:
+    """The lower one of its two sides counts."""
+    config = TrainingConfig(learning_rate=1.0, steps=4, schedule="trapezoid", warmup=4, cooldown=4)
+    found = [Plan(config, 4).rate(step) for step in range(4)]
+    np.testing.assert_allclose(found, [1 / 5, 2 / 5, 2 / 5, 1 / 5])
+
+
 def test_exponential() -> None:
     """One factor for each epoch, at its first step."""
     rates = _rates(9, 3, schedule="exponential", warmup=0, decay=0.5)

@@ -123,6 +123,15 @@ def test_overfits_a_small_text() -> None:
     assert training.validation_loss < 0.02
 
 
+def test_characters_read() -> None:
+    """Those of all steps."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=2))
+    assert training.characters_read == 0
+    steps = [report for report in training if isinstance(report, Step)]
+    read = sum(step.characters for step in steps)
+    assert training.characters_read == training.total_characters == read
+
+
 @pytest.mark.parametrize("size", [6, 1])
 def test_what_an_evaluation_tells(size: int) -> None:
     """The mean loss of each character read since the one before, and the rate of the last step."""
@@ -436,9 +445,12 @@ def test_recovery_stops_at_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.training.trainer.SNAPSHOT_STEPS", 5)
     training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=1, eval_every=1000))
     _break_loss(training, {8, 10, 16})
-    recoveries = [report for report in training if isinstance(report, Recovery)]
+    reports = list(training)
+    recoveries = [report for report in reports if isinstance(report, Recovery)]
     told = [(recovery.step, recovery.resumed_at) for recovery in recoveries]
     assert told == [(8, 5), (7, 5), (11, 5)]
+    again = [report.loss for report in reports if isinstance(report, Step) and report.step == 6]
+    assert again == again[:1] * 4
 
 
 def test_recovery_from_a_broken_gradient() -> None:

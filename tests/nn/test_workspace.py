@@ -65,6 +65,10 @@ def test_workspace_memory_is_kept() -> None:
     assert np.shares_memory(small, large)
     assert np.shares_memory(workspace.array("x", 4, 6), large)
     assert workspace["x"].shape == (4, 6)
+    larger = workspace.array("x", 5, 7)
+    assert larger.shape == (5, 7)
+    assert np.shares_memory(workspace.array("x", 4, 6), larger)
+    large = workspace["x"]
     assert not np.shares_memory(workspace.array("y", 4, 6), large)
     assert not np.shares_memory(workspace.child("part").array("x", 4, 6), large)
     assert workspace.child("part") is workspace.child("part")
@@ -126,11 +130,14 @@ def test_scratch_grows_without_its_old_memory() -> None:
                 scratch.array(needed)
         tracemalloc.reset_peak()
         with scratch:
-            assert scratch.array(2 * size).nbytes == 8 * size
+            large = scratch.array(2 * size)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
+    assert large.nbytes == 8 * size
     assert peak < 9 * size
+    with scratch:
+        assert np.shares_memory(large, scratch.array(1))
 
 
 def test_scratch_is_no_place_to_keep() -> None:
