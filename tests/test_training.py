@@ -215,6 +215,15 @@ def test_patience() -> None:
     assert min(losses) == losses[-4]
 
 
+def test_patience_at_the_very_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose last evaluation is the last in vain went its whole length, and did not stop early."""
+    monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: 2.0)
+    config = replace(QUICK, epochs=0, steps=9, eval_every=3, schedule="constant")
+    for patience, steps, early in [(1, 6, True), (2, 9, False), (3, 9, False)]:
+        training = _finish(Training(CORPUS, SMALL, replace(config, patience=patience)))
+        assert (training.step, training.stopped_early) == (steps, early)
+
+
 def test_only_less_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of equal losses the first one's weights are kept; each later one was in vain."""
     monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: 2.0)
