@@ -363,7 +363,7 @@ def test_resume_refuses() -> None:
 
 
 @pytest.mark.parametrize("size", [{"batch_size": 1000}, {"seq_length": 1000}, {"threads": 7}])
-def test_resume_refuses_what_no_run_has_saved(size: dict[str, int]) -> None:
+def test_resume_refuses_what_no_run_has_saved(size: dict[str, Any]) -> None:
     """Sizes that the text cannot fill, and a run would have made smaller."""
     checkpoint = Training(CORPUS, SMALL, QUICK).checkpoint()
     assert checkpoint.progress is not None
@@ -625,6 +625,19 @@ def test_a_resumed_run_stands_by_itself() -> None:
     ):
         array[...] = 0
     _assert_same(_finish(resumed), _finish(left))
+
+
+def test_models_of_a_run_are_copies() -> None:
+    """What is done to them is nothing to the run, before it has a best one and after."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1))
+    for _ in range(2):
+        for model in (training.model, training.current_model):
+            before = model().parameters.copy()
+            model().parameters.flat[...] = 0
+            assert model().parameters == before
+        _finish(training)
+    assert training.checkpoint().resumable
+    assert not training.checkpoint(with_progress=False).resumable
 
 
 @pytest.mark.parametrize(("rate", "attempt"), [(QUICK.learning_rate, 2), (1e-3, 1)])

@@ -98,7 +98,7 @@ def test_every_number_is_set(cell: str, embedding_size: int) -> None:
     fresh = model.initialize(np.random.default_rng(0))
     again, rng = fresh.zeros(), np.random.default_rng(0)
     again.flat[...] = np.nan
-    for part in filter(None, (model.embedding, model.stack, model.readout)):
+    for part in model._parts:
         part.initialize(again, rng)
     np.testing.assert_array_equal(again.flat, fresh.flat)
 
