@@ -627,6 +627,20 @@ def test_a_resumed_run_stands_by_itself() -> None:
     _assert_same(_finish(resumed), _finish(left))
 
 
+def test_what_begins_anew_forgets() -> None:
+    """Of the streams of a chunk those alone that are fresh, however few, start from nothing."""
+    fresh, losses = np.arange(QUICK.batch_size) == 2, []
+    for columns in (fresh, np.zeros_like(fresh)):
+        training = Training(CORPUS, SMALL, QUICK)
+        state = training._progress.state
+        state[...] = np.random.default_rng(0).standard_normal(state.shape)
+        if not columns.any():
+            state[..., fresh] = 0
+        chunk = replace(training._division.training.chunk(1), fresh=columns)
+        losses.append(training._learner.look(chunk))
+    assert losses[0] == losses[1]
+
+
 def test_models_of_a_run_are_copies() -> None:
     """What is done to them is nothing to the run, before it has a best one and after."""
     training = Training(CORPUS, SMALL, replace(QUICK, epochs=1))
