@@ -255,6 +255,13 @@ def test_trapezoid(warmup: int | None) -> None:
     assert [plan.can_fall_at(step) for step in range(21)] == [not falls for falls in falling]
 
 
+@pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "trapezoid"])
+def test_no_other_schedule_falls(schedule: str) -> None:
+    """At least not at its end alone, whatever the cooldown says that it does not have."""
+    plan = Plan(TrainingConfig(steps=20, schedule=schedule, cooldown=5), 7)
+    assert not any(plan.is_falling_at(step) or plan.can_fall_at(step) for step in range(21))
+
+
 def test_a_trapezoid_of_no_level_part() -> None:
     """The lower one of its two sides counts."""
     config = TrainingConfig(learning_rate=1.0, steps=4, schedule="trapezoid", warmup=4, cooldown=4)

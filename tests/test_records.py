@@ -302,6 +302,7 @@ def test_padding_is_not_learnt() -> None:
         training = Training(_corpus(list(NAMES * 3)), SMALL, QUICK)
         chunks = map(training._division.training.chunk, range(training.steps_per_epoch))
         chunk = next(one for one in chunks if one.counted is not None and not one.counted.all())
+        assert chunk.counted is not None
         padded = replace(chunk, targets=np.where(chunk.counted, chunk.targets, filler))
         found.append(training._learner.look(padded))
     assert found[0] == found[1]
