@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -260,6 +261,16 @@ def test_no_other_schedule_falls(schedule: str) -> None:
     """At least not at its end alone, whatever the cooldown says that it does not have."""
     plan = Plan(TrainingConfig(steps=20, schedule=schedule, cooldown=5), 7)
     assert not any(plan.is_falling_at(step) or plan.can_fall_at(step) for step in range(21))
+
+
+def test_a_changed_plan_is_of_steps() -> None:
+    """However many epochs it was planned for."""
+    config = TrainingConfig(epochs=3, schedule="trapezoid", cooldown=2)
+    plan = Plan(config, 10)
+    assert plan.total_steps == 30
+    plan.change(12, 4)
+    assert plan.total_steps == 12
+    assert plan.config == replace(config, epochs=0, steps=12, cooldown=4)
 
 
 def test_a_trapezoid_of_no_level_part() -> None:
