@@ -32,7 +32,11 @@ def as_it_is(thing: Formed) -> Formed:
 
 
 def as_compiled(thing: Formed) -> Formed:
-    """The twin, which it asserts to be another object."""
+    """The twin, which it asserts to be another object; a cell without a compiled form skips the test."""
+    from charrnn.nn.compiled.kernels import TWINS
+
+    if (thing if isinstance(thing, Stack) else thing.stack).cell not in TWINS:
+        pytest.skip("this cell has no compiled form")
     twin = compile_stack(thing) if isinstance(thing, Stack) else thing.compiled()
     assert twin is not thing
     assert twin != thing or isinstance(thing, LanguageModel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -236,6 +237,47 @@ def test_cosine() -> None:
     rates = _rates(110, 11, schedule="cosine", warmup=10)[10:]
     assert all(late < early for early, late in pairwise(rates))
     assert min(rates) > 0
+
+
+@pytest.mark.parametrize("warmup", [None, 0, 4])
+def test_trapezoid(warmup: int | None) -> None:
+    """It rises, stays, and falls in equal steps that would end at zero one step after the last."""
+    config = TrainingConfig(
+        learning_rate=2.0, steps=20, schedule="trapezoid", warmup=warmup, cooldown=5
+    )
+    plan = Plan(config, 7)
+    rise = [2 * (step + 1) / 5 for step in range(4)] if warmup else [2.0] * 4
+    fall = [2 * step / 6 for step in (5, 4, 3, 2, 1)]
+    found = [plan.rate(step) for step in range(20)]
+    np.testing.assert_allclose(found, [*rise, *[2.0] * 11, *fall])
+    assert [plan.rate(20), plan.rate(99)] == [0.0, 0.0]
+    falling = [plan.is_falling_at(step) for step in range(21)]
+    assert falling == [False] * 16 + [True] * 5
+    assert [plan.can_fall_at(step) for step in range(21)] == [not falls for falls in falling]
+
+
+@pytest.mark.parametrize("schedule", [name for name in SCHEDULES if name != "trapezoid"])
+def test_no_other_schedule_falls(schedule: str) -> None:
+    """At least not at its end alone, whatever the cooldown says that it does not have."""
+    plan = Plan(TrainingConfig(steps=20, schedule=schedule, cooldown=5), 7)
+    assert not any(plan.is_falling_at(step) or plan.can_fall_at(step) for step in range(21))
+
+
+def test_a_changed_plan_is_of_steps() -> None:
+    """However many epochs it was planned for."""
+    config = TrainingConfig(epochs=3, schedule="trapezoid", cooldown=2)
+    plan = Plan(config, 10)
+    assert plan.total_steps == 30
+    plan.change(12, 4)
+    assert plan.total_steps == 12
+    assert plan.config == replace(config, epochs=0, steps=12, cooldown=4)
+
+
+def test_a_trapezoid_of_no_level_part() -> None:
+    """The lower one of its two sides counts."""
+    config = TrainingConfig(learning_rate=1.0, steps=4, schedule="trapezoid", warmup=4, cooldown=4)
+    found = [Plan(config, 4).rate(step) for step in range(4)]
+    np.testing.assert_allclose(found, [1 / 5, 2 / 5, 2 / 5, 1 / 5])
 
 
 def test_exponential() -> None:

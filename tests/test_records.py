@@ -295,6 +295,19 @@ def test_state_is_reset() -> None:
     assert losses[0] == losses[1]
 
 
+def test_padding_is_not_learnt() -> None:
+    """What stands behind the end of a record has no part in a step's loss or gradient."""
+    found = []
+    for filler in (0, 3):
+        training = Training(_corpus(list(NAMES * 3)), SMALL, QUICK)
+        chunks = map(training._division.training.chunk, range(training.steps_per_epoch))
+        chunk = next(one for one in chunks if one.counted is not None and not one.counted.all())
+        assert chunk.counted is not None
+        padded = replace(chunk, targets=np.where(chunk.counted, chunk.targets, filler))
+        found.append(training._learner.look(padded))
+    assert found[0] == found[1]
+
+
 def test_no_records() -> None:
     with pytest.raises(InputError, match="only empty lines"):
         Training(_corpus([""] * 30), SMALL, QUICK)

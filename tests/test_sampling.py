@@ -79,6 +79,7 @@ def test_draws_follow_the_softmax(temperature: float) -> None:
 def test_noise_is_gumbel() -> None:
     """Mean and variance of the distribution are γ and π²/6, times the temperature and its square."""
     noise = _noise([0, 1], 50, 3.0)
+    assert next(noise.rows).dtype == np.float32
     draws = np.stack([next(noise.rows) for _ in range(2000)]).astype(float)
     assert draws.shape == (2000, 50, 2)
     assert draws.mean() == pytest.approx(3 * 0.5772156649, abs=0.05)
@@ -100,6 +101,14 @@ def test_noise_of_a_text_is_its_own() -> None:
             np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, place])
     for _ in range(3000):
         np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 0])
+
+
+def test_noise_of_many_texts() -> None:
+    """However large a row is, and whatever ended before the first draw, it is each text's own."""
+    alone, beside = _noise([4], 5000, 0.5), _noise(range(9), 5000, 0.5)
+    beside.keep(np.array([2, 4]))
+    for _ in range(3):
+        np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 1])
 
 
 @pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-5])
@@ -185,13 +194,13 @@ def test_batch_writes_what_each_would_write_alone(cell: str, count: int) -> None
     model = _model(cell)
     primes = ["abc", "", "gg\nfedd", "a" * 9] * 10
     configs = [
-        SamplingConfig(3 * n + 1, 1 + n / 40, top_k=3 * (n % 3), ban="b" * (n % 2))
+        SamplingConfig(3 * n + 1, 1 + n / 40, 3 * (n % 3), 1 - n % 4 / 8, ban="b" * (n % 2))
         for n in range(count)
     ]
     prompts = [Prompt(primes[n], n, configs[n]) for n in range(count)]
     alone = [
         _write(model, n, prime=primes[n], length=c.length, temperature=c.temperature,
-               top_k=c.top_k, ban=c.ban)
+               top_k=c.top_k, top_p=c.top_p, ban=c.ban)
         for n, c in enumerate(configs)
     ]  # fmt: skip
     assert _write_all(model, prompts) == alone
@@ -301,6 +310,19 @@ def test_filter_of_extremes() -> None:
     )
 
 
+def test_filter_of_equals() -> None:
+    """The first ones are left, of however many."""
+    for config in (SamplingConfig(top_k=7), SamplingConfig(top_p=0.0333)):
+        assert np.flatnonzero(np.isfinite(_filtered([0] * 200, config))).tolist() == [*range(7)]
+
+
+def test_filter_of_the_cold() -> None:
+    """A nucleus is of the probabilities at the temperature, however small a lead it makes sure of."""
+    for temperature, left in [(1e-1, 2), (1e-5, 1), (1e-9, 1), (0.0, 1)]:
+        config = SamplingConfig(top_p=0.9, temperature=temperature)
+        assert np.isfinite(_filtered([0, -1e-4], config)).sum() == left
+
+
 def test_no_filter_unless_asked_for() -> None:
     """What is not needed takes no time."""
     assert Filter.of(Vocabulary("abc"), [SamplingConfig(temperature=0.5)] * 2) is None
@@ -348,6 +370,8 @@ def test_same_seed_same_text_in_any_batch(
 def test_everything_banned() -> None:
     with pytest.raises(InputError, match="ban leaves no character"):
         generate(_model(), ban="\n abcdefg")
+    with pytest.raises(InputError, match="ban leaves no character"):  # to one of them
+        generate_batch(_model(), [Prompt(), Prompt(config=SamplingConfig(ban="\n abcdefg"))])
 
 
 # ------------------------------------------------------------------------------------------ ends

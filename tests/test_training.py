@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from samples import make_text
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import charrnn
 import charrnn.config
@@ -120,6 +123,34 @@ def test_overfits_a_small_text() -> None:
     assert training.validation_loss < 0.02
 
 
+def test_characters_read() -> None:
+    """Those of all steps."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=2))
+    assert training.characters_read == 0
+    steps = [report for report in training if isinstance(report, Step)]
+    read = sum(step.characters for step in steps)
+    assert training.characters_read == training.total_characters == read
+
+
+@pytest.mark.parametrize("size", [6, 1])
+def test_what_an_evaluation_tells(size: int) -> None:
+    """The mean loss of each character read since the one before, and the rate of the last step."""
+    config = replace(QUICK, epochs=0, steps=9, eval_every=4, batch_size=size, threads=1)
+    training = Training(CORPUS, SMALL, replace(config, seq_length=1 if size == 1 else 20))
+    steps: list[Step] = []
+    for report in training:
+        if isinstance(report, Step):
+            steps.append(report)
+        elif isinstance(report, Evaluation):
+            counts = [step.characters for step in steps]
+            mean = np.average([step.loss for step in steps], weights=counts)
+            assert report.train_loss == pytest.approx(mean, rel=1e-12)
+            assert (report.step, report.rate) == (steps[-1].step, steps[-1].rate)
+            assert report.epoch == report.step / training.steps_per_epoch
+            steps.clear()
+    assert [entry.step for entry in training.history] == [4, 8, 9]
+
+
 def test_kept_weights_are_the_best() -> None:
     """Evaluating the kept weights again gives the loss that is told of them: the least of all."""
     config = replace(QUICK, epochs=6, eval_every=5, learning_rate=0.05, schedule="constant")
@@ -182,6 +213,15 @@ def test_patience() -> None:
     assert training.step < training.total_steps
     losses = [entry.validation_loss or 0 for entry in training.history]
     assert min(losses) == losses[-4]
+
+
+def test_patience_at_the_very_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose last evaluation is the last in vain went its whole length, and did not stop early."""
+    monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: 2.0)
+    config = replace(QUICK, epochs=0, steps=9, eval_every=3, schedule="constant")
+    for patience, steps, early in [(1, 6, True), (2, 9, False), (3, 9, False)]:
+        training = _finish(Training(CORPUS, SMALL, replace(config, patience=patience)))
+        assert (training.step, training.stopped_early) == (steps, early)
 
 
 def test_only_less_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,6 +357,30 @@ def test_resume_refuses() -> None:
         Training.resume(CORPUS, checkpoint, replace(checkpoint.training, batch_size=3))
     with pytest.raises(InputError, match="without training state"):
         Training.resume(CORPUS, training.checkpoint(with_progress=False))
+    wider = CORPUS.vocabulary.extended_by("☃")
+    with pytest.raises(InputError, match="not in the vocabulary of this run"):
+        Training.resume(charrnn.Corpus.from_text(make_text(40), vocabulary=wider), checkpoint)
+
+
+@pytest.mark.parametrize("size", [{"batch_size": 1000}, {"seq_length": 1000}, {"threads": 7}])
+def test_resume_refuses_what_no_run_has_saved(size: dict[str, Any]) -> None:
+    """Sizes that the text cannot fill, and a run would have made smaller."""
+    checkpoint = Training(CORPUS, SMALL, QUICK).checkpoint()
+    assert checkpoint.progress is not None
+    if "threads" in size:
+        checkpoint.progress.generators += checkpoint.progress.generators[:1] * 5
+    forged = replace(checkpoint, training=replace(checkpoint.training, **size))
+    with pytest.raises(InputError, match="do not fit its corpus"):
+        Training.resume(CORPUS, forged)
+
+
+def test_defaults_of_a_run() -> None:
+    """Model and configuration are those that are left as they are, but for what the text decides."""
+    training, told = Training(CORPUS), charrnn.TrainingConfig()
+    assert training.network.config == charrnn.ModelConfig()
+    given = Training(CORPUS, charrnn.ModelConfig(), told)
+    assert training.config == given.config
+    assert training.model() == given.model()
 
 
 def test_small_text_is_fitted() -> None:
@@ -385,6 +449,19 @@ def test_recovery_stops_at_an_evaluation() -> None:
     assert steps == sorted({*range(4, training.total_steps + 1, 4), training.total_steps})
 
 
+def test_recovery_stops_at_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is held in memory every so many steps, once the step from there on was taken well."""
+    monkeypatch.setattr("charrnn.training.trainer.SNAPSHOT_STEPS", 5)
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=1, eval_every=1000))
+    _break_loss(training, {8, 10, 16})
+    reports = list(training)
+    recoveries = [report for report in reports if isinstance(report, Recovery)]
+    told = [(recovery.step, recovery.resumed_at) for recovery in recoveries]
+    assert told == [(8, 5), (7, 5), (11, 5)]
+    again = [report.loss for report in reports if isinstance(report, Step) and report.step == 6]
+    assert again == again[:1] * 4
+
+
 def test_recovery_from_a_broken_gradient() -> None:
     """A finite loss whose gradient is not finite is noticed before it reaches the weights."""
     training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, threads=2, clip_mode="value"))
@@ -405,6 +482,52 @@ def test_recovery_from_a_broken_gradient() -> None:
     assert recovery.step == 3
     assert np.isfinite(training.current_model().parameters.flat).all()
     assert training.finished
+
+
+def test_recovery_from_broken_weights() -> None:
+    """They are noticed where a run is evaluated, also if there is nothing to evaluate it on."""
+    training = Training(CORPUS, SMALL, replace(QUICK, val_fraction=0.0, eval_every=4))
+    reports = iter(training)
+    list(islice(reports, 4))
+    training._progress.weights[0] = np.inf
+    recovery = next(reports)
+    assert isinstance(recovery, Recovery)
+    assert (recovery.step, recovery.resumed_at) == (4, 0)
+    assert not training.history
+
+
+def test_seconds_are_those_of_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not of evaluations, nor of what others do meanwhile."""
+    ticks = count()
+    clock = SimpleNamespace(perf_counter=lambda: float(next(ticks)))
+    monkeypatch.setattr("charrnn.training.trainer.time", clock)
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, eval_every=4))
+    for _ in training:
+        next(ticks)
+    assert training.seconds == training.total_steps
+    assert [entry.seconds for entry in training.history] == [e.step for e in training.history]
+
+
+def test_products_take_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In steps and in evaluations, or the bits of a run would depend on the machine."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1, eval_every=2))
+    threads = []
+
+    def seen(work: Callable[..., Any]) -> Callable[..., Any]:
+        def seeing(*args: Any, **kwargs: Any) -> Any:
+            threads.append(
+                {lib["num_threads"] for lib in threadpool_info() if lib["user_api"] == "blas"}
+            )
+            return work(*args, **kwargs)
+
+        return seeing
+
+    monkeypatch.setattr("charrnn.training.trainer.evaluate", seen(evaluate))
+    monkeypatch.setattr(training._learner, "look", seen(training._learner.look))
+    with threadpool_limits(2, "blas"):
+        list(islice(training, 3))
+    assert len(threads) == 3
+    assert set().union(*threads) <= {1}
 
 
 def test_recovery_from_a_broken_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,6 +608,64 @@ def test_resumed_for_longer() -> None:
     _finish(longer)
     assert longer.step == 2 * training.step
     assert longer.history[: len(training.history)] == training.history
+
+
+def test_a_resumed_run_stands_by_itself() -> None:
+    """What is done to the checkpoint that it went on from is nothing to it."""
+    left = Training(CORPUS, SMALL, replace(QUICK, epochs=1, eval_every=8))
+    list(islice(left, 12))
+    checkpoint = left.checkpoint()
+    assert checkpoint.progress is not None
+    resumed = Training.resume(CORPUS, checkpoint)
+    for array in (
+        checkpoint.model.parameters.flat,
+        checkpoint.progress.weights,
+        checkpoint.progress.state,
+        *checkpoint.progress.slots.values(),
+    ):
+        array[...] = 0
+    _assert_same(resumed, left)  # the kept weights, before there are better ones
+    _assert_same(_finish(resumed), _finish(left))
+
+
+def test_what_begins_anew_forgets() -> None:
+    """Of the streams of a chunk those alone that are fresh, however few, start from nothing."""
+    fresh, losses = np.arange(QUICK.batch_size) == 2, []
+    for columns in (fresh, np.zeros_like(fresh)):
+        training = Training(CORPUS, SMALL, QUICK)
+        state = training._progress.state
+        state[...] = np.random.default_rng(0).standard_normal(state.shape)
+        if not columns.any():
+            state[..., fresh] = 0
+        chunk = replace(training._division.training.chunk(1), fresh=columns)
+        losses.append(training._learner.look(chunk))
+    assert losses[0] == losses[1]
+
+
+def test_models_of_a_run_are_copies() -> None:
+    """What is done to them is nothing to the run, before it has a best one and after."""
+    training = Training(CORPUS, SMALL, replace(QUICK, epochs=1))
+    for _ in range(2):
+        for model in (training.model, training.current_model):
+            before = model().parameters.copy()
+            model().parameters.flat[...] = 0
+            assert model().parameters == before
+        _finish(training)
+    assert training.checkpoint().resumable
+    assert not training.checkpoint(with_progress=False).resumable
+
+
+@pytest.mark.parametrize(("rate", "attempt"), [(QUICK.learning_rate, 2), (1e-3, 1)])
+def test_another_rate_has_chances_of_its_own(rate: float, attempt: int) -> None:
+    """What the old one used up is forgotten, but for how far it was halved."""
+    training = Training(CORPUS, SMALL, replace(QUICK, threads=1))
+    _break_loss(training, {3})
+    list(islice(training, 5))
+    checkpoint = training.checkpoint()
+    resumed = Training.resume(CORPUS, checkpoint, replace(checkpoint.training, learning_rate=rate))
+    _break_loss(resumed, {1})
+    (recovery,) = [report for report in islice(resumed, 2) if isinstance(report, Recovery)]
+    assert (recovery.attempt, recovery.rate_scale) == (attempt, 0.25)
 
 
 def test_another_vocabulary_is_refused() -> None:

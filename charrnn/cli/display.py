@@ -1,4 +1,4 @@
-"""A run as it is drawn: the only code beside ``views`` that touches rich, and the only one with tqdm."""
+"""A run as it is drawn: the only code beside ``drawing.terminal`` that touches rich, and the only one with tqdm."""
 
 from __future__ import annotations
 

@@ -33,8 +33,9 @@ class Layer(Part):
     def initialize(self, params: Parameters, rng: np.random.Generator) -> None:
         fan_in = 1 if self.one_hot else self.input_size  # only one of the one-hot inputs is a one
         own = self.own(params)
+        for array in own.values():  # a cell may have biases of its own
+            array[...] = 0
         scaled_uniform(own["U"], fan_in, rng)
-        own["b"][...] = 0
         self.cell.initialize(own, rng)
 
     def forward(

@@ -86,6 +86,12 @@ def test_stepper_takes_the_steps_of_forward(cell: type[Cell]) -> None:
     np.testing.assert_array_equal(state, final)
 
 
+def test_defaults_of_a_stack() -> None:
+    """One layer, of a dense input, that has its name to itself."""
+    (layer,) = Stack(LSTM, 2, 3).layers
+    assert (layer.name, layer.input_size, layer.one_hot) == ("layer0", 2, False)
+
+
 class Echo(RNN):
     """A cell that nobody has compiled, and that keeps things under the names of others."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from stack_problem import random_parameters, random_problem
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.dropout import Dropout
+from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 
 K = 6
@@ -39,12 +41,20 @@ def test_dropout_scale_and_expectation(rate: float) -> None:
     assert y.mean() == pytest.approx(x.mean(), rel=five_sigma / (1 - rate))
 
 
-def test_dropout_scale_undoes_its_rounded_rate() -> None:
+class EachOnce:
+    """Draws all numbers of sixteen bits."""
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...], dtype: type) -> Array:
+        return np.arange(low, high).reshape(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("rate", [1e-5, 0.3, 0.5, 0.9, 1 - 1e-9])
+def test_dropout_scale_undoes_its_rounded_rate(rate: float) -> None:
     """The rate that is really used, of sixteen bits, has expectation one exactly."""
-    workspace = Workspace(np.float64)
-    Dropout(np.random.default_rng(0), 0.3).drop(np.ones((4, 4, 4)), workspace)
-    chance = 1 - round(0.3 * 65536) / 65536
-    assert workspace["mask"].max() * chance == pytest.approx(1, rel=1e-15)
+    rng: Any = EachOnce()
+    y = Dropout(rng, rate).drop(np.ones((4, 128, 128)), Workspace(np.float64))
+    assert y.mean() == pytest.approx(1, rel=1e-14)
+    assert np.mean(y == 0) == min(round(rate * 65536), 65535) / 65536
 
 
 def test_dropout_rate_zero_draws_nothing() -> None:

@@ -90,6 +90,19 @@ def test_a_seed_gives_its_parameters() -> None:
     assert np.mean(one != other) > 0.5
 
 
+@pytest.mark.parametrize("embedding_size", [0, 3], ids=["one-hot", "embedded"])
+@every_cell
+def test_every_number_is_set(cell: str, embedding_size: int) -> None:
+    """Whatever lay in the vector before: a model can be started anew in its place."""
+    model = LanguageModel(ModelConfig(cell, 4, 2, embedding_size), K)
+    fresh = model.initialize(np.random.default_rng(0))
+    again, rng = fresh.zeros(), np.random.default_rng(0)
+    again.flat[...] = np.nan
+    for part in model._parts:
+        part.initialize(again, rng)
+    np.testing.assert_array_equal(again.flat, fresh.flat)
+
+
 @every_cell
 def test_zero_state(cell: str) -> None:
     """One row of states for each layer; two for the LSTM."""

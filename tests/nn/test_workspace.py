@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -64,6 +65,10 @@ def test_workspace_memory_is_kept() -> None:
     assert np.shares_memory(small, large)
     assert np.shares_memory(workspace.array("x", 4, 6), large)
     assert workspace["x"].shape == (4, 6)
+    larger = workspace.array("x", 5, 7)
+    assert larger.shape == (5, 7)
+    assert np.shares_memory(workspace.array("x", 4, 6), larger)
+    large = workspace["x"]
     assert not np.shares_memory(workspace.array("y", 4, 6), large)
     assert not np.shares_memory(workspace.child("part").array("x", 4, 6), large)
     assert workspace.child("part") is workspace.child("part")
@@ -93,10 +98,11 @@ def test_what_parts_keep_is_their_own() -> None:
 
 def test_scratch() -> None:
     """Arrays of a block are apart, those of one block after the other are not; it grows once."""
-    scratch = Scratch(np.float64)
-    for _ in range(2):
+    scratch, firsts = Scratch(np.float64), []
+    for _ in range(3):
         with scratch:
             first = scratch.array(3, 5)
+            firsts.append(first)
             with scratch:
                 inner = scratch.array(100)
             with scratch:
@@ -108,8 +114,30 @@ def test_scratch() -> None:
     assert np.shares_memory(again, last)
     assert not np.shares_memory(first, again)
     assert not np.shares_memory(first, last)
+    assert np.shares_memory(firsts[1], firsts[2])
+    assert not np.shares_memory(firsts[0], firsts[1])  # nobody could know how much would be needed
     with pytest.raises(RuntimeError, match="with block"):
         scratch.array(1)
+
+
+def test_scratch_grows_without_its_old_memory() -> None:
+    """Both at once would be more than is ever needed."""
+    scratch, size = Scratch(), 1 << 20
+    tracemalloc.start()
+    try:
+        for needed in (size, size, 2 * size):
+            with scratch:
+                scratch.array(needed)
+        tracemalloc.reset_peak()
+        with scratch:
+            large = scratch.array(2 * size)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert large.nbytes == 8 * size
+    assert peak < 9 * size
+    with scratch:
+        assert np.shares_memory(large, scratch.array(1))
 
 
 def test_scratch_is_no_place_to_keep() -> None:
