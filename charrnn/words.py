@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 from pathlib import Path
+
+ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+"""What stands after a backslash, and what both mean together."""
 
 
 def duration(seconds: float) -> str:
@@ -29,6 +33,11 @@ def percent(share: float) -> str:
 def quoted(path: str | Path) -> str:
     """A path as a shell reads it, but for what a terminal could take for a command."""
     return printable(shlex.quote(str(path)))
+
+
+def unescaped(text: str) -> str:
+    r"""What somebody typed, with ``\n``, ``\t``, ``\0`` and ``\\`` read as one character each; other backslashes stay."""
+    return re.sub(r"\\([nt0\\])", lambda found: ESCAPES[found[1]], text)
 
 
 def rejoined(path: str) -> str:
