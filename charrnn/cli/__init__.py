@@ -15,7 +15,7 @@ from importlib import import_module
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8
+from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8, tell
 from charrnn.errors import CharrnnError
 from charrnn.version import __version__
 
@@ -72,8 +72,9 @@ def run(arguments: list[str]) -> int:
         code = app(arguments, prog_name="charrnn", standalone_mode=False)
         sys.stdout.flush()
     except (CharrnnError, typer.TyperException) as error:
-        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        return _fail(" ".join(message.split()), error.exit_code)
+        if isinstance(error, CharrnnError):
+            return _fail(str(error), error.exit_code)
+        return _fail(" ".join(error.format_message().splitlines()), error.exit_code)
     except MemoryError:
         advice = "; try a smaller --hidden-size, --batch-size or --seq-length"
         return _fail(f"out of memory{advice if arguments[:1] == ['train'] else ''}", 1)
@@ -93,7 +94,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    from charrnn.words import printable  # a path or a checkpoint may say anything
-
-    print(f"charrnn: {printable(message)}", file=sys.stderr)
+    tell(f"charrnn: {message}")
     return code

@@ -18,6 +18,7 @@ from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli import narration
+from charrnn.cli.terminal import tell
 from charrnn.nn.loss import bits
 from charrnn.text.source import OnRead
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
@@ -59,7 +60,7 @@ class Display:
     def close(self) -> None: ...
 
     def warn(self, message: str) -> None:
-        print(f"charrnn: {message}", file=sys.stderr, flush=True)
+        tell(f"charrnn: {message}")
 
 
 class Lines(Display):
@@ -74,7 +75,7 @@ class Lines(Display):
 
     def _say(self, text: str) -> None:
         self._printed = time.monotonic()
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
     def start(self) -> None:
         for key, value in narration.run_facts(self.training, self.path).items():
@@ -86,7 +87,7 @@ class Lines(Display):
         if isinstance(report, Evaluation):
             self._say(f"{self._place()}  {narration.losses(report, self.symbol)}  {self._pace()}")
             if text := self._sample_if_due():
-                self._say(printable(f"sample: {json.dumps(text, ensure_ascii=False)}"))
+                self._say(f"sample: {json.dumps(text, ensure_ascii=False)}")
         elif isinstance(report, Recovery):
             self.warn(narration.turn(report))
         elif isinstance(report, Cooldown):
@@ -112,7 +113,7 @@ class Lines(Display):
             text = "\n".join(islice(generate_records(model, **settings), 5))
         else:
             text = "".join(generate(model, **settings))
-        return narration.shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
+        return text.encode(model.vocabulary.config.encoding).decode(errors="replace")
 
     def _place(self) -> str:
         step, steps = self.training.step, self.training.total_steps
@@ -139,7 +140,7 @@ class Bars(Lines):
     def start(self) -> None:
         table = Table.grid(padding=(0, 2))
         for key, value in narration.run_facts(self.training, self.path).items():
-            table.add_row(Text(key, style="bold"), Text(value))
+            table.add_row(Text(key, style="bold"), Text(printable(value)))
         self._print(table)
         for notice in narration.notices(self.training):
             self.warn(f"notice: {notice}")
@@ -163,17 +164,18 @@ class Bars(Lines):
             line = Text(f"epoch {report.epoch:6.2f}  ", style="bold")
             self._print(line.append(losses, style="not bold"))
             if text := self._sample_if_due():
-                self._print(Panel(Text(text.strip("\n")), title="so far", style="dim"))
+                shown = Text(printable(text.strip("\n"), keep="\n\t"))
+                self._print(Panel(shown, title="so far", style="dim"))
         else:
             self.warn(narration.turn(report))
             self._bar.n = self.training.characters_read
 
     def warn(self, message: str) -> None:
-        self._print(Text(message, style="yellow"))
+        self._print(Text(printable(message), style="yellow"))
 
     def note(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self._print(Text(line), soft_wrap=True)
+            self._print(Text(printable(line)), soft_wrap=True)
 
     def finish(self, *, interrupted: bool) -> None:
         self.close()

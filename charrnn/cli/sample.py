@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,10 @@ from charrnn.words import unescaped
 if TYPE_CHECKING:
     from charrnn.models.character_model import CharacterModel
 
-EPILOG = "Standard output carries the text alone; the seed goes to standard error."
+EPILOG = (
+    "Standard output carries the text alone; the seed goes to standard error. On a terminal what could act on it is shown "
+    r"as \u001b; a pipe gets it as it is."
+)
 
 of_text, of_choice = panel("Text"), panel("Choice of characters")
 of_prompts, of_output = panel("Several texts"), panel("Output")
@@ -130,6 +132,7 @@ def sample(
 
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
+    from charrnn.cli.terminal import tell
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import Source
@@ -167,7 +170,7 @@ def sample(
     with ExitStack() as stack:
         originals = Originals(list(map(str, novelty)), kind, stack) if novelty else None
         if not quiet:
-            print(f"{path}: seed {seed}", file=sys.stderr)
+            tell(f"{path}: seed {seed}")
         if as_json or jsonl:
             output: Output = Json(kind, originals)
         else:

@@ -64,7 +64,7 @@ def score(
     from charrnn.cli import figures
     from charrnn.cli.files import newest_checkpoint
     from charrnn.cli.scored import as_lines, as_one
-    from charrnn.cli.terminal import put, put_json
+    from charrnn.cli.terminal import Writer, put_json
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import STANDARD_INPUT, Source
 
@@ -72,11 +72,11 @@ def score(
     form = figures.lines if per_line else figures.characters if per_char else figures.total
     text_config = model.vocabulary.config
     read = as_lines if independent_lines or text_config.records else as_one
-    source = Source(text or STANDARD_INPUT)
+    source, writer = Source(text or STANDARD_INPUT), Writer(text_config.encoding)
     for rows in form(read(model, source, unknown), text_config.encoding):
         for values, columns in rows:
             if as_json:
                 put_json(values)
             else:
-                put(f"{columns}\n", text_config.encoding)
+                writer.put(f"{columns}\n")
         sys.stdout.flush()  # who watches a growing log waits for this line

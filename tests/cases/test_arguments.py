@@ -53,9 +53,6 @@ def test_02_a_pipe_is_read(run: Run, trained: Trained, options: tuple[str, ...])
 
 
 @posix
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="unusual spaces of names become U+FFFD"
-)
 @pytest.mark.parametrize("name", ["shot\u202fPM.npz", "a\u00a0b.npz", "全\u3000角.npz"], ids=ascii)
 def test_07_a_printed_command_keeps_unusual_spaces(run: Run, name: str) -> None:
     """What stands behind "write:" gives a shell the name of the checkpoint."""
@@ -67,7 +64,6 @@ def test_07_a_printed_command_keeps_unusual_spaces(run: Run, name: str) -> None:
     assert name in words.split("\n")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="errors fold the blanks of a name")
 def test_07_an_error_names_the_file_that_was_asked_for(run: Run, trained: Trained) -> None:
     """With all its blanks, of which none becomes another one."""
     assert "three   blanks.txt: no such file" in run("train", "three   blanks.txt").err

@@ -48,7 +48,6 @@ def test_04_similar_characters_stand_in(run: Run, trained: Trained) -> None:
     assert "?" not in out
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="only U+0020 and no Cf is printable")
 @pytest.mark.parametrize(
     "view", [("--text", WIDE[:60]), ("--next", ""), ("--unit", "0:0")], ids="".join
 )
@@ -61,7 +60,6 @@ def test_06_ordinary_characters_are_shown(
     assert "\ufffd" not in outcome.out
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="only U+0020 and no Cf is printable")
 def test_06_ordinary_characters_on_a_page_and_in_a_log(run: Run, trained: Trained) -> None:
     """No sign of a broken encoding where nothing is broken."""
     Path("wide.txt").write_text(WIDE, encoding="utf-8")

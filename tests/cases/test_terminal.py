@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -11,11 +12,9 @@ from conftest import Run, Trained
 
 TEXT = "One goat ran up a hill.\nA hill ran up one goat.\n" * 40
 ACTING = "\x07\x0e\x9b\x9d"  # a bell, another alphabet, and the C1 forms of ESC [ and ESC ]
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="the panel is sent as the model wrote it"
-)
 def test_05_nothing_acts_on_the_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model's text, its corpus' name and its own are shown while it learns, and are no commands."""
     name = "a\x07.txt" if os.name == "posix" else "a.txt"
@@ -40,3 +39,52 @@ def test_12_no_columns(
     monkeypatch.setenv("COLUMNS", "0")
     assert run(*arguments).out == expected
     assert len(expected) > 100
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("sample", "-n", 300, "--seed", 1),
+        ("sample", "-n", 300, "--seed", 1, "--json"),
+        ("score", "a.txt", "--per-line"),
+        ("score", "a.txt", "--per-char"),
+        ("score", "a.txt", "--per-line", "--json"),
+        ("inspect", "--text", "a.txt"),
+        ("inspect", "--next", "a"),
+        ("inspect", "--json"),
+        ("inspect", "--details"),
+        ("score", "no\x9bsuch.txt"),
+        ("inspect", "--text", "no\x9b.txt"),
+        ("sample", "--frob\x9b"),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("kind", [(), ("--bytes",)], ids="".join)
+def test_05_nothing_that_is_written_or_read_acts_on_it(
+    run: Run,
+    trained: Trained,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    kind: tuple[str, ...],
+) -> None:
+    """A pipe gets what was written, a terminal what it can show."""
+    text = "".join(f"a{c}b{c}é " for c in ACTING) * 60
+    Path("a.txt").write_text(text, encoding="utf-8")
+    first, *others = command
+    others = [trained(text, *kind), *others] if "--frob\x9b" not in others else others
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, name), "isatty", lambda: True, raising=False)
+    outcome = run(first, *others)
+    written = STYLE.sub("", outcome.out + outcome.err)
+    assert len(written) > 30
+    assert not set(ACTING + "\x1b") & set(written)
+
+
+def test_05_bytes_are_letters_on_a_terminal(
+    run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of one letter come one by one."""
+    model = trained("é" * 400, "--bytes", "--steps", "200", "--learning-rate", "0.05")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    out = run("sample", model, "--prime", "né", "-n", 40, "-t", 0, "-q").out
+    assert out.startswith("néééé")
