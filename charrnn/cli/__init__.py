@@ -15,7 +15,8 @@ from importlib import import_module
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8, tell
+from charrnn.cli.help import Command, Group
+from charrnn.cli.terminal import ignore_no_size, open_streams, silence_stdout, speak_utf8, tell
 from charrnn.errors import CharrnnError
 from charrnn.version import __version__
 
@@ -26,6 +27,7 @@ def make_app(*commands: str) -> typer.Typer:
     """The program with some of its commands."""
     app = typer.Typer(
         name="charrnn",
+        cls=Group,
         help="Teach a recurrent network to write like a text you love.",
         epilog="Start with: charrnn train corpus.txt, then: charrnn sample --temp 0.8",
         pretty_exceptions_enable=False,
@@ -34,7 +36,7 @@ def make_app(*commands: str) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for name in commands:
         module = import_module(f"charrnn.cli.{name}")
-        app.command(name, epilog=module.EPILOG)(getattr(module, name))
+        app.command(name, cls=Command, epilog=module.EPILOG)(getattr(module, name))
     return app
 
 
@@ -62,6 +64,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C)."""
     speak_utf8()
+    ignore_no_size()
     # Shards of a batch are charrnn's threads (see charrnn.nn.parallel). This must be said before NumPy
     # is loaded; Accelerate, on macOS, cannot be told later.
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):

@@ -49,6 +49,25 @@ def speak_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
 
 
+def ignore_no_size() -> None:
+    """Let a size of 0, as containers and CI jobs copy it from where there is no terminal, say nothing."""
+    for name in ("COLUMNS", "LINES"):
+        said = os.environ.get(name, "1")
+        if not (said.isascii() and said.isdigit() and int(said)):
+            del os.environ[name]
+
+
+def columns() -> int:
+    """The width of the terminal, as rich finds it."""
+    if said := os.environ.get("COLUMNS"):
+        return int(said)
+    for descriptor in range(3):
+        with suppress(OSError):
+            if found := os.get_terminal_size(descriptor).columns:
+                return found
+    return 80
+
+
 def tell(message: str) -> None:
     """A line on standard error."""
     print(printable(message), file=sys.stderr, flush=True)

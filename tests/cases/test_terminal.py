@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Run, Trained
 
+from charrnn.cli import COMMANDS
+
 TEXT = "One goat ran up a hill.\nA hill ran up one goat.\n" * 40
 ACTING = "\x07\x0e\x9b\x9d"  # a bell, another alphabet, and the C1 forms of ESC [ and ESC ]
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -26,7 +28,6 @@ def test_05_nothing_acts_on_the_terminal(run: Run, monkeypatch: pytest.MonkeyPat
     assert not set(ACTING) & set(outcome.err)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a width of 0 is believed")
 @pytest.mark.parametrize("view", [("--help",), ("inspect",), ("--text", "A goat")], ids="".join)
 def test_12_no_columns(
     run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch, view: tuple[str, ...]
@@ -71,10 +72,10 @@ def test_05_nothing_that_is_written_or_read_acts_on_it(
     text = "".join(f"a{c}b{c}é " for c in ACTING) * 60
     Path("a.txt").write_text(text, encoding="utf-8")
     first, *others = command
-    others = [trained(text, *kind), *others] if "--frob\x9b" not in others else others
+    model = trained(text, *kind)
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(getattr(sys, name), "isatty", lambda: True, raising=False)
-    outcome = run(first, *others)
+    outcome = run(first, model, *others)
     written = STYLE.sub("", outcome.out + outcome.err)
     assert len(written) > 30
     assert not set(ACTING + "\x1b") & set(written)
@@ -88,3 +89,29 @@ def test_05_bytes_are_letters_on_a_terminal(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     out = run("sample", model, "--prime", "né", "-n", 40, "-t", 0, "-q").out
     assert out.startswith("néééé")
+
+
+WIDTHS = (20, 25, 30, 40, 50, 64, 79, 80, 120)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("command", ["", "train", "sample", "score", "inspect"])
+def test_12_help_fits(run: Run, monkeypatch: pytest.MonkeyPatch, command: str, width: int) -> None:
+    """The names of options and commands are whole, words too, and no line is wider than the terminal."""
+    monkeypatch.setenv("COLUMNS", "400")
+    options = set(re.findall(r"--[a-z][a-z-]+", run(*command.split(), "--help").out))
+    monkeypatch.setenv("COLUMNS", str(width))
+    told = run(*command.split(), "--help").out
+    assert options <= set(re.findall(r"--[a-z][a-z-]+", told))
+    assert not re.search(r"\w…", told)
+    assert max(map(len, told.splitlines())) <= max(width, 22)  # --install-completion
+    assert command or set(COMMANDS) <= set(told.split())
+
+
+@pytest.mark.parametrize("said", ["0", "", "-3", "00", "wide", "²"])
+def test_12_sizes_that_say_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """The width is then that of a terminal of which nothing is known."""
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.setenv(name, said)
+    told = run("score", "--help").out
+    assert max(map(len, told.splitlines())) == 80
