@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -13,12 +14,14 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli import narration
 from charrnn.cli.terminal import tell
+from charrnn.drawing.figure import Facts
+from charrnn.drawing.terminal.screen import Screen
+from charrnn.drawing.terminal.table import draw_facts
 from charrnn.nn.loss import bits
 from charrnn.text.source import OnRead
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
@@ -28,6 +31,7 @@ from charrnn.words import duration, printable
 from charrnn.writing.sampling import generate, generate_records
 
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
+COMMAND = re.compile(r"[a-z ]+: +charrnn ")
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
 
 
@@ -138,10 +142,8 @@ class Bars(Lines):
         self._loss, self._validation = 0.0, ""
 
     def start(self) -> None:
-        table = Table.grid(padding=(0, 2))
-        for key, value in narration.run_facts(self.training, self.path).items():
-            table.add_row(Text(key, style="bold"), Text(printable(value)))
-        self._print(table)
+        facts = Facts(list(narration.run_facts(self.training, self.path).items()))
+        self._print(*draw_facts(Screen(self.console, colour=True, unicode=True), facts))
         for notice in narration.notices(self.training):
             self.warn(f"notice: {notice}")
         if self.training.history:
@@ -175,7 +177,8 @@ class Bars(Lines):
 
     def note(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self._print(Text(printable(line)), soft_wrap=True)
+            # What is to be copied is not broken.
+            self._print(Text(printable(line)), soft_wrap=bool(COMMAND.match(line)))
 
     def finish(self, *, interrupted: bool) -> None:
         self.close()
@@ -187,9 +190,9 @@ class Bars(Lines):
         if self._bar is not None:
             self._bar.close()
 
-    def _print(self, what: RenderableType, **settings: Any) -> None:
+    def _print(self, *what: RenderableType, **settings: Any) -> None:
         with tqdm.external_write_mode(file=sys.stderr):
-            self.console.print(what, **settings)
+            self.console.print(*what, sep="\n", **settings)
 
     def _remember(self, evaluation: Evaluation) -> None:
         if evaluation.validation_loss is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Run, Trained
+from rich.cells import cell_len
 
 from charrnn.cli import COMMANDS
 
@@ -115,3 +116,42 @@ def test_12_sizes_that_say_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, sa
         monkeypatch.setenv(name, said)
     told = run("score", "--help").out
     assert max(map(len, told.splitlines())) == 80
+
+
+VIEWS = (
+    "",
+    "--details",
+    "--neurons",
+    "--gates",
+    "--ngrams",
+    "--weights",
+    "--embedding",
+    "--gradients",
+)
+
+
+@pytest.mark.parametrize("width", [20, 25, 30, 40, 50])
+@pytest.mark.parametrize("view", [*VIEWS, "--compare"])
+def test_12_views_fit(
+    run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch, view: str, width: int
+) -> None:
+    """No word is broken and no figure lost where a terminal is narrow: rows of a table become lists."""
+    models = [trained(TEXT), trained(TEXT, "--cell", "gru", "--embedding-size", "4")]
+    arguments = ("inspect", *models[: 1 + (view == "--compare")], *view.split())
+    on = (
+        ("--on", TEXT[:200])
+        if view in ("--neurons", "--gates", "--embedding", "--gradients")
+        else ()
+    )
+
+    def parts(columns: int) -> tuple[set[str], list[str]]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        told = run(*arguments, *on).out
+        # Names that are long, commands to be copied, and text in colours are no words of ours.
+        lines = [line for line in told.splitlines() if "/" not in line and "…" not in line]
+        words = re.findall(r"(?<![\w.⏎/-])[a-z][a-z-]{3,11}(?![\w⏎/-])", "\n".join(lines))
+        return set(words) - set(TEXT.lower().split()), lines
+
+    words, lines = parts(width)
+    assert parts(60)[0] <= words
+    assert max(map(cell_len, lines)) <= width
