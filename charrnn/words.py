@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-import unicodedata
 from pathlib import Path
+
+ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
+"""What stands after a backslash, and what both mean together."""
+
+LINE_ENDS = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+# Controls, line and paragraph separators, what turns the direction of all that follows, annotations, tags, and
+# what never is a character. No space, and nothing that joins or parts letters.
+UNSAFE = re.compile(
+    "[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+)
+NO_TEXT = re.compile("[\udc80-\udcff]")  # a byte of a path
 
 
 def duration(seconds: float) -> str:
@@ -44,8 +56,21 @@ def percent(share: float) -> str:
 
 
 def quoted(path: str | Path) -> str:
-    """A path as a shell reads it, but for what a terminal could take for a command."""
-    return printable(shlex.quote(str(path)))
+    """A path as a shell reads it.
+
+    What a terminal could take for a command, and bytes that are no text, stand as bash and zsh read them.
+    """
+    word = str(path)
+    if not UNSAFE.search(word) and not NO_TEXT.search(word):
+        return shlex.quote(word)
+    word = re.sub(r"[\\']", r"\\\g<0>", word)
+    word = NO_TEXT.sub(lambda found: f"\\x{ord(found[0]) - 0xDC00:02x}", word)
+    return f"$'{printable(word)}'"
+
+
+def unescaped(text: str) -> str:
+    r"""What somebody typed, with ``\n``, ``\t``, ``\0`` and ``\\`` read as one character each; other backslashes stay."""
+    return re.sub(r"\\([nt0\\])", lambda found: ESCAPES[found[1]], text)
 
 
 def rejoined(path: str) -> str:
@@ -53,15 +78,26 @@ def rejoined(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
 
 
-def printable(text: str) -> str:
-    """Text on one line, with nothing in it that a terminal could take for a command.
+def printable(text: str, keep: str = "") -> str:
+    r"""Text on one line, with nothing in it that a terminal could take for a command: that is told as ``\u001b``.
 
     Half of a surrogate pair stays: it stands for a byte of a path and goes out as it came in.
+
+    Args:
+        keep: What stays besides, such as line feeds.
     """
-    return "".join(
-        c if c.isprintable() or unicodedata.category(c) == "Cs" else "\N{REPLACEMENT CHARACTER}"
-        for c in text
-    )
+    return UNSAFE.sub(lambda found: found[0] if found[0] in keep else escaped(found[0]), text)
+
+
+def valid(text: str) -> str:
+    """Text that UTF-8 can hold: halves of a surrogate pair become U+FFFD."""
+    return re.sub("[\ud800-\udfff]", "\N{REPLACEMENT CHARACTER}", text)
+
+
+def escaped(character: str) -> str:
+    r"""``\n``, or ``\u001b``: as JSON and most languages have it."""
+    code = ord(character)
+    return LINE_ENDS.get(character) or (f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}")
 
 
 def in_json(text: str, encoding: str) -> str:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from charrnn.drawing import signs
 from charrnn.drawing.colours import AMOUNT, BLACK, COLD, LINES, WARM, WHITE, blend, contrast
 from charrnn.drawing.figure import Axis, Chart, Line
 from charrnn.drawing.terminal.chart import _apart, draw_chart
@@ -209,9 +210,9 @@ def test_passage() -> None:
     text = "ab\n\x1b[c\t漢e"
     marks = "123456789"
     lines = in_lines(screen(20), text, [Style.null()] * 9, marks)
-    assert [line.plain for line in lines] == ["ab⏎", "123", "\ufffd[c→漢e", "4567889"]
+    assert [line.plain for line in lines] == ["ab⏎", "123", r"\u001b[c→漢e", "444444567889"]
     coloured = in_lines(screen(20, colour=True), text, [on(WHITE)] * 9, marks)
-    assert [line.plain for line in coloured] == ["ab⏎", "\ufffd[c→漢e"]
+    assert [line.plain for line in coloured] == ["ab⏎", r"\u001b[c→漢e"]
     ascii_only = in_lines(screen(20, unicode=False), text, [Style.null()] * 9, marks)
     assert ascii_only[2].plain == "?[c\\t?e"
     wrapped = in_lines(screen(20), "漢" * 15, [Style.null()] * 15, "1" * 15)
@@ -236,3 +237,28 @@ def test_put() -> None:
 def output(on_screen: Screen) -> str:
     assert isinstance(on_screen.console.file, StringIO)
     return on_screen.console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("character", "within", "alone"),
+    [
+        ("\u00a0", "\u00a0", "U+00A0"),
+        ("\u202f", "\u202f", "U+202F"),
+        ("\u3000", "\u3000", "U+3000"),
+        ("\u200c", r"\u200c", "U+200C"),
+        ("\u200d", r"\u200d", "U+200D"),
+        ("\u00ad", r"\u00ad", "U+00AD"),
+        ("\u200e", r"\u200e", "U+200E"),
+        ("\ufe0f", r"\ufe0f", "U+FE0F"),
+        ("\u202e", r"\u202e", "U+202E"),
+        ("\u2028", r"\u2028", "U+2028"),
+        ("\x1b", r"\u001b", "U+001B"),
+        ("\ufffd", "\ufffd", "\ufffd"),
+        ("\n", "⏎", "⏎"),
+        (" ", " ", "␣"),
+        ("é", "é", "é"),
+    ],
+)
+def test_characters_that_are_not_seen(character: str, within: str, alone: str) -> None:
+    """Spaces are spaces, and all else is told by its code: no two look alike, none like a broken encoding."""
+    assert (signs.shown(character), signs.named(character)) == (within, alone)

@@ -16,7 +16,8 @@ import typer
 
 from charrnn.cli import terminal
 from charrnn.cli.arguments import note_dashes
-from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8
+from charrnn.cli.help import Command, Group
+from charrnn.cli.terminal import ignore_no_size, open_streams, silence_stdout, speak_utf8, tell
 from charrnn.errors import CharrnnError
 from charrnn.version import __version__
 
@@ -30,6 +31,7 @@ def make_app(*commands: str) -> typer.Typer:
     """The program with some of its commands."""
     app = typer.Typer(
         name="charrnn",
+        cls=Group,
         help="Teach a recurrent network to write like a text you love.",
         epilog="Start with: charrnn train corpus.txt, then: charrnn sample --temp 0.8",
         pretty_exceptions_enable=False,
@@ -38,7 +40,7 @@ def make_app(*commands: str) -> typer.Typer:
     app.callback(invoke_without_command=True)(_root)
     for name in commands:
         module = import_module(f"charrnn.cli.{name}")
-        app.command(name, epilog=module.EPILOG)(getattr(module, COMMANDS[name]))
+        app.command(name, cls=Command, epilog=module.EPILOG)(getattr(module, COMMANDS[name]))
     return app
 
 
@@ -66,6 +68,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C)."""
     speak_utf8()
+    ignore_no_size()
     # Shards of a batch are charrnn's threads (see charrnn.nn.parallel). This must be said before NumPy
     # is loaded; Accelerate, on macOS, cannot be told later.
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
@@ -77,8 +80,9 @@ def run(arguments: list[str]) -> int:
         code = app(arguments, prog_name="charrnn", standalone_mode=False)
         sys.stdout.flush()
     except (CharrnnError, typer.TyperException) as error:
-        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
-        return _fail(" ".join(message.split()), error.exit_code)
+        if isinstance(error, CharrnnError):
+            return _fail(str(error), error.exit_code)
+        return _fail(" ".join(error.format_message().splitlines()), error.exit_code)
     except MemoryError:
         advice = "; try a smaller --hidden-size, --batch-size or --seq-length"
         return _fail(f"out of memory{advice if arguments[:1] == ['train'] else ''}", 1)
@@ -98,7 +102,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    from charrnn.words import printable  # a path or a checkpoint may say anything
-
-    print(f"charrnn: {printable(message)}", file=sys.stderr)
+    tell(f"charrnn: {message}")
     return code

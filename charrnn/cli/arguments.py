@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charrnn.cli.terminal import tell
 from charrnn.errors import CheckpointError, InputError
-from charrnn.words import printable
 
 if TYPE_CHECKING:
     from charrnn.training.run import Checkpoint
@@ -72,7 +71,7 @@ def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> dict[Path, Ch
         with suppress(CheckpointError):
             found = {path: load_checkpoint(path)}
             if not quiet:
-                print(printable(f"model: {path}"), file=sys.stderr)
+                tell(f"model: {path}")
             return found
     return {newest: load_checkpoint(newest)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,12 +14,15 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 from tqdm import tqdm
 
 from charrnn.cli import narration
 from charrnn.cli.scored import Span
+from charrnn.cli.terminal import tell
+from charrnn.drawing.figure import Facts
+from charrnn.drawing.terminal.screen import Screen
+from charrnn.drawing.terminal.table import draw_facts
 from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, OnRead, Source
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
@@ -28,6 +32,7 @@ from charrnn.words import duration, printable
 from charrnn.writing.sampling import generate, generate_records
 
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
+COMMAND = re.compile(r"[a-z ]+: +charrnn ")
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
 
 
@@ -61,7 +66,7 @@ def scoring_bar(
     """
     if source.name == STANDARD_INPUT and sys.stdin is not None and sys.stdin.isatty():
         end = "Ctrl-Z and Enter" if sys.platform == "win32" else "Ctrl-D"
-        print(f"type or paste a text; {end} ends it", file=sys.stderr, flush=True)
+        tell(f"type or paste a text; {end} ends it")
     busy = not alone and sys.stdout.isatty()
     if busy or sys.stderr is None or not sys.stderr.isatty():
         yield lambda spans: spans
@@ -86,7 +91,7 @@ class Display:
     def close(self) -> None: ...
 
     def warn(self, message: str) -> None:
-        print(f"charrnn: {message}", file=sys.stderr, flush=True)
+        tell(f"charrnn: {message}")
 
 
 class Lines(Display):
@@ -101,7 +106,7 @@ class Lines(Display):
 
     def _say(self, text: str) -> None:
         self._printed = time.monotonic()
-        print(text, file=sys.stderr, flush=True)
+        tell(text)
 
     def start(self) -> None:
         for key, value in narration.run_facts(self.training, self.path).items():
@@ -113,7 +118,7 @@ class Lines(Display):
         if isinstance(report, Evaluation):
             self._say(f"{self._place()}  {narration.losses(report, self.symbol)}  {self._pace()}")
             if text := self._sample_if_due():
-                self._say(printable(f"sample: {json.dumps(text, ensure_ascii=False)}"))
+                self._say(f"sample: {json.dumps(text, ensure_ascii=False)}")
         elif isinstance(report, Recovery):
             self.warn(narration.turn(report))
         elif isinstance(report, Cooldown):
@@ -139,7 +144,7 @@ class Lines(Display):
             text = "\n".join(islice(generate_records(model, **settings), 5))
         else:
             text = "".join(generate(model, **settings))
-        return narration.shown_bytes(text) if model.vocabulary.config.unit == "byte" else text
+        return text.encode(model.vocabulary.config.encoding).decode(errors="replace")
 
     def _place(self) -> str:
         step, steps = self.training.step, self.training.total_steps
@@ -164,10 +169,8 @@ class Bars(Lines):
         self._loss, self._validation = 0.0, ""
 
     def start(self) -> None:
-        table = Table.grid(padding=(0, 2))
-        for key, value in narration.run_facts(self.training, self.path).items():
-            table.add_row(Text(key, style="bold"), Text(value))
-        self._print(table)
+        facts = Facts(list(narration.run_facts(self.training, self.path).items()))
+        self._print(*draw_facts(Screen(self.console, colour=True, unicode=True), facts))
         for notice in narration.notices(self.training):
             self.warn(f"notice: {notice}")
         if self.training.history:
@@ -190,17 +193,19 @@ class Bars(Lines):
             line = Text(f"epoch {report.epoch:6.2f}  ", style="bold")
             self._print(line.append(losses, style="not bold"))
             if text := self._sample_if_due():
-                self._print(Panel(Text(text.strip("\n")), title="so far", style="dim"))
+                shown = Text(printable(text.strip("\n"), keep="\n\t"))
+                self._print(Panel(shown, title="so far", style="dim"))
         else:
             self.warn(narration.turn(report))
             self._bar.n = self.training.characters_read
 
     def warn(self, message: str) -> None:
-        self._print(Text(message, style="yellow"))
+        self._print(Text(printable(message), style="yellow"))
 
     def note(self, lines: Iterable[str]) -> None:
         for line in lines:
-            self._print(Text(line), soft_wrap=True)
+            # What is to be copied is not broken.
+            self._print(Text(printable(line)), soft_wrap=bool(COMMAND.match(line)))
 
     def finish(self, *, interrupted: bool) -> None:
         self.close()
@@ -212,9 +217,9 @@ class Bars(Lines):
         if self._bar is not None:
             self._bar.close()
 
-    def _print(self, what: RenderableType, **settings: Any) -> None:
+    def _print(self, *what: RenderableType, **settings: Any) -> None:
         with tqdm.external_write_mode(file=sys.stderr):
-            self.console.print(what, **settings)
+            self.console.print(*what, sep="\n", **settings)
 
     def _remember(self, evaluation: Evaluation) -> None:
         if evaluation.validation_loss is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import typer
 
 from charrnn.cli.settings import of_unknown, panel, takes
+from charrnn.cli.terminal import tell
 from charrnn.errors import InputError
 from charrnn.inspection import VIEWS, View
-from charrnn.words import printable
 
 EPILOG = "For example: charrnn inspect model.npz --text 'Where does this surprise it?'"
 
@@ -128,13 +127,13 @@ def inspect(
             figure = view.figure(look)
     finally:  # also where what was noticed led to an error
         for notice in look.notices:
-            print(printable(notice), file=sys.stderr)
+            tell(notice)
     if html:
-        print(f"html: {html}", file=sys.stderr)
+        tell(f"html: {html}")
         return
     for kind, path in files.items():
         save(figure, path, kind)
-        print(f"{kind}: {path}", file=sys.stderr)
+        tell(f"{kind}: {path}")
     if as_json:
         from charrnn.cli.terminal import put_json
         from charrnn.drawing.data import as_json as told

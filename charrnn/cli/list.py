@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import typer
@@ -26,7 +25,7 @@ def list_models(
     import time
 
     from charrnn.cli.files import FOLDER, checkpoints_in
-    from charrnn.cli.terminal import put_json
+    from charrnn.cli.terminal import put_json, tell
     from charrnn.inspection.listing import list_figure, listed
 
     found = [path for place in places or [FOLDER] for path in checkpoints_in(place)]
@@ -37,7 +36,7 @@ def list_models(
 
         put_json(told(figure))
     elif not found:
-        print("no checkpoint here; make one: charrnn train corpus.txt", file=sys.stderr)
+        tell("no checkpoint here; make one: charrnn train corpus.txt")
     else:
         from charrnn.drawing.terminal import draw
         from charrnn.drawing.terminal.screen import Screen

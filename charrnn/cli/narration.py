@@ -47,14 +47,6 @@ def losses(evaluation: Evaluation, symbol: str) -> str:
     return words if loss is None else f"{words}  val {loss:.4f} ({bits(loss):.3f} bits/{symbol})"
 
 
-def shown_bytes(text: str) -> str:
-    """Bytes as text, with nothing in it that a terminal could take for a command."""
-    text = text.encode("latin-1").decode(errors="replace")
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-
-
 def turn(report: Recovery | Cooldown) -> str:
     """What the run does now."""
     if isinstance(report, Recovery):

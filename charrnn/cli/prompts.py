@@ -80,7 +80,9 @@ def read_requests(
             try:
                 if jsonl:
                     request = _from_json(line, request, vocabulary)
-                request = replace(request, prime=known_prime(vocabulary, request.prime, unknown))
+                where = "its prime" if "\n" in request.prime else ""
+                prime = known_prime(vocabulary, request.prime, unknown, where)
+                request = replace(request, prime=prime)
             except InputError as error:
                 raise InputError(f"{source}, line {number}: {error}") from None
             yield from request.times(num_samples)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +12,14 @@ import typer
 from charrnn.cli.settings import of_unknown, panel
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.words import unescaped
 
 if TYPE_CHECKING:
     from charrnn.models.character_model import CharacterModel
 
 EPILOG = (
-    "Standard output carries the text alone; the seed goes to standard error. "
+    "Standard output carries the text alone; the seed goes to standard error. On a terminal what could act on it is shown "
+    r"as \u001b; a pipe gets it as it is. "
     "For example: charrnn sample model.npz --temp 0.8 --prime 'Once upon a time'"
 )
 
@@ -106,7 +107,8 @@ def sample(
 ) -> None:
     r"""Write text with a trained model.
 
-    In --stop, --ban and --separator, \n is a line feed, \t a tab and \0 a zero byte.
+    In --prime, --stop, --ban and --separator, \n is a line feed, \t a tab, \0 a zero byte, \\ a backslash.
+    Any other backslash stands for itself; prompts that are read are taken as they are.
     """
     checkpoint, source = _sources(checkpoint, prompts, prime_file)
     if num_samples < 1:
@@ -131,6 +133,7 @@ def sample(
 
     from charrnn.cli.arguments import checkpoints
     from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
+    from charrnn.cli.terminal import tell
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals
@@ -144,13 +147,13 @@ def sample(
         raise InputError("--novel-only is for models of records; make one with train --records")
     if separator is None:
         separator = r"\n" if kind.records else r"\n---\n"
-    between = _unescaped(model, separator, "--separator")
-    ends = [_unescaped(model, string, "--stop") for string in config.stop]
+    between = _typed(model, separator, "--separator")
+    ends = [_typed(model, string, "--stop") for string in config.stop]
     if ends and not (length or until_lines or kind.records):
         unwritten = [model.vocabulary.unknown_in(string) for string in ends]
         if all(unwritten):
             raise UnknownCharacterError(unwritten[0], "; a text would never stop there")
-    config = replace(config, ban=_unescaped(model, ban, "--ban"), stop=tuple(ends))
+    config = replace(config, ban=_typed(model, ban, "--ban"), stop=tuple(ends))
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config)
@@ -160,14 +163,14 @@ def sample(
             Source(source), model.vocabulary, request, num_samples, unknown, jsonl=jsonl
         )
     else:
-        prime = model.vocabulary.argument(prime, "--prime")
-        prime = known_prime(model.vocabulary, prime, unknown, "--prime")
+        typed = _typed(model, prime, "--prime")
+        prime = known_prime(model.vocabulary, typed, unknown, "--prime")
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
     with ExitStack() as stack:
         originals = Originals(list(map(str, novelty)), kind, stack) if novelty else None
         if not quiet:
-            print(f"{path}: seed {seed}", file=sys.stderr)
+            tell(f"{path}: seed {seed}")
         if as_json or jsonl:
             output: Output = Json(kind, originals)
         else:
@@ -195,8 +198,5 @@ def _sources(
     return checkpoint, prompts or (str(prime_file) if prime_file else None)
 
 
-def _unescaped(model: CharacterModel, value: str, option: str) -> str:
-    value = model.vocabulary.argument(value, option)
-    for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
-        value = value.replace(escape, character)
-    return value
+def _typed(model: CharacterModel, value: str, option: str) -> str:
+    return unescaped(model.vocabulary.argument(value, option))

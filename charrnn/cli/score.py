@@ -72,7 +72,7 @@ def score(
     from charrnn.cli.display import scoring_bar
     from charrnn.cli.figures import Form
     from charrnn.cli.scored import as_lines, as_one
-    from charrnn.cli.terminal import put, put_json
+    from charrnn.cli.terminal import Writer, put_json
     from charrnn.text.source import STANDARD_INPUT, Source
 
     found = checkpoints(models)
@@ -82,12 +82,12 @@ def score(
     form = Form(names, kind.encoding, best)
     rows_of = form.lines if per_line else form.characters if per_char else form.total
     read = as_lines if independent_lines or kind.records else as_one
-    source = Source(one_text(rest) or STANDARD_INPUT)
+    source, writer = Source(one_text(rest) or STANDARD_INPUT), Writer(kind.encoding)
     with scoring_bar(source, kind.encoding, alone=rows_of == form.total) as watched:
         for rows in rows_of(watched(read(readers, source, unknown))):
             for values, columns in rows:
                 if as_json:
                     put_json(values)
                 else:
-                    put(f"{columns}\n", kind.encoding)
+                    writer.put(f"{columns}\n")
             sys.stdout.flush()  # who watches a growing log waits for this line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
@@ -11,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
+
+from charrnn.words import printable
 
 LOADING_SECONDS = 0.0  # that the program took before its command began, where that is known
 
@@ -46,15 +49,50 @@ def speak_utf8() -> None:
             stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
 
 
-def put(text: str, encoding: str = "utf-8") -> None:
-    """Write to standard output, in a model's encoding."""
-    sys.stdout.buffer.write(text.encode(encoding, "backslashreplace"))
+def ignore_no_size() -> None:
+    """Let a size of 0, as containers and CI jobs copy it from where there is no terminal, say nothing."""
+    for name in ("COLUMNS", "LINES"):
+        said = os.environ.get(name, "1")
+        if not (said.isascii() and said.isdigit() and int(said)):
+            del os.environ[name]
+
+
+def columns() -> int:
+    """The width of the terminal, as rich finds it."""
+    if said := os.environ.get("COLUMNS"):
+        return int(said)
+    for descriptor in range(3):
+        with suppress(OSError):
+            if found := os.get_terminal_size(descriptor).columns:
+                return found
+    return 80
+
+
+def tell(message: str) -> None:
+    """A line on standard error."""
+    print(printable(message), file=sys.stderr, flush=True)
+
+
+class Writer:
+    """Standard output for a model's text: a pipe gets it as it is, a terminal nothing that would act on it."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        self._encoding, self._watched = encoding, sys.stdout.isatty()
+        self._decoder = codecs.getincrementaldecoder("utf-8")(
+            "replace"
+        )  # bytes may come one by one
+
+    def put(self, text: str) -> None:
+        data = text.encode(self._encoding, "backslashreplace")
+        if self._watched:
+            data = printable(self._decoder.decode(data), keep="\n\t").encode()
+        sys.stdout.buffer.write(data)
 
 
 def put_json(values: Mapping[str, Any]) -> None:
     """Write a line of JSON to standard output."""
     # What only JSON can hold, half of a surrogate pair, goes out as JSON's escape for it.
-    put(json.dumps(values, ensure_ascii=False) + "\n")
+    Writer().put(json.dumps(values, ensure_ascii=False) + "\n")
 
 
 def silence_stdout() -> None:
@@ -75,7 +113,7 @@ def telling_of_interruption() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("charrnn: interrupted; nothing more was saved", file=sys.stderr)
+        tell("charrnn: interrupted; nothing more was saved")
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Container
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from charrnn.cli import terminal
 from charrnn.cli.settings import panel, sets
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
+from charrnn.words import printable
 
 if TYPE_CHECKING:
     from charrnn.cli.display import Display
@@ -198,6 +200,7 @@ def _run(
         saver.save()
     stopped = bool(interruption.number) and not training.finished
     display.finish(interrupted=stopped)
-    print(path, flush=True)
+    # For a pipe, also where its bytes are no text; a terminal need not see it act.
+    print(printable(str(path)) if sys.stdout.isatty() else path, flush=True)
     if stopped:
         raise typer.Exit(128 + interruption.number)  # the shell's convention

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from charrnn.cli.copies import as_fields, in_words
 from charrnn.cli.prompts import Request, in_batches
-from charrnn.cli.terminal import put, put_json
+from charrnn.cli.terminal import Writer, put_json, tell
 from charrnn.config import TextConfig
 from charrnn.errors import SamplingError
 from charrnn.models.character_model import CharacterModel
@@ -105,7 +105,7 @@ class Plain(Output):
         self, config: TextConfig, separator: str, *, echo: bool, originals: Originals | None = None
     ) -> None:
         super().__init__(config, originals)
-        self._separator, self._echo = separator, echo
+        self._separator, self._echo, self._writer = separator, echo, Writer(config.encoding)
         self._between = self._last = ""
         self._flushed = 0.0
 
@@ -129,7 +129,7 @@ class Plain(Output):
             if piece.last:
                 self.close()
                 novelty = self._originals.compare("".join(self._text).removesuffix(self._end))
-                print(in_words(novelty, self._config, self._request.seed), file=sys.stderr)
+                tell(in_words(novelty, self._config, self._request.seed))
 
     def close(self) -> None:
         if sys.stdout.isatty() and not self._last.endswith("\n"):
@@ -137,7 +137,7 @@ class Plain(Output):
         super().close()
 
     def _put(self, text: str) -> None:
-        put(text, self._encoding)
+        self._writer.put(text)
         self._last = text or self._last
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
 
 from charrnn.drawing.figure import Phrase, Symbols, parts
+from charrnn.words import escaped, printable, valid
 
 SIGNS = {"\n": "⏎", "\t": "→"}
 SPACE = "␣"
@@ -26,34 +26,41 @@ def shown(character: str, encoding: str = "utf-8", *, unicode: bool = True) -> s
         return character if character.isascii() and character.isprintable() else "?"
     if character in SIGNS:
         return SIGNS[character]
-    if not character.isprintable() or (encoding == "latin-1" and not character.isascii()):
+    if encoding == "latin-1" and not character.isascii():
         return UNSHOWN
+    if unseen(character) and unicodedata.category(character) != "Zs":
+        return escaped(character)
     combining = unicodedata.category(character) in ("Mn", "Me") or "\u1160" <= character <= "\u11ff"
     return f"\N{DOTTED CIRCLE}{character}" if combining else character
 
 
+def unseen(character: str) -> bool:
+    """Whether a character takes no place, looks like a space, or is none that could be shown."""
+    joins = unicodedata.name(character, "").startswith("VARIATION SELECTOR")
+    return joins or (character != " " and not character.isprintable())
+
+
 def named(character: str, encoding: str = "utf-8", *, unicode: bool = True) -> str:
-    """A character that stands alone: a space has to be seen, and a byte told."""
+    """A character that stands alone: a space has to be seen, a byte and what is not seen told."""
     if character == " ":
         return SPACE if unicode else "' '"
     byte = encoding == "latin-1" and character not in SIGNS
     if byte and not (character.isascii() and character.isprintable()):
         return f"{ord(character):02x}h"
+    if unseen(character) and character not in SIGNS:
+        return f"U+{ord(character):04X}"
     return shown(character, encoding, unicode=unicode)
 
 
-def in_words(
-    phrase: Phrase, encoding: str = "utf-8", named: Callable[[str, str], str] = named
-) -> str:
-    """A phrase as a line of plain text; ``named`` writes a character that stands alone."""
+def in_words(phrase: Phrase, encoding: str = "utf-8") -> str:
+    """A phrase as a line of plain text."""
     words: list[str] = []
     for part in parts(phrase):
         if isinstance(part, Symbols):
             sign = named if part.alone else shown
             words += [sign(character, encoding) for character in part.text]
         else:
-            text = part if isinstance(part, str) else part.text
-            words += [c if c.isprintable() else UNSHOWN for c in text]
+            words.append(valid(printable(part if isinstance(part, str) else part.text)))
     return "".join(words)
 
 

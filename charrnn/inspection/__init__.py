@@ -58,7 +58,7 @@ VIEWS = (
     View(
         "following",
         "--next",
-        "What could follow this beginning, as bars, at several temperatures.",
+        r"What could follow this beginning (\n is a line feed, \\ a backslash), as bars, at several temperatures.",
         metavar="PRIME",
         takes=("temp", "unknown"),
         section="What comes next",

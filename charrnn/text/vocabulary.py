@@ -6,6 +6,7 @@ import io
 import os
 import unicodedata
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, UnknownCharacterError, describe_character
+from charrnn.text.standins import StandIns
 
 VERBATIM = TextConfig(normalize="none")
 """Text that is taken as it stands."""
@@ -120,24 +122,20 @@ class Vocabulary:
         except UnicodeError:
             raise InputError(f"{option}: not UTF-8 text") from None
 
-    def closest(self, character: str) -> str:
-        """The known character that stands in best for an unknown one.
-
-        Its letter without the accents, the other case of either, else the usual replacements.
-        """
-        plain = unicodedata.normalize("NFKD", character)[:1]
-        candidates = (plain, character.swapcase(), plain.swapcase(), "\ufffd", "?", " ")
-        return next((c for c in candidates if len(c) == 1 and c in self), self.characters[0])
+    @cached_property
+    def stand_ins(self) -> StandIns:
+        """What stands in for unknown characters."""
+        return StandIns(self.characters)
 
     def known(self, text: str, unknown: str = "error", where: str = "", line: int = 0) -> str:
         """``text`` in characters that the vocabulary has.
 
         Args:
             unknown: What becomes of others (see :data:`charrnn.config.UNKNOWN`): ``skip`` leaves them
-                out, ``replace`` puts the closest known one.
+                out, ``replace`` puts what is similar (see :class:`StandIns`).
             where: The text's source in words, for the error.
             line: The number of its first line there, for the error to name the first line that is
-                wrong, and its characters alone; 0 does not.
+                wrong, and its characters alone; 0 does so only where the text has several.
 
         Raises:
             UnknownCharacterError: There are others, and ``unknown`` is ``error``.
@@ -148,11 +146,11 @@ class Vocabulary:
         if unknown == "skip":
             return "".join(c for c in text if c in self)
         if unknown == "replace":
-            return "".join(c if c in self else self.closest(c) for c in text)
-        if line:
-            lines = enumerate(io.StringIO(text, newline="\n"), line)
+            return text.translate({ord(c): self.stand_ins(c) for c in others})
+        if line or "\n" in text:
+            lines = enumerate(io.StringIO(text, newline="\n"), line or 1)
             line, others = next((n, o) for n, part in lines if (o := self.unknown_in(part)))
-            where = f"{where}, line {line}"
+            where = f"{where}{', ' * bool(where)}line {line}"
         raise UnknownCharacterError(others, "; add --unknown skip or --unknown replace", where)
 
 

@@ -26,8 +26,8 @@ def test_hostile_strings(tmp_path: Path, encoding: str) -> None:
     picture.save(figure(encoding), path, "svg")
     root = ET.fromstring(path.read_bytes())
     told = [root.find(f"{SVG}{name}") for name in ("title", "desc")]
-    assert [one is not None and (one.text or "")[:10] for one in told] == [
-        "a\ufffd]0;x\ufffd\ufffd2J"
+    assert [one is not None and (one.text or "")[:25] for one in told] == [
+        r"a\u001b]0;x\u0007\u009b2J"
     ] * 2
     words = [text for one in root.iter(f"{SVG}text") for text in one.itertext()]
     assert any("<b>$x_{$ & [red]" in text for text in words)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+from charrnn.words import printable, valid
 
 VOID = {"input", "line", "path", "rect"}  # elements that never hold anything here
 
@@ -18,14 +19,8 @@ class Markup(str):
 
 
 def clean(text: str) -> str:
-    """Text that a page can hold: control characters, halves of a surrogate pair and the like become U+FFFD.
-
-    So do those that turn the direction of what follows.
-    """
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Cn") else "\ufffd"
-        for c in text
-    )
+    """Text that a page can hold: what is no character, and what turns the direction of all that follows, is told."""
+    return valid(printable(text, keep="\n\t"))
 
 
 def escaped(text: object) -> Markup:

@@ -11,7 +11,7 @@ from charrnn.drawing import signs
 from charrnn.drawing.figure import Colouring, Distributions, Passage
 from charrnn.drawing.page.document import packed
 from charrnn.drawing.page.markup import Markup, element, joined
-from charrnn.drawing.page.words import marked, named, plain, rows_of
+from charrnn.drawing.page.words import marked, plain, rows_of
 from charrnn.nn.parameters import Array
 from charrnn.words import percent
 
@@ -35,7 +35,7 @@ class Script:
         for character in dict.fromkeys(text):
             if (character, encoding) not in self._numbers:
                 self._numbers[character, encoding] = len(self._numbers)
-                self.data["names"].append(named(character, encoding))
+                self.data["names"].append(signs.named(character, encoding))
         return packed([self._numbers[character, encoding] for character in text], "u4")
 
 

@@ -19,18 +19,11 @@ from charrnn.drawing.figure import (
     parts,
 )
 from charrnn.drawing.page.markup import Markup, element, joined
-from charrnn.errors import describe_character
-
-
-def named(character: str, encoding: str) -> str:
-    """A character that stands alone: what does not print is told."""
-    name = signs.named(character, encoding)
-    return describe_character(character) if name == signs.UNSHOWN else name
 
 
 def plain(phrase: Phrase, encoding: str) -> str:
     """A phrase where there can be no markup."""
-    return signs.in_words(phrase, encoding, named)
+    return signs.in_words(phrase, encoding)
 
 
 def marked(phrase: Phrase, encoding: str) -> Markup:

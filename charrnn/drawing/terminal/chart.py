@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 from statistics import fmean
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def draw_chart(screen: Screen, chart: Chart) -> list[Text]:
     named = _apart(ends, height) if beside else {}
     written = {round((high - y) / fall * (height - 1)): tick for y, tick in y_ticks.items()}
     line, cross = "│┤" if screen.unicode else "|+"
-    rows = [Text(printable(chart.y.label)[: screen.width])]
+    rows = [Text(line) for line in wrap(printable(chart.y.label), screen.width) or [""]]
     for row, plotted in enumerate(_plot(screen, curves, width, height)):
         edge = cross if row in written else line
         rows.append(Text(f"{written.get(row, ''):>{margin}}{edge}").append_text(plotted))

@@ -13,19 +13,32 @@ from rich.text import Text
 
 from charrnn.drawing.colours import LINES, of_series
 from charrnn.drawing.figure import Bar, Cell, Column, Distributions, Facts, Profile, Table
+from charrnn.drawing.terminal.fitting import (
+    GAP,
+    column_widths,
+    grouped,
+    least_width,
+    listed,
+    titled,
+)
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import percent, printable
 
 SPARE = 64  # columns from which on there is room for what can be done without
 LONGEST, FREE, SHORTEST = 24, 50, 4  # columns of a bar, of one that nothing stands beside, at least
-GAP = 2  # columns between those of a table
 LABEL, PERCENT, LEAST = 7, 9, 13  # columns: of a symbol, of a share beside a bar, of both at least
 WIDEST = 40  # columns of a distribution's bars
+FRAME, BORDER = 3, 1  # columns of a frame: for each column of a table, and once more
 ENDS = 3  # columns that a cell has beyond a quarter of the screen if its end matters
 
 
 def draw_facts(screen: Screen, facts: Facts) -> list[RenderableType]:
-    """Names and what is said of them; in a frame if they have a title."""
+    """Names and what is said of them; in a frame if they have a title. Without room beside the names it stands below."""
+    rows = [(screen.words(name), screen.words(said)) for name, said in facts.rows]
+    names = max([screen.key_width, *(name.cell_len for name, _ in rows)])
+    frame = 2 * FRAME + BORDER if facts.title else GAP
+    if screen.width - names - frame < max((least_width(said) for _, said in rows), default=0):
+        return [*titled(facts.title), *(line for row in rows for line in listed(screen, *row))]
     table = (
         RichTable(title=printable(facts.title), title_justify="left", show_header=False)
         if facts.title
@@ -35,15 +48,32 @@ def draw_facts(screen: Screen, facts: Facts) -> list[RenderableType]:
         style="bold", no_wrap=True, min_width=None if facts.title else screen.key_width
     )
     table.add_column(overflow="fold")
-    for row in facts.rows:
-        table.add_row(*map(screen.words, row))
+    for row in rows:
+        table.add_row(*row)
     return [table]
 
 
-def draw_table(screen: Screen, table: Table) -> list[RenderableType]:
-    """A table; in a frame if it has a title."""
+def draw_table(screen: Screen, table: Table) -> Iterator[RenderableType]:
+    """A table; in a frame if it has a title. Where words would be broken, each row is a list."""
     kept = [n for n, c in enumerate(table.columns) if not c.spare or screen.width >= SPARE]
     columns = [table.columns[n] for n in kept]
+    rows = list(zip(*(_aligned([row[n] for row in table.rows]) for n in kept), strict=True))
+    total = [table.total[n] for n in kept] if table.total else []
+    heads = [screen.words(column.name) for column in columns]
+    bar, most = _bar_width(screen, columns, rows), ENDS + screen.width // 4
+    cells = [[_cell(screen, cell, bar) for cell in row] for row in (*rows, total) if row]
+    for row in cells:
+        for n, column in enumerate(columns):
+            while column.ends and row[n].cell_len > most:
+                row[n] = row[n][1:]
+    found = list(zip(heads, *cells, strict=True))
+    for gap in (GAP, 1):
+        frame = FRAME * len(columns) + BORDER if table.title else gap * (len(columns) - 1)
+        if widths := column_widths(columns, found, screen.width - frame):
+            break
+    else:
+        yield from _lists(screen, table, heads, cells)
+        return
     drawn = RichTable(
         title=printable(table.title) or None,
         title_justify="left",
@@ -51,29 +81,39 @@ def draw_table(screen: Screen, table: Table) -> list[RenderableType]:
         caption_justify="left",
         box=box.HEAVY_HEAD if table.title else None,
         pad_edge=bool(table.title),
-        padding=(0, 1) if table.title else (0, GAP, 0, 0),
+        padding=(0, 1) if table.title else (0, gap, 0, 0),
         header_style="bold",
         show_header=any(column.name for column in columns),
         show_footer=table.total is not None,
     )
-    for n, column in zip(kept, columns, strict=True):
+    last = cells.pop() if total else [Text()] * len(columns)
+    for column, head, foot, width in zip(columns, heads, last, widths, strict=True):
         drawn.add_column(
-            screen.words(column.name),
-            _cell(screen, table.total[n], 0) if table.total else "",
+            head,
+            foot,
             justify="right" if column.figures else "left",
+            width=width,
             no_wrap=column.whole,
             overflow="ellipsis" if column.whole else "fold",
             header_style="bold" if column.series is None else f"bold {of_series(column.series)}",
         )
-    rows = list(zip(*(_aligned([row[n] for row in table.rows]) for n in kept), strict=True))
-    width, most = _bar_width(screen, columns, rows), ENDS + screen.width // 4
+    for row in cells:
+        drawn.add_row(*map(grouped, row, widths))
+    yield drawn
+
+
+def _lists(
+    screen: Screen, table: Table, heads: Sequence[Text], rows: Sequence[Sequence[Text]]
+) -> Iterator[RenderableType]:
+    """Each row as a list: its first cell, and the others below it, each after its column's head."""
+    yield from titled(table.title)
     for row in rows:
-        cells = [_cell(screen, cell, width) for cell in row]
-        for n, column in enumerate(columns):
-            while column.ends and cells[n].cell_len > most:
-                cells[n] = cells[n][1:]
-        drawn.add_row(*cells)
-    return [drawn]
+        for n, (head, cell) in enumerate(zip(heads, row, strict=True)):
+            if cell.plain.strip():
+                shown = grouped(cell, screen.width - 2 * GAP)
+                yield from listed(screen, head, shown, indent=GAP * (n > 0))
+    if table.caption:
+        yield Text(printable(table.caption))
 
 
 def _aligned(column: Sequence[Cell]) -> list[Cell]:
