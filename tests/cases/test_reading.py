@@ -45,9 +45,6 @@ def test_13_utf_32_is_recognised(run: Run, trained: Trained, command: str, encod
     assert "-f utf-16" not in err
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="CR is no line end, and nobody says so"
-)
 @pytest.mark.parametrize("options", [(), ("--records",)], ids=["text", "records"])
 def test_22_cr_line_ends(run: Run, options: tuple[str, ...]) -> None:
     """Old Macintosh line ends are read as LF, or at least there is a notice of them."""
@@ -66,9 +63,6 @@ def test_23_advice_for_windows_1252(run: Run, trained: Trained, command: str) ->
     assert "latin1" not in err
 
 
-@pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an empty file is read without a word"
-)
 def test_35_an_empty_file_among_others(run: Run) -> None:
     """There is a notice: a download or an export has failed."""
     Path("void.txt").touch()
