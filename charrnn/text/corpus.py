@@ -18,6 +18,7 @@ from charrnn.text import cache
 from charrnn.text.records import Spans
 from charrnn.text.source import IN_MEMORY, OnRead, Reader
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
+from charrnn.words import as_argument
 
 MIN_CHARACTERS = 16
 """The shortest text that can be trained on."""
@@ -128,7 +129,7 @@ def load_corpus(
     memory and found again by the next run on the same text.
 
     Args:
-        paths: Files; ``-`` is standard input; none at all is the embedded default corpus.
+        paths: Files; the string ``-`` is standard input; none at all is the embedded default corpus.
         config: How to read them; a given vocabulary has its own way.
         vocabulary: Characters of an existing model, instead of the text's own.
         extend_vocabulary: Add to ``vocabulary`` what the text has beyond it.
@@ -142,7 +143,7 @@ def load_corpus(
     """
     config = vocabulary.config if vocabulary else config or TextConfig()
     with ExitStack() as stack:
-        reader = Reader(list(map(str, paths)), config, stack, passes=2, progress=progress)
+        reader = Reader(list(map(as_argument, paths)), config, stack, passes=2, progress=progress)
         try:
             scan = Scan(reader.pieces(), config.encoding)
         except NotUnicodeError as error:
@@ -165,7 +166,7 @@ def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
         InputError: The file is missing, a directory, or not UTF-8.
     """
     with ExitStack() as stack:
-        text = "".join(Reader([str(path)], config, stack).pieces())
+        text = "".join(Reader([as_argument(path)], config, stack).pieces())
     return frozenset(text.split(config.end))
 
 

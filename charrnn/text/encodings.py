@@ -20,8 +20,9 @@ ZEROS = 20  # of so many bytes of UTF-16 at least one is zero: half of a blank, 
 def wide_encoding(head: bytes) -> tuple[str, str] | None:
     """UTF-16 or UTF-32, and what iconv calls it with its order of bytes; None for anything else.
 
-    Without a mark they show by their zeros, which stand at one place of each unit only. Text in UTF-8
-    has none; where zeros separate its parts, they stand anywhere.
+    Without a mark they show by their zeros, which stand at one place of each unit only, beside hardly any
+    letters of ASCII. Text in UTF-8 has no zeros, or else they separate words. (Chinese without a mark, which
+    has such letters there, is not found.)
 
     Args:
         head: The beginning of a text.
@@ -39,7 +40,8 @@ def wide_encoding(head: bytes) -> tuple[str, str] | None:
         if not any(quarters[0]) and max(quarters[1]) <= 0x10:  # no character is above U+10FFFF
             return ("UTF-32", f"utf-32{order}") if _is_text(head, f"utf-32-{order}") else None
     for order, high, low in (("le", head[1::2], head[::2]), ("be", head[::2], head[1::2])):
-        if high.count(0) > 9 * low.count(0) and _is_text(head, f"utf-16-{order}"):
+        letters = any(0x40 <= byte < 0x7F for byte in high)
+        if high.count(0) > 9 * low.count(0) and not letters and _is_text(head, f"utf-16-{order}"):
             return "UTF-16", f"utf-16{order}"
     return None
 

@@ -58,6 +58,7 @@ class Source:
         self._may_change = set(NOTICES)
         self._kept = stack is not None
         self._by_cr: bool | None = None  # whether CR ends its lines, once that is known
+        self._seen = 0  # CR before it is
         self._spooled: IO[bytes] | None = None
         self._at_once = BLOCK if stack else INCOMING
         if stack is not None:
@@ -105,8 +106,6 @@ class Source:
                 raise InputError(
                     f"{self}: is {wide[0]}, not UTF-8; convert it (iconv -f {wide[1]} -t utf-8)"
                 )
-            if self._by_cr is None and (b"\n" in block or ends_lines_by_cr([block])):
-                self._by_cr = b"\n" not in block
             line_end = b"\r" if self._by_cr else b"\n"
             try:
                 text = block.decode(errors=errors)
@@ -171,13 +170,23 @@ class Source:
         """The bytes in parts that can each be decoded and normalised by itself."""
         held: list[bytes] = []
         for block in self._read():
+            self._look_for_line_ends(block)
             cut = len(block) if config.unit == "byte" else _last_border(block)
             if cut:
                 yield b"".join((*held, block[:cut]))
                 held.clear()
             held.append(block[cut:])
         if rest := b"".join(held):
+            if self._by_cr is None:
+                self._by_cr = ends_lines_by_cr([rest])
             yield rest
+
+    def _look_for_line_ends(self, block: bytes) -> None:
+        """Of a text that is read as it comes, the first two CR tell what it will be, or the first LF."""
+        if self._by_cr is None:
+            self._seen += block.count(b"\r")
+            if b"\n" in block or self._seen > 1:
+                self._by_cr = b"\n" not in block
 
     def _tidied(self, piece: str, config: TextConfig) -> str:
         if self._by_cr and "\r" in piece:
@@ -251,7 +260,7 @@ class Reader:
 
 def is_passing(name: str) -> bool:
     """Whether a text came through a pipe, by the name of its source, and so is not there a second time."""
-    return name == STANDARD_INPUT or name.startswith(("/dev/", "/proc/"))
+    return name == STANDARD_INPUT or name.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
 
 
 def default_text() -> str:
