@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import typer
 
 from charrnn.cli.settings import check_unknown, panel
 from charrnn.errors import InputError
+from charrnn.words import counted, printable
 
 EPILOG = (
     "Bits per character are -log2 of the probability that the model gives each character after all "
@@ -20,7 +20,7 @@ of_figures, of_text = panel("Figures"), panel("Text")
 
 
 def score(
-    checkpoint: Path | None = typer.Argument(
+    checkpoint: str | None = typer.Argument(
         None,
         help="Who reads. A name that ends in .npz is taken for it.",
         show_default="the newest model in checkpoints/",
@@ -58,12 +58,12 @@ def score(
     """Tell how well a model predicts text: bits per character, a tab, perplexity."""
     if per_line and per_char:
         raise InputError("--per-line and --per-char do not go together; choose one")
-    if text is None and checkpoint is not None and checkpoint.suffix != ".npz":
-        checkpoint, text = None, str(checkpoint)
+    if text is None and checkpoint is not None and not checkpoint.endswith(".npz"):
+        checkpoint, text = None, checkpoint
 
     from charrnn.cli import figures
     from charrnn.cli.files import newest_checkpoint
-    from charrnn.cli.scored import as_lines, as_one
+    from charrnn.cli.scored import as_lines, as_one, require_any
     from charrnn.cli.terminal import put, put_json
     from charrnn.files.checkpoint import load_checkpoint
     from charrnn.text.source import STANDARD_INPUT, Source
@@ -73,10 +73,16 @@ def score(
     text_config = model.vocabulary.config
     read = as_lines if independent_lines or text_config.records else as_one
     source = Source(text or STANDARD_INPUT)
-    for rows in form(read(model, source, unknown), text_config.encoding):
+    empty = 0  # lines
+    spans = require_any(read(model, source, unknown), source)
+    for rows in form(spans, text_config.encoding):
         for values, columns in rows:
+            empty += values.get("characters") == 0
             if as_json:
                 put_json(values)
             else:
                 put(f"{columns}\n", text_config.encoding)
         sys.stdout.flush()  # who watches a growing log waits for this line
+    if empty:
+        told = f"{source}: {counted(empty, 'line')} with nothing to score"
+        print(printable(told), file=sys.stderr)

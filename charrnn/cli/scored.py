@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
@@ -49,6 +50,17 @@ def as_lines(model: CharacterModel, source: Source, unknown: str) -> Iterator[Sp
     for lines in source.line_groups(model.vocabulary.config):
         known = known_lines.of(lines)
         yield from map(Span, lines, known, map(bits, score_texts(model, known)))
+
+
+def require_any(spans: Iterable[Span], source: Source) -> Iterator[Span]:
+    """The same spans; an InputError at their end if not one character was scored."""
+    read = scored = False
+    for span in spans:
+        read, scored = True, scored or bool(span.known)
+        yield span
+    if not scored:
+        why = ": the model knows none of its characters" if read else ""
+        raise InputError(f"{source}: nothing to score{why}")
 
 
 class _KnownLines:
