@@ -212,6 +212,8 @@ def sample(
         groups = iter([request.times(num_samples)])
     with ExitStack() as stack:
         originals = Originals(novelty, kind, stack) if novelty else None
+        for name in originals.empty if originals else ():
+            print(printable(f"notice: {Source(name)} is empty"), file=sys.stderr)
         if not quiet:
             print(f"{path}: seed {seed}", file=sys.stderr)
         if as_json or jsonl:

@@ -108,17 +108,16 @@ def _recorded_corpus(checkpoint: Checkpoint, path: Path) -> list[str]:
 
 def _another_text(corpus: Corpus, recorded: CorpusInfo, path: Path) -> str:
     """What is wrong with a text that is not that of a run."""
-    unit = f"{corpus.vocabulary.config.unit}s"
-    sources = ", ".join(recorded.sources)
-    if corpus.sources == recorded.sources and STANDARD_INPUT not in recorded.sources:
-        return (
-            f"{sources}: has changed since {path} was trained on it ({recorded.characters:,} {unit} then, "
-            f"{len(corpus):,} now); to learn it as it is now: --init-from {path}"
-        )
+    sources, then, now = ", ".join(recorded.sources), recorded.characters, len(corpus)
+    units = f"{corpus.vocabulary.config.unit}s"
     named = ", ".join("standard input" if n == STANDARD_INPUT else n for n in corpus.sources)
+    if corpus.sources == recorded.sources and STANDARD_INPUT not in corpus.sources:
+        difference = f": it has changed since ({then:,} {units} then, {now:,} now)"
+    else:
+        difference = f" ({sources}, {then:,} {units}; here are {now:,})"
     return (
-        f"{named}: not the text that {path} was trained on ({sources}, {recorded.characters:,} {unit}; "
-        f"here are {len(corpus):,}); to train on another text: --init-from {path}"
+        f"{named}: not the text that {path} was trained on{difference}; "
+        f"to train on another text: --init-from {path}"
     )
 
 

@@ -18,7 +18,8 @@ from charrnn.errors import InputError, SamplingError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
 from charrnn.text.corpus import load_records
-from charrnn.words import counted, in_json
+from charrnn.text.source import Source
+from charrnn.words import counted, in_json, printable
 from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import generate_records
@@ -86,6 +87,8 @@ def write_novel(
         SamplingError: They do not come.
     """
     known = load_records(corpus, model.vocabulary.config)
+    if known == {""}:
+        print(printable(f"notice: {Source(corpus)} is empty"), file=sys.stderr)
     most, written = TRIES * max(10, count), set[str]()
     records = generate_records(model, prime=request.prime, config=request.config, rng=request.seed)
     equal = ""

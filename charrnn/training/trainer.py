@@ -297,9 +297,11 @@ class Training:
 
 
 def _require_more(corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig) -> None:
-    """Raise an InputError if a run has gone further than a configuration has it go."""
+    """Raise an InputError if a run has gone further than a changed configuration has it go."""
     assert checkpoint.progress is not None
     done = checkpoint.progress.step
+    if (config.steps, config.epochs) == (checkpoint.training.steps, checkpoint.training.epochs):
+        return
     steps_per_epoch = len(divide(corpus, checkpoint.training).training)
     asked = config.steps or config.epochs * steps_per_epoch
     if 0 < asked < done:

@@ -72,6 +72,9 @@ class Originals:
         config: How they are read: as the model reads that wrote.
         stack: Closes what is kept of a pipe.
 
+    Attributes:
+        empty: Those in which there is nothing.
+
     Raises:
         InputError: A file is missing, a directory, or not UTF-8, or all are empty.
     """
@@ -84,6 +87,7 @@ class Originals:
         sizes = [sum(map(len, reader.pieces())) - len(config.end) for reader in self._readers]
         if not any(sizes):
             raise InputError(f"{', '.join(names)}: no text to compare with")
+        self.empty = [name for name, size in zip(names, sizes, strict=True) if not size]
 
     def compare(self, text: str, prime: str = "") -> Novelty:
         """What of a text is copied. All others are read for it, and none is kept in memory.

@@ -172,3 +172,12 @@ def test_35_a_run_is_not_named_after_nothing(run: Run, nothing: bytes) -> None:
     assert notices[:2] == ["notice: void.txt is empty", "notice: too.txt is empty"]
     assert run("train", "--resume", outcome.out.strip(), "--steps", 4, "-q").code == 0
     assert "void.txt, too.txt: no text" in run("train", "void.txt", "too.txt").err
+
+
+def test_35_nothing_to_compare_with_is_told(run: Run, trained: Trained) -> None:
+    """A file that is empty by accident would let everything through as new."""
+    Path("void.txt").touch()
+    novelty = ("--novelty", "corpus.txt", "--novelty", "void.txt", "-n", 3, "-q")
+    assert run("sample", trained(TEXT), *novelty).err.startswith("notice: void.txt is empty\n")
+    novel = run("sample", trained(TEXT, "--records"), "--novel-only", "void.txt", "-q")
+    assert (novel.code, novel.err) == (0, "notice: void.txt is empty\n")
