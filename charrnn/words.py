@@ -73,6 +73,15 @@ def unescaped(text: str) -> str:
     return re.sub(r"\\([nt0\\])", lambda found: ESCAPES[found[1]], text)
 
 
+def as_argument(path: str | Path) -> str:
+    """The name of a file as commands take it: one that begins with a dash would be an option.
+
+    A ``Path`` is always a file, a ``str`` may be ``-``, which is standard input.
+    """
+    name = str(path)
+    return f"./{name}" if name.startswith("-") and (name != "-" or path != name) else name
+
+
 def rejoined(path: str) -> str:
     """A path in UTF-8, whatever the locale made of its bytes."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")

@@ -149,7 +149,8 @@ def test_many_samples_are_written_in_bounded_batches(
 def test_batches_are_bounded() -> None:
     def sizes(length: int | None) -> list[int]:
         request = prompts.Request("", 0, SamplingConfig(length, stop=("x",)))
-        return [len(batch) for batch in prompts.in_batches(request.times(150))]
+        batches = prompts.in_batches(request.times(150))
+        return [len(batch) for batch in batches if isinstance(batch, list)]
 
     assert sizes(100) == [64, 64, 22]
     assert sizes(prompts.HELD // 10) == [11] * 13 + [7]
@@ -206,10 +207,11 @@ def test_bad_prompts(piped: Any) -> None:
         ('{"prime": "", "seed": -1}', "line 2: seed must be"),
         ('{"prime": "", "length": "9"}', "line 2: length must be"),
         ('{"prime": "", "length": 0}', "line 2: length 0"),
-        ('{"prime": "", "temperature": NaN}', "line 2: temperature must be"),
+        ('{"prime": "", "temperature": NaN}', "line 2: not JSON: NaN"),
         ('{"prime": "☃"}', "line 2: not in the model's vocabulary: '☃'"),
     ):
-        outcome = piped('{"prime": ""}\n' + line, "sample", "-", "--jsonl", "-q", "-n", 3)
+        asked = ("sample", "-", "--jsonl", "-q", "-n", 3)
+        outcome = piped('{"prime": ""}\n' + line, *asked, "--strict")
         (error,) = outcome.err.splitlines()
         assert outcome.code == 2
         assert error.startswith("charrnn: standard input, ")
@@ -350,8 +352,16 @@ def test_score_of_unknown_characters(run: Run) -> None:
 
 def test_score_of_nothing(run: Run) -> None:
     Path("empty.txt").touch()
-    assert run("score", "empty.txt").out == "nan\tnan\n"
-    assert run("score", "empty.txt", "--per-line").out == ""
+    Path("unknown.txt").write_text("☃", encoding="utf-8")
+    for form in ((), ("--per-line",), ("--per-char",), ("--json",), ("--independent-lines",)):
+        for name, why in (("empty.txt", ""), ("unknown.txt", ": the model knows none of")):
+            outcome = run("score", name, "--unknown", "skip", *form)
+            assert (outcome.code, outcome.out) == (2, "")
+            assert outcome.err.startswith(f"charrnn: {name}: nothing to score{why}")
+    Path("some.txt").write_text("It was.\n\n☃", encoding="utf-8")
+    outcome = run("score", "some.txt", "--unknown", "skip", "--per-line")
+    assert [row.split("\t")[1] for row in outcome.out.splitlines()] == ["It was.", "", "☃"]
+    assert outcome.err == "some.txt: 1 line with nothing to score\n"
 
 
 @posix
@@ -399,7 +409,7 @@ def test_bytes_in_json(run: Run, piped: Any) -> None:
     read = _objects(piped(b"a\xff\r\n", "score", path, "--per-char", "--json").out)
     assert [entry["character"] for entry in read] == ["a", "\udcff", "\r", "\n"]
     assert _objects(piped("é\n", "score", path, "--json").out)[0]["characters"] == 3
-    refused = piped(r'{"prime": "\ud800"}', "sample", path, "-", "--jsonl", "-q")
+    refused = piped(r'{"prime": "\ud800"}', "sample", path, "-", "--jsonl", "-q", "--strict")
     assert (refused.code, refused.err) == (
         2,
         "charrnn: standard input, line 1: prime has half of a surrogate pair\n",
@@ -434,7 +444,7 @@ def test_records_in_a_pipe(run: Run, piped: Any) -> None:
     novel = run(*sample, "--ban", "e", "--num-samples", 3, "--novel-only", "corpus.txt").out
     assert novel.count("\n") == 3
     assert "e" not in novel
-    refused = piped(r'{"prime": "a\nb"}', *sample, "-", "--jsonl")
+    refused = piped(r'{"prime": "a\nb"}', *sample, "-", "--jsonl", "--strict")
     assert refused.code == 2
     assert "line 1: a record is one line" in refused.err
     refused = run(*sample, "--json", "--novel-only", "corpus.txt")

@@ -437,8 +437,12 @@ def test_novel_only(run: Run, model: Path) -> None:
     assert len(lines) == 5
     assert not set(lines) & {"", *NAMES}
     Path("some.txt").write_text("\n".join(NAMES[1:]), encoding="utf-8")
-    known = run(*options, "some.txt", "--prime", "ad", "-t", 0.1, "--num-samples", 3, "--no-echo")
-    assert known.out == "a\n" * 3  # the whole record counts, not just what is shown of it
+    known = run(*options, "some.txt", "--prime", "ad", "-t", 0.1, "--no-echo")
+    assert known.out == "a\n"  # the whole record counts, not just what is shown of it
+    again = run(*options, "some.txt", "--prime", "ad", "-t", 0, "--num-samples", 2)
+    assert (again.code, again.out) == (1, "ada\n")
+    assert "only 1 of 2 records" in again.err
+    assert "(equal ones count once)" in again.err
     hopeless = run(*options, "names.txt", "-t", 0, "--num-samples", 2)
     assert (hopeless.code, hopeless.out) == (1, "")
     assert hopeless.err == (

@@ -198,7 +198,8 @@ COMBINING = st.text(st.sampled_from("eéo\u0301\u0308\u0327\u1100\u1161\u11a8\ua
 def test_pieces_are_the_whole(text: str, block: int, normalize: str) -> None:
     """Wherever the blocks end, the text is that of the file read at once."""
     text = "0123456789abcdef" + text
-    expected = text.replace("\r\n", "\n")
+    by_cr = "\n" not in text and (text.count("\r") > 1 or text.endswith("\r"))
+    expected = text.replace("\r" if by_cr else "\r\n", "\n")
     composed = unicodedata.normalize("NFC", expected)
     with TemporaryDirectory() as folder, mock.patch("charrnn.text.source.BLOCK", block):
         path = _file(Path(folder), b"\xef\xbb\xbf" + text.encode())

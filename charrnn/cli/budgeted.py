@@ -16,7 +16,7 @@ from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import default_val_fraction
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.trainer import Training
-from charrnn.words import counted, duration, quoted
+from charrnn.words import as_argument, counted, duration, quoted
 
 
 def timed_run(
@@ -49,7 +49,7 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
     configs: list[ModelConfig | TrainingConfig] = [training.config]
     model = training.network.config
     if init_from:
-        flags += ["--init-from", quoted(init_from)] + ["--extend-vocab"] * extend_vocab
+        flags += ["--init-from", quoted(as_argument(init_from))] + ["--extend-vocab"] * extend_vocab
         flags += [word for name in DROPPING for word in _flag(name, getattr(model, name))]
     else:
         configs.append(model)
@@ -64,7 +64,11 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
 
 def _corpus(sources: Sequence[str]) -> str:
     """As arguments of ``charrnn train``, each with a space after it."""
-    return "" if tuple(sources) == (DEFAULT_SOURCE,) else "".join(f"{quoted(s)} " for s in sources)
+    return (
+        ""
+        if tuple(sources) == (DEFAULT_SOURCE,)
+        else "".join(f"{quoted(as_argument(s))} " for s in sources)
+    )
 
 
 def _flag(name: str, value: object) -> list[str]:

@@ -103,18 +103,22 @@ def _lock(path: Path) -> int:
         os.close(descriptor)  # its last owner has just removed it
 
 
-def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
+def claim_new(output: str | Path | None, sources: Sequence[str]) -> Claim:
     """Claim the name of a checkpoint that is not there yet.
 
     Args:
-        path: What the user asked for; by default a fresh name in ``checkpoints/`` after the corpus.
+        output: What the user asked for: a file, or a folder with a slash at its end, which gets a fresh name
+            after the corpus. By default that is ``checkpoints/``.
 
     Raises:
         InputError: The file exists already.
         CheckpointError: The folder cannot be written.
     """
-    advice = "" if path else "; choose another place with --output"
-    for candidate in [path] if path else _names(sources):
+    advice = "; choose another place with --output" if output is None else ""
+    separators = tuple(f"{os.sep}{os.altsep or ''}")
+    is_folder = output is None or str(output).endswith(separators)
+    path = FOLDER if output is None else Path(output)
+    for candidate in _names(path, sources) if is_folder else [path]:
         try:
             candidate.parent.mkdir(parents=True, exist_ok=True)
             claim = Claim(candidate)
@@ -127,14 +131,15 @@ def claim_new(path: Path | None, sources: Sequence[str]) -> Claim:
             raise CheckpointError(f"{candidate.parent}: is not a folder{advice}") from None
         except (OSError, ValueError) as error:
             raise _unwritable(candidate, error, advice) from None
-        if path and path.is_dir():
+        if is_folder:
+            continue
+        if path.is_dir():
             example = path / "a.npz"
             raise InputError(f"{path}: is a directory; --output names a file, such as {example}")
-        if path:
-            raise InputError(
-                f"{path}: exists already; choose another --output, or go on with that run: "
-                f"charrnn train … --resume {path}"
-            )
+        raise InputError(
+            f"{path}: exists already; choose another --output, or go on with that run: "
+            f"charrnn train … --resume {path}"
+        )
     raise AssertionError("names never run out")
 
 
@@ -160,7 +165,7 @@ def _unwritable(path: Path, error: Exception, advice: str = "") -> CheckpointErr
     return CheckpointError(f"{path}: cannot be written: {reason}{advice}")
 
 
-def _names(sources: Sequence[str]) -> Iterator[Path]:
+def _names(folder: Path, sources: Sequence[str]) -> Iterator[Path]:
     if sources[0] == DEFAULT_SOURCE:
         stem = "python-reference"
     elif sources[0] == STANDARD_INPUT:
@@ -169,6 +174,6 @@ def _names(sources: Sequence[str]) -> Iterator[Path]:
         # Letters of any language stay; what a shell or another system would stumble over goes.
         # Its length leaves room for the name of a temporary file, in four bytes a character.
         stem = re.sub(r"[^\w.]+", "-", Path(sources[0]).stem).strip("-.")[:50] or "text"
-    yield FOLDER / f"{stem}{SUFFIX}"
+    yield folder / f"{stem}{SUFFIX}"
     for number in count(2):
-        yield FOLDER / f"{stem}-{number}{SUFFIX}"
+        yield folder / f"{stem}-{number}{SUFFIX}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from charrnn.cli.overwriting import require_place
 from charrnn.cli.settings import of_unknown, panel, takes
 from charrnn.cli.terminal import tell
 from charrnn.errors import InputError
@@ -99,14 +100,9 @@ def inspect(
     files = {kind: path for kind, path in (("png", png), ("svg", svg)) if path}
     if html and (as_json or files):
         raise InputError("--html is a file with all views; leave --json, --png and --svg out")
-    for kind, path in ({"html": html} if html else files).items():
-        if path.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
-            raise InputError(
-                f"--{kind} {path}: names the file to write, as in --{kind} report.{kind}"
-            )
-        if path.is_dir() or not path.parent.is_dir():
-            what = "is a folder" if path.is_dir() else "its folder does not exist"
-            raise InputError(f"{path}: {what}; name a file to write")
+    places = {"html": html} if html else files
+    for kind, place in places.items():
+        require_place(kind, place, ())  # before a model is looked for
 
     from charrnn.cli.arguments import checkpoints as read_checkpoints
     from charrnn.inspection.look import Look, Subject
@@ -118,6 +114,10 @@ def inspect(
     subjects = tuple(Subject(*one) for one in found.items())
     settings: dict[str, Any] = refined
     look = Look(subjects, views.get(view.file), **settings)
+    read = [value for value in (look.value, on, counts) if isinstance(value, str)]
+    learnt = [name for subject in subjects for name in subject.checkpoint.corpus.sources]
+    for kind, place in places.items():
+        require_place(kind, place, [*found, *read, *learnt])
     try:
         if html:
             from charrnn.inspection.report import page

@@ -10,7 +10,7 @@ from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import counted, duration, quoted
+from charrnn.words import as_argument, counted, duration, quoted
 
 
 def run_facts(training: Training, path: Path) -> dict[str, str]:
@@ -81,8 +81,9 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
         )
     fit = judge(training.history, training.network.config, training.config)
     lines.append(f"fit:    {fit}")
+    name = as_argument(path)
     if interrupted or fit.longer:
-        words = going_on(str(path), training.corpus.sources, fit.longer)
+        words = going_on(name, training.corpus.sources, fit.longer)
         lines.append(f"go on:  {' '.join(map(quoted, words))}")
-    lines.append(f"write:  charrnn sample {quoted(path)} --temp 0.8")
+    lines.append(f"write:  charrnn sample {quoted(name)} --temp 0.8")
     return lines

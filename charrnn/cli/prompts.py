@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError
 from charrnn.text.source import Source
 from charrnn.text.vocabulary import VERBATIM, Vocabulary
+
+if TYPE_CHECKING:
+    from charrnn.cli.jsonl import Asking
 
 MOST = 64  # texts that are written side by side
 HELD = 1 << 22  # characters that texts may grow to while they wait for their turn to be shown
@@ -31,6 +33,21 @@ class Request:
         return (replace(self, seed=self.seed + later) for later in range(number))
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A line that asks for what cannot be.
+
+    Attributes:
+        line: Its number, from 1.
+        reason: What is wrong, in words.
+        given: The object of JSON, as far as it is one.
+    """
+
+    line: int
+    reason: str
+    given: Mapping[str, Any]
+
+
 def require_end(config: SamplingConfig) -> None:
     """Raise an InputError if nothing ends a text that something has to come after."""
     if config.length is None and not config.stop and not config.until_lines:
@@ -39,7 +56,9 @@ def require_end(config: SamplingConfig) -> None:
         )
 
 
-def known_prime(vocabulary: Vocabulary, prime: str, unknown: str, where: str = "") -> str:
+def known_prime(
+    vocabulary: Vocabulary, prime: str, unknown: str, where: str = "", line: int = 0
+) -> str:
     """A prime in characters that a model knows, see :meth:`Vocabulary.known`.
 
     Raises:
@@ -47,7 +66,19 @@ def known_prime(vocabulary: Vocabulary, prime: str, unknown: str, where: str = "
     """
     if vocabulary.config.records and "\n" in prime:
         raise InputError("a record is one line, and so is its prime")
-    return vocabulary.known(prime, unknown, where)
+    return vocabulary.known(prime, unknown, where, line)
+
+
+def read_prime(source: Source, vocabulary: Vocabulary, unknown: str) -> str:
+    """A prime that is all of a text, with its line ends.
+
+    Raises:
+        InputError: The text cannot be read, is empty, or is more than a record.
+    """
+    text = "".join(source.pieces(vocabulary.config))
+    if not text:
+        raise InputError(f"{source}: is empty; without a prime leave --prime-text out")
+    return known_prime(vocabulary, text, unknown, str(source), 1)
 
 
 def read_requests(
@@ -56,65 +87,52 @@ def read_requests(
     default: Request,
     num_samples: int,
     unknown: str,
+    asking: Asking | None = None,
     *,
-    jsonl: bool,
-) -> Iterator[Iterator[Request]]:
+    strict: bool = True,
+) -> Iterator[Iterator[Request | Refusal]]:
     """A prompt a line, in groups: each of the lines that are there.
 
     Args:
-        jsonl: Lines are JSON objects with ``prime`` and maybe ``seed``, ``temperature``, ``length``.
         default: What a line does not say. Its seed is that of the first text; texts are counted.
         unknown: See :meth:`Vocabulary.known`.
+        asking: Lines are objects of JSON, which it reads.
+        strict: What is wrong with a line is an error, and not a refusal of that line.
 
     Raises:
         InputError: A line is not as it should be.
     """
     numbers, seeds = count(1), count(default.seed, num_samples)
 
-    def requests(lines: list[str]) -> Iterator[Request]:
+    def requests(lines: list[str]) -> Iterator[Request | Refusal]:
         for line in lines:
             number = next(numbers)
-            if jsonl and not line.strip():
+            if asking and not line.strip():
                 continue
-            request = replace(default, prime=line.removesuffix("\n"), seed=next(seeds))
+            seed, given = next(seeds), dict[str, Any]()
             try:
-                if jsonl:
-                    request = _from_json(line, request, vocabulary)
+                if asking:
+                    given = asking.parse(line)
+                    request = asking.request(given, seed, number)
+                else:
+                    request = replace(default, prime=line.removesuffix("\n"), seed=seed)
                 where = "its prime" if "\n" in request.prime else ""
                 prime = known_prime(vocabulary, request.prime, unknown, where)
                 request = replace(request, prime=prime)
             except InputError as error:
-                raise InputError(f"{source}, line {number}: {error}") from None
-            yield from request.times(num_samples)
+                if strict:
+                    raise InputError(f"{source}, line {number}: {error}") from None
+                yield Refusal(number, str(error), given)
+            else:
+                yield from request.times(num_samples)
 
-    return map(requests, source.line_groups(VERBATIM if jsonl else vocabulary.config))
-
-
-def _from_json(line: str, default: Request, vocabulary: Vocabulary) -> Request:
-    try:
-        given = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not JSON: {error}") from None
-    if not isinstance(given, dict) or not isinstance(given.get("prime"), str):
-        raise InputError('must be an object with a string "prime"')
-    seed = given.get("seed", default.seed)
-    if type(seed) is not int or seed < 0:
-        raise InputError(f"seed must be a whole number from 0, not {seed!r}")
-    settings = {name: given[name] for name in ("temperature", "length") if name in given}
-    if settings.get("length") == 0:
-        settings["length"] = None
-    config = replace(default.config, **settings)
-    if not vocabulary.config.records:
-        require_end(config)
-    try:
-        prime = vocabulary.symbols(given["prime"])
-    except UnicodeError:
-        raise InputError("prime has half of a surrogate pair") from None
-    return Request(prime, seed, config, given)
+    if asking:  # one line may be in another encoding, or none
+        return map(requests, source.line_groups(VERBATIM, errors="surrogateescape"))
+    return map(requests, source.line_groups(vocabulary.config))
 
 
-def in_batches(requests: Iterator[Request]) -> Iterator[list[Request]]:
-    """As many as can be written side by side in bounded memory.
+def in_batches(requests: Iterator[Request | Refusal]) -> Iterator[list[Request] | Refusal]:
+    """As many as can be written side by side in bounded memory; refusals in their places.
 
     Raises:
         InputError: As ``requests`` does, but after all that came before.
@@ -123,6 +141,12 @@ def in_batches(requests: Iterator[Request]) -> Iterator[list[Request]]:
     held = 0.0
     try:
         for request in requests:
+            if isinstance(request, Refusal):
+                if batch:
+                    yield batch
+                    batch, held = [], 0.0
+                yield request
+                continue
             batch.append(request)
             held += HELD if request.config.length is None else request.config.length
             if len(batch) == MOST or held >= HELD:

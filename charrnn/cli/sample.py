@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.settings import of_unknown, panel
+from charrnn.cli.settings import of_unknown, option_names, panel
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.words import unescaped
@@ -22,13 +23,15 @@ EPILOG = (
     r"as \u001b; a pipe gets it as it is. "
     "For example: charrnn sample model.npz --temp 0.8 --prime 'Once upon a time'"
 )
+MAX_LENGTH = 100_000  # characters that a line of --jsonl may ask for, where nothing else is said
+
 
 of_text, of_choice = panel("Text"), panel("Choice of characters")
 of_prompts, of_output = panel("Several texts"), panel("Output")
 
 
 def sample(
-    checkpoint: Path | None = typer.Argument(
+    checkpoint: str | None = typer.Argument(
         None, help="Whose text to write.", show_default="the newest model in checkpoints/"
     ),
     prompts: str | None = typer.Argument(
@@ -39,6 +42,11 @@ def sample(
         show_default=False,
     ),
     prime: str = of_text("", "Text to continue.", "--prime --primetext -p"),
+    prime_text: str | None = of_text(
+        None,
+        "Continue all of this file, with its line ends and of any length; - is standard input.",
+        metavar="FILE",
+    ),
     unknown: str = of_text(
         "error",
         "Characters of the prime that the model does not know: error, skip, or "
@@ -73,16 +81,20 @@ def sample(
     num_samples: int = of_prompts(
         1, "Texts to write for each prompt, in one batch; each has the seed after the one before."
     ),
-    prime_file: Path | None = of_prompts(
-        None, "Read prompts from a file, one a line, and continue each of them.", metavar="FILE"
+    prime_file: str | None = of_prompts(
+        None,
+        "Read prompts from a file, one a line, and continue each of them; - is standard input.",
+        metavar="FILE",
     ),
     separator: str | None = of_prompts(
         None,
         "What stands between texts, or after each record.",
         shown=r"\n---\n, or \n for records",
     ),
-    novel_only: Path | None = of_prompts(
-        None, "Write only records that are not in this file, until it is enough.", metavar="CORPUS"
+    novel_only: str | None = of_prompts(
+        None,
+        "Write only records that are not in this file, each once, until it is enough.",
+        metavar="CORPUS",
     ),
     echo: bool = of_output(True, "Write the prime before its continuation.", "--echo/--no-echo"),
     as_json: bool = of_output(
@@ -94,10 +106,19 @@ def sample(
     jsonl: bool = of_output(
         False,
         "As --json, and prompts are JSON objects too: prime, and maybe seed, temperature, "
-        "length; whatever else they have is passed on.",
+        "length and other settings; whatever else they have is passed on. A line that is wrong gets "
+        'an object with "error", and the exit code is then 1.',
         "--jsonl",
     ),
-    novelty: list[Path] | None = of_output(
+    strict: bool = of_output(
+        False, "With --jsonl: end at the first line that is wrong.", "--strict"
+    ),
+    max_length: int | None = of_output(
+        None,
+        "With --jsonl: longest text that a line may ask for.",
+        shown=f"{MAX_LENGTH:,}, or --length where that is more",
+    ),
+    novelty: list[str] | None = of_output(
         None,
         "Tell on standard error, or with --json, how much of what was written stands word "
         "for word in this file. May be repeated.",
@@ -115,16 +136,26 @@ def sample(
         raise InputError(f"--num-samples must be at least 1, not {num_samples}")
     if seed is not None and seed < 0:
         raise InputError(f"--seed must be at least 0, not {seed}")
-    if source and prime:
-        raise InputError("--prime is for one prompt; leave it out where prompts are read")
+    if source and (prime or prime_text):
+        option = "--prime" if prime else "--prime-text"
+        raise InputError(f"{option} is for one prompt; leave it out where prompts are read")
+    if prime and prime_text:
+        raise InputError("the prime is either --prime or the text of --prime-text; leave one out")
     if jsonl and not source:
         raise InputError("--jsonl needs prompts: - or --prime-file; for output alone use --json")
+    if not jsonl and (strict or max_length is not None):
+        raise InputError(f"{'--strict' if strict else '--max-length'} goes with --jsonl")
+    if max_length is not None and max_length < 1:
+        raise InputError(f"--max-length must be at least 1, not {max_length}")
     if novel_only and (source or as_json):
         raise InputError(
             "--novel-only writes plain records of one prime; leave out prompts and --json"
         )
-    if source == "-" and Path("-") in (novelty or ()):
-        raise InputError("standard input holds the prompts; --novelty needs a file")
+    reading = [source, prime_text, novel_only, *(novelty or ())]
+    if reading.count("-") > 1:
+        what = "prompts" if source == "-" else "prime" if prime_text == "-" else "known records"
+        option = "--novelty" if "-" in (novelty or ()) else "--novel-only"
+        raise InputError(f"standard input holds the {what}; {option} needs a file")
     config = SamplingConfig(
         length or None, temperature, top_k, top_p, ban, tuple(stop or ()), until_lines
     )
@@ -132,15 +163,16 @@ def sample(
     import numpy as np
 
     from charrnn.cli.arguments import checkpoints
-    from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
+    from charrnn.cli.jsonl import Asking
+    from charrnn.cli.prompts import Request, known_prime, read_prime, read_requests, require_end
     from charrnn.cli.terminal import tell
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals
 
-    if (source and not jsonl) or num_samples > 1 or as_json or novelty:
+    if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only:
         require_end(config)
-    (path, found), *_ = checkpoints([checkpoint] if checkpoint else [], quiet=True).items()
+    (path, found), *_ = checkpoints([Path(checkpoint)] if checkpoint else [], quiet=True).items()
     model = found.model
     kind = model.vocabulary.config
     if novel_only and not kind.records:
@@ -159,16 +191,38 @@ def sample(
     request = Request("", seed, config)
 
     if source:
+        asking = None
+        prompts_source = Source(source)
+        if jsonl:
+            most = max_length or max(MAX_LENGTH, length)
+            asking = Asking(
+                model.vocabulary,
+                request,
+                option_names(sample),
+                most,
+                partial(_tell, str(prompts_source)),
+            )
         groups = read_requests(
-            Source(source), model.vocabulary, request, num_samples, unknown, jsonl=jsonl
+            prompts_source,
+            model.vocabulary,
+            request,
+            num_samples,
+            unknown,
+            asking,
+            strict=strict or not jsonl,
         )
+    elif prime_text:
+        request = replace(request, prime=read_prime(Source(prime_text), model.vocabulary, unknown))
+        groups = iter([request.times(num_samples)])
     else:
         typed = _typed(model, prime, "--prime")
         prime = known_prime(model.vocabulary, typed, unknown, "--prime")
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
     with ExitStack() as stack:
-        originals = Originals(list(map(str, novelty)), kind, stack) if novelty else None
+        originals = Originals(novelty, kind, stack) if novelty else None
+        for name in originals.empty if originals else ():
+            tell(f"notice: {Source(name)} is empty")
         if not quiet:
             tell(f"{path}: seed {seed}")
         if as_json or jsonl:
@@ -183,10 +237,10 @@ def sample(
 
 
 def _sources(
-    checkpoint: Path | None, prompts: str | None, prime_file: Path | None
-) -> tuple[Path | None, str | None]:
+    checkpoint: str | None, prompts: str | None, prime_file: str | None
+) -> tuple[str | None, str | None]:
     """The checkpoint, and where prompts are read from; None where that was not said."""
-    if checkpoint == Path("-") and prompts is None:
+    if checkpoint == "-" and prompts is None:
         checkpoint, prompts = None, "-"
     if prompts not in (None, "-"):
         raise InputError(
@@ -195,7 +249,13 @@ def _sources(
         )
     if prompts and prime_file:
         raise InputError("prompts come from standard input (-) or from --prime-file, not from both")
-    return checkpoint, prompts or (str(prime_file) if prime_file else None)
+    return checkpoint, prompts or prime_file
+
+
+def _tell(source: str, what: str) -> None:
+    from charrnn.cli.terminal import tell
+
+    tell(f"{source}, {what}")
 
 
 def _typed(model: CharacterModel, value: str, option: str) -> str:

@@ -9,7 +9,7 @@ import typer
 from charrnn.cli.arguments import checkpoints, divided, one_text
 from charrnn.cli.settings import of_unknown, panel
 from charrnn.errors import InputError
-from charrnn.words import rejoined
+from charrnn.words import counted, rejoined
 
 EPILOG = (
     "Bits per character are -log2 of the probability that the model gives each character after all "
@@ -71,8 +71,8 @@ def score(
 
     from charrnn.cli.display import scoring_bar
     from charrnn.cli.figures import Form
-    from charrnn.cli.scored import as_lines, as_one
-    from charrnn.cli.terminal import Writer, put_json
+    from charrnn.cli.scored import as_lines, as_one, require_any
+    from charrnn.cli.terminal import Writer, put_json, tell
     from charrnn.text.source import STANDARD_INPUT, Source
 
     found = checkpoints(models)
@@ -83,11 +83,15 @@ def score(
     rows_of = form.lines if per_line else form.characters if per_char else form.total
     read = as_lines if independent_lines or kind.records else as_one
     source, writer = Source(one_text(rest) or STANDARD_INPUT), Writer(kind.encoding)
+    empty = 0  # lines
     with scoring_bar(source, kind.encoding, alone=rows_of == form.total) as watched:
-        for rows in rows_of(watched(read(readers, source, unknown))):
+        for rows in rows_of(require_any(watched(read(readers, source, unknown)), source)):
             for values, columns in rows:
+                empty += values.get("characters") == 0
                 if as_json:
                     put_json(values)
                 else:
                     writer.put(f"{columns}\n")
             sys.stdout.flush()  # who watches a growing log waits for this line
+    if empty:
+        tell(f"{source}: {counted(empty, 'line')} with nothing to score")

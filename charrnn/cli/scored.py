@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,6 +76,17 @@ def _common(models: Sequence[CharacterModel]) -> TextConfig:
             raise InputError(f"these models read differently: one {config}, another {other}")
         config = replace(config, normalize="none")
     return config
+
+
+def require_any(spans: Iterable[Span], source: Source) -> Iterator[Span]:
+    """The same spans; an InputError at their end if not one character was scored."""
+    read = scored = False
+    for span in spans:
+        read, scored = True, scored or any(reading.known for reading in span.readings)
+        yield span
+    if not scored:
+        why = ": the model knows none of its characters" if read else ""
+        raise InputError(f"{source}: nothing to score{why}")
 
 
 class _Reader:

@@ -29,6 +29,17 @@ def panel(name: str) -> Callable[..., Any]:
     return option
 
 
+def option_names(command: Callable[..., None]) -> dict[str, str]:
+    """The names of a command's options, ``temp`` or ``top_k``, each with its parameter."""
+    names = {}
+    for parameter in inspect.signature(command).parameters.values():
+        if isinstance(parameter.default, typer.models.OptionInfo):
+            flags = "/".join([parameter.name, *(parameter.default.param_decls or ())])
+            for flag in flags.split("/"):
+                names[flag.lstrip("-").replace("-", "_")] = parameter.name
+    return names
+
+
 def offering(names: tuple[str, ...]) -> Callable[[str], list[str]]:
     """What a shell's completion asks for an option that takes one of these."""
     return lambda incomplete: [name for name in names if name.startswith(incomplete)]

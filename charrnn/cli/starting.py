@@ -16,9 +16,10 @@ from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
-from charrnn.training.run import Checkpoint
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, is_passing
+from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.training.trainer import Training
+from charrnn.words import as_argument, quoted
 
 DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
 
@@ -62,7 +63,7 @@ def fresh_start(
 
 
 def resumed_run(
-    load: Callable[..., Corpus], corpus_paths: list[Path], path: Path, given: Mapping[str, Any]
+    load: Callable[..., Corpus], corpus_paths: list[str], path: Path, given: Mapping[str, Any]
 ) -> Training:
     """The run that a checkpoint holds, with what may be changed on the way.
 
@@ -72,37 +73,52 @@ def resumed_run(
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
     _refuse_changes(checkpoint.model.config, vocabulary.config, given, "--resume")
-    if not corpus_paths:
-        corpus_paths = _recorded_corpus(checkpoint)
-    try:
-        corpus = load(corpus_paths, vocabulary=vocabulary)
-    except UnknownCharacterError:
-        corpus = None
-    if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
-        names = list(map(str, corpus_paths)) or ["the default corpus"]
-        named = "standard input" if STANDARD_INPUT in names else " ".join(names)
-        raise InputError(
-            f"{named}: not the text that {path} was trained on "
-            f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
-            f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
-        )
+    corpus = load(
+        corpus_paths or _recorded_corpus(checkpoint, path),
+        vocabulary=vocabulary,
+        extend_vocabulary=True,  # it is named by its length where it is another text
+    )
+    if corpus.sha256 != checkpoint.corpus.sha256:
+        raise InputError(_another_text(corpus, checkpoint.corpus, path))
     settings = only(TrainingConfig, given)
     if "steps" in settings or "epochs" in settings:  # one takes the other's place
         settings = {"steps": 0, "epochs": 0, **settings}
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **settings))
 
 
-def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
+def _recorded_corpus(checkpoint: Checkpoint, path: Path) -> list[str]:
     """The files that the run was started with."""
     sources = checkpoint.corpus.sources
     if STANDARD_INPUT in sources:
         raise InputError("this run read its corpus from standard input; give it again: - or a file")
-    for source in sources:
-        if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113 (any name)
+    for source in () if sources == (DEFAULT_SOURCE,) else sources:
+        is_file = os.path.isfile(source)  # noqa: PTH113 (any name)
+        if is_passing(source) or (os.path.exists(source) and not is_file):  # noqa: PTH110
             raise InputError(
                 f"this run read its corpus from {source}, which is no file; give it again: - or a file"
             )
-    return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
+        if is_file:
+            continue
+        raise InputError(
+            f"{source}: no such file; the run was started with it: name where it is now "
+            f"(charrnn train FILE --resume {quoted(as_argument(path))})"
+        )
+    return [] if sources == (DEFAULT_SOURCE,) else list(sources)
+
+
+def _another_text(corpus: Corpus, recorded: CorpusInfo, path: Path) -> str:
+    """What is wrong with a text that is not that of a run."""
+    sources, then, now = ", ".join(recorded.sources), recorded.characters, len(corpus)
+    units = f"{corpus.vocabulary.config.unit}s"
+    named = ", ".join("standard input" if n == STANDARD_INPUT else n for n in corpus.sources)
+    if corpus.sources == recorded.sources and STANDARD_INPUT not in corpus.sources:
+        difference = f": it has changed since ({then:,} {units} then, {now:,} now)"
+    else:
+        difference = f" ({sources}, {then:,} {units}; here are {now:,})"
+    return (
+        f"{named}: not the text that {path} was trained on{difference}; "
+        f"to train on another text: --init-from {path}"
+    )
 
 
 def _refuse_changes(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import math
 import os
 import signal
 import sys
@@ -90,9 +91,21 @@ class Writer:
 
 
 def put_json(values: Mapping[str, Any]) -> None:
-    """Write a line of JSON to standard output."""
+    """Write a line of JSON to standard output; numbers that are not finite are null."""
+    try:
+        text = json.dumps(values, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(values), ensure_ascii=False)
     # What only JSON can hold, half of a surrogate pair, goes out as JSON's escape for it.
-    Writer().put(json.dumps(values, ensure_ascii=False) + "\n")
+    Writer().put(f"{text}\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def silence_stdout() -> None:

@@ -16,7 +16,7 @@ from charrnn.cli import terminal
 from charrnn.cli.settings import panel, sets
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
-from charrnn.words import printable
+from charrnn.words import as_argument, printable
 
 if TYPE_CHECKING:
     from charrnn.cli.display import Display
@@ -63,7 +63,7 @@ DEFAULTS = dict.fromkeys(CHOSEN, "chosen; {} with --epochs or --steps") | OPEN
 
 @sets(PANELS, ALIASES, DEFAULTS)
 def train(
-    corpus: list[Path] | None = typer.Argument(
+    corpus: list[str] | None = typer.Argument(
         None,
         help="Text files in UTF-8, read one after the other; - is standard input.",
         show_default="the Python language reference",
@@ -76,8 +76,12 @@ def train(
         "How long to take in all. What is not set is chosen for that time and this machine.",
         shown=f"{MINUTES}, or what --epochs or --steps takes",
     ),
-    output: Path | None = of_run(
-        None, "Checkpoint to write.", "--output -o", shown="a fresh name in checkpoints/"
+    output: str | None = of_run(
+        None,
+        "Checkpoint to write; a folder/ gets one with a fresh name.",
+        "--output -o",
+        metavar="PATH",
+        shown="a fresh name in checkpoints/",
     ),
     resume: Path | None = of_run(None, "Go on with this run, in the same file."),
     init_from: Path | None = of_run(None, "Start a new run from this model's weights."),
@@ -200,7 +204,8 @@ def _run(
         saver.save()
     stopped = bool(interruption.number) and not training.finished
     display.finish(interrupted=stopped)
+    name = as_argument(path)
     # For a pipe, also where its bytes are no text; a terminal need not see it act.
-    print(printable(str(path)) if sys.stdout.isatty() else path, flush=True)
+    print(printable(name) if sys.stdout.isatty() else name, flush=True)
     if stopped:
         raise typer.Exit(128 + interruption.number)  # the shell's convention

@@ -6,18 +6,20 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 
 from charrnn.cli.copies import as_fields, in_words
-from charrnn.cli.prompts import Request, in_batches
+from charrnn.cli.jsonl import passed_on
+from charrnn.cli.prompts import Refusal, Request, in_batches
 from charrnn.cli.terminal import Writer, put_json, tell
 from charrnn.config import TextConfig
-from charrnn.errors import SamplingError
+from charrnn.errors import InputError, SamplingError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
 from charrnn.text.corpus import load_records
-from charrnn.words import in_json
+from charrnn.text.source import Source
+from charrnn.words import counted, in_json, printable
 from charrnn.writing.batch import Piece, Prompt, generate_batch
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import generate_records
@@ -41,13 +43,28 @@ class Output:
         self._text.append(piece.text)
         self._nats += piece.nats
 
+    def refuse(self, refusal: Refusal) -> None:
+        """Tell why a line has no text."""
+        raise InputError(f"line {refusal.line}: {refusal.reason}")
+
     def close(self) -> None:
         sys.stdout.flush()
 
 
-def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output: Output) -> None:
-    """Write what is asked for, a group after the other, each in batches."""
+def write_all(
+    model: CharacterModel, groups: Iterable[Iterator[Request | Refusal]], output: Output
+) -> None:
+    """Write what is asked for, a group after the other, each in batches.
+
+    Raises:
+        SamplingError: When all is written: not every line could be answered.
+    """
+    refused, first = 0, ""
     for batch in (batch for group in groups for batch in in_batches(group)):
+        if isinstance(batch, Refusal):
+            output.refuse(batch)
+            refused, first = refused + 1, first or f"line {batch.line}: {batch.reason}"
+            continue
         prompts = [Prompt(request.prime, request.seed, request.config) for request in batch]
         begun = -1
         for piece in _in_order(generate_batch(model, prompts, scored=output.scored), len(batch)):
@@ -56,29 +73,37 @@ def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output
                 output.begin(batch[begun])
             output.add(piece)
     output.close()
+    if refused:
+        raise SamplingError(f"{counted(refused, 'line')} got an error for an answer; first {first}")
 
 
 def write_novel(
-    model: CharacterModel, request: Request, count: int, corpus: Path, output: Output
+    model: CharacterModel, request: Request, count: int, corpus: str, output: Output
 ) -> None:
-    """Write that many records, each as it is asked for, that are not in a corpus.
+    """Write that many different records, each as it is asked for, that are not in a corpus.
 
     Raises:
         InputError: The corpus cannot be read.
         SamplingError: They do not come.
     """
     known = load_records(corpus, model.vocabulary.config)
-    most, written = TRIES * max(10, count), 0
+    if known == {""}:
+        print(printable(f"notice: {Source(corpus)} is empty"), file=sys.stderr)
+    most, written = TRIES * max(10, count), set[str]()
     records = generate_records(model, prime=request.prime, config=request.config, rng=request.seed)
-    for record in islice(records, most):
-        if record not in known:
-            output.begin(request)
+    equal = ""
+    for number, record in enumerate(islice(records, most)):
+        if record in written:
+            equal = " (equal ones count once)"
+        elif record not in known:
+            output.begin(replace(request, seed=request.seed + number))
             output.add(Piece(0, record.removeprefix(request.prime), nats=0.0, last=True))
-            written += 1
-            if written == count:
+            written.add(record)
+            if len(written) == count:
                 return output.close()
+    output.close()
     raise SamplingError(
-        f"only {written} of {count} records in {most:,} tries are not in {corpus}; "
+        f"only {len(written)} of {count} records in {most:,} tries are not in {corpus}{equal}; "
         "a higher --temp writes more that is new"
     )
 
@@ -128,7 +153,8 @@ class Plain(Output):
             super().add(piece)
             if piece.last:
                 self.close()
-                novelty = self._originals.compare("".join(self._text).removesuffix(self._end))
+                text = "".join(self._text).removesuffix(self._end)
+                novelty = self._originals.compare(text, self._request.prime)
                 tell(in_words(novelty, self._config, self._request.seed))
 
     def close(self) -> None:
@@ -146,19 +172,25 @@ class Json(Output):
 
     scored = True
 
+    def refuse(self, refusal: Refusal) -> None:
+        given = passed_on(refusal.given, "line")
+        put_json({**given, "error": refusal.reason, "line": refusal.line})
+        sys.stdout.flush()
+
     def add(self, piece: Piece) -> None:
         super().add(piece)
         if piece.last:
             text = "".join(self._text)
             shown = text.removesuffix(self._end)
             values = {
-                **self._request.given,
+                **passed_on(self._request.given),
                 "prime": in_json(self._request.prime, self._encoding),
                 "text": in_json(shown, self._encoding),
                 "seed": self._request.seed,
                 "bits_per_char": round(bits(self._nats) / len(text), 6),
             }
             if self._originals is not None:
-                values["novelty"] = as_fields(self._originals.compare(shown), self._config)
+                novelty = self._originals.compare(shown, self._request.prime)
+                values["novelty"] = as_fields(novelty, self._config)
             put_json(values)
             sys.stdout.flush()

@@ -7,6 +7,7 @@ declared types and within the declared limits, or refused.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, is_typeddict
@@ -89,8 +90,8 @@ def _holds_arrays(hint: Any) -> bool:
     return hint == Array or Array in get_args(hint)
 
 
-def parse(text: bytes) -> Any:
-    """JSON in UTF-8 that says each thing once and has no numbers beyond its own.
+def parse(text: bytes | str) -> Any:
+    """JSON, as UTF-8 where it is bytes, that says each thing once and has no numbers beyond its own.
 
     Raises:
         ValueError: It is not.
@@ -105,4 +106,15 @@ def parse(text: bytes) -> Any:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not a number")
 
-    return json.loads(text.decode(), object_pairs_hook=each_once, parse_constant=refuse)
+    def finite(digits: str) -> float:
+        number = float(digits)
+        if not math.isfinite(number):
+            raise ValueError(f"{digits} is too large a number")
+        return number
+
+    return json.loads(
+        text if isinstance(text, str) else text.decode(),
+        object_pairs_hook=each_once,
+        parse_constant=refuse,
+        parse_float=finite,
+    )

@@ -10,7 +10,7 @@ from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
 from charrnn.training.fit import going_on, judge, longer
 from charrnn.training.run import Checkpoint, Evaluation
-from charrnn.words import duration, quoted
+from charrnn.words import as_argument, duration, quoted, rejoined
 
 NO_PICTURE = "there is no picture before the first evaluation"
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
@@ -35,7 +35,7 @@ def view(look: Look) -> fig.Figure:
         ("training", _training(checkpoint)),
         ("in words", fit),
     )
-    commands = _commands(look.subject.name, checkpoint)
+    commands = _commands(rejoined(as_argument(look.subject.path)), checkpoint)
     return fig.Figure(
         f"Loss of {look.subject.path.name}",
         (

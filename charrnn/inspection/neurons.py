@@ -22,7 +22,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.words import quoted
+from charrnn.words import as_argument, quoted
 
 STATES = "hc"  # what a cell's states are called
 MOST, ON_PAGE, FEWEST = 20_000, 3000, 1000  # characters that are read, that a page shows; at least
@@ -177,7 +177,7 @@ def view(look: Look) -> fig.Figure:
     if best:
         shown = text[: look.scaled(ON_PAGE, FEWEST)] if page else text
         first = next(iter(best.values()))[0][0]
-        command = f"charrnn inspect {quoted(look.subject.path)} --unit {first}"
+        command = f"charrnn inspect {quoted(as_argument(look.subject.path))} --unit {first}"
         blocks = [
             fig.Words(
                 "r is 1 or −1 where a unit's state follows a feature of the text exactly and 0 where it does not; "

@@ -18,6 +18,7 @@ from charrnn.text import cache
 from charrnn.text.records import Spans
 from charrnn.text.source import IN_MEMORY, OnRead, Paths, Reader, several
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
+from charrnn.words import as_argument
 
 MIN_CHARACTERS = 16
 """The shortest text that can be trained on."""
@@ -169,7 +170,7 @@ def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
         InputError: The file is missing, a directory, or not UTF-8.
     """
     with ExitStack() as stack:
-        text = "".join(Reader([str(path)], config, stack).pieces())
+        text = "".join(Reader([as_argument(path)], config, stack).pieces())
     return frozenset(text.split(config.end))
 
 

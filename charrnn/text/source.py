@@ -10,10 +10,13 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import IO, TypeAlias
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
+from charrnn.text.encodings import ends_lines_by_cr, wide_encoding
+from charrnn.words import as_argument
 
 BLOCK = 1 << 16  # bytes that are read at once: what is made of them stays in a processor's cache
 # Of a text that is taken as it comes: as many lines as can well be scored at once.
@@ -29,16 +32,9 @@ Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
 OnRead = Callable[[int, int], None]
 """Called with the bytes gone through just now, and with all those there are to go through."""
 
-OTHER_UNICODE = {
-    b"\xff\xfe\0\0": "UTF-32",
-    b"\0\0\xfe\xff": "UTF-32",
-    b"\xff\xfe": "UTF-16",
-    b"\xfe\xff": "UTF-16",
-}
-"""By the marks that files begin with."""
-
 NOTICES = {
     "\r\n": "Windows line ends (CR LF) were read as LF",
+    "\r": "old Macintosh line ends (CR) were read as LF",
     "NFC": "characters were composed (Unicode NFC); --normalize none leaves them",
 }
 """What may be done to a text on reading it, in words."""
@@ -46,7 +42,8 @@ NOTICES = {
 
 def several(paths: Paths) -> list[str]:
     """The names of one path or of several."""
-    return [os.fspath(p) for p in ([paths] if isinstance(paths, str | os.PathLike) else paths)]
+    named = [paths] if isinstance(paths, str | os.PathLike) else paths
+    return [as_argument(path if isinstance(path, str) else Path(path)) for path in named]
 
 
 class Source:
@@ -60,6 +57,7 @@ class Source:
     Attributes:
         size: Bytes of a text that is kept.
         changes: What has been done to the text on reading it: keys of ``NOTICES``.
+        empty: Whether there was nothing in it when it was gone through.
 
     Raises:
         InputError: A text that is to be kept is missing, a directory, or cannot be read.
@@ -67,9 +65,12 @@ class Source:
 
     def __init__(self, name: str, stack: ExitStack | None = None) -> None:
         self.name = name
-        self.size = 0
+        self.size, self.empty = 0, False
         self.changes: set[str] = set()
         self._may_change = set(NOTICES)
+        self._kept = stack is not None
+        self._by_cr: bool | None = None  # whether CR ends its lines, once that is known
+        self._seen = 0  # CR before it is
         self._spooled: IO[bytes] | None = None
         self._at_once = BLOCK if stack else INCOMING
         if stack is not None:
@@ -97,48 +98,58 @@ class Source:
         return status.st_size if stat.S_ISREG(status.st_mode) else None
 
     def pieces(
-        self, config: TextConfig, advance: Callable[[int], None] = lambda _: None
+        self,
+        config: TextConfig,
+        advance: Callable[[int], None] = lambda _: None,
+        errors: str = "strict",
     ) -> Iterator[str]:
         """The text, from its beginning, in parts of any length.
 
         Bytes stay what they are. UTF-8 gets LF as line ends, loses a byte order mark, and is composed
-        if ``config`` says so.
+        if ``config`` says so. CR alone is a line end where there is no LF; of a text that is read as it
+        comes, its first line ends tell.
 
         Args:
             advance: Called for each piece with its number of bytes.
+            errors: What becomes of bytes that are not UTF-8, as in :meth:`bytes.decode`.
 
         Raises:
             InputError: It cannot be read; of that a NotUnicodeError: it is not UTF-8.
         """
-        read, line = 0, 1
+        read, line, empty = 0, 1, True
+        if self._kept and self._by_cr is None and config.unit != "byte":
+            self._by_cr = ends_lines_by_cr(self._read())
         for block in self._blocks(config):
             advance(len(block))
             if config.unit == "byte":
+                empty = False
                 yield block.decode(config.encoding)
                 continue
-            kind = next((k for mark, k in OTHER_UNICODE.items() if block.startswith(mark)), None)
-            if not read and kind:
+            if not read and (wide := wide_encoding(block)):
                 raise InputError(
-                    f"{self}: is {kind}, not UTF-8; convert it (iconv -f {kind.lower()} -t utf-8)"
+                    f"{self}: is {wide[0]}, not UTF-8; convert it (iconv -f {wide[1]} -t utf-8)"
                 )
+            line_end = b"\r" if self._by_cr else b"\n"
             try:
-                text = block.decode()
+                text = block.decode(errors=errors)
             except UnicodeDecodeError as error:
                 at = error.start
                 raise NotUnicodeError(
-                    f"{self}: not UTF-8 at byte {read + at} (line {line + block.count(10, 0, at)}): "
+                    f"{self}: not UTF-8 at byte {read + at} (line {line + block.count(line_end, 0, at)}): "
                     f"0x{block[at]:02x}; convert it first (for instance iconv -f cp1252 -t utf-8)"
                 ) from None
             if not read:
                 text = text.removeprefix("\N{BYTE ORDER MARK}")
-            read, line = read + len(block), line + block.count(10)
+            read, line = read + len(block), line + block.count(line_end)
+            empty &= not text
             yield self._tidied(text, config)
+        self.empty = empty
         self._may_change &= self.changes  # what is not in the text need not be looked for again
 
-    def line_groups(self, config: TextConfig) -> Iterator[list[str]]:
+    def line_groups(self, config: TextConfig, errors: str = "strict") -> Iterator[list[str]]:
         """The lines with their ends, in groups: those that one part of the text completes."""
         rest: list[str] = []
-        for piece in self.pieces(config):
+        for piece in self.pieces(config, errors=errors):
             rest.append(piece)
             if "\n" in piece:
                 *lines, last = "".join(rest).split("\n")
@@ -182,15 +193,28 @@ class Source:
         """The bytes in parts that can each be decoded and normalised by itself."""
         held: list[bytes] = []
         for block in self._read():
+            self._look_for_line_ends(block)
             cut = len(block) if config.unit == "byte" else _last_border(block)
             if cut:
                 yield b"".join((*held, block[:cut]))
                 held.clear()
             held.append(block[cut:])
         if rest := b"".join(held):
+            if self._by_cr is None:
+                self._by_cr = ends_lines_by_cr([rest])
             yield rest
 
+    def _look_for_line_ends(self, block: bytes) -> None:
+        """Of a text that is read as it comes, the first two CR tell what it will be, or the first LF."""
+        if self._by_cr is None:
+            self._seen += block.count(b"\r")
+            if b"\n" in block or self._seen > 1:
+                self._by_cr = b"\n" not in block
+
     def _tidied(self, piece: str, config: TextConfig) -> str:
+        if self._by_cr and "\r" in piece:
+            self.changes.add("\r")
+            piece = piece.replace("\r", "\n")
         if "\r\n" in self._may_change and "\r\n" in piece:
             self.changes.add("\r\n")
             piece = piece.replace("\r\n", "\n")
@@ -220,15 +244,21 @@ class Reader:
         progress: OnRead | None = None,
     ) -> None:
         self._sources = [Source(name, stack) for name in names or [DEFAULT_SOURCE]]
-        self.names = tuple(source.name for source in self._sources)
         self.size = sum(source.size for source in self._sources)  # in bytes
         self._config, self._passes, self._progress = config, passes, progress
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the sources in which there is something, as far as they have been read; of all if none has."""
+        found = tuple(source.name for source in self._sources if not source.empty)
+        return found or tuple(source.name for source in self._sources)
+
+    @property
     def notices(self) -> list[str]:
-        """What was done to the text on reading it, in words."""
+        """What was done to the text on reading it, and what is empty, in words."""
         changes = set().union(*(source.changes for source in self._sources))
-        return [said for change, said in NOTICES.items() if change in changes]
+        empty = [f"{source} is empty" for source in self._sources if source.empty]
+        return empty + [said for change, said in NOTICES.items() if change in changes]
 
     def pieces(self) -> Iterator[str]:
         """The text, from its beginning; records all begin after an end, and end with one.
@@ -249,6 +279,11 @@ class Reader:
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress(count, self._passes * self.size)
+
+
+def is_passing(name: str) -> bool:
+    """Whether a text came through a pipe, by the name of its source, and so is not there a second time."""
+    return name == STANDARD_INPUT or name.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
 
 
 def default_text() -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
-from charrnn.text.source import STANDARD_INPUT
+from charrnn.text.source import STANDARD_INPUT, is_passing
 from charrnn.training.run import Evaluation
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
@@ -155,7 +155,7 @@ def going_on(path: str, sources: Sequence[str], settings: Mapping[str, int]) -> 
         sources: Of the corpus, which is found again by itself, unless it came through a pipe.
         settings: What is to be changed.
     """
-    piped = [STANDARD_INPUT] if STANDARD_INPUT in sources else []
+    piped = [STANDARD_INPUT] if any(map(is_passing, sources)) else []
     return ["charrnn", "train", *piped, "--resume", path, *_options(settings)]
 
 

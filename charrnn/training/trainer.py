@@ -96,7 +96,8 @@ class Training:
             config: A changed configuration, say with more epochs; the run's own by default.
 
         Raises:
-            InputError: The checkpoint has no training state, or the corpus is another one.
+            InputError: The checkpoint has no training state, the corpus is another one, or more steps are
+                done than the changed configuration has.
         """
         if checkpoint.progress is None:
             raise InputError("this checkpoint holds a finished model only, without training state")
@@ -111,6 +112,7 @@ class Training:
                     f"{name.replace('_', '-')} is {old} in this run and cannot change when it is "
                     "resumed; start a new run from its weights with --init-from"
                 )
+        _require_more(corpus, checkpoint, config)
         training = cls(corpus, checkpoint.model, config)
         fitted = ("batch_size", "seq_length", "threads")  # made smaller where a text is short
         if any(getattr(training.config, name) != getattr(config, name) for name in fitted):
@@ -295,4 +297,21 @@ class Training:
             self.validation_loss,
             self._learner.sound() if with_progress else None,
             resumable=with_progress,
+        )
+
+
+def _require_more(corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig) -> None:
+    """Raise an InputError if a run has gone further than a changed configuration has it go."""
+    assert checkpoint.progress is not None
+    done = checkpoint.progress.step
+    if (config.steps, config.epochs) == (checkpoint.training.steps, checkpoint.training.epochs):
+        return
+    steps_per_epoch = len(divide(corpus, checkpoint.training).training)
+    asked = config.steps or config.epochs * steps_per_epoch
+    if 0 < asked < done:
+        name, most = "steps", f"{done:,}"
+        if not config.steps:
+            name, most = "epochs", f"{done / steps_per_epoch:.6g}"
+        raise InputError(
+            f"{done:,} steps are done; --{name} counts from the run's beginning: more than {most} go on"
         )

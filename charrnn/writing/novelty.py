@@ -47,6 +47,7 @@ class Novelty:
         start: Where in the text it starts, from 0.
         source: In which file it stands first; None if there is none.
         line: On which line of that file it starts, from 1.
+        whole: For a record, whether it stands there from end to end; all of it is then copied.
     """
 
     characters: int
@@ -55,6 +56,7 @@ class Novelty:
     start: int = 0
     source: str | None = None
     line: int = 0
+    whole: bool = False
 
     @property
     def share(self) -> float:
@@ -70,24 +72,38 @@ class Originals:
         config: How they are read: as the model reads that wrote.
         stack: Closes what is kept of a pipe.
 
+    Attributes:
+        empty: Those in which there is nothing.
+
     Raises:
         InputError: A file is missing, a directory, or not UTF-8, or all are empty.
     """
 
     def __init__(self, names: Sequence[str], config: TextConfig, stack: ExitStack) -> None:
         self._readers = [Reader([name], config, stack) for name in names]
+        self._end = config.end
         self._first_line = 0 if config.end else 1  # a reader of records starts with an end
         # What is wrong should be told before anything is written.
         sizes = [sum(map(len, reader.pieces())) - len(config.end) for reader in self._readers]
         if not any(sizes):
             raise InputError(f"{', '.join(names)}: no text to compare with")
+        self.empty = [name for name, size in zip(names, sizes, strict=True) if not size]
 
-    def compare(self, text: str) -> Novelty:
-        """What of a text is copied. All others are read for it, and none is kept in memory."""
+    def compare(self, text: str, prime: str = "") -> Novelty:
+        """What of a text is copied. All others are read for it, and none is kept in memory.
+
+        Args:
+            prime: How the record that the text belongs to begins.
+        """
         search = _Search(_codes(text))
+        record = _codes(f"{self._end}{prime}{text}{self._end}" if self._end else text)
+        whole = _Windows(record, len(record)) if self._end else None
         source, line = None, 0
         for reader in self._readers if text else ():
-            for block, first_line in _blocks(reader, len(text), self._first_line):
+            for block, first_line in _blocks(reader, len(record), self._first_line):
+                if whole and (copy := whole.first_copy(block, *whole.find(block))):
+                    line = first_line + int((block[: copy[0] + 1] == ord("\n")).sum())
+                    return Novelty(len(text), len(text), text, 0, reader.names[0], line, whole=True)
                 place = search.read(block)
                 if place is not None:
                     source = reader.names[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,9 +10,12 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import Run, Trained
+
+from charrnn.words import as_argument
 
 TEXT = "The sheep saw a barn.\nA barn was red, or so they said.\n" * 40
 TINY = ("--hidden-size", "4", "--num-layers", "1", "--steps", "2")
@@ -72,7 +76,6 @@ def test_07_an_error_names_the_file_that_was_asked_for(run: Run, trained: Traine
     assert "no\u3000such.txt" in err or "u3000" in err
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason='"./" before a dash is lost')
 def test_08_a_leading_dash(run: Run) -> None:
     """The path on standard output and the printed commands work when they are pasted."""
     Path("-verse.txt").write_text(TEXT, encoding="utf-8")
@@ -85,13 +88,62 @@ def test_08_a_leading_dash(run: Run) -> None:
     assert not [c for c in commands if {"-a.npz", "-verse.txt"} & set(shlex.split(c))]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason='"./-" is taken for standard input')
 def test_08_a_file_that_is_called_dash(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """./- is that file."""
     Path("-").write_text(TEXT, encoding="utf-8")
     monkeypatch.setattr("sys.stdin", None)
     outcome = run("train", "./-", *TINY, "-q")
     assert (outcome.code, outcome.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("score", "MODEL", "./-"),
+        ("score", "./-"),
+        ("sample", "MODEL", "--prime-file", "./-", "-n", 3, "-q"),
+        ("sample", "MODEL", "--prime-text", "./-", "-n", 3, "-q"),
+        ("sample", "MODEL", "--novelty", "./-", "-n", 3),
+        ("sample", "RECORDS", "--novel-only", "./-", "-n", 3),
+        ("inspect", "MODEL", "--text", "./-"),
+        ("inspect", "MODEL", "--gates", "--on", "./-"),
+        ("inspect", "MODEL", "--ngrams", "--counts", "./-"),
+    ],
+    ids=lambda command: " ".join(map(str, command[:3])),
+)
+def test_08_every_command_reads_a_file_called_dash(
+    run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch, command: tuple[object, ...]
+) -> None:
+    """./- is that file wherever - is standard input."""
+    Path("-").write_text(TEXT, encoding="utf-8")
+    Path("checkpoints").mkdir()
+    shutil.copy(trained(TEXT), "checkpoints/m.npz")
+    monkeypatch.setattr("sys.stdin", None)
+    words = {"MODEL": "checkpoints/m.npz", "RECORDS": trained(TEXT, "--records")}
+    outcome = run(*(words.get(str(word), word) for word in command))
+    assert outcome.code == 0, outcome.err
+
+
+def test_08_after_two_dashes_all_are_files(run: Run) -> None:
+    """What is recorded and printed is a name that works without them."""
+    Path("-verse.txt").write_text(TEXT, encoding="utf-8")
+    assert run("train", *TINY, "-o", "a.npz", "-q", "--", "-verse.txt").code == 0
+    assert json.loads(run("inspect", "a.npz", "--json").out)["corpus"]["sources"] == [
+        "./-verse.txt"
+    ]
+    shutil.copy("a.npz", "-a.npz")
+    outcome = run("inspect", "--neurons", "--", "-a.npz")
+    commands = re.findall(r"charrnn .*", outcome.out)
+    assert all("./-a.npz" in command for command in commands)
+    assert run("train", "--resume", "-a.npz", "--steps", 4, "-q").out == "./-a.npz\n"
+    refused = run("train", "-verse.txt", *TINY)
+    assert (refused.code, refused.out) == (2, "")
+
+
+def test_08_names_as_arguments() -> None:
+    """A path is a file, whatever it is called; a string may be standard input."""
+    assert [as_argument(name) for name in ("-", "a-b", "-x", "./-")] == ["-", "a-b", "./-x", "./-"]
+    assert [as_argument(Path(name)) for name in ("-", "./-x", "a")] == ["./-", "./-x", "a"]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +169,6 @@ def test_26_escapes_in_a_prime(run: Run, trained: Trained, typed: str, meant: st
     assert json.loads(out)["prime"] == r"A\nA"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a file is always a prompt a line")
 def test_36_a_whole_file_as_prime(
     run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,3 +180,44 @@ def test_36_a_whole_file_as_prime(
     monkeypatch.setenv("COLUMNS", "300")
     told = "jq -Rs" in run("sample", "--help").out
     assert told or (outcome.code == 0 and json.loads(outcome.out)["prime"] == letter)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n"], ids=ascii)
+def test_36_a_prime_is_as_the_file_is(
+    run: Run, trained: Trained, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Of any length and from a pipe, too: only Windows line ends become line feeds."""
+    model, letter = trained(TEXT), TEXT * 90 + f"A barn.{end}"
+    Path("letter.txt").write_bytes(letter.encode())
+    options = ("sample", model, "-n", 3, "-q", "--seed", 1, "--json", "--prime-text")
+    outcome = run(*options, "letter.txt")
+    assert json.loads(outcome.out)["prime"] == letter.replace("\r", "")
+    raw = io.BytesIO(letter.encode())
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=raw))
+    assert run(*options, "-").out == outcome.out
+
+
+@pytest.mark.parametrize(
+    ("said", "arguments"),
+    [
+        ("void.txt: is empty", ("--prime-text", "void.txt")),
+        ("no.txt: no such file", ("--prime-text", "no.txt")),
+        ("letter.txt, line 2: not in the model's", ("--prime-text", "letter.txt")),
+        ("leave one out", ("--prime-text", "letter.txt", "--prime", "A")),
+        ("--prime-text is for one prompt", ("--prime-text", "letter.txt", "-")),
+        ("holds the prime", ("--prime-text", "-", "--novelty", "-")),
+        ("a record is one line", ("--prime-text", "sheep.txt", "RECORDS")),
+    ],
+)
+def test_36_wrong_asks(
+    run: Run, trained: Trained, said: str, arguments: tuple[object, ...]
+) -> None:
+    """One line, and nothing written."""
+    Path("void.txt").touch()
+    Path("letter.txt").write_text("A barn\n☃\n", encoding="utf-8")
+    Path("sheep.txt").write_text("sheep\n", encoding="utf-8")
+    records = "RECORDS" in arguments
+    model = trained(TEXT, *["--records"] * records)
+    outcome = run("sample", model, *[a for a in arguments if a != "RECORDS"], "-q")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err

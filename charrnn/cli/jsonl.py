@@ -1,0 +1,200 @@
+"""A line of ``charrnn sample --jsonl``: what it may ask for, in the words of docs/jsonl.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, get_origin
+
+from charrnn.cli.prompts import Request, require_end
+from charrnn.config import SamplingConfig
+from charrnn.errors import InputError
+from charrnn.fields import Between, check, declared, unfolded
+from charrnn.files.codec import parse
+from charrnn.text.vocabulary import Vocabulary
+from charrnn.writing.choosing import Filter
+
+Seed = Annotated[int, Between(0, (1 << 64) - 1)]
+
+SETTINGS: Mapping[str, Any] = {"prime": str, "seed": Seed, **declared(SamplingConfig)}
+"""What a line may set, each with its type."""
+
+ANSWERS = ("text", "bits_per_char", "novelty", "error", "given")
+"""What an answer needs for itself; where a line has such a key, it comes out in ``given``."""
+
+NESTED = 100  # lists and objects in each other, at most
+NO_PRIME = 'must be an object with a string "prime"'
+SHOWN = 40  # characters of a value in a message
+
+
+class Asking:
+    """Reads what lines ask for.
+
+    Args:
+        default: What a line does not say.
+        names: Of the options of the command, each with the setting that it stands for.
+        most: Characters that a text may have. One without a bound has so many.
+        tell: Told of a key that looks like a setting and is none, once for each.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        default: Request,
+        names: Mapping[str, str],
+        most: int,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._vocabulary, self._default, self._names = vocabulary, default, names
+        self._most, self._tell = most, tell
+        self._told: set[str] = set()
+
+    @staticmethod
+    def parse(line: str) -> dict[str, Any]:
+        """The object that a line holds.
+
+        Raises:
+            InputError: It is not JSON, or something else.
+        """
+        if not line.isascii():
+            try:
+                line.encode()
+            except UnicodeEncodeError:  # what could not be decoded stands as half a pair
+                raise InputError("not UTF-8") from None
+        try:
+            found = parse(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"not JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise InputError(NO_PRIME)
+        if line.count("[") + line.count("{") > NESTED and _is_deep(found):
+            raise InputError(f"has lists and objects in each other, more than {NESTED} deep")
+        return found
+
+    def request(self, given: Mapping[str, Any], seed: int, line: int) -> Request:
+        """What an object asks for, with a seed unless it has its own.
+
+        Raises:
+            InputError: Something in it cannot be.
+        """
+        asked = self._settings(given, line)
+        if "prime" not in asked:
+            raise InputError(NO_PRIME)
+        prime, seed = asked.pop("prime"), asked.pop("seed", seed)
+        check("seed", Seed, seed)
+        if asked.get("length") == 0:
+            asked["length"] = None
+        config = replace(self._default.config, **asked)
+        if not self._vocabulary.config.records:
+            require_end(config)
+        if (config.length or 0) > self._most:
+            if "length" in asked:
+                raise InputError(
+                    f"length {config.length:,} is more than --max-length {self._most:,} allows"
+                )
+            config = replace(config, length=self._most)
+        config = replace(config, length=config.length or self._most)
+        if "ban" in asked:
+            Filter.of(self._vocabulary, [config])
+        return Request(prime, seed, config, given)
+
+    def _settings(self, given: Mapping[str, Any], line: int) -> dict[str, Any]:
+        """Those that are given, by their own names; null is none."""
+        found: dict[str, Any] = {}
+        named: dict[str, str] = {}
+        for key, value in given.items():
+            # A letter alone may be anything; options that are one are only told of.
+            name = self._names.get(key.replace("-", "_")) if len(key) > 1 else None
+            if name is None or name not in SETTINGS:
+                self._tell_of(key, line)
+            elif value is not None:
+                if name in found:
+                    raise InputError(f"{named[name]} and {key} are the same setting")
+                found[name] = self._value(name, key, value)
+                named[name] = key
+        return found
+
+    def _value(self, name: str, key: str, value: Any) -> Any:
+        kind, _, _ = unfolded(SETTINGS[name])
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if kind is int and number and value == int(value):
+            return int(value)
+        if kind is float and number:
+            try:
+                float(value)
+            except OverflowError:
+                raise InputError(f"{key} is too large: {_shown(value)}") from None
+            return value
+        if kind is str and isinstance(value, str):
+            return self._symbols(key, value)
+        if get_origin(kind) is tuple:
+            strings = [value] if isinstance(value, str) else value
+            if isinstance(strings, list) and all(isinstance(s, str) for s in strings):
+                return tuple(self._symbols(key, string) for string in strings)
+        if name == "prime":
+            raise InputError(NO_PRIME)
+        kinds = {int: "a whole number", float: "a number", str: "a string"}
+        raise InputError(
+            f"{key} must be {kinds.get(kind, 'a string, or a list of some')}, not {_shown(value)}"
+        )
+
+    def _symbols(self, key: str, value: str) -> str:
+        try:
+            return self._vocabulary.symbols(value)
+        except UnicodeError:
+            raise InputError(f"{key} has half of a surrogate pair") from None
+
+    def _tell_of(self, key: str, line: int) -> None:
+        if key in self._told or key in ANSWERS or not (near := _nearest(key, self._names)):
+            return
+        self._told.add(key)
+        shown = _shown(key)
+        if near in SETTINGS:
+            self._tell(f'line {line}: {shown} is passed on, not read; the setting is "{near}"')
+        else:
+            self._tell(f"line {line}: {shown} is passed on; no line sets that, only the command")
+
+
+def passed_on(given: Mapping[str, Any], *needed: str) -> dict[str, Any]:
+    """What a line holds, for the answer to it; what that needs itself is kept in ``given``."""
+    taken = {key: value for key, value in given.items() if key in (*ANSWERS, *needed)}
+    rest = {key: value for key, value in given.items() if key not in taken}
+    return {**rest, "given": taken} if taken else rest
+
+
+def _nearest(key: str, names: Mapping[str, str]) -> str | None:
+    """The option's parameter that is meant by a key, if it looks like one."""
+    key = key.lower().replace("-", "_")
+    for name, parameter in names.items():
+        plain = name.replace("_", "")
+        long = len(plain) > 3
+        letters = key.replace("_", "")
+        if letters == plain or (long and (_is_one_off(letters, plain) or letters.endswith(plain))):
+            return parameter
+    return None
+
+
+def _is_one_off(a: str, b: str) -> bool:
+    """Whether one letter is too many, too few or another one, or two have changed places."""
+    short, long = sorted((a, b), key=len)
+    same = next(
+        (n for n, (x, y) in enumerate(zip(short, long, strict=False)) if x != y), len(short)
+    )
+    short, long = short[same:], long[same:]
+    swapped = short[:2] == long[:2][::-1] and short[2:] == long[2:]
+    return short == long[1:] or short[1:] == long[1:] or swapped
+
+
+def _is_deep(value: Any) -> bool:
+    layer = [value]
+    for _ in range(NESTED + 1):
+        lists = (item.values() if isinstance(item, dict) else item for item in layer)
+        layer = [child for items in lists for child in items if isinstance(child, dict | list)]
+    return bool(layer)
+
+
+def _shown(value: Any) -> str:
+    """A value in the words of JSON, in short."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
