@@ -62,9 +62,16 @@ def fresh_start(
 
 
 def resumed_run(
-    load: Callable[..., Corpus], corpus_paths: list[Path], path: Path, given: Mapping[str, Any]
+    load: Callable[..., Corpus],
+    corpus_paths: list[Path],
+    val_file: Path | None,
+    path: Path,
+    given: Mapping[str, Any],
 ) -> Training:
     """The run that a checkpoint holds, with what may be changed on the way.
+
+    Args:
+        corpus_paths, val_file: Where its text is now, if it is not where it was.
 
     Raises:
         InputError: A setting cannot be changed, the text is another one, or a file cannot be read.
@@ -72,10 +79,9 @@ def resumed_run(
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
     _refuse_changes(checkpoint.model.config, vocabulary.config, given, "--resume")
-    if not corpus_paths:
-        corpus_paths = _recorded_corpus(checkpoint)
+    corpus_paths, val_file = _texts(checkpoint, corpus_paths, val_file)
     try:
-        corpus = load(corpus_paths, vocabulary=vocabulary)
+        corpus = load(corpus_paths, val_file=val_file, vocabulary=vocabulary)
     except UnknownCharacterError:
         corpus = None
     if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
@@ -92,17 +98,32 @@ def resumed_run(
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **settings))
 
 
-def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
-    """The files that the run was started with."""
-    sources = checkpoint.corpus.sources
-    if STANDARD_INPUT in sources:
-        raise InputError("this run read its corpus from standard input; give it again: - or a file")
-    for source in sources:
-        if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113 (any name)
-            raise InputError(
-                f"this run read its corpus from {source}, which is no file; give it again: - or a file"
-            )
-    return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
+def _texts(
+    checkpoint: Checkpoint, corpus_paths: list[Path], val_file: Path | None
+) -> tuple[list[Path], Path | None]:
+    """The files that a run learns from and the one that it is validated on: those it was started with,
+    unless others are named."""
+    sources, apart = checkpoint.corpus.sources, checkpoint.corpus.val_file
+    if val_file and not apart:
+        raise InputError("this run is not validated on a file of its own; leave out --val-file")
+    if apart and not val_file:
+        val_file = _recorded(sources[-1], "--val-file FILE")
+    if not corpus_paths:
+        names = sources[:-1] if apart else sources
+        default = names == (DEFAULT_SOURCE,)
+        corpus_paths = [] if default else [_recorded(name, "- or a file") for name in names]
+    return corpus_paths, val_file
+
+
+def _recorded(source: str, again: str) -> Path:
+    """The file that was read from this source, if it was one."""
+    if source == STANDARD_INPUT:
+        raise InputError(f"this run read its corpus from standard input; give it again: {again}")
+    if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113 (any name)
+        raise InputError(
+            f"this run read its corpus from {source}, which is no file; give it again: {again}"
+        )
+    return Path(source)
 
 
 def _refuse_changes(
