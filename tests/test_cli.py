@@ -118,7 +118,10 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
     outcome = run("train", "corpus.txt", "--rnn-size", 6, *flags, "-q", "-o", "deep/er/a.npz")
     assert outcome.code == 0, outcome.err
     config = _meta(run, "deep/er/a.npz")["config"]
-    assert {**config["model"], **config["training"]} == {"hidden_size": 6, "steps": 0, **options}
+    assert {**config["model"], **config["training"]} == {
+        **{"hidden_size": 6, "steps": 0, "rewarm": 0},
+        **options,
+    }
 
 
 def test_several_files_and_standard_input(run: Run) -> None:
@@ -132,7 +135,8 @@ def test_several_files_and_standard_input(run: Run) -> None:
     assert piped.stdout.decode().strip() == str(Path("checkpoints/stdin.npz"))
     one, other = _meta(run, "two.npz"), _meta(run, "checkpoints/stdin.npz")
     assert one["corpus"]["sha256"] == other["corpus"]["sha256"]
-    assert one["validation_loss"] == other["validation_loss"]
+    # Each file is divided where it is known that there are two.
+    assert (len(one["corpus"]["parts"]), other["corpus"]["parts"]) == (2, [])
 
 
 @posix
@@ -352,7 +356,7 @@ def test_bytes_are_kept(run: Run, byte_model: Path, model: Path) -> None:
     """Going on and starting from a model keep its kind; another one is refused by name."""
     resumed = run("train", "--resume", byte_model, "--bytes", "--epochs", 2)
     assert resumed.code == 0
-    assert "bits/byte)" in resumed.err
+    assert "bits/byte" in resumed.err
     assert "char" not in resumed.err.replace("charrnn", "")
     started = run("train", "corpus.txt", "--init-from", byte_model, *TINY[2:], "-q").out.strip()
     assert _meta(run, started)["config"]["text"]["unit"] == "byte"
@@ -602,6 +606,8 @@ def test_help_shows_every_default(run: Run) -> None:
     text = " ".join(run("train", "--help").out.replace("│", " ").split())
     for config in (charrnn.ModelConfig(), charrnn.TrainingConfig(epochs=1)):
         for name, value in vars(config).items():
+            if name == "rewarm":  # which no option sets
+                continue
             after = text.partition(f"--{name.replace('_', '-')}")[2]
             assert "default:" in after[:160], name
             if name not in RULES:
