@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import statistics
 import subprocess
@@ -41,6 +42,8 @@ NANOGPT_CPU = (
 SAMPLE = ("--length", "400", "--temp", "0.8", "--seed", "1", "--quiet")
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
+NAT = math.log(2)  # nats in a bit: the results are compared with others' in nats
+
 Results = dict[str, Any]
 
 
@@ -59,10 +62,13 @@ def train(corpus: Path, minutes: float, seed: int, folder: Path) -> Results:
         "minutes": minutes,
         "seed": seed,
         "wall_seconds": wall,
-        "validation_loss": told["validation_loss"],
+        "validation_loss": NAT * told["validation_bits_per_char"],
         "parameters": told["parameters"],
         "config": told["config"],
-        "history": told["history"],
+        "history": [
+            {"seconds": e["seconds"], "validation_loss": NAT * e["validation_bits_per_char"]}
+            for e in told["history"]
+        ],
         "repeat": repeat[1].replace(str(corpus), corpus.name) if repeat else "",
         "sample": _run("sample", str(model), *SAMPLE).stdout,
     }

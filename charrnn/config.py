@@ -112,6 +112,8 @@ class TrainingConfig(Checked):
             zero), ``exponential`` or ``constant``.
         warmup: The rate rises linearly; None takes 100 steps, or a tenth of a shorter run.
         cooldown: The rate falls linearly; 0 takes two fifths of the run.
+        rewarm: Step that the course of the rate, warm-up included, counts from. It is not 0 in a run
+            that was made longer when its rate had begun to fall, see ``Plan.lengthen``.
         weight_decay: Of matrices alone; decoupled for ``adamw``, L2 else.
         ema: The averaged weights are then what is evaluated, kept and written with.
         clip: Of the gradient's global norm, or of each value, as ``clip_mode`` has it.
@@ -125,8 +127,13 @@ class TrainingConfig(Checked):
 
     seq_length: Annotated[Size, "Characters that gradients reach back over."] = 50
     batch_size: Annotated[Size, "Streams of text read side by side."] = 50
-    epochs: Annotated[Passes, "Passes over the training text, instead of --minutes."] = 0
-    steps: Annotated[Steps, "Updates of the weights, instead of --minutes."] = 0
+    epochs: Annotated[
+        Passes,
+        "Passes over the training text in all, also those before --resume; instead of --minutes.",
+    ] = 0
+    steps: Annotated[
+        Steps, "Updates of the weights in all, also those before --resume; instead of --minutes."
+    ] = 0
     optimizer: Annotated[str, OneOf(OPTIMIZERS), "Update rule"] = "adamw"
     learning_rate: Annotated[
         float, Between(0, 1e3, without=(0,)), "Largest step size of the schedule."
@@ -134,6 +141,7 @@ class TrainingConfig(Checked):
     schedule: Annotated[str, OneOf(SCHEDULES), "Course of the rate"] = "cosine"
     warmup: Annotated[Steps, "Steps over which the rate rises at first."] | None = None
     cooldown: Annotated[Steps, "Steps over which the rate falls, with --schedule trapezoid."] = 0
+    rewarm: Steps = 0
     decay: Annotated[Factor, "Factor for each epoch, with --schedule exponential."] = 0.95
     momentum: Annotated[Share, "With --optimizer sgd."] = 0.9
     weight_decay: Annotated[float, Between(0, 1e3), "Pull of weights towards zero."] = 0.01
@@ -142,7 +150,7 @@ class TrainingConfig(Checked):
     ] = 0.99
     clip: Annotated[float, Between(0, 1e9), "Largest gradient; 0 does not clip."] = 1.0
     clip_mode: Annotated[str, OneOf(("norm", "value")), "What --clip limits"] = "norm"
-    val_fraction: Annotated[Tail, "Tail of the text to validate on."] | None = None
+    val_fraction: Annotated[Tail, "Tail of each file to validate on."] | None = None
     eval_every: Annotated[Steps, "Steps between evaluations."] = 0
     patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10
     seed: Annotated[int, Between(0, (1 << 64) - 1), "Makes the same run again."] = 0

@@ -16,6 +16,7 @@ from samples import make_text
 
 import charrnn
 from charrnn.errors import CheckpointError, InputError
+from charrnn.files.checkpoint import FORMAT
 from charrnn.files.npz import write_arrays
 from charrnn.text.vocabulary import VERBATIM
 from charrnn.training.trainer import Training
@@ -60,7 +61,7 @@ def test_numpy_opens_it(training: Training, path: Path) -> None:
     with np.load(path, allow_pickle=False) as arrays:
         for name, array in training.model().parameters.items():
             np.testing.assert_array_equal(arrays[f"model/{name}"], array)
-        assert json.loads(arrays["meta"].tobytes())["format"] == 3
+        assert json.loads(arrays["meta"].tobytes())["format"] == FORMAT
 
 
 def test_same_run_same_bytes(training: Training, path: Path) -> None:

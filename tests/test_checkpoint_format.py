@@ -62,6 +62,14 @@ GOLDEN = {
         0.07371975163808994,
         "sea was calm,\nand nobody said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\nThe sun was low, the sea",
     ),
+    4: Golden(
+        "fd57ced773d275089beab59f8fc3aabe078fe8b947e9d7ad978f82dbb4c78111",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.199068788970141,
+        "sea was calm,\nand nobody said a word.\nA café on the sun was low, the sea was calm,\nand nobody said a word.\nA café on the",
+    ),
 }
 
 

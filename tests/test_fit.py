@@ -55,7 +55,7 @@ def test_still_falling() -> None:
     fit = _verdict(lambda e: 3 - 0.1 * e, lambda e: 3.01 - 0.1 * e)
     assert fit.verdict == UNDER
     assert fit.advice == ("--epochs 24", "--hidden-size 512")
-    assert "fell by 22.1% over the last third (training 1.800, validation 1.810)" in fit.reason
+    assert "fell by 22.1% over the last third (training 2.597, validation 2.611 bits)" in fit.reason
     fit = _verdict(lambda e: 3 - 0.1 * e, lambda e: 3.3 - 0.1 * e)
     assert (fit.verdict, fit.advice) == (UNDER, ("--epochs 24",))
 
@@ -119,7 +119,7 @@ def test_learnt_by_heart() -> None:
     """A tiny text: validation is flat, and training far below it. Full dropout needs other advice."""
     fit = _verdict(lambda e: 2 / (1 + e), _settled)
     assert fit.verdict == OVER
-    assert "(training 0.154, validation 1.403)" in fit.reason
+    assert "(training 0.222, validation 2.024 bits)" in fit.reason
     assert fit.advice == ("--dropout 0.4", "more text")
     held_back = replace(MODEL, dropout=0.5)
     fit = _verdict(lambda e: 2 / (1 + e), _settled, model=held_back)

@@ -16,6 +16,7 @@ from samples import content, make_text
 
 import charrnn
 from charrnn.errors import InputError
+from charrnn.text.chunks import Chunk
 from charrnn.training import pace
 from charrnn.training import trainer as training
 from charrnn.training.budget import Choice, Cost, Speed, choose
@@ -334,24 +335,61 @@ def test_small_models_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choice.seconds_per_character == pytest.approx(1e-5, rel=0.01)
 
 
-def test_long_records_are_measured_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few steps may take most of the time, as those of the longest records do: the mean tells, no median."""
-    now, taken = 0.0, [0.1, 1.0, 0.1, 0.1, 0.7] * 20
+class Machine:
+    """Stands in for what a step computes: it takes a time for each place of a chunk, filled or not."""
 
-    class Run:
-        config = replace(charrnn.TrainingConfig(), batch_size=10, seq_length=20)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, per_place: float) -> None:
+        self.now, self._per_place = 0.0, per_place
+        monkeypatch.setattr(
+            "charrnn.training.learner.Learner.look", lambda _, chunk: self.look(chunk)
+        )
+        monkeypatch.setattr("charrnn.training.learner.Learner.move", lambda *_: None)
+        monkeypatch.setattr("time.perf_counter", lambda: self.now)
 
-        def __iter__(self) -> Iterator[Step]:
-            nonlocal now
-            for number, seconds in enumerate([0.0, *taken]):
-                now += seconds
-                yield Step(number, 1.0, 0.1, 1.0, 100)
+    def look(self, chunk: Chunk) -> tuple[float, float]:
+        self.now += self._per_place * chunk.targets.size
+        return float(chunk.characters), 1.0
 
-    monkeypatch.setattr(pace, "Training", lambda *_: Run())
-    monkeypatch.setattr("time.perf_counter", lambda: now)
-    per_character, filled = pace._measure(CORPUS, charrnn.ModelConfig(), {}, 35.0)
-    assert per_character == pytest.approx(0.4 / 100, rel=0.05)
-    assert filled == 0.5
+
+def _records() -> charrnn.Corpus:
+    """Most are short, some long, so that few steps say little of all."""
+    lengths = np.random.default_rng(0).lognormal(1.5, 1.0, 3000).astype(int) + 1
+    lines = "\n".join("ab" * (length // 2) + "c" * (length % 2) for length in lengths)
+    return charrnn.Corpus.from_text(lines, config=charrnn.TextConfig(records=True))
+
+
+def test_what_records_leave_empty_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few steps are measured: the time for a character, and how many there are in a step."""
+    corpus, machine = _records(), Machine(monkeypatch, 1e-3)
+    sizes: dict[str, Any] = {"batch_size": 16, "seq_length": 20}
+    model = charrnn.ModelConfig(hidden_size=4, num_layers=1)
+    everything = charrnn.TrainingConfig(**sizes, steps=1, val_fraction=0.0)
+    chunks = divide(corpus, everything).training
+    one_pass = [chunks.chunk(n) for n in range(len(chunks))]
+    for limit in (0.0, 1.0):
+        per_character, filled = pace._measure(corpus, model, sizes, limit)
+        computed = 1e-3 * sum(chunk.targets.size for chunk in one_pass)
+        assert per_character == pytest.approx(computed / chunks.characters, rel=1e-6)
+        assert filled == pytest.approx(chunks.characters / (len(chunks) * 16 * 20), rel=1e-6)
+    assert machine.now < 6.0
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_how_often_the_text_is_seen_is_told_rightly(
+    records: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that stays as it was measured, the passes that are told are those that are made."""
+    machine = Machine(monkeypatch, 2e-4)
+    corpus = _records() if records else charrnn.Corpus.from_text(make_text(600))
+    shape, settings = {"hidden_size": 16, "num_layers": 1}, {"threads": 1}
+    deadline = 60.0
+    choice = pace.choose_here(corpus, deadline, shape, settings, lambda: machine.now)
+    run = Training(corpus, choice.model, choice.training)
+    assert run.total_steps / run.steps_per_epoch == pytest.approx(choice.epochs, rel=0.03)
+    keeper = Pace(run, choice, deadline, lambda: machine.now)
+    for report in run:
+        keeper.after(report)
+    assert run.step / run.steps_per_epoch == pytest.approx(choice.epochs, rel=0.1)
 
 
 # ------------------------------------------------------------------------------ the command line

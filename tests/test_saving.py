@@ -193,6 +193,24 @@ def test_saves_when_it_is_time(
     assert saved == {*range(3, training.total_steps, 3), training.total_steps}
 
 
+def test_a_state_that_no_run_comes_to_is_not_saved(tmp_path: Path) -> None:
+    """It would be refused when it is read: the file stays, the run is told so and goes on."""
+    training, told = _training(), list[str]()
+    path = tmp_path / "run.npz"
+    saver = Saver(training, path, Interval(steps=2), told.append)
+    saver.save()
+    before = path.read_bytes()
+    for report in training:
+        training._progress.rate_scale = 0.3  # which halving never gives
+        saver.after(report)
+        if training.step == 4:
+            break
+    assert len(told) == 2
+    assert "its rate is not halved" in told[0]
+    assert "it still holds step 0" in told[0]
+    assert path.read_bytes() == before
+
+
 # --------------------------------------------------------------------------------- a full disk
 
 

@@ -124,7 +124,7 @@ def test_card(models: list[str], run: Run) -> None:
     for expected in (
         "LSTM · 2 layers of 6 units",
         "learnt.txt: 1,350 characters (NFC), 18 different",
-        f"{loss:.4f} nats/char · {loss / math.log(2):.3f} bits/char · perplexity {math.exp(loss):.3g}",
+        f"{loss / math.log(2):.4f} bits/char · perplexity {math.exp(loss):.3g}",
         "train\n",
         "validation\n",
         "epochs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
 from charrnn.text.source import DEFAULT_SOURCE
 from charrnn.training.budget import Choice, Cost
-from charrnn.training.division import default_val_fraction
-from charrnn.training.pace import AIM, Pace, choose_here
+from charrnn.training.division import kept_fraction
+from charrnn.training.pace import AIM, Pace, choose_here, extend_here
 from charrnn.training.trainer import Training
 from charrnn.words import as_argument, counted, duration, quoted
 
@@ -43,6 +43,27 @@ def timed_run(
     return training, Pace(training, choice, deadline), _reasons(training, choice, seconds)
 
 
+def resumed_for(
+    training: Training, began: float, seconds: float, given: Mapping[str, Any]
+) -> tuple[Pace, list[str]]:
+    """What keeps a resumed run to so much more time, and what that means, in lines.
+
+    Args:
+        began: When that time began, on the monotonic clock.
+        given: What the user has set.
+    """
+    deadline, step = began + AIM * seconds, training.step
+    choice = extend_here(training, deadline, given.get("cooldown", 0))
+    unit = training.corpus.vocabulary.config.unit
+    reason = (
+        f"budget: {duration(seconds)} more; this machine trains it at "
+        f"{1 / choice.seconds_per_character:,.0f} {unit}s a second: some "
+        f"{counted(training.total_steps - step, 'step')} more, "
+        f"in which each {unit} is seen {_about(choice.epochs)} times"
+    )
+    return Pace(training, choice, deadline), [reason]
+
+
 def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool) -> str:
     """The command that makes the same run again, without a clock."""
     flags = _text_flags(training.corpus.vocabulary.config)
@@ -53,22 +74,22 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
         flags += [word for name in DROPPING for word in _flag(name, getattr(model, name))]
     else:
         configs.append(model)
-    usual = {"val_fraction": default_val_fraction(len(training.corpus))}
+    usual = {"val_fraction": kept_fraction(training.corpus, TrainingConfig())}
     for config in configs:
         for field in fields(config):
             value = getattr(config, field.name)
             if value not in (field.default, usual.get(field.name)):
                 flags += _flag(field.name, value)
-    return f"charrnn train {_corpus(training.corpus.sources)}{' '.join(flags)}"
+    return f"charrnn train {_corpus(training.corpus)}{' '.join(flags)}"
 
 
-def _corpus(sources: Sequence[str]) -> str:
+def _corpus(corpus: Corpus) -> str:
     """As arguments of ``charrnn train``, each with a space after it."""
-    return (
-        ""
-        if tuple(sources) == (DEFAULT_SOURCE,)
-        else "".join(f"{quoted(as_argument(s))} " for s in sources)
-    )
+    *learnt, last = (quoted(as_argument(source)) for source in corpus.sources)
+    words = [*learnt, "--val-file", last] if corpus.val_file else [*learnt, last]
+    if corpus.sources[0] == DEFAULT_SOURCE:
+        del words[0]
+    return "".join(f"{word} " for word in words)
 
 
 def _flag(name: str, value: object) -> list[str]:

@@ -124,7 +124,9 @@ class Lines(Display):
         elif isinstance(report, Cooldown):
             self._say(narration.turn(report))
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
-            self._say(f"{self._place()}  loss {report.loss:.4f}  {self._pace()}")
+            self._say(
+                f"{self._place()}  loss {bits(report.loss):.4f} bits/{self.symbol}  {self._pace()}"
+            )
 
     def note(self, lines: Iterable[str]) -> None:
         for line in lines:
@@ -183,8 +185,9 @@ class Bars(Lines):
         if isinstance(report, Step):
             # A mean over some hundred steps reads better than the jitter of each.
             weight = 0.01 if self._loss else 1.0
-            self._loss += weight * (report.loss - self._loss)
-            self._bar.set_postfix_str(f"loss {self._loss:.3f}{self._validation}", refresh=False)
+            self._loss += weight * (bits(report.loss) - self._loss)
+            losses = f"loss {self._loss:.3f}{self._validation} bits/{self.symbol}"
+            self._bar.set_postfix_str(losses, refresh=False)
             self._bar.total = self.training.total_characters
             self._bar.update(self.training.characters_read - self._bar.n)
         elif isinstance(report, Evaluation):
@@ -223,7 +226,7 @@ class Bars(Lines):
 
     def _remember(self, evaluation: Evaluation) -> None:
         if evaluation.validation_loss is not None:
-            self._validation = f" · val {bits(evaluation.validation_loss):.3f} bits/{self.symbol}"
+            self._validation = f" · val {bits(evaluation.validation_loss):.3f}"
 
 
 def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from charrnn.config import ANNEALING
 from charrnn.nn.loss import bits
+from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
@@ -19,8 +20,11 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
     tail = training.corpus_info.characters - training.corpus_info.train_characters
     inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
+    learnt, apart = list(corpus.sources), ""
+    if corpus.val_file:
+        apart = f"; validated on {learnt.pop()}"
     facts = {
-        "corpus": ", ".join(corpus.sources),
+        "corpus": f"{', '.join(learnt)}{apart}",
         "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
         "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
@@ -42,9 +46,8 @@ def notices(training: Training) -> list[str]:
 
 
 def losses(evaluation: Evaluation, symbol: str) -> str:
-    words = f"train {evaluation.train_loss:.4f}"
-    loss = evaluation.validation_loss
-    return words if loss is None else f"{words}  val {loss:.4f} ({bits(loss):.3f} bits/{symbol})"
+    words, loss = f"train {bits(evaluation.train_loss):.4f}", evaluation.validation_loss
+    return f"{words if loss is None else f'{words}  val {bits(loss):.4f}'} bits/{symbol}"
 
 
 def turn(report: Recovery | Cooldown) -> str:
@@ -72,18 +75,19 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
     else:
         first = f"finished: {done}"
     lines = [f"{first} in {duration(training.seconds)} of training"]
-    if loss is not None:
-        best = next(entry for entry in training.history if entry.validation_loss == loss)
+    best = best_evaluation(training.history)
+    if loss is not None and best is not None:
         symbol = training.corpus.vocabulary.config.symbol
         lines.append(
-            f"best validation loss {loss:.4f} nats/{symbol} ({bits(loss):.3f} bits/{symbol}), "
-            f"after {best.epoch:.2f} epochs"
+            f"best validation loss {bits(loss):.4f} bits/{symbol}, after {best.epoch:.2f} epochs"
         )
+        if each := file_losses(training.corpus_info, best):
+            lines.append(f"files:  {each}")
     fit = judge(training.history, training.network.config, training.config)
     lines.append(f"fit:    {fit}")
     name = as_argument(path)
     if interrupted or fit.longer:
-        words = going_on(name, training.corpus.sources, fit.longer)
+        words = going_on(name, training.corpus_info, fit.longer)
         lines.append(f"go on:  {' '.join(map(quoted, words))}")
     lines.append(f"write:  charrnn sample {quoted(name)} --temp 0.8")
     return lines

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from charrnn.cli.times import parse_time
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.training.reports import Report
@@ -30,11 +31,10 @@ def parse_interval(text: str) -> Interval:
     Raises:
         InputError: It is neither, or zero.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])|(\d+)", text, re.ASCII)
-    if match and match[3] and float(match[3]):
-        return Interval(steps=float(match[3]))
-    if match and match[2] and float(match[1]):
-        return Interval(seconds=float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]])
+    if seconds := parse_time(text):
+        return Interval(seconds=seconds)
+    if re.fullmatch(r"\d+", text, re.ASCII) and float(text):
+        return Interval(steps=float(text))
     raise InputError(
         f"--save-every must be a time such as 60s, 5m or 1h, or a number of steps, not {text!r}"
     )

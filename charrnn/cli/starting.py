@@ -63,9 +63,16 @@ def fresh_start(
 
 
 def resumed_run(
-    load: Callable[..., Corpus], corpus_paths: list[str], path: Path, given: Mapping[str, Any]
+    load: Callable[..., Corpus],
+    corpus_paths: list[str],
+    val_file: str | None,
+    path: Path,
+    given: Mapping[str, Any],
 ) -> Training:
     """The run that a checkpoint holds, with what may be changed on the way.
+
+    Args:
+        corpus_paths, val_file: Where its text is now, if it is not where it was.
 
     Raises:
         InputError: A setting cannot be changed, the text is another one, or a file cannot be read.
@@ -73,8 +80,10 @@ def resumed_run(
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
     _refuse_changes(checkpoint.model.config, vocabulary.config, given, "--resume")
+    corpus_paths, val_file = _texts(checkpoint, path, corpus_paths, val_file)
     corpus = load(
-        corpus_paths or _recorded_corpus(checkpoint, path),
+        corpus_paths,
+        val_file=val_file,
         vocabulary=vocabulary,
         extend_vocabulary=True,  # it is named by its length where it is another text
     )
@@ -84,26 +93,6 @@ def resumed_run(
     if "steps" in settings or "epochs" in settings:  # one takes the other's place
         settings = {"steps": 0, "epochs": 0, **settings}
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **settings))
-
-
-def _recorded_corpus(checkpoint: Checkpoint, path: Path) -> list[str]:
-    """The files that the run was started with."""
-    sources = checkpoint.corpus.sources
-    if STANDARD_INPUT in sources:
-        raise InputError("this run read its corpus from standard input; give it again: - or a file")
-    for source in () if sources == (DEFAULT_SOURCE,) else sources:
-        is_file = os.path.isfile(source)  # noqa: PTH113 (any name)
-        if is_passing(source) or (os.path.exists(source) and not is_file):  # noqa: PTH110
-            raise InputError(
-                f"this run read its corpus from {source}, which is no file; give it again: - or a file"
-            )
-        if is_file:
-            continue
-        raise InputError(
-            f"{source}: no such file; the run was started with it: name where it is now "
-            f"(charrnn train FILE --resume {quoted(as_argument(path))})"
-        )
-    return [] if sources == (DEFAULT_SOURCE,) else list(sources)
 
 
 def _another_text(corpus: Corpus, recorded: CorpusInfo, path: Path) -> str:
@@ -119,6 +108,46 @@ def _another_text(corpus: Corpus, recorded: CorpusInfo, path: Path) -> str:
         f"{named}: not the text that {path} was trained on{difference}; "
         f"to train on another text: --init-from {path}"
     )
+
+
+def _texts(
+    checkpoint: Checkpoint, path: Path, corpus_paths: list[str], val_file: str | None
+) -> tuple[list[str], str | None]:
+    """The files that a run learns from and the one that it is validated on: those it was started with,
+    unless others are named."""
+    sources, apart = checkpoint.corpus.sources, checkpoint.corpus.val_file
+    if val_file and not apart:
+        raise InputError("this run is not validated on a file of its own; leave out --val-file")
+    if apart and not val_file:
+        val_file = _recorded(sources[-1], path, "--val-file FILE")
+    if not corpus_paths:
+        names = sources[:-1] if apart else sources
+        default = names == (DEFAULT_SOURCE,)
+        corpus_paths = [] if default else [_recorded(name, path, "- or a file") for name in names]
+    return corpus_paths, val_file
+
+
+def _recorded(source: str, path: Path, again: str) -> str:
+    """The file that was read from this source, if it was one and is there.
+
+    Args:
+        path: The run's checkpoint.
+        again: How another one is named.
+    """
+    if source == STANDARD_INPUT:
+        raise InputError(f"this run read its corpus from standard input; give it again: {again}")
+    is_file = os.path.isfile(source)  # noqa: PTH113 (any name)
+    if is_passing(source) or (os.path.exists(source) and not is_file):  # noqa: PTH110
+        raise InputError(
+            f"this run read its corpus from {source}, which is no file; give it again: {again}"
+        )
+    if not is_file:
+        option = again if again.startswith("--") else "FILE"
+        raise InputError(
+            f"{source}: no such file; the run was started with it: name where it is now "
+            f"(charrnn train {option} --resume {quoted(as_argument(path))})"
+        )
+    return source
 
 
 def _refuse_changes(

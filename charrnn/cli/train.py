@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Container
@@ -14,12 +15,14 @@ import typer
 
 from charrnn.cli import terminal
 from charrnn.cli.settings import panel, sets
+from charrnn.cli.times import parse_minutes
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.words import as_argument, printable
 
 if TYPE_CHECKING:
     from charrnn.cli.display import Display
+    from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver
     from charrnn.training.pace import Pace
     from charrnn.training.trainer import Training
@@ -29,7 +32,7 @@ EPILOG = (
     "charrnn train corpus.txt | xargs charrnn sample"
 )
 
-MINUTES, MOST_MINUTES = 10, 1_000_000
+MINUTES = 10
 CHOSEN = (
     *("hidden_size", "dropout", "weight_drop"),
     *("batch_size", "learning_rate", "schedule", "patience"),
@@ -71,9 +74,16 @@ def train(
     by_bytes: bool = of_text(
         False, "Learn bytes, of any file whatever, instead of characters.", "--bytes"
     ),
-    minutes: float | None = of_training(
+    val_file: str | None = of_training(
         None,
-        "How long to take in all. What is not set is chosen for that time and this machine.",
+        "Text to validate on; no part of the others is kept for it then.",
+        metavar="FILE",
+        shown=False,
+    ),
+    minutes: str | None = of_training(
+        None,
+        "How long to take in all, with --resume how much longer: minutes, or a time (90s, 10m, 1h). "
+        "What is not set is chosen for that time and this machine.",
         shown=f"{MINUTES}, or what --epochs or --steps takes",
     ),
     output: str | None = of_run(
@@ -95,6 +105,9 @@ def train(
         None,
         "Where a corpus too large for memory is kept, encoded.",
         shown="the user's cache folder",
+    ),
+    log: Path | None = of_run(
+        None, "File that gets each report as a line of JSON, for plots of one's own.", shown=False
     ),
     sample_every: int = of_run(1, "Evaluations between samples; 0 shows none."),
     quiet: bool = of_run(False, "Report nothing but errors.", "--quiet -q"),
@@ -118,41 +131,59 @@ def train(
         if given.get(name) == 0:
             raise InputError(f"--{name} must be at least 1; --minutes says how long a run may take")
 
-    from charrnn.cli.budgeted import repeating, timed_run
+    from charrnn.cli.budgeted import repeating, resumed_for, timed_run
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
+    from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver, parse_interval
     from charrnn.cli.starting import fresh_start, only, resumed_run
     from charrnn.text.corpus import load_corpus
+    from charrnn.text.source import STANDARD_INPUT
     from charrnn.training.trainer import Training
 
     every = parse_interval(save_every)
     others = [f"--{name}" for name in ("epochs", "steps") if name in given]
-    seconds = _seconds(minutes, others + ["--resume"] * bool(resume))
+    if minutes is not None and others:
+        raise InputError(f"--minutes says how long a run is; leave it out with {others[0]}")
+    if minutes is None and not (others or resume):
+        minutes = str(MINUTES)
+    seconds = None if minutes is None else parse_minutes(minutes)
     paths = corpus or []
     with terminal.telling_of_interruption(), ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
                 path = stack.enter_context(claim_old(resume)).path
-                training = resumed_run(load, paths, path, given)
+                training = resumed_run(load, paths, val_file, path, given)
             else:
-                load = partial(load, paths)
+                load = partial(load, paths, val_file=val_file)
                 start, text = fresh_start(load, init_from, extend_vocab, given)
                 path = stack.enter_context(claim_new(output, text.sources)).path
-        pace, reasons = None, list[str]()
-        if seconds is not None:
+        pace, record, reasons = None, None, list[str]()
+        if log:
+            if str(log) == STANDARD_INPUT:
+                raise InputError("--log names a file; standard output is for the checkpoint's path")
+            if os.path.realpath(log) == os.path.realpath(path):
+                raise InputError(f"{log}: is the checkpoint; choose another --log")
+            record = RunLog(log, resumed=bool(resume))
+            stack.callback(record.close)
+        if seconds is not None and resume:
+            pace, reasons = resumed_for(training, began, seconds, given)
+        elif seconds is not None:
             training, pace, reasons = timed_run(text, start, began, seconds, given)
         elif not resume:
             training = Training(text, start, TrainingConfig(**only(TrainingConfig, given)))
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
+        saver = Saver(training, path, every, display.warn)
         display.note(_without_effect(given, training.config))
         if training.finished:
             longer = "--patience" if training.stopped_early else "--steps or --epochs"
             display.note([f"nothing is left to do; a larger {longer} goes on"])
-        _run(training, path, display, Saver(training, path, every, display.warn), pace, reasons)
-    if pace and training.finished:
+        if record:
+            record.start(training, path, display.warn)
+        _run(training, path, display, saver, pace, record, reasons)
+    if pace and training.finished and not resume:
         display.note([f"repeat: {repeating(training, init_from, extend_vocab=extend_vocab)}"])
 
 
@@ -165,26 +196,19 @@ def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:
     ]
 
 
-def _seconds(minutes: float | None, others: list[str]) -> float | None:
-    """How long a run may take; None where one of other options says it."""
-    if minutes is None:
-        return None if others else 60 * MINUTES
-    if others:
-        raise InputError(f"--minutes says how long a new run is; leave it out with {others[0]}")
-    if not 0 < minutes <= MOST_MINUTES:
-        raise InputError(f"--minutes must be above 0 and at most {MOST_MINUTES}, not {minutes:g}")
-    return 60 * minutes
-
-
 def _run(
     training: Training,
     path: Path,
     display: Display,
     saver: Saver,
     pace: Pace | None,
+    record: RunLog | None,
     reasons: list[str],
 ) -> None:
     """Train to the end or to an interruption, and save on the way."""
+    followers = [display.report, *([record.report] if record else []), saver.after]
+    if pace:
+        followers.append(pace.after)
     with terminal.interruptible() as interruption:
         if not path.exists():
             saver.save()  # a folder that cannot be written should be known now
@@ -192,17 +216,20 @@ def _run(
         display.note(reasons)
         try:
             for report in training:
-                display.report(report)
-                saver.after(report)
-                if pace:
-                    pace.after(report)
+                for follow in followers:
+                    follow(report)
                 if interruption.number:
                     break
         except DivergenceError as error:
             saver.save()
+            if record:
+                record.end("diverged")
             raise DivergenceError(f"{error} (the last good state is in {path})") from None
         saver.save()
-    stopped = bool(interruption.number) and not training.finished
+        stopped = bool(interruption.number) and not training.finished
+        if record:
+            ended = "stopped early" if training.stopped_early else "finished"
+            record.end("interrupted" if stopped else ended)
     display.finish(interrupted=stopped)
     name = as_argument(path)
     # For a pipe, also where its bytes are no text; a terminal need not see it act.

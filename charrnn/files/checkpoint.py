@@ -28,7 +28,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 3
+FORMAT = 4
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -55,6 +55,11 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     3: {
         ModelConfig: {"weight_drop": 0.0},
         TrainingConfig: {"steps": 0, "cooldown": 0, "ema": 0.0},
+    },
+    4: {
+        CorpusInfo: {"parts": [], "val_file": False},
+        Evaluation: {"file_losses": []},
+        TrainingConfig: {"rewarm": 0},
     },
 }
 """Entries that a format brought, each with the value that means what was done before."""

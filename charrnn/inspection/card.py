@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
+from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.fit import going_on, judge, longer
-from charrnn.training.run import Checkpoint, Evaluation
+from charrnn.training.run import Checkpoint
 from charrnn.words import as_argument, duration, quoted, rejoined
 
 NO_PICTURE = "there is no picture before the first evaluation"
@@ -21,17 +23,16 @@ def view(look: Look) -> fig.Figure:
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
     symbol = checkpoint.model.vocabulary.config.symbol
     fit = str(judge(checkpoint.history, checkpoint.model.config, checkpoint.training))
-    lines = [
-        loss_line(name, checkpoint.history, "epoch", f"{name}_loss")
-        for name in ("train", "validation")
-    ]
+    lines = [loss_line(name, found["history"], "epoch", name) for name in ("train", "validation")]
     lines = [line for line in lines if line.x]
     told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
-    title, x, y = "Loss while it learnt", fig.Axis("epochs"), fig.Axis(f"nats/{symbol}")
+    title, x, y = "Loss while it learnt", fig.Axis("epochs"), fig.Axis(f"bits/{symbol}")
     curves = fig.Chart("losses", title, x, y, f"Curves over epochs: {told}.", lines, height=12)
+    each = file_losses(checkpoint.corpus, best_evaluation(checkpoint.history))
     facts = (
         ("text", _text(found["corpus"]["sources"], checkpoint)),
         ("loss", _loss(checkpoint.validation_loss, symbol)),
+        *([("files", each)] if each else []),
         ("training", _training(checkpoint)),
         ("in words", fit),
     )
@@ -48,7 +49,7 @@ def view(look: Look) -> fig.Figure:
             fig.Commands((*commands, ("look", LOOK)), on=fig.TERMINAL),
         ),
         found,
-        f"Curves of nats/{symbol} over epochs. {fit}",
+        f"Curves of bits/{symbol} over epochs. {fit}",
         [curves] if lines else [],
         NO_PICTURE,
         one_screen=True,
@@ -56,9 +57,9 @@ def view(look: Look) -> fig.Figure:
     )
 
 
-def loss_line(name: str, history: Sequence[Evaluation], x: str, y: str) -> fig.Line:
-    """What is known of a loss, one field of evaluations over another."""
-    points = [(getattr(e, x), getattr(e, y)) for e in history if getattr(e, y) is not None]
+def loss_line(name: str, history: Sequence[Mapping[str, Any]], x: str, kind: str) -> fig.Line:
+    """What is known of a loss, in bits over epochs or steps."""
+    points = [(e[x], loss) for e in history if (loss := e[f"{kind}_bits_per_char"]) is not None]
     return fig.Line(name, [at for at, _ in points], [loss for _, loss in points])
 
 
@@ -77,9 +78,11 @@ def _architecture(checkpoint: Checkpoint) -> str:
 def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     kind = vocabulary.config
+    learnt = sources[: len(sources) - corpus.val_file]
+    apart = f"; validated on {sources[-1]}" if corpus.val_file else ""
     return (
-        f"{', '.join(sources)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
-        f"{len(vocabulary)} different, {corpus.train_characters:,} to train on"
+        f"{', '.join(learnt)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
+        f"{len(vocabulary)} different, {corpus.train_characters:,} to train on{apart}"
     )
 
 
@@ -87,8 +90,7 @@ def _loss(loss: float | None, symbol: str) -> str:
     if loss is None:
         return "unknown: nothing was kept for validation, or no evaluation has been made"
     return (
-        f"{loss:.4f} nats/{symbol} · {bits(loss):.3f} bits/{symbol} · "
-        f"perplexity {2 ** min(bits(loss), 1000):.3g} (validation)"
+        f"{bits(loss):.4f} bits/{symbol} · perplexity {2 ** min(bits(loss), 1000):.3g} (validation)"
     )
 
 
@@ -108,7 +110,7 @@ def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
     if checkpoint.resumable:
         last = checkpoint.history[-1] if checkpoint.history else None
         ended = last and (last.step >= training.steps > 0 or last.epoch >= training.epochs > 0)
-        words = going_on(name, checkpoint.corpus.sources, longer(training) if ended else {})
+        words = going_on(name, checkpoint.corpus, longer(training) if ended else {})
         onward = " ".join(map(quoted, words))
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"

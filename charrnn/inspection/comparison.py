@@ -11,7 +11,7 @@ from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
-from charrnn.nn.loss import bits
+from charrnn.nn.loss import known_bits
 from charrnn.training.run import Checkpoint
 from charrnn.words import duration
 
@@ -48,24 +48,22 @@ def compare(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     """Put checkpoints side by side, ready for JSON: lists hold one value for each.
 
     ``differences`` are settings (as options are called, and ``corpus``) that are not all the same. Losses are those
-    of the kept weights, in nats for each character or byte, and None if unknown; ``epochs``, ``steps`` and ``seconds``
+    of the kept weights, in bits for each character or byte, and None if unknown; ``epochs``, ``steps`` and ``seconds``
     tell how long each was trained, up to its last evaluation. Without ``same_text`` losses say little about which is
     the better model.
     """
     settings = [_settings(checkpoint) for checkpoint in checkpoints]
     rows = {name: [own[name] for own in settings] for name in settings[0]}
-    losses = [checkpoint.validation_loss for checkpoint in checkpoints]
     last = [checkpoint.history[-1] if checkpoint.history else None for checkpoint in checkpoints]
     texts = {(c.corpus.sha256, c.model.vocabulary.config) for c in checkpoints}
     return {
         "differences": {name: row for name, row in rows.items() if len(set(row)) > 1},
         "parameters": [int(c.model.parameters.flat.size) for c in checkpoints],
-        "validation_loss": losses,
-        "bits_per_char": [None if loss is None else bits(loss) for loss in losses],
+        "bits_per_char": [known_bits(checkpoint.validation_loss) for checkpoint in checkpoints],
         "epochs": [entry.epoch if entry else 0.0 for entry in last],
         "steps": [entry.step if entry else 0 for entry in last],
         "seconds": [entry.seconds if entry else 0.0 for entry in last],
-        "histories": [checkpoint.history for checkpoint in checkpoints],
+        "histories": [[e.in_bits() for e in checkpoint.history] for checkpoint in checkpoints],
         "same_text": len(texts) == 1,
     }
 
@@ -83,20 +81,19 @@ def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _table(found: Mapping[str, Any]) -> fig.Table:
-    best = min((loss for loss in found["validation_loss"] if loss is not None), default=None)
+    best = min((loss for loss in found["bits_per_char"] if loss is not None), default=None)
     columns = [
         fig.Column(letter, figures=True, series=number)
         for number, letter in enumerate(ascii_uppercase[: len(found["parameters"])])
     ]
     losses: list[fig.Cell] = [
         "unknown" if loss is None else fig.Strong(f"{loss:.4f}") if loss == best else f"{loss:.4f}"
-        for loss in found["validation_loss"]
+        for loss in found["bits_per_char"]
     ]
     rows: list[Sequence[fig.Cell]] = [
         *((name, *map(_shown, values)) for name, values in found["differences"].items()),
         ("parameters", *map(_shown, found["parameters"])),
-        ("validation loss, nats", *losses),
-        ("bits", *("" if bits is None else f"{bits:.3f}" for bits in found["bits_per_char"])),
+        ("validation, bits", *losses),
         ("epochs trained", *(f"{epochs:.4g}" for epochs in found["epochs"])),
         ("steps", *map(_shown, found["steps"])),
         ("time", *map(duration, found["seconds"])),
@@ -107,13 +104,14 @@ def _table(found: Mapping[str, Any]) -> fig.Table:
 def _chart(found: Mapping[str, Any], names: Sequence[str]) -> fig.Chart:
     """Losses over epochs of the same text, or over steps: those of training, unless all have others."""
     histories = found["histories"]
-    validated = all(any(e.validation_loss is not None for e in history) for history in histories)
+    known = "validation_bits_per_char"
+    validated = all(any(e[known] is not None for e in history) for history in histories)
     x, y = "epoch" if found["same_text"] else "step", "validation" if validated else "train"
     pairs = zip(names, histories, strict=False)
-    lines = [loss_line(name, history, x, f"{y}_loss") for name, history in pairs]
+    lines = [loss_line(name, history, x, y) for name, history in pairs]
     ends = "; ".join(f"{line.name} {line.y[-1]:.4f}" for line in lines if line.x)
-    told = f"Curves of {y} loss, nats over {x}s. Last values: {ends}."
-    title, across, upwards = "Runs side by side", fig.Axis(f"{x}s"), fig.Axis(f"{y} loss, nats")
+    told = f"Curves of {y} loss, bits over {x}s. Last values: {ends}."
+    title, across, upwards = "Runs side by side", fig.Axis(f"{x}s"), fig.Axis(f"{y} loss, bits")
     return fig.Chart("losses", title, across, upwards, told, lines)
 
 

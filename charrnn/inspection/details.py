@@ -73,11 +73,11 @@ def _result(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     loss, kind = checkpoint.validation_loss, checkpoint.model.vocabulary.config
     history, last = checkpoint.history, checkpoint.history[-1]
     if loss is not None:
-        yield "validation loss", f"{loss:.4f} nats/{kind.symbol} of the kept weights"
-        yield f"bits per {kind.unit}", f"{bits(loss):.3f}"
+        yield "validation loss", f"{bits(loss):.4f} bits/{kind.symbol} of the kept weights"
     yield "trained for", f"{last.step:,} steps, {last.epoch:.2f} epochs, {duration(last.seconds)}"
-    validated = [e.validation_loss for e in history if e.validation_loss is not None]
-    for name, losses in (("train", [e.train_loss for e in history]), ("validation", validated)):
+    validated = [bits(e.validation_loss) for e in history if e.validation_loss is not None]
+    trained = [bits(e.train_loss) for e in history]
+    for name, losses in (("train", trained), ("validation", validated)):
         if losses:
             yield f"{name} curve", f"{_blocks(losses)}  {losses[0]:.3f} → {losses[-1]:.3f}"
     yield "fit", str(judge(history, checkpoint.model.config, checkpoint.training))
@@ -101,12 +101,12 @@ def _history(history: Sequence[Evaluation]) -> fig.Table:
         (
             f"{entry.step:,}",
             f"{entry.epoch:.2f}",
-            f"{entry.train_loss:.4f}",
-            "" if entry.validation_loss is None else f"{entry.validation_loss:.4f}",
+            f"{bits(entry.train_loss):.4f}",
+            "" if entry.validation_loss is None else f"{bits(entry.validation_loss):.4f}",
             f"{entry.rate:.2g}",
             duration(entry.seconds),
         )
         for entry in (history[index] for index in chosen)
     ]
     heads = fig.figures("step", "epoch", "train", "validation", "rate", "time")
-    return fig.Table(heads, rows, "History")
+    return fig.Table(heads, rows, "History, losses in bits")

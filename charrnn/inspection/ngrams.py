@@ -13,7 +13,7 @@ different symbols come before hc; below the lowest all symbols are alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from typing import Any
 
@@ -39,7 +39,7 @@ from charrnn.nn.parameters import Array
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Spans
 from charrnn.text.source import Source
-from charrnn.training.division import default_val_fraction
+from charrnn.training.division import kept_fraction
 from charrnn.words import counted as number_of
 from charrnn.writing.scoring import score_texts
 
@@ -319,24 +319,24 @@ def _corpus(look: Look) -> tuple[Corpus, str]:
     except NotAtHandError as why:
         raise InputError(f"its corpus {why}; --counts FILE names a text to count") from None
     corpus = Corpus.from_text(text, vocabulary=vocabulary)
-    same = corpus.sha256 == checkpoint.corpus.sha256
-    return corpus, name if same else f"another version of {name}"
+    divided = checkpoint.corpus
+    if corpus.sha256 != divided.sha256:
+        return corpus, f"another version of {name}"
+    return replace(corpus, parts=divided.parts, val_file=divided.val_file), name
 
 
 def _divided(corpus: Corpus, config: TrainingConfig) -> tuple[NDArray[Any], str]:
     """The part to train on, and that for validation; records one after the other, from an end on."""
-    fraction = config.val_fraction
-    if fraction is None:
-        fraction = default_val_fraction(len(corpus))
+    fraction = kept_fraction(corpus, config)
     if not corpus.vocabulary.config.end:
-        training, validation = corpus.split(fraction)
+        training, validation = map(np.asarray, corpus.split(fraction))
         return training, corpus.vocabulary.decode(validation)
 
     def joined(spans: Spans) -> list[NDArray[Any]]:
         pairs = zip(spans.first + 1, spans.first + 1 + spans.length, strict=True)
         return [corpus.ids[start:stop] for start, stop in pairs]
 
-    train, kept = corpus.records().split(fraction, config.seed)
+    train, kept = corpus.split_records(fraction, config.seed)
     end, none = corpus.ids[:1], corpus.ids[:0]  # a corpus of records begins with an end
     validation = np.concatenate([none, *joined(kept)])
     return np.concatenate([end, *joined(train)]), corpus.vocabulary.decode(validation)

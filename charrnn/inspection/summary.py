@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from charrnn.nn.loss import bits
+from charrnn.nn.loss import known_bits
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint
 
@@ -13,25 +13,23 @@ from charrnn.training.run import Checkpoint
 def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that a checkpoint says of itself, ready for JSON.
 
-    Losses are in nats for each character (or byte), and those of the kept weights; they are None where
+    Losses are in bits for each character (or byte), and those of the kept weights; they are None where
     nothing was kept for validation or no evaluation has been made.
     """
     model = checkpoint.model
-    loss = checkpoint.validation_loss
     return {
         "parameters": int(model.parameters.flat.size),
         "arrays": {name: list(array.shape) for name, array in model.parameters.items()},
         "vocabulary_size": len(model.vocabulary),
         "vocabulary": model.vocabulary.characters,
-        "validation_loss": loss,
-        "validation_bits_per_char": None if loss is None else bits(loss),
+        "validation_bits_per_char": known_bits(checkpoint.validation_loss),
         "config": {
             "model": asdict(model.config),
             "text": asdict(model.vocabulary.config),
             "training": asdict(checkpoint.training),
         },
         "corpus": asdict(checkpoint.corpus),
-        "history": [asdict(evaluation) for evaluation in checkpoint.history],
+        "history": [evaluation.in_bits() for evaluation in checkpoint.history],
         "fit": asdict(judge(checkpoint.history, model.config, checkpoint.training)),
         "resumable": checkpoint.resumable,
     }

@@ -53,3 +53,8 @@ def cross_entropy_(logits: Array, targets: Ids) -> Array:
 def bits(nats: Number) -> Number:
     """Bits, from nats; of one number or an array."""
     return nats / math.log(2)
+
+
+def known_bits(nats: float | None) -> float | None:
+    """Bits of a loss, where there is one."""
+    return None if nats is None else bits(nats)

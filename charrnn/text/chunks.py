@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from charrnn.text.stretches import Lookup
 
 ALL = slice(None)
 
@@ -77,6 +79,7 @@ class Chunks(Protocol):
 
     columns: int
     characters: int  # predictions that one pass over all chunks counts
+    time_steps: int  # of one pass, each of which is computed for all columns
 
     def __len__(self) -> int: ...
 
@@ -89,16 +92,16 @@ class Streams:
 
     Stream *b*'s chunk *i + 1* goes on where its chunk *i* ended, so a recurrent state can be carried
     along. Chunks differ in length by one at most; up to ``batch_size - 1`` ids at the end of the text
-    are left over. ``ids`` are ``(N,)`` integers; ``seq_length`` is the longest chunk's, *T*.
+    are left over. ``seq_length`` is the longest chunk's, *T*.
     """
 
-    def __init__(self, ids: NDArray[Any], batch_size: int, seq_length: int) -> None:
+    def __init__(self, ids: Lookup, batch_size: int, seq_length: int) -> None:
         length = (len(ids) - 1) // batch_size
         if length < 1:
             raise ValueError(f"{len(ids)} ids cannot fill {batch_size} streams")
         self.columns, self.characters = batch_size, length * batch_size
-        self._inputs = ids[: length * batch_size].reshape(batch_size, length)
-        self._targets = ids[1 : length * batch_size + 1].reshape(batch_size, length)
+        self.time_steps = length
+        self._ids, self._first = ids, np.arange(batch_size) * length
         self._length, self._count = length, -(-length // seq_length)
 
     def __len__(self) -> int:
@@ -108,11 +111,11 @@ class Streams:
         index %= self._count
         # Rounded up: the first chunk is a longest one, so that buffers have their size at once.
         start, stop = (-(-i * self._length // self._count) for i in (index, index + 1))
-        inputs, targets = self._inputs[columns, start:stop].T, self._targets[columns, start:stop].T
+        position = np.arange(start, stop)[:, None] + self._first[columns]
         return Chunk(
-            np.ascontiguousarray(inputs, dtype=np.intp),
-            np.ascontiguousarray(targets, dtype=np.intp),
-            np.full(inputs.shape[1], index == 0),
+            self._ids[position].astype(np.intp),
+            self._ids[position + 1].astype(np.intp),
+            np.full(position.shape[1], index == 0),
         )
 
 
@@ -125,14 +128,14 @@ class Segments:
     before it and starts after the overlap. A short text stays in one piece.
 
     Args:
-        ids: ``(N,)`` integers.
+        ids: The text.
         overlap: Ids read before a segment's start. A segment is at least eight times as long.
         most: Largest number of segments.
         steps: Time steps of a chunk.
     """
 
     def __init__(
-        self, ids: NDArray[Any], *, overlap: int = 400, most: int = 64, steps: int = 100
+        self, ids: Lookup, *, overlap: int = 400, most: int = 64, steps: int = 100
     ) -> None:
         self._ids, self.characters = ids, len(ids) - 1
         self.columns = max(1, min(most, self.characters // (8 * overlap)))
@@ -141,6 +144,7 @@ class Segments:
         # A chunk ends where the overlap does: the first segment starts there.
         self._before = range(0, self.overlap, steps)
         self._own = range(self.overlap, self.overlap + self.length, steps)
+        self.time_steps = self.overlap + self.length
 
     def __len__(self) -> int:
         return len(self._before) + len(self._own)

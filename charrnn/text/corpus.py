@@ -13,10 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import MAX_VOCABULARY, TextConfig
-from charrnn.errors import CacheError, InputError, NotUnicodeError, UnknownCharacterError
+from charrnn.errors import (
+    CacheError,
+    InputError,
+    NotUnicodeError,
+    UnknownCharacterError,
+    describe_character,
+)
 from charrnn.text import cache
 from charrnn.text.records import Spans
-from charrnn.text.source import IN_MEMORY, OnRead, Paths, Reader, several
+from charrnn.text.source import (
+    DEFAULT_SOURCE,
+    IN_MEMORY,
+    STANDARD_INPUT,
+    OnRead,
+    Paths,
+    Reader,
+    several,
+)
+from charrnn.text.stretches import Files, Stretches
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
 from charrnn.words import as_argument
 
@@ -35,6 +50,8 @@ class Corpus:
         sha256: Hash of the text in its encoding (UTF-8, or the bytes themselves), which tells
             whether a resumed run has the same text.
         notices: What was done to the text on reading it, in words.
+        parts: Characters of each of its files, of which each is divided; none where it is one.
+        val_file: Whether the last of them is for validation, whole; the others then are not divided.
     """
 
     ids: NDArray[Any]
@@ -42,6 +59,8 @@ class Corpus:
     sources: tuple[str, ...]
     sha256: str
     notices: tuple[str, ...] = ()
+    parts: tuple[int, ...] = ()
+    val_file: bool = False
 
     @classmethod
     def from_text(
@@ -64,7 +83,7 @@ class Corpus:
         if config.end:  # as Reader.pieces does
             text = config.end + text + config.end * (not text.endswith(config.end))
         scan = Scan([text], config.encoding)
-        scan.require_enough(sources)
+        require_enough(scan.length, sources)
         vocabulary = _vocabulary(scan, config, vocabulary)
         return cls(vocabulary.encode(text), vocabulary, tuple(sources), scan.sha256)
 
@@ -80,12 +99,42 @@ class Corpus:
         (end,) = self.vocabulary.encode(self.vocabulary.config.end)
         return Spans.of(self.ids, end)
 
-    def split(self, val_fraction: float) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The text to train on, and its contiguous tail for validation (empty if too short)."""
-        tail = int(len(self) * val_fraction)
-        if tail < 2 or len(self) - tail < 2:
-            tail = 0
-        return self.ids[: len(self) - tail], self.ids[len(self) - tail :]
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Characters of each part, of one at least."""
+        return self.parts or (len(self),)
+
+    @property
+    def val_characters(self) -> int:
+        """Those of the file for validation."""
+        return self.parts[-1] if self.val_file else 0
+
+    @property
+    def files(self) -> Files:
+        """Which part each place is in."""
+        return Files(self.lengths)
+
+    def split(self, val_fraction: float) -> tuple[Stretches, Stretches]:
+        """The text to train on, and the tails of its parts for validation (empty if too short)."""
+        tails = [int(length * val_fraction) for length in self.lengths]
+        if self.val_file:
+            tails = [0] * (len(tails) - 1) + [self.parts[-1]]
+        elif sum(tails) < 2 or len(self) - sum(tails) < 2:
+            tails = [0] * len(tails)
+        stops = np.cumsum(self.lengths).tolist()
+        borders = [stop - tail for stop, tail in zip(stops, tails, strict=True)]
+        heads = Stretches(self.ids, list(zip([0, *stops], borders, strict=False)))
+        return heads, Stretches(self.ids, list(zip(borders, stops, strict=True)))
+
+    def split_records(self, val_fraction: float, seed: int) -> tuple[Spans, Spans]:
+        """The records to train on, and those of each part that are drawn for validation."""
+        spans, count = self.records(), len(self.lengths)
+        file = self.files[spans.first + 1]  # where its first character is
+        if self.val_file:
+            return spans[file < count - 1], spans[file == count - 1]
+        split = [spans[file == number].split(val_fraction, seed) for number in range(count)]
+        heads, rests = zip(*split, strict=True)
+        return Spans.joined(heads), Spans.joined(rests)
 
 
 class Scan:
@@ -107,20 +156,22 @@ class Scan:
         self.characters = "".join(map(chr, np.flatnonzero(seen)))
         self.sha256 = digest.hexdigest()
 
-    def require_enough(self, sources: Sequence[str]) -> None:
-        """Raise an InputError if the text is too short to learn from."""
-        if self.length < MIN_CHARACTERS:
-            count = f"only {self.length} characters" if self.length else "no text"
-            raise InputError(
-                f"{', '.join(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
-                "and some 100,000 for readable results"
-            )
+
+def require_enough(length: int, sources: Sequence[str]) -> None:
+    """Raise an InputError if a text is too short to learn from."""
+    if length < MIN_CHARACTERS:
+        count = f"only {length} characters" if length else "no text"
+        raise InputError(
+            f"{', '.join(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
+            "and some 100,000 for readable results"
+        )
 
 
 def load_corpus(
     paths: Paths = (),
     *,
     config: TextConfig | None = None,
+    val_file: str | Path | None = None,
     vocabulary: Vocabulary | None = None,
     extend_vocabulary: bool = False,
     cache_folder: Path | None = None,
@@ -135,6 +186,7 @@ def load_corpus(
     Args:
         paths: A file or several; ``-`` is standard input; none at all is the embedded default corpus.
         config: How to read them; a given vocabulary has its own way.
+        val_file: Another one, which is the text's end and for validation; its characters are learnt, too.
         vocabulary: Characters of an existing model, instead of the text's own.
         extend_vocabulary: Add to ``vocabulary`` what the text has beyond it.
         cache_folder: Where to keep numbers; by default the user's cache folder.
@@ -146,21 +198,44 @@ def load_corpus(
         CacheError: The numbers of a large text cannot be kept.
     """
     config = vocabulary.config if vocabulary else config or TextConfig()
+    names = several(paths) or [DEFAULT_SOURCE]
+    apart = [] if val_file is None else several(val_file)
+    if STANDARD_INPUT in names and STANDARD_INPUT in apart:
+        raise InputError("standard input is read once; name a file to train on or to validate on")
+    parts, new = list[int](), set[str]()  # what no text to train on has
+
+    def pieces() -> Iterator[str]:
+        for text in reader.texts():
+            parts.append(0)
+            for piece in text:
+                parts[-1] += len(piece)
+                if len(parts) <= len(names):
+                    new.difference_update([c for c in new if c in piece])
+                yield piece
+
     with ExitStack() as stack:
-        reader = Reader(several(paths), config, stack, passes=2, progress=progress)
+        reader = Reader([*names, *apart], config, stack, passes=2, progress=progress)
         try:
-            scan = Scan(reader.pieces(), config.encoding)
+            if apart:
+                new.update(Scan(reader.last(), config.encoding).characters)
+            scan = Scan(pieces(), config.encoding)
         except NotUnicodeError as error:
             advice = "" if vocabulary else ", or learn its bytes as they are with --bytes"
             raise NotUnicodeError(f"{error}{advice}") from None
-        scan.require_enough(reader.names)
+        require_enough(sum(parts[: len(names)]), reader.names[: len(names)])
+        notices = list(reader.notices)
+        if apart and parts[-1] < 2:
+            raise InputError(f"{val_file}: holds no text to validate on")
+        if new and config.unit == "character":
+            notices.append(f"the text to train on lacks what {val_file} has: {_shown(new)}")
         vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
-        parts = _encoded(reader, scan, vocabulary)
+        encoded = _encoded(reader, scan, vocabulary)
         if reader.size <= IN_MEMORY:
-            ids = np.concatenate(list(parts))
+            ids = np.concatenate(list(encoded))
         else:
-            ids = _kept(cache_folder or cache.default_folder(), parts, scan, vocabulary)
-    return Corpus(ids, vocabulary, reader.names, scan.sha256, tuple(reader.notices))
+            ids = _kept(cache_folder or cache.default_folder(), encoded, scan, vocabulary)
+    lengths = tuple(parts) if len(parts) > 1 else ()
+    return Corpus(ids, vocabulary, reader.names, scan.sha256, tuple(notices), lengths, bool(apart))
 
 
 def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
@@ -172,6 +247,13 @@ def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
     with ExitStack() as stack:
         text = "".join(Reader([as_argument(path)], config, stack).pieces())
     return frozenset(text.split(config.end))
+
+
+def _shown(characters: Iterable[str], most: int = 8) -> str:
+    """Characters by name, the first ones."""
+    found = sorted(characters)
+    more = f" and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(map(describe_character, found[:most])) + more
 
 
 def _vocabulary(

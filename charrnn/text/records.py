@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.text.chunks import ALL, MIN_CHUNKS, Chunk
+from charrnn.text.stretches import Lookup
 
 SCANNED = 1 << 24  # ids that are searched at once; bounds the memory
 
@@ -44,6 +46,12 @@ class Spans:
     def __getitem__(self, places: NDArray[Any]) -> Spans:
         return Spans(self.first[places], self.length[places])
 
+    @classmethod
+    def joined(cls, several: Sequence[Spans]) -> Spans:
+        """Those of several texts, in order."""
+        first, length = zip(*((spans.first, spans.length) for spans in several), strict=True)
+        return cls(np.concatenate(first), np.concatenate(length))
+
     @property
     def characters(self) -> int:
         """Predictions of all records."""
@@ -75,13 +83,13 @@ class Records:
     alone, and all passes have as many chunks.
 
     Args:
-        ids: ``(N,)`` the text.
+        ids: The text.
         spans: Its records, at least one.
         seq_length: Longest chunk, *T*.
     """
 
     def __init__(
-        self, ids: NDArray[Any], spans: Spans, batch_size: int, seq_length: int, seed: int
+        self, ids: Lookup, spans: Spans, batch_size: int, seq_length: int, seed: int
     ) -> None:
         self.columns, self.characters = batch_size, spans.characters
         self._ids, self._spans, self._seed = ids, spans, seed
@@ -89,6 +97,7 @@ class Records:
         self._missing = -len(spans) % batch_size
         lengths = np.pad(np.sort(spans.length), (self._missing, 0)).reshape(-1, batch_size)
         self._longest = lengths[:, -1]
+        self.time_steps = int(self._longest.sum())
         self._chunks = -(-self._longest // seq_length)
         self._pass, self._lock = -1, Lock()
 

@@ -265,16 +265,28 @@ class Reader:
 
         Errors are those of :meth:`Source.pieces`.
         """
+        for text in self.texts():
+            yield from text
+
+    def texts(self) -> Iterator[Iterator[str]]:
+        """The same source by source; the text of each is to be gone through before the next."""
+        for number, source in enumerate(self._sources):
+            yield self._text(source, first=not number)
+
+    def last(self) -> Iterator[str]:
+        """The text of the last source alone."""
+        return self._text(self._sources[-1], first=False)
+
+    def _text(self, source: Source, *, first: bool) -> Iterator[str]:
+        end = last = self._config.end
         # The state that a record's first character is predicted from has read the end of another.
-        if self._config.end:
-            yield self._config.end
-        for source in self._sources:
-            last = self._config.end
-            for piece in source.pieces(self._config, self._advance):
-                yield piece
-                last = piece[-1:] or last
-            if last != self._config.end and self._config.end:
-                yield self._config.end
+        if first and end:
+            yield end
+        for piece in source.pieces(self._config, self._advance):
+            yield piece
+            last = piece[-1:] or last
+        if last != end and end:
+            yield end
 
     def _advance(self, count: int) -> None:
         if self._progress is not None:

@@ -108,14 +108,16 @@ def choose(
     model: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     records: int = 0,
+    validation: int = 0,
 ) -> Choice:
     """The run that makes the best of a budget.
 
     Args:
-        characters: Length of the text.
+        characters: Length of the text, without one for validation alone.
         seconds: The budget, evaluations included.
         model, training: Settings that are not to be chosen.
         records: How many there are in the text; 0 where it runs on.
+        validation: Characters of a text for validation alone; 0 keeps a part of the text.
 
     Raises:
         InputError: A setting is out of its range.
@@ -127,13 +129,14 @@ def choose(
     cost = Cost.of(ModelConfig(**kept), vocabulary_size)
     affordable = seconds / speed.seconds(cost)
 
-    fraction = settings.get("val_fraction")
+    fraction = 0.0 if validation else settings.get("val_fraction")
     if fraction is None:
         fraction = default_val_fraction(characters)
         longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
         if (most := longest / characters) < fraction:
             fraction = settings["val_fraction"] = _digits(most)
     learnt = max(2, round(characters * (1 - fraction)))
+    validated = validation or fraction * characters
 
     wanted = min(affordable, MOST_EPOCHS * learnt)
     batch_size = settings.get("batch_size", _batch_size(wanted, speed))
@@ -154,7 +157,7 @@ def choose(
     usual = {"learning_rate": _digits(rate), "schedule": "trapezoid", "patience": PATIENCE}
     settings = {**usual, **settings}
     if not settings.get("eval_every"):
-        evaluation = READING_SHARE * fraction * characters / per_step
+        evaluation = READING_SHARE * validated / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
     if not {"dropout", "weight_drop"} & set(kept):
         kept["weight_drop"] = _weight_drop(epochs, cost.operations / 6 / learnt)

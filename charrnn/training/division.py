@@ -4,6 +4,7 @@ that its configuration leaves open."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from charrnn.config import TrainingConfig
 from charrnn.errors import InputError
@@ -19,6 +20,7 @@ from charrnn.text.chunks import (
 )
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Records, fit_batch
+from charrnn.text.stretches import Stretches
 
 COOLDOWN = 0.4  # part of a run over which the rate of ``trapezoid`` falls, if nothing else is said
 
@@ -30,6 +32,9 @@ class Division:
     config: TrainingConfig  # with all decided that was left open, and sizes that the text can fill
     training: Chunks  # of the part to train on
     validation: Chunks | None  # of the other part, if there is one
+    files: (
+        Chunks | None
+    )  # the same of the numbers of the files that it is from, if it is from several
     train_characters: int
     extent: str  # of the part to train on, in words
 
@@ -59,11 +64,23 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Division:
     Raises:
         InputError: A corpus of records has none, or the cooldown is longer than the run.
     """
-    if config.val_fraction is None:
-        config = replace(config, val_fraction=default_val_fraction(len(corpus)))
+    fraction = kept_fraction(corpus, config)
     kind = _records if corpus.vocabulary.config.records else _running_text
-    division = kind(corpus, config, config.val_fraction or 0.0)
+    division = kind(corpus, replace(config, val_fraction=fraction), fraction)
     return replace(division, config=_settled(division))
+
+
+def kept_fraction(corpus: Corpus, config: TrainingConfig) -> float:
+    """What part of each file is kept for validation.
+
+    Raises:
+        InputError: One is asked for beside a file for validation.
+    """
+    if config.val_fraction is None:
+        return 0.0 if corpus.val_file else default_val_fraction(len(corpus))
+    if corpus.val_file and config.val_fraction:
+        raise InputError("with --val-file nothing else is kept for validation: no --val-fraction")
+    return config.val_fraction
 
 
 def _settled(division: Division) -> TrainingConfig:
@@ -92,26 +109,34 @@ def _settled(division: Division) -> TrainingConfig:
 
 def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:
     train, validation = corpus.split(val_fraction)
+    several = sum(start < stop for start, stop in validation.bounds) > 1
     batch_size, seq_length = fit_sizes(len(train), config.batch_size, config.seq_length)
     return Division(
         replace(config, batch_size=batch_size, seq_length=seq_length),
         Streams(train, batch_size, seq_length),
         Segments(validation) if len(validation) else None,
+        Segments(Stretches(corpus.files, validation.bounds)) if several else None,
         len(train),
         f"{len(train):,} {corpus.vocabulary.config.unit}s of training text",
     )
 
 
 def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:
-    ids, seed, spans = corpus.ids, config.seed, corpus.records()
-    if not len(spans):
-        raise InputError(f"{', '.join(corpus.sources)}: has no records, only empty lines")
-    train, rest = spans.split(val_fraction, seed)
+    ids, seed = corpus.ids, config.seed
+    train, rest = corpus.split_records(val_fraction, seed)
+    names = corpus.sources[: len(corpus.sources) - corpus.val_file]
+    if not len(train):
+        raise InputError(f"{', '.join(names)}: has no records, only empty lines")
+    if corpus.val_file and not len(rest):
+        raise InputError(f"{corpus.sources[-1]}: has no records, only empty lines")
     batch_size = fit_batch(len(train), config.batch_size)
+    kept = partial(Records, spans=rest, batch_size=64, seq_length=100, seed=seed)
+    several = len(set(corpus.files[rest.first + 1].tolist())) > 1
     return Division(
         replace(config, batch_size=batch_size),
         Records(ids, train, batch_size, config.seq_length, seed),
-        Records(ids, rest, batch_size=64, seq_length=100, seed=seed) if len(rest) else None,
+        kept(ids) if len(rest) else None,
+        kept(corpus.files) if several else None,
         train.characters,
         f"{len(train):,} records to train on",
     )

@@ -8,14 +8,16 @@ import numpy as np
 
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader
-from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.loss import bits, cross_entropy_
 from charrnn.nn.parallel import Shards
-from charrnn.nn.parameters import Parameters
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunks
-from charrnn.training.run import Evaluation
+from charrnn.training.run import CorpusInfo, Evaluation
+from charrnn.words import printable
 
 OVERFITTED = 1.02  # times the best validation loss; a lower training loss is then learnt by heart
+MOST_FILES = 10  # whose losses are told
 
 
 def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: Shards) -> float:
@@ -23,25 +25,67 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
 
     Numbers that are not finite make it infinite or NaN: whoever trains goes back then.
     """
+    return evaluate_files(network, params, text, shards, None, 0)[0]
 
-    def score(_index: int, columns: slice, workspace: Workspace) -> float:
+
+def evaluate_files(
+    network: LanguageModel,
+    params: Parameters,
+    text: Chunks,
+    shards: Shards,
+    files: Chunks | None,
+    count: int,
+) -> tuple[float, tuple[float | None, ...]]:
+    """That of a text, and of each of the ``count`` files that it is from; None of one that has no part.
+
+    Args:
+        files: The chunks of the text, with the numbers of files instead of ids.
+    """
+
+    def score(_index: int, columns: slice, workspace: Workspace) -> tuple[float, Array]:
         width, total = columns.stop - columns.start, 0.0
+        each = np.zeros((2, count))  # nats and characters
         reader = ChunkReader(network, params, width, workspace=workspace, checked=False)
         for index in range(len(text)) if width else ():
             chunk = text.chunk(index, columns)
             nats = cross_entropy_(reader.read(chunk.inputs, fresh=chunk.fresh), chunk.targets)
             counted = True if chunk.counted is None else chunk.counted
             total += float(nats.sum(where=counted, dtype=np.float64))
-        return total
+            if files is not None:
+                taken = np.ones(nats.shape, np.bool_) if chunk.counted is None else chunk.counted
+                numbers = files.chunk(index, columns).targets[taken]
+                for row, weights in zip(each, (nats[taken], None), strict=True):
+                    row += np.bincount(numbers, weights, count)
+        return total, each
 
-    return sum(shards.map(score, text.columns)) / text.characters
+    totals, several = zip(*shards.map(score, text.columns), strict=True)
+    nats, characters = sum(several)
+    losses = [n / c if c else None for n, c in zip(nats.tolist(), characters.tolist(), strict=True)]
+    return sum(totals) / text.characters, tuple(losses)
 
 
 def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool:
     """Whether it is clearly worse than the best one before, but better on what was trained on."""
-    validated = [(e.validation_loss, e) for e in history if e.validation_loss is not None]
-    if not validated or evaluation.validation_loss is None:
+    best = best_evaluation(history)
+    if best is None or best.validation_loss is None or evaluation.validation_loss is None:
         return False
-    least, best = min(validated, key=lambda pair: pair[0])
-    worse = evaluation.validation_loss > OVERFITTED * least
+    worse = evaluation.validation_loss > OVERFITTED * best.validation_loss
     return worse and evaluation.train_loss < best.train_loss
+
+
+def best_evaluation(history: Sequence[Evaluation]) -> Evaluation | None:
+    """The one of the kept weights, if there has been one on text kept for validation."""
+    validated = [(e.validation_loss, e) for e in history if e.validation_loss is not None]
+    return min(validated, key=lambda pair: pair[0])[1] if validated else None
+
+
+def file_losses(corpus: CorpusInfo, evaluation: Evaluation | None) -> str:
+    """The validation loss of each file in bits, if there are several: the highest ones of many."""
+    pairs = zip(corpus.names, evaluation.file_losses if evaluation else (), strict=False)
+    known = [(loss, name) for name, loss in pairs if loss is not None]
+    more = ""
+    if len(known) > MOST_FILES:
+        known.sort(reverse=True)
+        more = f" and {len(known) - MOST_FILES} more, each lower"
+    told = [f"{printable(name)} {bits(loss):.4f}" for loss, name in known[:MOST_FILES]]
+    return ", ".join(told) + more

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
+from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, is_passing
-from charrnn.training.run import Evaluation
+from charrnn.training.run import CorpusInfo, Evaluation
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
 
@@ -29,6 +30,7 @@ WIDE = 0.3  # of the validation loss
 NARROW = 0.03  # of the validation loss
 LEARNT = 0.1  # nats: nothing left to learn
 MOST_DROPPED = 0.5
+ENDED = 0.1  # of the highest rate, from which on a rate has all but fallen
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Fit:
     """How well a model fits its text."""
 
     verdict: str  # UNDER, RIGHT, OVER or UNKNOWN
-    reason: str  # with the figures (nats for each character or byte)
+    reason: str  # with the figures (bits for each character or byte)
     advice: tuple[str, ...]  # what to try next, the best first; options have values
     longer: Mapping[str, int] = field(
         default_factory=dict
@@ -66,17 +68,20 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     ).T
     best, last = int(validation.argmin()), measured[-1]
     gap = validation[-1] - train[-1]
-    ends = f"training {train[-1]:.3f}, validation {validation[-1]:.3f}"
+    figures = bits(np.stack([train, validation]))
+    ends = f"training {figures[0, -1]:.3f}, validation {figures[1, -1]:.3f} bits"
     enough = len(measured) >= FEWEST
     wide = gap > WIDE * validation[-1]
     if validation[-1] < LEARNT:
         return Fit(RIGHT, f"next to nothing is left to learn ({ends})", ())
     if enough and _end(validation) > (1 + RISEN) * validation[best]:
-        rise = f"validation rose from {validation[best]:.3f} to {validation[-1]:.3f}"
+        rise = f"validation rose from {figures[1, best]:.3f} to {figures[1, -1]:.3f} bits"
         if _end(train) < (1 - RISEN) * train[best]:
-            reason = f"{rise} while training fell from {train[best]:.3f} to {train[-1]:.3f}"
+            reason = (
+                f"{rise} while training fell from {figures[0, best]:.3f} to {figures[0, -1]:.3f}"
+            )
             return Fit(OVER, reason, _restraints(model))
-        if _end(train) > (1 + RISEN) * train[best]:
+        if _end(train) > (1 + RISEN) * train[best] and not training.rewarm:
             slower = f"--learning-rate {training.learning_rate / 3:.1g}"
             return Fit(UNKNOWN, f"{rise}, and training rose as well", (slower,))
     if enough and wide and _late_fall(steps, validation) <= FALLING * validation[-1]:
@@ -92,12 +97,9 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         reason = f"evaluated {len(measured)} of the {FEWEST} times that it takes"
         return Fit(UNKNOWN, reason, (f"--eval-every {max(1, last.step // 10)}",))
     narrow = gap < NARROW * validation[-1]
-    steady = steps <= in_all - training.cooldown
-    if steady.sum() < FEWEST:
-        steady[:] = True
-    fall = _late_fall(steps[steady], validation[steady]) / validation[-1]
+    fall, part = _fall(measured, training, in_all)
+    fall /= validation[-1]
     if fall > FALLING and not stopped_early:
-        part = "last third" if steady.all() else "last third before the cooldown"
         reason = f"validation still fell by {fall:.1%} over the {part} ({ends})"
         twice = longer(training)
         larger = (_larger(model),) if narrow else ()
@@ -114,6 +116,25 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
 def _end(losses: NDArray[Any]) -> float:
     """The least of the last quarter: a single evaluation may be an accident."""
     return float(losses[-max(1, len(losses) // 4) :].min())
+
+
+def _fall(
+    measured: Sequence[Evaluation], training: TrainingConfig, in_all: int
+) -> tuple[float, str]:
+    """By how much a third of the run still made the validation loss fall, and which part of it tells."""
+    steps, validation, rates = np.array(
+        [(e.step, e.validation_loss, e.rate) for e in measured], float
+    ).T
+    added = steps > training.rewarm
+    if not added.all() and added.any() and rates[~added][-1] < ENDED * training.learning_rate:
+        # Annealed before and after: so much did the steps between bring.
+        fall = float(validation[~added].min() - validation[added].min())
+        return fall / (3 * float(1 - training.rewarm / steps[-1])), "steps that were added"
+    steady = added & (steps <= in_all - training.cooldown)
+    if steady.sum() < FEWEST:
+        return _late_fall(steps, validation), "last third"
+    part = "last third" if steady.all() else "last third before the cooldown"
+    return _late_fall(steps[steady], validation[steady]), part
 
 
 def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> float:
@@ -148,14 +169,16 @@ def longer(training: TrainingConfig) -> dict[str, int]:
     return {name: 2 * getattr(training, name)}
 
 
-def going_on(path: str, sources: Sequence[str], settings: Mapping[str, int]) -> list[str]:
+def going_on(path: str, corpus: CorpusInfo, settings: Mapping[str, int]) -> list[str]:
     """The command that goes on with a run, word by word, for a shell still to be quoted.
 
     Args:
-        sources: Of the corpus, which is found again by itself, unless it came through a pipe.
+        corpus: It is found again by itself, unless it came through a pipe.
         settings: What is to be changed.
     """
-    piped = [STANDARD_INPUT] if any(map(is_passing, sources)) else []
+    piped = [STANDARD_INPUT] if any(map(is_passing, corpus.sources)) else []
+    if corpus.val_file and is_passing(corpus.sources[-1]):
+        piped.insert(0, "--val-file")
     return ["charrnn", "train", *piped, "--resume", path, *_options(settings)]
 
 

@@ -27,7 +27,7 @@ from charrnn.training.budget import (
     Speed,
     choose,
 )
-from charrnn.training.division import COOLDOWN
+from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.reports import Cooldown, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -38,6 +38,9 @@ MEASURED_SIZES = (128, 256)  # two tell what products and what the rest of a ste
 MEASURING_SHARE, MEASURING_SECONDS = 0.015, 0.7
 """How long each size is measured: a part of the budget, but no longer than that."""
 SAMPLED = 1 << 18  # characters of the text to measure on
+UNBOUNDED = (
+    1 << 40
+)  # steps: whoever asks for more of a run gets it, however often it has read its text
 CORRECTIONS = 100  # of the number of steps, in the time of a run
 
 Clock = Callable[[], float]
@@ -62,7 +65,9 @@ def choose_here(
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
     streams = MIN_STREAMS * (training.get("threads") or available_processors())
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
-    records = len(corpus.records()) if corpus.vocabulary.config.records else 0
+    kept, records = corpus.val_characters, 0
+    if corpus.vocabulary.config.records:
+        records = len(corpus.split_records(0.0, seed=0)[0])
     settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
@@ -74,8 +79,8 @@ def choose_here(
             measured.append((Cost.of(one, len(corpus.vocabulary)), seconds))
         speed = Speed.fit(measured, streams, filled)
         left = max(0.0, deadline - clock())
-        known = len(corpus), len(corpus.vocabulary), speed, left, model
-        choice = choose(*known, training, records)
+        known = len(corpus) - kept, len(corpus.vocabulary), speed, left, model
+        choice = choose(*known, training, records, kept)
         size = choice.model.hidden_size
         far = 4 * size < sizes[0]
         if choice.training.batch_size == settings["batch_size"] and not far:
@@ -87,38 +92,68 @@ def choose_here(
         settings.update(training)
 
 
+def extend_here(
+    training: Training, deadline: float, cooldown: int = 0, clock: Clock = time.monotonic
+) -> Choice:
+    """Measure this machine and let a run go on, from where it stands, to ``deadline``.
+
+    Args:
+        cooldown: Steps over which the rate falls, if they are not to be chosen.
+    """
+    limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
+    model, config, corpus = training.network.config, training.config, training.corpus
+    seconds, _ = _measure(corpus, model, {**vars(config), "cooldown": 0, "rewarm": 0}, limit)
+    info = training.corpus_info
+    per_step = info.train_characters / training.steps_per_epoch
+    evaluation = READING_SHARE * (info.characters - info.train_characters)
+    affordable = max(0.0, deadline - clock()) / seconds - evaluation  # characters
+    steps = max(1, int(affordable / (per_step + evaluation / config.eval_every)))
+    training.extend(training.step + steps)
+    return Choice(
+        model,
+        replace(training.config, cooldown=cooldown),
+        UNBOUNDED,
+        steps * per_step,
+        steps / training.steps_per_epoch,
+        seconds,
+    )
+
+
 def _measure(
     corpus: Corpus, model: ModelConfig, settings: Mapping[str, Any], seconds: float
 ) -> tuple[float, float]:
     """Seconds of training for each character, and what part of a step's places hold one."""
-    endless = {"epochs": 0, "steps": 1 << 40, "eval_every": 1 << 40, "val_fraction": 0.0}
+    endless = {"epochs": 0, "steps": UNBOUNDED, "eval_every": UNBOUNDED, "val_fraction": 0.0}
     config = TrainingConfig(**{**settings, **endless})
-    part = replace(corpus, ids=corpus.ids[:SAMPLED])
+    part = replace(corpus, ids=corpus.ids[:SAMPLED], parts=(), val_file=False)
     try:
         training = Training(part, model, config)
     except InputError:  # no record ends so soon
         training = Training(corpus, model, config)
-    reports, times, characters = iter(training), list[float](), list[int]()
+    reports, times = iter(training), list[float]()
     next(reports)  # which also allocates
     started = last = time.perf_counter()
     for report in reports:
         now = time.perf_counter()
         if isinstance(report, Step):
             times.append(now - last)
-            characters.append(report.characters)
         last = now
         if times and now - started > seconds:
             break
-    places = training.config.batch_size * training.config.seq_length
-    # Steps of records differ in length, and the long ones take most of the time: a median would hide them.
-    return sum(times) / sum(characters), fmean(characters) / places
+    # Steps of records differ in length and in what they leave empty, which a few do not tell. So what was
+    # measured is the time of a step's places, and how many there are for each character is counted.
+    chunks = divide(training.corpus, training.config).training
+    measured = sum(chunks.chunk(1 + n).targets.size for n in range(len(times)))
+    filled = chunks.characters / (chunks.time_steps * chunks.columns)
+    places = len(chunks) * training.config.batch_size * training.config.seq_length
+    return sum(times) / measured / filled, chunks.characters / places
 
 
 class Pace:
     """Keeps a run to its time; call :meth:`after` with each of its reports.
 
     Args:
-        training: A new run of what was chosen.
+        training: A run of what was chosen, new or to be gone on with.
         deadline: When the run should end, on ``clock``.
     """
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from charrnn.config import TrainingConfig
+from charrnn.config import ANNEALING, TrainingConfig
 from charrnn.training.division import COOLDOWN
 from charrnn.training.reports import Cooldown
+
+REWARMING, REWARMING_SHARE = 100, 0.1
+"""Steps over which the rate of a run that was made longer rises again, but no more than this part of the new ones."""
+HIGHER = 1.01  # times the rate that was planned for a step
 
 
 class Plan:
@@ -25,19 +29,21 @@ class Plan:
     def rate(self, step: int) -> float:
         """That of the step numbered ``step``, from 0.
 
-        Warm-up rises linearly over the first ``warmup`` steps. The cosine then falls to zero at
+        Warm-up rises linearly over the first ``warmup`` steps, counted from ``rewarm``. The cosine then falls to zero at
         the last step (Loshchilov, Hutter, arXiv 1608.03983). The trapezoid stays where it is and
         falls over the last ``cooldown`` steps only (Hägele et al., arXiv 2405.18392), so that until
         then no rate depends on how many steps there are.
         """
         config, warmup = self.config, self.config.warmup or 0
-        rise = (step + 1) / (warmup + 1)
+        done = step - config.rewarm
+        rise = max(0.0, (done + 1) / (warmup + 1))
         rate = config.learning_rate * min(1.0, rise)
         if config.schedule == "trapezoid":
             fall = (self.total_steps - step) / (config.cooldown + 1)
             return config.learning_rate * max(0.0, min(1.0, rise, fall))
         if config.schedule == "cosine":
-            progress = max(0, step - warmup) / max(1, self.total_steps - warmup)
+            in_all = self.total_steps - config.rewarm
+            progress = max(0, done - warmup) / max(1, in_all - warmup)
             return rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         if config.schedule == "exponential":
             return rate * float(config.decay ** (step // self.steps_per_epoch))
@@ -63,6 +69,33 @@ class Plan:
         Over ``cooldown`` of them the rate of ``trapezoid`` falls; it is 0 with another schedule.
         """
         self.config = replace(self.config, epochs=0, steps=steps, cooldown=cooldown)
+
+    def lengthen(self, before: Plan, step: int) -> bool:
+        """Go on from a step of a shorter plan; returns whether the rate rises again.
+
+        Where it had begun to fall it rises linearly, from what it was to its highest, and takes the
+        schedule's course once more over the steps that are left, so that the end is annealed again
+        (Ibrahim et al., "Simple and scalable strategies to continually pre-train large language
+        models", arXiv 2403.08763). Where it had not, nothing changes but the end.
+        """
+        old, new = before.config, self.config
+        longer = self.total_steps > before.total_steps
+        if not step or not longer or new.schedule not in ANNEALING:
+            return False
+        left = self.total_steps - step
+        rewarm, warmup = old.rewarm, old.warmup or 0
+        if rises := self.rate(step) > HIGHER * before.rate(step):
+            warmup = min(REWARMING, int(REWARMING_SHARE * left))
+            reached = min(1.0, before.rate(step) / new.learning_rate)
+            rewarm = max(0, step - round(reached * (warmup + 1)))
+        if new.warmup != old.warmup:  # it was asked for
+            warmup = new.warmup or 0
+        cooldown = new.cooldown
+        if cooldown == old.cooldown:  # the same share as before
+            course = before.total_steps - old.rewarm
+            cooldown = -(-cooldown * (self.total_steps - rewarm) // course)
+        self.config = replace(new, rewarm=rewarm, warmup=warmup, cooldown=cooldown)
+        return rises
 
     def fall_from(self, step: int) -> Cooldown:
         """Let the rate fall now, over as large a part of the run as is usual at most."""

@@ -16,11 +16,11 @@ from typing import Annotated, Any, TypedDict, cast
 import numpy as np
 
 from charrnn.config import Factor, TrainingConfig
-from charrnn.errors import InputError
+from charrnn.errors import CheckpointError
 from charrnn.fields import Amount, Between, Count, OneOf
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.loss import bits
+from charrnn.nn.loss import bits, known_bits
 from charrnn.nn.parameters import Array
 from charrnn.training.optimizer import AVERAGE, fresh_slots, slot_names
 
@@ -31,7 +31,8 @@ class Evaluation:
 
     ``train_loss`` is the mean over the steps since the evaluation before; ``validation_loss`` is
     None where nothing was kept for validation, and that of the averaged weights where there are any.
-    ``seconds`` is the time trained so far.
+    ``seconds`` is the time trained so far. ``file_losses`` are the validation losses of the files, if
+    there are several, each None where nothing of it is validated on.
     """
 
     step: Count
@@ -40,16 +41,40 @@ class Evaluation:
     validation_loss: Amount | None
     rate: Amount
     seconds: Amount
+    file_losses: tuple[Amount | None, ...] = ()
+
+    def in_bits(self) -> dict[str, Any]:
+        """The same ready for JSON, each loss in bits and called so."""
+        losses = {
+            "train_bits_per_char": bits(self.train_loss),
+            "validation_bits_per_char": known_bits(self.validation_loss),
+            "files_bits_per_char": list(map(known_bits, self.file_losses)),
+        }
+        place = {"step": self.step, "epoch": self.epoch, "seconds": self.seconds}
+        return {**place, **losses, "rate": self.rate}
 
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """What a model learnt from."""
+    """What a model learnt from.
+
+    ``parts`` and ``val_file`` tell how it was divided, as those of :class:`charrnn.text.corpus.Corpus`;
+    both are in ``characters`` and ``sha256``.
+    """
 
     sources: tuple[str, ...]
     characters: Count
     train_characters: Count
     sha256: str
+    parts: tuple[Count, ...] = ()
+    val_file: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its parts are called."""
+        if len(self.sources) == len(self.parts):
+            return self.sources
+        return tuple(f"part {number}" for number in range(1, len(self.parts) + 1))
 
 
 class GeneratorNumbers(TypedDict):
@@ -143,7 +168,7 @@ class Checkpoint:
     ``resumable`` whether the file has it. ``validation_loss`` is in nats for each character.
 
     Raises:
-        InputError: No run can have come to this: its parts contradict each other.
+        CheckpointError: No run can have come to this: its parts contradict each other.
     """
 
     model: CharacterModel
@@ -164,6 +189,11 @@ class Checkpoint:
     def __post_init__(self) -> None:
         learnt, in_all = self.corpus.train_characters, self.corpus.characters
         _require(learnt <= in_all, "it learnt from more text than there is")
+        parts = self.corpus.parts
+        _require(not parts or sum(parts) == in_all, "its files are not as long as its text")
+        _require(len(parts) > 1 or not self.corpus.val_file, "its text is one for validation alone")
+        each = {len(entry.file_losses) for entry in self.history}
+        _require(each <= {0} or each == {len(parts)}, "not each of its files has its losses")
         _check_history(self.history)
         if self.progress is not None:
             _check_progress(self.progress, self.history, self.training)
@@ -213,4 +243,4 @@ def _check_progress(
 
 def _require(holds: object, contradiction: str) -> None:
     if not holds:
-        raise InputError(f"no run comes to this: {contradiction}")
+        raise CheckpointError(f"no run comes to this: {contradiction}")

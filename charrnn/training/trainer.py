@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -24,11 +25,12 @@ from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.corpus import Corpus
 from charrnn.training.division import divide
-from charrnn.training.evaluation import evaluate, is_overfitted
+from charrnn.training.evaluation import evaluate, evaluate_files, is_overfitted
 from charrnn.training.learner import Learner
 from charrnn.training.plan import Plan
 from charrnn.training.reports import Recovery, Report, Step
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
+from charrnn.words import counted
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
 """What a run is made of, and cannot change when it is resumed."""
@@ -74,7 +76,12 @@ class Training:
         self.plan = Plan(division.config, self.steps_per_epoch)
         self.network, self.corpus = model.network, corpus
         self.corpus_info = CorpusInfo(
-            corpus.sources, len(corpus), division.train_characters, corpus.sha256
+            corpus.sources,
+            len(corpus),
+            division.train_characters,
+            corpus.sha256,
+            corpus.parts,
+            corpus.val_file,
         )
         self._shards = Shards(self.config.threads)
         self._quick = model.network.compiled()
@@ -105,6 +112,8 @@ class Training:
             raise InputError("the corpus is not the one that this run was trained on")
         if corpus.vocabulary != checkpoint.model.vocabulary:
             raise InputError("the corpus is not in the vocabulary of this run")
+        divided = checkpoint.corpus  # of another number of files, perhaps
+        corpus = replace(corpus, parts=divided.parts, val_file=divided.val_file)
         config = config or checkpoint.training
         for name in FIXED:
             if (old := getattr(checkpoint.training, name)) != getattr(config, name):
@@ -119,6 +128,7 @@ class Training:
             raise InputError("the run's batches do not fit its corpus; no run can have saved this")
         training._learner.hold(checkpoint.progress)
         training._learner.go_back()
+        training._go_on(Plan(checkpoint.training, training.steps_per_epoch))
         training.history += checkpoint.history
         if training.history:  # else the file's model is just the weights in training
             training._best = checkpoint.model.parameters.copy()
@@ -129,6 +139,21 @@ class Training:
     def __repr__(self) -> str:
         steps = f"step {self.step:,} of {self.total_steps:,}"
         return f"<Training: {self.current_model()!r}, {steps}, {self.corpus!r}>"
+
+    def extend(self, steps: int) -> None:
+        """Let the run have so many steps in all, see :meth:`Plan.lengthen`."""
+        before = Plan(self.config, self.steps_per_epoch)
+        self.plan.change(steps, self.config.cooldown)
+        self._go_on(before)
+
+    def _go_on(self, before: Plan) -> None:
+        if self.plan.lengthen(before, self.step):
+            config = self.config
+            rising = config.rewarm + (config.warmup or 0) - self.step
+            self.notices.append(
+                f"made longer: from step {self.step:,} on the rate rises again, to "
+                f"{config.learning_rate:g} over {counted(max(0, rising), 'step')}, and then falls to zero"
+            )
 
     def __iter__(self) -> Iterator[Report]:
         """Train from where the run stands to its end.
@@ -169,10 +194,15 @@ class Training:
 
     def _evaluate(self) -> Evaluation | Recovery:
         progress, learner = self._progress, self._learner
-        loss = None
-        if (validation := self._division.validation) is not None:
+        loss, each = None, tuple[float | None, ...]()
+        if (text := self._division.validation) is not None:
+            model, files = (self._quick, learner.kept), self._division.files
             with single_threaded_blas():
-                loss = evaluate(self._quick, learner.kept, validation, self._shards)
+                if files is None:
+                    loss = evaluate(*model, text, self._shards)
+                else:
+                    count = len(self.corpus.lengths)
+                    loss, each = evaluate_files(*model, text, self._shards, files, count)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
             return self._recover(self.step)
         evaluation = Evaluation(
@@ -182,6 +212,7 @@ class Training:
             validation_loss=loss,
             rate=self._rate(self.step - 1),
             seconds=progress.seconds,
+            file_losses=each,
         )
         overfitted = is_overfitted(evaluation, self.history)
         self.history.append(evaluation)
@@ -288,6 +319,9 @@ class Training:
 
         Args:
             with_progress: Include what resuming needs; without it the file is a quarter as large or less.
+
+        Raises:
+            CheckpointError: It would be refused when it is read; the file before is better then.
         """
         return Checkpoint(
             self.model(),
