@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from charrnn.files.checkpoint import save_checkpoint as save_checkpoint
     from charrnn.inspection import summarize as summarize
     from charrnn.models.character_model import CharacterModel as CharacterModel
+    from charrnn.models.mixture import Mixture as Mixture
     from charrnn.text.corpus import Corpus as Corpus
     from charrnn.text.corpus import load_corpus as load_corpus
     from charrnn.text.vocabulary import Vocabulary as Vocabulary
@@ -45,6 +46,7 @@ _HOMES = {
     "files.checkpoint": ("load_checkpoint", "save_checkpoint"),
     "inspection": ("summarize",),
     "models.character_model": ("CharacterModel",),
+    "models.mixture": ("Mixture",),
     "text.corpus": ("Corpus", "load_corpus"),
     "text.vocabulary": ("Vocabulary",),
     "training.reports": ("Cooldown", "Recovery", "Step"),

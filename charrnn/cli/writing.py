@@ -14,13 +14,14 @@ from charrnn.cli.prompts import Request, in_batches
 from charrnn.cli.terminal import put, put_json
 from charrnn.config import TextConfig
 from charrnn.errors import SamplingError
-from charrnn.models.character_model import CharacterModel
+from charrnn.models.mixture import Writable
 from charrnn.nn.loss import bits
 from charrnn.text.corpus import load_records
 from charrnn.words import in_json
-from charrnn.writing.batch import Piece, Prompt, generate_batch
+from charrnn.writing.batch import generate_batch
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import generate_records
+from charrnn.writing.writer import Piece, Prompt
 
 TRIES = 100  # records that are written for a novel one, on average, before it is given up
 
@@ -36,16 +37,18 @@ class Output:
 
     def begin(self, request: Request) -> None:
         self._request, self._text, self._nats = request, list[str](), 0.0
+        self._seed = request.seed
 
     def add(self, piece: Piece) -> None:
         self._text.append(piece.text)
         self._nats += piece.nats
+        self._seed = self._request.seed + piece.candidate
 
     def close(self) -> None:
         sys.stdout.flush()
 
 
-def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output: Output) -> None:
+def write_all(model: Writable, groups: Iterable[Iterator[Request]], output: Output) -> None:
     """Write what is asked for, a group after the other, each in batches."""
     for batch in (batch for group in groups for batch in in_batches(group)):
         prompts = [Prompt(request.prime, request.seed, request.config) for request in batch]
@@ -59,7 +62,7 @@ def write_all(model: CharacterModel, groups: Iterable[Iterator[Request]], output
 
 
 def write_novel(
-    model: CharacterModel, request: Request, count: int, corpus: Path, output: Output
+    model: Writable, request: Request, count: int, corpus: Path, output: Output
 ) -> None:
     """Write that many records, each as it is asked for, that are not in a corpus.
 
@@ -129,7 +132,7 @@ class Plain(Output):
             if piece.last:
                 self.close()
                 novelty = self._originals.compare("".join(self._text).removesuffix(self._end))
-                print(in_words(novelty, self._config, self._request.seed), file=sys.stderr)
+                print(in_words(novelty, self._config, self._seed), file=sys.stderr)
 
     def close(self) -> None:
         if sys.stdout.isatty() and not self._last.endswith("\n"):
@@ -155,7 +158,7 @@ class Json(Output):
                 **self._request.given,
                 "prime": in_json(self._request.prime, self._encoding),
                 "text": in_json(shown, self._encoding),
-                "seed": self._request.seed,
+                "seed": self._seed,
                 "bits_per_char": round(bits(self._nats) / len(text), 6),
             }
             if self._originals is not None:
