@@ -14,6 +14,11 @@ from charrnn.text.source import Source
 from charrnn.text.vocabulary import VERBATIM, Vocabulary
 
 MOST = 64  # texts that are written side by side
+SETTINGS = (
+    "temperature", "final_temperature", "length", "top_k", "top_p", "min_p", "dry", "dry_base", "dry_length", "best_of",
+)  # fmt: skip
+"""What an object of JSON may set, beside its prime and its seed."""
+
 HELD = 1 << 22  # characters that texts may grow to while they wait for their turn to be shown
 
 
@@ -27,8 +32,9 @@ class Request:
     given: Mapping[str, Any] = field(default_factory=dict)  # the rest of an object of JSON
 
     def times(self, number: int) -> Iterator[Request]:
-        """Asked for several times: each with the seed after the one before."""
-        return (replace(self, seed=self.seed + later) for later in range(number))
+        """Asked for several times: each with the seed after those of the one before."""
+        seeds = range(self.seed, self.seed + number * self.config.best_of, self.config.best_of)
+        return (replace(self, seed=seed) for seed in seeds)
 
 
 def require_end(config: SamplingConfig) -> None:
@@ -62,27 +68,29 @@ def read_requests(
     """A prompt a line, in groups: each of the lines that are there.
 
     Args:
-        jsonl: Lines are JSON objects with ``prime`` and maybe ``seed``, ``temperature``, ``length``.
+        jsonl: Lines are JSON objects with ``prime`` and maybe ``seed`` and some of ``SETTINGS``.
         default: What a line does not say. Its seed is that of the first text; texts are counted.
         unknown: See :meth:`Vocabulary.known`.
 
     Raises:
         InputError: A line is not as it should be.
     """
-    numbers, seeds = count(1), count(default.seed, num_samples)
+    numbers, seed = count(1), default.seed
 
     def requests(lines: list[str]) -> Iterator[Request]:
+        nonlocal seed
         for line in lines:
             number = next(numbers)
             if jsonl and not line.strip():
                 continue
-            request = replace(default, prime=line.removesuffix("\n"), seed=next(seeds))
+            request = replace(default, prime=line.removesuffix("\n"), seed=seed)
             try:
                 if jsonl:
                     request = _from_json(line, request, vocabulary)
                 request = replace(request, prime=known_prime(vocabulary, request.prime, unknown))
             except InputError as error:
                 raise InputError(f"{source}, line {number}: {error}") from None
+            seed += num_samples * request.config.best_of
             yield from request.times(num_samples)
 
     return map(requests, source.line_groups(VERBATIM if jsonl else vocabulary.config))
@@ -98,7 +106,7 @@ def _from_json(line: str, default: Request, vocabulary: Vocabulary) -> Request:
     seed = given.get("seed", default.seed)
     if type(seed) is not int or seed < 0:
         raise InputError(f"seed must be a whole number from 0, not {seed!r}")
-    settings = {name: given[name] for name in ("temperature", "length") if name in given}
+    settings = {name: given[name] for name in SETTINGS if name in given}
     if settings.get("length") == 0:
         settings["length"] = None
     config = replace(default.config, **settings)
@@ -118,14 +126,16 @@ def in_batches(requests: Iterator[Request]) -> Iterator[list[Request]]:
         InputError: As ``requests`` does, but after all that came before.
     """
     batch: list[Request] = []
-    held = 0.0
+    texts, held = 0, 0.0
     try:
         for request in requests:
             batch.append(request)
-            held += HELD if request.config.length is None else request.config.length
-            if len(batch) == MOST or held >= HELD:
+            config = request.config
+            texts += config.best_of
+            held += config.best_of * (HELD if config.length is None else config.length)
+            if texts >= MOST or held >= HELD:
                 yield batch
-                batch, held = [], 0.0
+                batch, texts, held = [], 0, 0.0
     except InputError:
         if batch:
             yield batch

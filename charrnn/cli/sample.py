@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.settings import check_unknown, panel
+from charrnn.cli.settings import check_unknown, numbers, panel
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 
 if TYPE_CHECKING:
-    from charrnn.models.character_model import CharacterModel
+    from charrnn.models.mixture import Writable
 
 EPILOG = "Standard output carries the text alone; the seed goes to standard error."
 
@@ -24,15 +24,12 @@ of_prompts, of_output = panel("Several texts"), panel("Output")
 
 
 def sample(
-    checkpoint: Path | None = typer.Argument(
-        None, help="Whose text to write.", show_default="the newest model in checkpoints/"
-    ),
-    prompts: str | None = typer.Argument(
+    arguments: list[str] | None = typer.Argument(
         None,
-        metavar="-",
-        help="A - here, or alone, reads prompts from standard input, one a line, and continues "
-        "each of them.",
-        show_default=False,
+        metavar="MODEL | -",
+        help="Whose text to write; several write together, see --weights. A - at the end, or alone, "
+        "reads prompts from standard input, one a line, and continues each of them.",
+        show_default="the newest model in checkpoints/",
     ),
     prime: str = of_text("", "Text to continue.", "--prime --primetext -p"),
     unknown: str = of_text(
@@ -53,21 +50,51 @@ def sample(
         metavar="STRING",
     ),
     until_lines: int = of_text(0, "End after that many lines; 0 does not count."),
-    temperature: float = of_choice(
-        1.0,
-        "Below 1 more cautious, above 1 more daring; 0 always takes the likeliest.",
+    temperature: str = of_choice(
+        "1.0",
+        "Below 1 more cautious, above 1 more daring; 0 always takes the likeliest. 1.2:0.5 goes from "
+        "1.2 to 0.5 over the --length of a text.",
         "--temp --temperature -t",
+        metavar="NUMBER",
     ),
     top_k: int = of_choice(0, "Choose among the k likeliest; 0 among all."),
     top_p: float = of_choice(
         1.0, "Choose among the likeliest that together have this probability."
     ),
+    min_p: float = of_choice(
+        0.0,
+        "Choose among those with at least this share of the likeliest one's probability, as it is at "
+        "the temperature (min-p, arXiv 2407.01082).",
+    ),
     ban: str = of_choice("", "Characters that are never written.", metavar="CHARS"),
+    dry: float = of_choice(
+        0.0,
+        "Against loops, also with --temp 0: penalty in nats for going on with a repeated string of "
+        "--dry-length (DRY by p-e-w); 0.8 is a good one, 0 is none.",
+    ),
+    dry_base: float = of_choice(
+        1.15, "By how much the penalty grows with each further character of the string."
+    ),
+    dry_length: int = of_choice(16, "Shorter strings may be repeated freely."),
+    dry_breakers: str = of_choice(
+        "", "Characters that end such a string, and may be repeated freely.", metavar="CHARS"
+    ),
+    weights: str | None = of_choice(
+        None,
+        "Of several models, in proportion: their probabilities are averaged at each character.",
+        metavar="NUMBERS",
+        shown="all the same",
+    ),
     seed: int | None = of_choice(
         None, "Makes the same text again.", shown="a new one, told on standard error"
     ),
     num_samples: int = of_prompts(
         1, "Texts to write for each prompt, in one batch; each has the seed after the one before."
+    ),
+    best_of: int = of_prompts(
+        1,
+        "Of so many texts, write the one that surprises the model least: the fewest bits a character, "
+        "as it predicts them before temperature and filters. Its seed gives it again alone.",
     ),
     prime_file: Path | None = of_prompts(
         None, "Read prompts from a file, one a line, and continue each of them.", metavar="FILE"
@@ -89,8 +116,8 @@ def sample(
     ),
     jsonl: bool = of_output(
         False,
-        "As --json, and prompts are JSON objects too: prime, and maybe seed, temperature, "
-        "length; whatever else they have is passed on.",
+        "As --json, and prompts are JSON objects too: prime, and maybe seed, length and other "
+        "settings, such as temperature or best_of; whatever else they have is passed on.",
         "--jsonl",
     ),
     novelty: list[Path] | None = of_output(
@@ -103,9 +130,13 @@ def sample(
 ) -> None:
     r"""Write text with a trained model.
 
-    In --stop, --ban and --separator, \n is a line feed, \t a tab and \0 a zero byte.
+    In --stop, --ban, --dry-breakers and --separator, \n is a line feed, \t a tab and \0 a zero byte.
     """
-    checkpoint, source = _sources(checkpoint, prompts, prime_file)
+    paths, source = _sources(arguments or [], prime_file)
+    temperatures = numbers("--temp", temperature, ":")
+    if len(temperatures) > 2:
+        raise InputError(f"--temp is one number, or two as in 1.2:0.5, not {temperature}")
+    shares = () if weights is None else numbers("--weights", weights, ",")
     if num_samples < 1:
         raise InputError(f"--num-samples must be at least 1, not {num_samples}")
     if seed is not None and seed < 0:
@@ -121,7 +152,20 @@ def sample(
     if source == "-" and Path("-") in (novelty or ()):
         raise InputError("standard input holds the prompts; --novelty needs a file")
     config = SamplingConfig(
-        length or None, temperature, top_k, top_p, ban, tuple(stop or ()), until_lines
+        length=length or None,
+        temperature=temperatures[0],
+        top_k=top_k,
+        top_p=top_p,
+        ban=ban,
+        stop=tuple(stop or ()),
+        until_lines=until_lines,
+        final_temperature=temperatures[1] if len(temperatures) > 1 else None,
+        min_p=min_p,
+        dry=dry,
+        dry_base=dry_base,
+        dry_length=dry_length,
+        dry_breakers=dry_breakers,
+        best_of=best_of,
     )
 
     import numpy as np
@@ -130,13 +174,17 @@ def sample(
     from charrnn.cli.prompts import Request, known_prime, read_requests, require_end
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.files.checkpoint import load_checkpoint
+    from charrnn.models.mixture import Mixture
     from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals
 
-    if (source and not jsonl) or num_samples > 1 or as_json or novelty:
+    if (source and not jsonl) or num_samples > 1 or as_json or novelty or best_of > 1:
         require_end(config)
-    path = checkpoint or newest_checkpoint()
-    model = load_checkpoint(path).model
+    paths = paths or [newest_checkpoint()]
+    models = [load_checkpoint(path).model for path in paths]
+    model: Writable = models[0]
+    if len(models) > 1 or shares:
+        model = Mixture.of(models, shares)
     kind = model.vocabulary.config
     if novel_only and not kind.records:
         raise InputError("--novel-only is for models of records; make one with train --records")
@@ -148,7 +196,9 @@ def sample(
         unwritten = [model.vocabulary.unknown_in(string) for string in ends]
         if all(unwritten):
             raise UnknownCharacterError(unwritten[0], "; a text would never stop there")
-    config = replace(config, ban=_unescaped(model, ban, "--ban"), stop=tuple(ends))
+    breakers = _unescaped(model, dry_breakers, "--dry-breakers")
+    ban = _unescaped(model, ban, "--ban")
+    config = replace(config, ban=ban, stop=tuple(ends), dry_breakers=breakers)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config)
@@ -165,35 +215,39 @@ def sample(
     with ExitStack() as stack:
         originals = Originals(list(map(str, novelty)), kind, stack) if novelty else None
         if not quiet:
-            print(f"{path}: seed {seed}", file=sys.stderr)
+            print(f"{' + '.join(map(str, paths))}: seed {seed}", file=sys.stderr)
         if as_json or jsonl:
             output: Output = Json(kind, originals)
         else:
             output = Plain(kind, between, echo=echo, originals=originals)
-        with np.errstate(all="ignore"):  # what overflows is an error of one line
-            if novel_only:
-                write_novel(model, request, num_samples, novel_only, output)
-            else:
-                write_all(model, groups, output)
+        try:
+            with np.errstate(all="ignore"):  # what overflows is an error of one line
+                if novel_only:
+                    write_novel(model, request, num_samples, novel_only, output)
+                else:
+                    write_all(model, groups, output)
+        except KeyboardInterrupt:
+            output.close()  # the shell's next prompt begins a line
+            raise
 
 
-def _sources(
-    checkpoint: Path | None, prompts: str | None, prime_file: Path | None
-) -> tuple[Path | None, str | None]:
-    """The checkpoint, and where prompts are read from; None where that was not said."""
-    if checkpoint == Path("-") and prompts is None:
-        checkpoint, prompts = None, "-"
-    if prompts not in (None, "-"):
-        raise InputError(
-            f"{prompts}: only - can stand there, for prompts on standard input; "
-            "a file of prompts goes with --prime-file"
-        )
-    if prompts and prime_file:
-        raise InputError("prompts come from standard input (-) or from --prime-file, not from both")
-    return checkpoint, prompts or (str(prime_file) if prime_file else None)
+def _sources(arguments: list[str], prime_file: Path | None) -> tuple[list[Path], str | None]:
+    """The models, and where prompts are read from; none where that was not said."""
+    paths = [Path(argument) for argument in arguments]
+    source = str(prime_file) if prime_file else None
+    if arguments[-1:] == ["-"]:
+        if source:
+            raise InputError(
+                "prompts come from standard input (-) or from --prime-file, not from both"
+            )
+        source = arguments[-1]
+        paths.pop()
+    if Path("-") in paths:
+        raise InputError("a - stands after the models, for prompts on standard input")
+    return paths, source
 
 
-def _unescaped(model: CharacterModel, value: str, option: str) -> str:
+def _unescaped(model: Writable, value: str, option: str) -> str:
     value = model.vocabulary.argument(value, option)
     for escape, character in ((r"\n", "\n"), (r"\t", "\t"), (r"\0", "\0")):
         value = value.replace(escape, character)

@@ -36,6 +36,16 @@ def check_unknown(value: str | None) -> str | None:
     return value
 
 
+def numbers(option: str, value: str, separator: str) -> tuple[float, ...]:
+    """Those that an option's value lists."""
+    try:
+        return tuple(map(float, value.split(separator)))
+    except ValueError:
+        raise InputError(
+            f"{option} must be a number, or several with {separator} between, not {value!r}"
+        ) from None
+
+
 def takes(
     options: Mapping[str, tuple[Any, Any]], panels: Sequence[str]
 ) -> Callable[[Command], Command]:
