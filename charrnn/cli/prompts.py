@@ -15,7 +15,7 @@ from charrnn.text.vocabulary import VERBATIM, Vocabulary
 
 MOST = 64  # texts that are written side by side
 SETTINGS = (
-    "temperature", "final_temperature", "length", "top_k", "top_p", "min_p", "dry", "dry_base", "dry_length", "best_of",
+    "temperature", "final_temperature", "length", "min_p", "dry", "dry_base", "dry_length", "best_of",
 )  # fmt: skip
 """What an object of JSON may set, beside its prime and its seed."""
 

@@ -244,6 +244,12 @@ def _sources(arguments: list[str], prime_file: Path | None) -> tuple[list[Path],
         paths.pop()
     if Path("-") in paths:
         raise InputError("a - stands after the models, for prompts on standard input")
+    for path in paths[1:]:
+        if path.suffix != ".npz":
+            raise InputError(
+                f"{path}: only further models (.npz) and - can stand there; "
+                "a file of prompts goes with --prime-file"
+            )
     return paths, source
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 
@@ -80,21 +81,24 @@ def _candidates(prompt: Prompt) -> list[Prompt]:
 def _best(pieces: Iterable[Piece], counts: Sequence[int]) -> Iterator[Piece]:
     """Of the candidates of each text, ``counts`` of them, the one with the fewest nats a character."""
     owners = [(text, number) for text, count in enumerate(counts) for number in range(count)]
-    written: dict[int, list[Piece]] = {}
-    ended: dict[int, list[Piece]] = {}
-    for piece in pieces:
-        text, candidate = owners[piece.number]
+    texts, nats = [StringIO() for _ in owners], [0.0] * len(owners)
+    left, best = list(counts), dict[int, Piece]()
+    for number, written, cost, last, _ in pieces:
+        text, candidate = owners[number]
         if counts[text] == 1:
-            yield piece._replace(number=text)
+            yield Piece(text, written, cost, last)
             continue
-        parts = written.setdefault(piece.number, [])
-        parts.append(piece)
-        if piece.last:
-            del written[piece.number]
-            whole = "".join(part.text for part in parts)
-            nats = sum(part.nats for part in parts)
-            ended.setdefault(text, []).append(
-                Piece(text, whole, nats, last=True, candidate=candidate)
-            )
-            if len(ended[text]) == counts[text]:
-                yield min(ended.pop(text), key=lambda it: (it.nats / len(it.text), it.candidate))
+        texts[number].write(written)
+        nats[number] += cost
+        if last:
+            found = Piece(text, texts[number].getvalue(), nats[number], last, candidate)
+            texts[number].close()
+            best[text] = min(found, best.get(text, found), key=_surprise)
+            left[text] -= 1
+            if not left[text]:
+                yield best.pop(text)
+
+
+def _surprise(text: Piece) -> tuple[float, int]:
+    """Nats for a character; of equal ones the first counts as the better."""
+    return text.nats / len(text.text), text.candidate
