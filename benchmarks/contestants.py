@@ -83,8 +83,9 @@ def charrnn_sampling(cell: str, shape: list[int]) -> Call:
 
     import charrnn
     from charrnn.config import SamplingConfig
-    from charrnn.writing.batch import Prompt, generate_batch
+    from charrnn.writing.batch import generate_batch
     from charrnn.writing.sampling import generate
+    from charrnn.writing.writer import Prompt
 
     hidden_size, num_layers, texts = shape
     vocabulary = charrnn.Vocabulary("".join(map(chr, range(33, 33 + VOCABULARY))))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from charrnn.files.checkpoint import save_checkpoint as save_checkpoint
     from charrnn.inspection import summarize as summarize
     from charrnn.models.character_model import CharacterModel as CharacterModel
+    from charrnn.models.mixture import Mixture as Mixture
     from charrnn.notebook import Score as Score
     from charrnn.notebook import inspect as inspect
     from charrnn.notebook import load as load
@@ -50,6 +51,7 @@ _HOMES = {
     "files.checkpoint": ("load_checkpoint", "save_checkpoint"),
     "inspection": ("summarize",),
     "models.character_model": ("CharacterModel",),
+    "models.mixture": ("Mixture",),
     "notebook": ("Score", "inspect", "load", "score", "score_all", "train"),
     "text.corpus": ("Corpus", "load_corpus"),
     "text.vocabulary": ("Vocabulary",),

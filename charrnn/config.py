@@ -180,6 +180,18 @@ class SamplingConfig(Checked):
         ban: Characters that are never written.
         stop: The text ends right after the first of these strings; it is a part of the text.
         until_lines: The text ends after that many line feeds; 0 does not count them.
+        final_temperature: The temperature goes to it in equal steps, from the first character to the
+            last of ``length``; None leaves it where it is.
+        min_p: Choose among the characters that have at least this share of the likeliest one's
+            probability, at the given temperature (min-p, Nguyen et al., arXiv 2407.01082).
+        dry: How strongly loops are penalised, in nats: a character that would go on with a string which
+            was written before loses ``dry * dry_base ** (n - dry_length)``, where ``n`` is
+            the length of that string (DRY, see :mod:`charrnn.writing.repetition`); 0 does not.
+        dry_base: By how much the penalty grows with each character of the string.
+        dry_length: Strings that are shorter are not penalised.
+        dry_breakers: Characters over which no string reaches, and which are not penalised.
+        best_of: Write that many texts, and keep the one that is the least surprising to the model: of
+            the fewest bits per character, as it predicts them before temperature and filters.
     """
 
     length: Annotated[int, Between(0, 1 << 60)] | None = 1000
@@ -189,8 +201,17 @@ class SamplingConfig(Checked):
     ban: str = ""
     stop: tuple[str, ...] = ()
     until_lines: Annotated[int, Between(0, 1 << 60)] = 0
+    final_temperature: Annotated[float, Between(0)] | None = None
+    min_p: Annotated[float, Between(0, 1)] = 0.0
+    dry: Annotated[float, Between(0, 1e6)] = 0.0
+    dry_base: Annotated[float, Between(1, 1e3)] = 1.15
+    dry_length: Annotated[int, Between(1, 1 << 20)] = 16
+    dry_breakers: str = ""
+    best_of: Annotated[int, Between(1, 1000)] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if "" in self.stop:
             raise InputError("stop must be a string of at least one character")
+        if self.length is None and self.final_temperature is not None:
+            raise InputError("a temperature that changes over a text needs its length; give one")

@@ -29,7 +29,8 @@ from charrnn.training.trainer import Training
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HABITS = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
+SHOWN = README + (ROOT / "docs" / "sampling.md").read_text(encoding="utf-8")
+SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", SHOWN, re.DOTALL)
 
 
 ENGLISH = (
@@ -91,7 +92,7 @@ def test_session(command: str, shown: str, folder: Path) -> None:
 
 def test_sessions_are_found() -> None:
     """The pattern above still finds what it is meant to find."""
-    assert len(SESSIONS) == README.count("```console") >= 7
+    assert len(SESSIONS) == SHOWN.count("```console") >= 12
 
 
 def test_python_example(folder: Path) -> None:

@@ -23,10 +23,11 @@ from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.batch import Piece, Prompt, generate_batch
-from charrnn.writing.choosing import Filter, GumbelNoise, choose
+from charrnn.writing.batch import generate_batch
+from charrnn.writing.choosing import GumbelNoise, Temperatures, choose
 from charrnn.writing.ending import Ending
 from charrnn.writing.sampling import generate
+from charrnn.writing.writer import FILTERS, Piece, Prompt
 
 LOGITS = np.array([0.5, -1.0, 2.0, 1.9, -30.0], np.float32)
 
@@ -54,9 +55,18 @@ def _write_all(model: CharacterModel, prompts: list[Prompt]) -> list[str]:
     return texts
 
 
+def _nats(model: CharacterModel, prime: str, text: str) -> Array:
+    """How unexpected the characters of a text are to a model that has read its prime."""
+    ids = model.vocabulary.encode(model.beginning(prime) + text).astype(np.intp)[:, None]
+    reader = ChunkReader(model.network, model.parameters, 1)
+    return cross_entropy_(reader.read(ids[:-1]), ids[1:])[-len(text) :, 0]
+
+
 def _noise(seeds: Iterable[int], size: int, temperature: float) -> GumbelNoise:
     rngs = [np.random.default_rng(seed) for seed in seeds]
-    return GumbelNoise(rngs, size, [temperature] * len(rngs))
+    return GumbelNoise(
+        rngs, size, Temperatures([SamplingConfig(temperature=temperature)] * len(rngs))
+    )
 
 
 def _frequencies(logits: Array, temperature: float, draws: int = 20_000) -> Array:
@@ -194,15 +204,14 @@ def test_batch_writes_what_each_would_write_alone(cell: str, count: int) -> None
     model = _model(cell)
     primes = ["abc", "", "gg\nfedd", "a" * 9] * 10
     configs = [
-        SamplingConfig(3 * n + 1, 1 + n / 40, 3 * (n % 3), 1 - n % 4 / 8, ban="b" * (n % 2))
+        SamplingConfig(
+            3 * n + 1, 1 + n / 40, top_k=3 * (n % 3), ban="b" * (n % 2), min_p=0.1 * (n % 4),
+            final_temperature=0.5 if n % 5 == 1 else None, dry=n % 7, dry_length=2,
+        )
         for n in range(count)
-    ]
-    prompts = [Prompt(primes[n], n, configs[n]) for n in range(count)]
-    alone = [
-        _write(model, n, prime=primes[n], length=c.length, temperature=c.temperature,
-               top_k=c.top_k, top_p=c.top_p, ban=c.ban)
-        for n, c in enumerate(configs)
     ]  # fmt: skip
+    prompts = [Prompt(primes[n], n, configs[n]) for n in range(count)]
+    alone = [_write(model, n, prime=primes[n], **vars(config)) for n, config in enumerate(configs)]
     assert _write_all(model, prompts) == alone
     assert len(set(alone)) > count // 2
 
@@ -222,11 +231,8 @@ def test_nats_are_those_of_the_model() -> None:
     for index in (0, 1):
         text = "".join(piece.text for piece in pieces if piece.number == index)
         nats = sum(piece.nats for piece in pieces if piece.number == index)
-        ids = model.vocabulary.encode("cde" + text).astype(np.intp)[:, None]
-        reader = ChunkReader(model.network, model.parameters, 1)
-        nll = cross_entropy_(reader.read(ids[:-1]), ids[1:])
         assert len(text) == 37
-        assert nats == pytest.approx(float(nll[2:].sum()), rel=1e-4)
+        assert nats == pytest.approx(float(_nats(model, "cde", text).sum()), rel=1e-4)
     assert all(piece.nats == 0 for piece in generate_batch(model, [Prompt("cde", 1, config)]))
 
 
@@ -254,11 +260,14 @@ def test_defaults_of_generate() -> None:
 LOGIT_LISTS = st.lists(st.integers(-40, 40).map(lambda n: n / 4), min_size=1, max_size=12)
 
 
-def _filtered(logits: list[float], config: SamplingConfig) -> Array:
-    """What one text's filter makes of logits; ``a`` is the first character."""
+def _filtered(logits: list[float], config: SamplingConfig, prime: str = "") -> Array:
+    """What one text's filters make of logits; ``a`` is the first character."""
     vocabulary = Vocabulary("".join(chr(97 + n) for n in range(len(logits))))
     column = np.array(logits, np.float32)[:, None]
-    return Filter(vocabulary, [config])(column)[:, 0]
+    for kind in FILTERS:
+        if kind.wanted(config):
+            kind(vocabulary, [config], [prime])(column, Temperatures([config]).at(0, 1)[0])
+    return column[:, 0]
 
 
 @given(LOGIT_LISTS, st.integers(1, 14), st.floats(0.01, 1), st.floats(0, 5))
@@ -285,6 +294,40 @@ def test_filter_keeps_the_likeliest(
     found = set(np.flatnonzero(np.isfinite(left)))
     assert set(surely) <= found <= set(kept)
     assert all(left[n] == np.float32(logits[n]) for n in found)
+
+
+@given(LOGIT_LISTS, st.floats(0.001, 1), st.floats(0, 5), st.integers(0, 5))
+def test_min_p_keeps_what_is_likely_enough(
+    logits: list[float], min_p: float, temperature: float, top_k: int
+) -> None:
+    """By the definition: what has at least that share of the largest probability at the temperature."""
+    config = SamplingConfig(min_p=min_p, temperature=temperature, top_k=top_k)
+    left = np.isfinite(_filtered(logits, config))
+    among = np.isfinite(_filtered(logits, SamplingConfig(top_k=top_k)))
+    tempered = (np.array(logits) - max(logits)) / max(temperature, 1e-30)
+    probabilities = np.exp(np.maximum(tempered, -700))
+    probabilities /= probabilities.sum()
+    surely = probabilities >= min_p * probabilities.max() * (1 + 1e-9)
+    maybe = probabilities >= min_p * probabilities.max() * (1 - 1e-9)
+    assert (left <= (maybe & among)).all()
+    assert (left >= ((surely | (tempered == 0)) & among)).all()
+
+
+def test_filters_together_are_exact() -> None:
+    """Many draws through all filters at a temperature, beside the distribution worked out by hand."""
+    config = SamplingConfig(temperature=1.5, ban="e", top_k=3, top_p=0.95, min_p=0.3)
+    p = np.array([4.0, 3.6, 2.5, 2.4, 9.0, -1.0]) / 1.5  # a b c d e f
+    p = np.exp(p)
+    p[4] = 0  # banned
+    p[[3, 5]] = 0  # not among the three likeliest
+    p /= p.sum()  # 0.46, 0.35, 0.17: the third is within 0.95, since it begins at 0.81
+    p[p < 0.3 * p.max()] = 0  # and stays, with 0.37 of the largest
+    assert (p > 0).tolist() == [True, True, True, False, False, False]
+    left = _filtered([4.0, 3.6, 2.5, 2.4, 9.0, -1.0], config)
+    found = _frequencies(left, 1.5)
+    assert (abs(found - p) <= 5 * np.sqrt(p * (1 - p) / 20_000) + 1e-9).all()
+    stricter = _filtered([4.0, 3.6, 2.5, 2.4, 9.0, -1.0], replace(config, min_p=0.4))
+    np.testing.assert_array_equal(np.isfinite(stricter), [True, True, False, False, False, False])
 
 
 @given(LOGIT_LISTS, st.floats(0, 1e30))
@@ -325,8 +368,8 @@ def test_filter_of_the_cold() -> None:
 
 def test_no_filter_unless_asked_for() -> None:
     """What is not needed takes no time."""
-    assert Filter.of(Vocabulary("abc"), [SamplingConfig(temperature=0.5)] * 2) is None
-    assert Filter.of(Vocabulary("abc"), [SamplingConfig(), SamplingConfig(top_k=1)]) is not None
+    assert not any(kind.wanted(SamplingConfig(temperature=0.5)) for kind in FILTERS)
+    assert any(kind.wanted(SamplingConfig(top_k=1)) for kind in FILTERS)
 
 
 @settings(max_examples=25)
@@ -372,6 +415,94 @@ def test_everything_banned() -> None:
         generate(_model(), ban="\n abcdefg")
     with pytest.raises(InputError, match="ban leaves no character"):  # to one of them
         generate_batch(_model(), [Prompt(), Prompt(config=SamplingConfig(ban="\n abcdefg"))])
+
+
+# ---------------------------------------------------------------------- temperatures and candidates
+
+
+@given(st.floats(0, 100), st.one_of(st.none(), st.floats(0, 100)), st.integers(1, 300))
+def test_temperature_goes_over_a_text(first: float, last: float | None, length: int) -> None:
+    """In equal steps from the first character to the last one, where two are given."""
+    found = Temperatures([SamplingConfig(length, first, final_temperature=last)]).at(0, length + 5)
+    assert found[0, 0] == first
+    if last is None:
+        assert (found == first).all()
+    elif length > 1:
+        expected = [first + (last - first) * n / (length - 1) for n in range(length)]
+        np.testing.assert_allclose(found[:length, 0], expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(found[length:], last, atol=1e-9)
+        assert (found >= 0).all()
+
+
+def test_each_character_is_drawn_at_its_temperature() -> None:
+    """The scores are the same at each place, so the frequencies there tell the temperature."""
+    model = _model(characters="abcde")
+    for name in model.parameters:
+        model.parameters[name][...] = 0
+    model.parameters["c"][...] = LOGITS[:, None].reshape(model.parameters["c"].shape)
+    config = SamplingConfig(3, 3.0, final_temperature=0.2)
+    prompts = [Prompt("", seed, config) for seed in range(4000)]
+    texts = _write_all(model, prompts)
+    for place, temperature in enumerate((3.0, 1.6, 0.2)):
+        p = np.exp((LOGITS.astype(float) - 2) / temperature)
+        p /= p.sum()
+        found = np.array([sum(text[place] == c for text in texts) for c in "abcde"]) / len(texts)
+        assert (abs(found - p) <= 5 * np.sqrt(p * (1 - p) / len(texts)) + 1e-3).all()
+
+
+def test_falling_to_zero_is_greedy_at_the_end() -> None:
+    """The filters follow the temperature too."""
+    model = _model()
+    config = SamplingConfig(1000, 2.0, final_temperature=0, min_p=0.2, top_p=0.9)
+    (text,) = _write_all(model, [Prompt("", 1, config)])
+    ids = model.vocabulary.encode("\n" + text).astype(np.intp)[:, None]
+    scores = ChunkReader(model.network, model.parameters, 1).read(ids[:-1])[:, :, 0]
+    likeliest = scores.argmax(axis=0) == ids[1:, 0]
+    assert likeliest[-20:].mean() > 0.9
+    assert likeliest[:100].mean() < 0.8
+
+
+def test_changing_temperature_needs_a_length() -> None:
+    with pytest.raises(InputError, match="needs its length"):
+        generate(_model(), length=None, temperature=1.2, final_temperature=0.5)
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(0, 99))
+def test_best_of_is_the_least_surprising(counts: list[int], seed: int) -> None:
+    """Of the texts that the seeds give alone, the one that is scored best; told with its seed."""
+    model = _model()
+    configs = [SamplingConfig(30, 1.5, stop=("a",), best_of=count) for count in counts]
+    prompts = [Prompt("abc"[:n], seed + 7 * n, config) for n, config in enumerate(configs)]
+    found: dict[int, list[Piece]] = {}
+    for piece in generate_batch(model, prompts):
+        found.setdefault(piece.number, []).append(piece)
+    assert sorted(found) == list(range(len(counts)))
+    for number, pieces in found.items():
+        prompt, text = prompts[number], "".join(piece.text for piece in pieces)
+        seeds = range(seed + 7 * number, seed + 7 * number + counts[number])
+        texts = [
+            _write(model, each, prime=prompt.prime, length=30, temperature=1.5, stop=["a"])
+            for each in seeds
+        ]
+        costs = [_nats(model, prompt.prime, each).mean() for each in texts]
+        assert costs[texts.index(text)] == pytest.approx(min(costs), rel=1e-3)
+        assert texts[pieces[-1].candidate] == text
+        assert [piece.last for piece in pieces][-1:] == [True]
+        assert sum(piece.last for piece in pieces) == 1
+
+
+def test_best_of_without_a_seed() -> None:
+    """A generator gives each candidate one, so its state tells the text."""
+    model = _model()
+
+    def write() -> str:
+        rng = np.random.default_rng(3)
+        return "".join(generate(model, length=40, best_of=4, rng=rng))
+
+    text = write()
+    assert write() == text
+    assert len("".join(generate(model, length=40, best_of=4))) == 40
 
 
 # ------------------------------------------------------------------------------------------ ends
@@ -467,6 +598,15 @@ def test_without_a_prime() -> None:
         {"top_p": 1.1},
         {"stop": [""]},
         {"until_lines": -1},
+        {"final_temperature": -1},
+        {"min_p": -0.1},
+        {"min_p": 1.1},
+        {"dry": -1},
+        {"dry": math.inf},
+        {"dry_base": 0.9},
+        {"dry_length": 0},
+        {"best_of": 0},
+        {"best_of": 1001},
     ],
 )
 def test_wrong_settings(wrong: dict[str, Any]) -> None:

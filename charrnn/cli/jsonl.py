@@ -13,7 +13,7 @@ from charrnn.errors import InputError
 from charrnn.fields import Between, check, declared, unfolded
 from charrnn.files.codec import parse
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.choosing import Filter
+from charrnn.writing.filters import Ban
 
 Seed = Annotated[int, Between(0, (1 << 64) - 1)]
 
@@ -96,7 +96,7 @@ class Asking:
             config = replace(config, length=self._most)
         config = replace(config, length=config.length or self._most)
         if "ban" in asked:
-            Filter.of(self._vocabulary, [config])
+            Ban(self._vocabulary, [config], [""])
         return Request(prime, seed, config, given)
 
     def _settings(self, given: Mapping[str, Any], line: int) -> dict[str, Any]:

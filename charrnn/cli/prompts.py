@@ -29,8 +29,9 @@ class Request:
     given: Mapping[str, Any] = field(default_factory=dict)  # the rest of an object of JSON
 
     def times(self, number: int) -> Iterator[Request]:
-        """Asked for several times: each with the seed after the one before."""
-        return (replace(self, seed=self.seed + later) for later in range(number))
+        """Asked for several times: each with the seed after those of the one before."""
+        seeds = range(self.seed, self.seed + number * self.config.best_of, self.config.best_of)
+        return (replace(self, seed=seed) for seed in seeds)
 
 
 @dataclass(frozen=True)
@@ -102,28 +103,31 @@ def read_requests(
     Raises:
         InputError: A line is not as it should be.
     """
-    numbers, seeds = count(1), count(default.seed, num_samples)
+    numbers, seed = count(1), default.seed
 
     def requests(lines: list[str]) -> Iterator[Request | Refusal]:
+        nonlocal seed
         for line in lines:
             number = next(numbers)
             if asking and not line.strip():
                 continue
-            seed, given = next(seeds), dict[str, Any]()
+            request, given = replace(default, seed=seed), dict[str, Any]()
             try:
                 if asking:
                     given = asking.parse(line)
                     request = asking.request(given, seed, number)
                 else:
-                    request = replace(default, prime=line.removesuffix("\n"), seed=seed)
+                    request = replace(request, prime=line.removesuffix("\n"))
                 where = "its prime" if "\n" in request.prime else ""
                 prime = known_prime(vocabulary, request.prime, unknown, where)
                 request = replace(request, prime=prime)
             except InputError as error:
                 if strict:
                     raise InputError(f"{source}, line {number}: {error}") from None
+                seed += num_samples * default.config.best_of
                 yield Refusal(number, str(error), given)
             else:
+                seed += num_samples * request.config.best_of
                 yield from request.times(num_samples)
 
     if asking:  # one line may be in another encoding, or none
@@ -138,20 +142,22 @@ def in_batches(requests: Iterator[Request | Refusal]) -> Iterator[list[Request] 
         InputError: As ``requests`` does, but after all that came before.
     """
     batch: list[Request] = []
-    held = 0.0
+    texts, held = 0, 0.0
     try:
         for request in requests:
             if isinstance(request, Refusal):
                 if batch:
                     yield batch
-                    batch, held = [], 0.0
+                    batch, texts, held = [], 0, 0.0
                 yield request
                 continue
             batch.append(request)
-            held += HELD if request.config.length is None else request.config.length
-            if len(batch) == MOST or held >= HELD:
+            config = request.config
+            texts += config.best_of
+            held += config.best_of * (HELD if config.length is None else config.length)
+            if texts >= MOST or held >= HELD:
                 yield batch
-                batch, held = [], 0.0
+                batch, texts, held = [], 0, 0.0
     except InputError:
         if batch:
             yield batch

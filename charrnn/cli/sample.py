@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.settings import of_unknown, option_names, panel
+from charrnn.cli.arguments import checkpoints, divided, one_text
+from charrnn.cli.settings import numbers, of_unknown, option_names, panel
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.words import unescaped
 
 if TYPE_CHECKING:
-    from charrnn.models.character_model import CharacterModel
+    from charrnn.models.mixture import Writable
 
 EPILOG = (
     "Standard output carries the text alone; the seed goes to standard error. On a terminal what could act on it is shown "
@@ -31,15 +31,12 @@ of_prompts, of_output = panel("Several texts"), panel("Output")
 
 
 def sample(
-    checkpoint: str | None = typer.Argument(
-        None, help="Whose text to write.", show_default="the newest model in checkpoints/"
-    ),
-    prompts: str | None = typer.Argument(
+    arguments: list[str] | None = typer.Argument(
         None,
-        metavar="-",
-        help="A - here, or alone, reads prompts from standard input, one a line, and continues "
-        "each of them.",
-        show_default=False,
+        metavar="[MODEL.npz]... [FILE]",
+        help="Whose text to write; several write together, see --weights. What follows is a file of "
+        "prompts, one a line, as with --prime-file; - is standard input.",
+        show_default="the newest model in checkpoints/",
     ),
     prime: str = of_text("", "Text to continue.", "--prime --primetext -p"),
     prime_text: str | None = of_text(
@@ -65,21 +62,51 @@ def sample(
         metavar="STRING",
     ),
     until_lines: int = of_text(0, "End after that many lines; 0 does not count."),
-    temperature: float = of_choice(
-        1.0,
-        "Below 1 more cautious, above 1 more daring; 0 always takes the likeliest.",
+    temperature: str = of_choice(
+        "1.0",
+        "Below 1 more cautious, above 1 more daring; 0 always takes the likeliest. 1.2:0.5 goes from "
+        "1.2 to 0.5 over the --length of a text.",
         "--temp --temperature -t",
+        metavar="NUMBER",
     ),
     top_k: int = of_choice(0, "Choose among the k likeliest; 0 among all."),
     top_p: float = of_choice(
         1.0, "Choose among the likeliest that together have this probability."
     ),
+    min_p: float = of_choice(
+        0.0,
+        "Choose among those with at least this share of the likeliest one's probability, as it is at "
+        "the temperature (min-p, arXiv 2407.01082).",
+    ),
     ban: str = of_choice("", "Characters that are never written.", metavar="CHARS"),
+    dry: float = of_choice(
+        0.0,
+        "Against loops, also with --temp 0: penalty in nats for going on with a repeated string of "
+        "--dry-length (DRY by p-e-w); 0.8 is a good one, 0 is none.",
+    ),
+    dry_base: float = of_choice(
+        1.15, "By how much the penalty grows with each further character of the string."
+    ),
+    dry_length: int = of_choice(16, "Shorter strings may be repeated freely."),
+    dry_breakers: str = of_choice(
+        "", "Characters that end such a string, and may be repeated freely.", metavar="CHARS"
+    ),
+    weights: str | None = of_choice(
+        None,
+        "Of several models, in proportion: their probabilities are averaged at each character.",
+        metavar="NUMBERS",
+        shown="all the same",
+    ),
     seed: int | None = of_choice(
         None, "Makes the same text again.", shown="a new one, told on standard error"
     ),
     num_samples: int = of_prompts(
         1, "Texts to write for each prompt, in one batch; each has the seed after the one before."
+    ),
+    best_of: int = of_prompts(
+        1,
+        "Of so many texts, write the one that surprises the model least: the fewest bits a character, "
+        "as it predicts them before temperature and filters. Its seed gives it again alone.",
     ),
     prime_file: str | None = of_prompts(
         None,
@@ -128,10 +155,17 @@ def sample(
 ) -> None:
     r"""Write text with a trained model.
 
-    In --prime, --stop, --ban and --separator, \n is a line feed, \t a tab, \0 a zero byte, \\ a backslash.
+    In --prime, --stop, --ban, --dry-breakers and --separator, \n is a line feed, \t a tab, \0 a zero byte, \\ a backslash.
     Any other backslash stands for itself; prompts that are read are taken as they are.
     """
-    checkpoint, source = _sources(checkpoint, prompts, prime_file)
+    models, rest = divided(arguments)
+    source = one_text(rest) or prime_file
+    if rest and prime_file:
+        raise InputError(f"prompts come from {rest[0]} or from --prime-file, not from both")
+    temperatures = numbers("--temp", temperature, ":")
+    if len(temperatures) > 2:
+        raise InputError(f"--temp is one number, or two as in 1.2:0.5, not {temperature}")
+    shares = () if weights is None else numbers("--weights", weights, ",")
     if num_samples < 1:
         raise InputError(f"--num-samples must be at least 1, not {num_samples}")
     if seed is not None and seed < 0:
@@ -157,23 +191,38 @@ def sample(
         option = "--novelty" if "-" in (novelty or ()) else "--novel-only"
         raise InputError(f"standard input holds the {what}; {option} needs a file")
     config = SamplingConfig(
-        length or None, temperature, top_k, top_p, ban, tuple(stop or ()), until_lines
+        length=length or None,
+        temperature=temperatures[0],
+        top_k=top_k,
+        top_p=top_p,
+        ban=ban,
+        stop=tuple(stop or ()),
+        until_lines=until_lines,
+        final_temperature=temperatures[1] if len(temperatures) > 1 else None,
+        min_p=min_p,
+        dry=dry,
+        dry_base=dry_base,
+        dry_length=dry_length,
+        dry_breakers=dry_breakers,
+        best_of=best_of,
     )
 
     import numpy as np
 
-    from charrnn.cli.arguments import checkpoints
     from charrnn.cli.jsonl import Asking
     from charrnn.cli.prompts import Request, known_prime, read_prime, read_requests, require_end
     from charrnn.cli.terminal import tell
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
+    from charrnn.models.mixture import Mixture
     from charrnn.text.source import Source
     from charrnn.writing.novelty import Originals
 
-    if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only:
+    if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
         require_end(config)
-    (path, found), *_ = checkpoints([Path(checkpoint)] if checkpoint else [], quiet=True).items()
-    model = found.model
+    found = checkpoints(models, quiet=True)  # told with the seed
+    model: Writable = next(iter(found.values())).model
+    if len(found) > 1 or shares:
+        model = Mixture.of([checkpoint.model for checkpoint in found.values()], shares)
     kind = model.vocabulary.config
     if novel_only and not kind.records:
         raise InputError("--novel-only is for models of records; make one with train --records")
@@ -185,7 +234,9 @@ def sample(
         unwritten = [model.vocabulary.unknown_in(string) for string in ends]
         if all(unwritten):
             raise UnknownCharacterError(unwritten[0], "; a text would never stop there")
-    config = replace(config, ban=_typed(model, ban, "--ban"), stop=tuple(ends))
+    breakers = _typed(model, dry_breakers, "--dry-breakers")
+    ban = _typed(model, ban, "--ban")
+    config = replace(config, ban=ban, stop=tuple(ends), dry_breakers=breakers)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config)
@@ -224,32 +275,20 @@ def sample(
         for name in originals.empty if originals else ():
             tell(f"notice: {Source(name)} is empty")
         if not quiet:
-            tell(f"{path}: seed {seed}")
+            tell(f"{' + '.join(map(str, found))}: seed {seed}")
         if as_json or jsonl:
             output: Output = Json(kind, originals)
         else:
             output = Plain(kind, between, echo=echo, originals=originals)
-        with np.errstate(all="ignore"):  # what overflows is an error of one line
-            if novel_only:
-                write_novel(model, request, num_samples, novel_only, output)
-            else:
-                write_all(model, groups, output)
-
-
-def _sources(
-    checkpoint: str | None, prompts: str | None, prime_file: str | None
-) -> tuple[str | None, str | None]:
-    """The checkpoint, and where prompts are read from; None where that was not said."""
-    if checkpoint == "-" and prompts is None:
-        checkpoint, prompts = None, "-"
-    if prompts not in (None, "-"):
-        raise InputError(
-            f"{prompts}: only - can stand there, for prompts on standard input; "
-            "a file of prompts goes with --prime-file"
-        )
-    if prompts and prime_file:
-        raise InputError("prompts come from standard input (-) or from --prime-file, not from both")
-    return checkpoint, prompts or prime_file
+        try:
+            with np.errstate(all="ignore"):  # what overflows is an error of one line
+                if novel_only:
+                    write_novel(model, request, num_samples, novel_only, output)
+                else:
+                    write_all(model, groups, output)
+        except KeyboardInterrupt:
+            output.close()  # the shell's next prompt begins a line
+            raise
 
 
 def _tell(source: str, what: str) -> None:
@@ -258,5 +297,5 @@ def _tell(source: str, what: str) -> None:
     tell(f"{source}, {what}")
 
 
-def _typed(model: CharacterModel, value: str, option: str) -> str:
+def _typed(model: Writable, value: str, option: str) -> str:
     return unescaped(model.vocabulary.argument(value, option))

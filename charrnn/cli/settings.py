@@ -56,6 +56,16 @@ of_unknown: Mapping[str, Any] = {"callback": _check_unknown, "autocompletion": o
 """What each ``--unknown`` has in common."""
 
 
+def numbers(option: str, value: str, separator: str) -> tuple[float, ...]:
+    """Those that an option's value lists."""
+    try:
+        return tuple(map(float, value.split(separator)))
+    except ValueError:
+        raise InputError(
+            f"{option} must be a number, or several with {separator} between, not {value!r}"
+        ) from None
+
+
 def takes(
     options: Mapping[str, tuple[Any, Any]], panels: Sequence[str]
 ) -> Callable[[Command], Command]:

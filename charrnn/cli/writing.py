@@ -15,14 +15,15 @@ from charrnn.cli.prompts import Refusal, Request, in_batches
 from charrnn.cli.terminal import Writer, put_json, tell
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, SamplingError
-from charrnn.models.character_model import CharacterModel
+from charrnn.models.mixture import Writable
 from charrnn.nn.loss import bits
 from charrnn.text.corpus import load_records
 from charrnn.text.source import Source
 from charrnn.words import counted, in_json, printable
-from charrnn.writing.batch import Piece, Prompt, generate_batch
+from charrnn.writing.batch import generate_batch
 from charrnn.writing.novelty import Originals
 from charrnn.writing.sampling import generate_records
+from charrnn.writing.writer import Piece, Prompt
 
 TRIES = 100  # records that are written for a novel one, on average, before it is given up
 
@@ -38,10 +39,12 @@ class Output:
 
     def begin(self, request: Request) -> None:
         self._request, self._text, self._nats = request, list[str](), 0.0
+        self._seed = request.seed
 
     def add(self, piece: Piece) -> None:
         self._text.append(piece.text)
         self._nats += piece.nats
+        self._seed = self._request.seed + piece.candidate
 
     def refuse(self, refusal: Refusal) -> None:
         """Tell why a line has no text."""
@@ -52,7 +55,7 @@ class Output:
 
 
 def write_all(
-    model: CharacterModel, groups: Iterable[Iterator[Request | Refusal]], output: Output
+    model: Writable, groups: Iterable[Iterator[Request | Refusal]], output: Output
 ) -> None:
     """Write what is asked for, a group after the other, each in batches.
 
@@ -77,9 +80,7 @@ def write_all(
         raise SamplingError(f"{counted(refused, 'line')} got an error for an answer; first {first}")
 
 
-def write_novel(
-    model: CharacterModel, request: Request, count: int, corpus: str, output: Output
-) -> None:
+def write_novel(model: Writable, request: Request, count: int, corpus: str, output: Output) -> None:
     """Write that many different records, each as it is asked for, that are not in a corpus.
 
     Raises:
@@ -155,7 +156,7 @@ class Plain(Output):
                 self.close()
                 text = "".join(self._text).removesuffix(self._end)
                 novelty = self._originals.compare(text, self._request.prime)
-                tell(in_words(novelty, self._config, self._request.seed))
+                tell(in_words(novelty, self._config, self._seed))
 
     def close(self) -> None:
         if sys.stdout.isatty() and not self._last.endswith("\n"):
@@ -186,7 +187,7 @@ class Json(Output):
                 **passed_on(self._request.given),
                 "prime": in_json(self._request.prime, self._encoding),
                 "text": in_json(shown, self._encoding),
-                "seed": self._request.seed,
+                "seed": self._seed,
                 "bits_per_char": round(bits(self._nats) / len(text), 6),
             }
             if self._originals is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,7 @@ from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
-from charrnn.nn.loss import bits
+from charrnn.nn.loss import bits, log_softmax
 from charrnn.nn.parameters import Array
 from charrnn.words import percent
 
@@ -102,7 +101,10 @@ def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surpris
     nats, entropy = np.empty(len(text)), np.empty(len(text))
     best, likely = np.empty((len(text), count), np.intp), np.empty((len(text), count))
     for passage in read_text(model, text, most=1):
-        places, log_p = passage.places[:, 0], _log_softmax(passage.logits[:, :, 0])
+        places, log_p = (
+            passage.places[:, 0],
+            log_softmax(passage.logits[:, :, 0].astype(np.float64)),
+        )
         nats[places] = -np.take_along_axis(log_p, targets[None, places], axis=0)[0]
         entropy[places] = -(np.exp(log_p) * log_p).sum(axis=0)
         order = np.argpartition(-log_p, count - 1, axis=0)[:count]
@@ -112,14 +114,6 @@ def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surpris
     named = model.vocabulary.decode(best.ravel())
     rows = tuple(named[start : start + count] for start in range(0, len(named), count))
     return Surprise(text, bits(nats), bits(entropy), rows, likely)
-
-
-def _log_softmax(logits: NDArray[Any]) -> Array:
-    """``(K, T)`` in float64: log of the probabilities, each column's by itself."""
-    scores = logits.astype(np.float64)
-    scores -= scores.max(axis=0)
-    scores -= np.log(np.exp(scores).sum(axis=0))
-    return scores
 
 
 # ----------------------------------------------------------------------------------- what is to be seen

@@ -29,6 +29,13 @@ def softmax_(logits: Array) -> Array:
     return log_total
 
 
+def log_softmax(logits: Array) -> Array:
+    """Log of the probabilities that ``(K, N)`` logits stand for, each column's by itself; a new array."""
+    scores: Array = logits - logits.max(axis=0)
+    scores -= np.log(np.exp(scores).sum(axis=0))
+    return scores
+
+
 def cross_entropy_(logits: Array, targets: Ids) -> Array:
     """Negative log-likelihood of each target; ``logits`` become its gradient, in place.
 

@@ -1,63 +1,28 @@
-"""Several texts written side by side, on threads where there are many."""
+"""A batch of texts: on threads where there are many, and of several candidates the best one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import replace
+from io import StringIO
 
 import numpy as np
-from numpy.typing import NDArray
 
-from charrnn.config import SamplingConfig
-from charrnn.errors import CheckpointError
-from charrnn.models.character_model import CharacterModel
-from charrnn.models.reading import read_prime
-from charrnn.models.stepper import Stepper
-from charrnn.nn.functions import Ids
-from charrnn.nn.loss import cross_entropy_
-from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas, warm_up
+from charrnn.models.mixture import Writable
+from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas
 from charrnn.nn.workspace import Workspace
-from charrnn.writing.choosing import Filter, GumbelNoise, choose
-from charrnn.writing.ending import Ending
-
-STEPS = 16  # characters that a thread writes in each of its texts before it reports
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """What a text is asked for with: text to continue, a generator or a seed for one, and how to write."""
-
-    prime: str = ""
-    rng: np.random.Generator | int | None = None
-    config: SamplingConfig = field(default=SamplingConfig())
-
-
-class Piece(NamedTuple):
-    """Some more of a text.
-
-    Attributes:
-        number: Which text of the batch, from 0.
-        text: Its next characters; a record's end is the last one of them.
-        nats: How unexpected they are to the model, in sum: -log of their probability as it was
-            before temperature and filters; 0 if that was not asked for.
-        last: Whether the text ends here.
-    """
-
-    number: int
-    text: str
-    nats: float
-    last: bool
+from charrnn.writing.writer import Piece, Prompt, Writer
 
 
 def generate_batch(
-    model: CharacterModel, prompts: Sequence[Prompt], *, scored: bool = False
+    model: Writable, prompts: Sequence[Prompt], *, scored: bool = False
 ) -> Iterator[Piece]:
     """Write several texts side by side, many times as fast as one after the other.
 
     Each text is the one that its prompt gives alone, up to the rounding of the scores; the others
-    have no part in it. A model of records writes one record for each, up to its end.
+    have no part in it. A model of records writes one record for each, up to its end. Where a
+    prompt asks for the best of several, there is one piece of it, when all of them have ended.
 
     Args:
         scored: Tell how unexpected the characters are.
@@ -70,11 +35,20 @@ def generate_batch(
         UnknownCharacterError: A prime has a character that the model does not know.
         CheckpointError: On the way: the model's numbers overflow.
     """
+    counts = [prompt.config.best_of for prompt in prompts]
+    if max(counts, default=1) == 1:
+        return _written(model, prompts, scored=scored)
+    candidates = [candidate for prompt in prompts for candidate in _candidates(prompt)]
+    return _best(_written(model, candidates, scored=True), counts)
+
+
+def _written(model: Writable, prompts: Sequence[Prompt], *, scored: bool) -> Iterator[Piece]:
+    """The pieces of all texts, written on as many threads as are worth it."""
     if not prompts:
         return iter(())
 
-    def begin(_index: int, columns: slice, _workspace: Workspace) -> _Writer:
-        return _Writer(model, range(len(prompts))[columns], prompts[columns], scored=scored)
+    def begin(_index: int, columns: slice, _workspace: Workspace) -> Writer:
+        return Writer(model, range(len(prompts))[columns], prompts[columns], scored=scored)
 
     def write(index: int, _columns: slice, _workspace: Workspace) -> list[Piece]:
         return writers[index].write()
@@ -94,82 +68,37 @@ def generate_batch(
     return written()
 
 
-class _Writer:
-    """Writes the texts of one thread, which have ``numbers`` in the batch, a character of each at a time."""
+def _candidates(prompt: Prompt) -> list[Prompt]:
+    """A prompt for each of ``best_of`` texts: with a seed each has the one after that of the one before."""
+    count, rng = prompt.config.best_of, prompt.rng
+    if rng is None or count == 1:
+        return [prompt] * count
+    if isinstance(rng, np.random.Generator):
+        return [replace(prompt, rng=int(seed)) for seed in rng.integers(1 << 62, size=count)]
+    return [replace(prompt, rng=rng + number) for number in range(count)]
 
-    def __init__(
-        self,
-        model: CharacterModel,
-        numbers: Sequence[int],
-        prompts: Sequence[Prompt],
-        *,
-        scored: bool,
-    ) -> None:
-        warm_up()
-        configs = [prompt.config for prompt in prompts]
-        ends = [Ending(config, model.vocabulary.config.end) for config in configs]
-        self._model, self._scored = model, scored
-        self._texts = list(zip(numbers, ends, strict=True))
-        self._cut = Filter.of(model.vocabulary, configs)
-        self._noise = GumbelNoise(
-            [np.random.default_rng(prompt.rng) for prompt in prompts],
-            len(model.vocabulary),
-            [config.temperature for config in configs],
-        )
-        workspace = Workspace()
-        read = {  # equal ones once
-            prime: read_prime(model, prime, workspace=workspace, checked=False)
-            for prime in dict.fromkeys(prompt.prime for prompt in prompts)
-        }
-        logits, states = zip(*(read[prompt.prime] for prompt in prompts), strict=True)
-        self._logits = np.concatenate(logits, axis=-1)
-        self._stepper = Stepper(model.network, model.parameters, np.concatenate(states, axis=-1))
-        self._chosen: Ids | None = None
 
-    @property
-    def going_on(self) -> list[int]:
-        """Columns of the texts that have not ended."""
-        return [column for column, (_, ending) in enumerate(self._texts) if not ending.reached]
+def _best(pieces: Iterable[Piece], counts: Sequence[int]) -> Iterator[Piece]:
+    """Of the candidates of each text, ``counts`` of them, the one with the fewest nats a character."""
+    owners = [(text, number) for text, count in enumerate(counts) for number in range(count)]
+    texts, nats = [StringIO() for _ in owners], [0.0] * len(owners)
+    left, best = list(counts), dict[int, Piece]()
+    for number, written, cost, last, _ in pieces:
+        text, candidate = owners[number]
+        if counts[text] == 1:
+            yield Piece(text, written, cost, last)
+            continue
+        texts[number].write(written)
+        nats[number] += cost
+        if last:
+            found = Piece(text, texts[number].getvalue(), nats[number], last, candidate)
+            texts[number].close()
+            best[text] = min(found, best.get(text, found), key=_surprise)
+            left[text] -= 1
+            if not left[text]:
+                yield best.pop(text)
 
-    def write(self) -> list[Piece]:
-        """The next characters of the texts that have not ended.
 
-        Raises:
-            CheckpointError: The model's numbers overflow.
-        """
-        going_on = self.going_on
-        if not going_on:
-            return []
-        if 2 * len(going_on) <= len(self._texts):
-            self._keep(np.array(going_on))
-        chosen, nats = [], np.zeros((STEPS, len(self._texts)))
-        for step in range(STEPS):
-            if self._chosen is not None:
-                self._logits = self._stepper.step(self._chosen)
-            if step == 0 and not np.isfinite(self._logits).all():
-                raise CheckpointError("the model cannot be written with: its numbers overflow")
-            logits = self._logits if self._cut is None else self._cut(self._logits)
-            self._chosen = choose(logits, next(self._noise.rows))
-            chosen.append(self._chosen)
-            if self._scored:
-                nats[step] = cross_entropy_(self._logits.copy(), self._chosen)
-        pieces = []
-        columns = zip(self._texts, np.stack(chosen, axis=1), nats.T, strict=True)
-        for (number, ending), ids, costs in columns:
-            if not ending.reached:
-                text = ending.cut(self._model.vocabulary.decode(ids))
-                cost = float(costs[: len(text)].sum())
-                pieces.append(Piece(number, text, cost, ending.reached))
-        return pieces
-
-    def _keep(self, columns: NDArray[np.intp]) -> None:
-        """Go on with some of the texts only."""
-        self._texts = [self._texts[column] for column in columns]
-        self._noise.keep(columns)
-        if self._cut is not None:
-            self._cut.keep(columns)
-        self._logits = self._logits[:, columns]
-        if self._chosen is not None:
-            self._chosen = self._chosen[columns]
-        state = self._stepper.state[..., columns]
-        self._stepper = Stepper(self._model.network, self._model.parameters, state)
+def _surprise(text: Piece) -> tuple[float, int]:
+    """Nats for a character; of equal ones the first counts as the better."""
+    return text.nats / len(text.text), text.candidate

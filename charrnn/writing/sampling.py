@@ -8,14 +8,15 @@ import numpy as np
 
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError
-from charrnn.models.character_model import CharacterModel
-from charrnn.writing.batch import Prompt, generate_batch
+from charrnn.models.mixture import Writable
+from charrnn.writing.batch import generate_batch
+from charrnn.writing.writer import Prompt
 
 RECORDS = 64  # records that are written side by side at most
 
 
 def generate(
-    model: CharacterModel,
+    model: Writable,
     *,
     prime: str = "",
     length: int | None = 1000,
@@ -25,13 +26,23 @@ def generate(
     ban: str = "",
     stop: Sequence[str] = (),
     until_lines: int = 0,
+    final_temperature: float | None = None,
+    min_p: float = 0.0,
+    dry: float = 0.0,
+    dry_base: float = 1.15,
+    dry_length: int = 16,
+    dry_breakers: str = "",
+    best_of: int = 1,
+    unknown: str = "error",
     rng: np.random.Generator | int | None = None,
 ) -> Iterator[str]:
-    """Continue ``prime``, character by character; a record up to its end, which is not yielded.
+    """Continue ``prime``, some characters at a time; a record up to its end, which is not yielded.
 
     Args:
         prime: Text that comes before; it is not part of what is yielded. Without one the model
             starts as at the beginning of a line.
+        unknown: What becomes of its characters that the model does not know: ``error``, ``skip`` or
+            ``replace`` (by a similar one).
         rng: A generator, or a seed for one.
 
     The other arguments are those of :class:`charrnn.config.SamplingConfig`.
@@ -42,14 +53,18 @@ def generate(
         CheckpointError: The model's numbers overflow, on the way.
     """
     stop = (stop,) if isinstance(stop, str) else tuple(stop)
-    config = SamplingConfig(length, temperature, top_k, top_p, ban, stop, until_lines)
+    config = SamplingConfig(
+        length, temperature, top_k, top_p, ban, stop, until_lines, final_temperature, min_p,
+        dry, dry_base, dry_length, dry_breakers, best_of,
+    )  # fmt: skip
+    prime = model.vocabulary.known(prime, unknown)
     pieces = generate_batch(model, [Prompt(prime, rng, config)])
     end = model.vocabulary.config.end
-    return (character for piece in pieces for character in piece.text.removesuffix(end))
+    return (text for piece in pieces if (text := piece.text.removesuffix(end)))
 
 
 def generate_records(
-    model: CharacterModel,
+    model: Writable,
     *,
     prime: str = "",
     length: int | None = 1000,
@@ -65,7 +80,7 @@ def generate_records(
         prime: How each record begins.
         length: Most characters to write after it; a record that is longer is cut.
         config: All that there is to say, instead of ``length`` and ``temperature``.
-        rng: A seed; each record has the one after that of the record before.
+        rng: A seed; each record has the one after that of the record before, each candidate for ``best_of``.
 
     Raises:
         InputError: The model is not one of records; and as :func:`generate`.
@@ -77,9 +92,10 @@ def generate_records(
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if rng is None else rng
     count = 1
     while True:
-        prompts = [Prompt(prime, seed + number, config) for number in range(count)]
+        seeds = range(seed, seed + count * config.best_of, config.best_of)
+        prompts = [Prompt(prime, each, config) for each in seeds]
         records = [prime] * count
         for piece in generate_batch(model, prompts):
             records[piece.number] += piece.text
         yield from (record.removesuffix(end) for record in records)
-        seed, count = seed + count, min(2 * count, RECORDS)
+        seed, count = seeds.stop, min(2 * count, RECORDS)

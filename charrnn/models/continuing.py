@@ -1,0 +1,61 @@
+"""Texts that a model continues side by side, a character of each at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import read_prime
+from charrnn.models.stepper import Stepper
+from charrnn.nn.functions import Ids
+from charrnn.nn.parameters import Array
+from charrnn.nn.workspace import Workspace
+
+
+class Continuation(Protocol):
+    """``B`` texts, as far as they have been read.
+
+    Attributes:
+        logits: ``(K, B)``, scores of what could follow. The next step overwrites the array.
+    """
+
+    logits: Array
+
+    def step(self, ids: Ids) -> None:
+        """Read ``(B,)`` ids, one more character of each text."""
+
+    def keep(self, columns: NDArray[np.intp]) -> None:
+        """Go on with some of the texts only."""
+
+
+class OneModel:
+    """The :class:`Continuation` of primes by one model; errors as those of :func:`read_prime`."""
+
+    def __init__(self, model: CharacterModel, primes: Sequence[str]) -> None:
+        workspace = Workspace()
+        read = {  # equal ones once
+            prime: read_prime(model, prime, workspace=workspace, checked=False)
+            for prime in dict.fromkeys(primes)
+        }
+        logits, states = zip(*(read[prime] for prime in primes), strict=True)
+        self.logits = np.concatenate(logits, axis=-1)
+        self._model = model
+        self._stepper = Stepper(model.network, model.parameters, np.concatenate(states, axis=-1))
+
+    def step(self, ids: Ids) -> None:
+        self.logits = self._stepper.step(ids)
+
+    def step_some(self, ids: Ids, reading: NDArray[np.bool_]) -> None:
+        """As :meth:`step`, but only the texts that are ``reading``, ``(B,)``, have a further character."""
+        logits, state = self.logits[:, ~reading], self._stepper.state[..., ~reading]
+        self.step(ids)
+        self.logits[:, ~reading], self._stepper.state[..., ~reading] = logits, state
+
+    def keep(self, columns: NDArray[np.intp]) -> None:
+        self.logits = self.logits[:, columns]
+        state = self._stepper.state[..., columns]
+        self._stepper = Stepper(self._model.network, self._model.parameters, state)
