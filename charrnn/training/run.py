@@ -17,7 +17,7 @@ import numpy as np
 
 from charrnn.config import Factor, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.fields import Amount, Between, Count, OneOf
+from charrnn.fields import Amount, Between, Count, Length, OneOf
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Array
@@ -43,12 +43,12 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class CorpusInfo:
-    """What a model learnt from."""
+    """What a model learnt from. No system has longer paths than Windows."""
 
-    sources: tuple[str, ...]
+    sources: Annotated[tuple[Annotated[str, Length(1, (1 << 15) - 1)], ...], Length(1, 1 << 20)]
     characters: Count
     train_characters: Count
-    sha256: str
+    sha256: Annotated[str, Length(64, 64, "0123456789abcdef")]
 
 
 class GeneratorNumbers(TypedDict):
