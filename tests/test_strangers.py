@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import json
+import os
 import struct
 import warnings
 import zipfile
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Run
 from samples import make_text
 
 import charrnn
@@ -93,9 +95,9 @@ ENTRIES: tuple[tuple[Any, ...], ...] = (
     ("progress", "generators", 0, "uinteger", 1.0), ("progress", "generators", 0, "has_uint32", True),
     ("progress", "generators", 0, "state", "inc", 1.5), ("progress", "generators", 0, "state", "state", "1"),
     ("progress", "generators", 0, "bit_generator", "MT19937"),
-    ("corpus", "sources", []), ("corpus", "sources", [""]), ("corpus", "sources", "text"),
+    ("corpus", "sources", []), ("corpus", "sources", "text"),
     ("corpus", "sources", ["x" * 3_000_000]), ("corpus", "sources", [7]),
-    ("corpus", "sha256", ""), ("corpus", "sha256", "G" * 64), ("corpus", "sha256", "0" * 3_000_000),
+    ("corpus", "sha256", "G" * 64), ("corpus", "sha256", "0" * 3_000_000),
     ("model", "cell", "x" * 3_000_000), ("x" * 3_000_000, 1), ("text", "unit", ["byte"]),
 )  # fmt: skip
 
@@ -107,15 +109,13 @@ def test_entries(entry: tuple[Any, ...], path: Path) -> None:
 
 
 def test_finished_model(path: Path) -> None:
-    """One without a run says as well how it was trained, and has no array of one."""
+    """One without a run has no array of one."""
     meta = {**_meta(path), "progress": None}
     assert "has no place" in _refused(_with_text(path, json.dumps(meta).encode()))
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files if not name.startswith("progress/")}
     write_arrays(path, arrays)
     assert not charrnn.load_checkpoint(path, with_progress=True).resumable
-    meta["training"]["eval_every"] = 0
-    assert "left to be chosen" in _refused(_with_text(path, json.dumps(meta).encode()))
 
 
 TEXTS: dict[str, Callable[[str], bytes]] = {
@@ -210,3 +210,71 @@ def test_headers(name: str, path: Path, sound: bytes) -> None:
     members["model/c.npy"] = array[:8] + struct.pack("<H", len(text)) + text + array[128:]
     path.write_bytes(_archive(members))
     assert "model/c" in _refused(path)
+
+
+# ------------------------------------------------------------------------------- sources of a text
+
+
+def _learnt_from(path: Path, sources: list[str], characters: int | None = None) -> Path:
+    corpus = {**_meta(path)["corpus"], "sources": sources}
+    if characters is not None:
+        corpus["characters"] = characters
+    return _with_entry(path, "corpus", corpus)
+
+
+def test_nothing_endless_is_read(path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed run opens no device, no pipe, and no file that cannot be its text by its size."""
+    large, small = Path("large.bin"), Path("small.txt")
+    with large.open("wb") as file:
+        file.truncate(1 << 34)
+    small.write_text("short", encoding="utf-8")
+    Path("empty.txt").touch()
+    unfit = [["large.bin"], ["small.txt"], ["empty.txt"], ["small.txt", "large.bin"]]
+    devices = ["/dev/zero", "/dev/stdin", "."]
+    if os.name == "posix":
+        os.mkfifo("pipe")
+        unfit += [["pipe"], ["small.txt", "pipe"], *([name] for name in devices)]
+    monkeypatch.setattr("charrnn.text.source.Source._read", pytest.fail)
+    for sources in unfit:
+        refused = run("train", "--resume", _learnt_from(path, sources))
+        assert (refused.code, refused.out) == (2, ""), refused.err
+        assert len(refused.err.splitlines()) == 1
+        assert "not the text that" in refused.err or "give it again" in refused.err
+
+
+def test_resumed_beside_an_empty_file(path: Path, run: Run) -> None:
+    """It adds nothing, and what only seems empty is not read."""
+    Path("text.txt").write_text(make_text(20), encoding="utf-8")
+    Path("empty.txt").touch()
+    outcome = run("train", "--resume", _learnt_from(path, ["empty.txt", "text.txt"]), "-q")
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        ["y" * 32_000],
+        ["y " * 16_000],
+        [f"/home/somebody/a folder/text{n}.txt" for n in range(9999)],
+    ],
+    ids=["one word", "many words", "many files"],
+)
+def test_names_without_end(sources: list[str], path: Path, run: Run) -> None:
+    """What is shown of them is short, whatever shows it."""
+    _learnt_from(path, sources)
+    for view in ((), ("--details",), ("--compare", path), ("--neurons",), ("--unit", "0:0")):
+        outcome = run("inspect", path, *view)
+        assert outcome.code == 0, outcome.err
+        assert len(outcome.out) < 20_000
+    refused = run("train", "--resume", path)
+    assert refused.code == 2
+    assert len(refused.err) < 1000
+
+
+@pytest.mark.parametrize("given", [b"", b"short", b"\n" * 99])
+def test_empty_standard_input(given: bytes, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called by its name."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(given)))
+    refused = run("train", "-", "--records")
+    assert refused.code == 2
+    assert refused.err.startswith("charrnn: standard input: ")

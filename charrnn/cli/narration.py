@@ -10,7 +10,7 @@ from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import counted, duration, quoted
+from charrnn.words import counted, duration, listed, quoted
 
 
 def run_facts(training: Training, path: Path) -> dict[str, str]:
@@ -20,7 +20,7 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     tail = training.corpus_info.characters - training.corpus_info.train_characters
     inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
     facts = {
-        "corpus": ", ".join(corpus.sources),
+        "corpus": listed(corpus.sources),
         "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
         "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "

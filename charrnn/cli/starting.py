@@ -16,9 +16,11 @@ from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.text.corpus import Corpus
+from charrnn.text.recorded import afar, could_be, sizes
 from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 from charrnn.training.run import Checkpoint
 from charrnn.training.trainer import Training
+from charrnn.words import listed, shortened
 
 DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
 
@@ -72,18 +74,19 @@ def resumed_run(
     checkpoint = load_checkpoint(path, with_progress=True)
     vocabulary = checkpoint.model.vocabulary
     _refuse_changes(checkpoint.model.config, vocabulary.config, given, "--resume")
+    possible = True
     if not corpus_paths:
-        corpus_paths = _recorded_corpus(checkpoint)
+        corpus_paths, possible = _recorded_corpus(checkpoint)
     try:
-        corpus = load(corpus_paths, vocabulary=vocabulary)
+        corpus = load(corpus_paths, vocabulary=vocabulary) if possible else None
     except UnknownCharacterError:
         corpus = None
     if corpus is None or corpus.sha256 != checkpoint.corpus.sha256:
         names = list(map(str, corpus_paths)) or ["the default corpus"]
-        named = "standard input" if STANDARD_INPUT in names else " ".join(names)
+        named = "standard input" if STANDARD_INPUT in names else listed(names, " ")
         raise InputError(
             f"{named}: not the text that {path} was trained on "
-            f"({', '.join(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
+            f"({listed(checkpoint.corpus.sources)}, {checkpoint.corpus.characters:,} "
             f"{vocabulary.config.unit}s); to train on another text: --init-from {path}"
         )
     settings = only(TrainingConfig, given)
@@ -92,17 +95,30 @@ def resumed_run(
     return Training.resume(corpus, checkpoint, replace(checkpoint.training, **settings))
 
 
-def _recorded_corpus(checkpoint: Checkpoint) -> list[Path]:
-    """The files that the run was started with."""
-    sources = checkpoint.corpus.sources
-    if STANDARD_INPUT in sources:
+def _recorded_corpus(checkpoint: Checkpoint) -> tuple[list[Path], bool]:
+    """The files that the run was started with, and whether they can still be its text.
+
+    They need not be read for that: a stranger's checkpoint may name any file, of any size.
+    """
+    corpus, config = checkpoint.corpus, checkpoint.model.vocabulary.config
+    if corpus.sources == (DEFAULT_SOURCE,):
+        return [], True
+    if STANDARD_INPUT in corpus.sources:
         raise InputError("this run read its corpus from standard input; give it again: - or a file")
-    for source in sources:
-        if os.path.exists(source) and not os.path.isfile(source):  # noqa: PTH110, PTH113 (any name)
+    for source in corpus.sources:
+        elsewhere = afar(source)
+        if elsewhere or (os.path.exists(source) and not os.path.isfile(source)):  # noqa: PTH110, PTH113 (any name)
+            what = "on another machine" if elsewhere else "no file"
             raise InputError(
-                f"this run read its corpus from {source}, which is no file; give it again: - or a file"
+                f"this run read its corpus from {shortened(source)}, which is {what}; "
+                "give it again: - or a file"
             )
-    return [] if sources == (DEFAULT_SOURCE,) else [Path(source) for source in sources]
+    paths, counts = [Path(source) for source in corpus.sources], sizes(corpus.sources)
+    if counts is None:
+        return paths, True  # reading them tells what is wrong
+    # An empty file adds nothing, and one that only seems empty (in /proc) may never end.
+    filled = [path for path, count in zip(paths, counts, strict=True) if count]
+    return filled or paths, could_be(counts, corpus.characters, config)
 
 
 def _refuse_changes(

@@ -112,5 +112,6 @@ def parse(text: bytes) -> Any:
             raise ValueError(f"{digits} is not a number of JSON")
         return number
 
-    hooks = {"parse_float": finite, "parse_constant": finite}
-    return json.loads(text.decode(), object_pairs_hook=each_once, **hooks)
+    return json.loads(
+        text.decode(), object_pairs_hook=each_once, parse_float=finite, parse_constant=finite
+    )

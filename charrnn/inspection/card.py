@@ -10,7 +10,7 @@ from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
 from charrnn.training.fit import going_on, judge, longer
 from charrnn.training.run import Checkpoint, Evaluation
-from charrnn.words import duration, quoted
+from charrnn.words import duration, listed, quoted
 
 NO_PICTURE = "there is no picture before the first evaluation"
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
@@ -78,7 +78,7 @@ def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     kind = vocabulary.config
     return (
-        f"{', '.join(sources)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
+        f"{listed(sources)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
         f"{len(vocabulary)} different, {corpus.train_characters:,} to train on"
     )
 

@@ -16,7 +16,7 @@ from charrnn.config import MAX_VOCABULARY, TextConfig
 from charrnn.errors import CacheError, InputError, NotUnicodeError, UnknownCharacterError
 from charrnn.text import cache
 from charrnn.text.records import Spans
-from charrnn.text.source import IN_MEMORY, OnRead, Reader
+from charrnn.text.source import IN_MEMORY, OnRead, Reader, in_words
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
 
 MIN_CHARACTERS = 16
@@ -107,7 +107,7 @@ class Scan:
         if self.length < MIN_CHARACTERS:
             count = f"only {self.length} characters" if self.length else "no text"
             raise InputError(
-                f"{', '.join(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
+                f"{in_words(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
                 "and some 100,000 for readable results"
             )
 
@@ -190,7 +190,7 @@ def _encoded(reader: Reader, scan: Scan, vocabulary: Vocabulary) -> Iterator[NDA
         digest.update(piece.encode(vocabulary.config.encoding))
         yield vocabulary.encode(piece, check=False)
     if digest.hexdigest() != scan.sha256:
-        raise InputError(f"{', '.join(reader.names)}: changed while being read; try again")
+        raise InputError(f"{in_words(reader.names)}: changed while being read; try again")
 
 
 def _kept(

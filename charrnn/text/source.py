@@ -13,6 +13,7 @@ from typing import IO
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
+from charrnn.words import listed
 
 BLOCK = 1 << 16  # bytes that are read at once: what is made of them stays in a processor's cache
 # Of a text that is taken as it comes: as many lines as can well be scored at once.
@@ -74,7 +75,7 @@ class Source:
                 self.size = file.seek(0, io.SEEK_END)
 
     def __str__(self) -> str:
-        return "standard input" if self.name == STANDARD_INPUT else self.name
+        return in_words([self.name])
 
     def pieces(
         self, config: TextConfig, advance: Callable[[int], None] = lambda _: None
@@ -229,6 +230,11 @@ class Reader:
     def _advance(self, count: int) -> None:
         if self._progress is not None:
             self._progress(count, self._passes * self.size)
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Sources, as they are told."""
+    return listed(["standard input" if name == STANDARD_INPUT else name for name in names])
 
 
 def default_text() -> str:

@@ -19,6 +19,7 @@ from charrnn.text.chunks import (
 )
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Records, fit_batch
+from charrnn.text.source import in_words
 
 COOLDOWN = 0.4  # part of a run over which the rate of ``trapezoid`` falls, if nothing else is said
 
@@ -105,7 +106,7 @@ def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -
 def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:
     ids, seed, spans = corpus.ids, config.seed, corpus.records()
     if not len(spans):
-        raise InputError(f"{', '.join(corpus.sources)}: has no records, only empty lines")
+        raise InputError(f"{in_words(corpus.sources)}: has no records, only empty lines")
     train, rest = spans.split(val_fraction, seed)
     batch_size = fit_batch(len(train), config.batch_size)
     return Division(

@@ -45,10 +45,10 @@ class Evaluation:
 class CorpusInfo:
     """What a model learnt from. No system has longer paths than Windows."""
 
-    sources: Annotated[tuple[Annotated[str, Length(1, (1 << 15) - 1)], ...], Length(1, 1 << 20)]
+    sources: Annotated[tuple[Annotated[str, Length(0, (1 << 15) - 1)], ...], Length(1, 1 << 20)]
     characters: Count
     train_characters: Count
-    sha256: Annotated[str, Length(64, 64, "0123456789abcdef")]
+    sha256: Annotated[str, Length(0, 64, "0123456789abcdef")]
 
 
 class GeneratorNumbers(TypedDict):
