@@ -17,6 +17,7 @@ import typer
 from charrnn.cli import terminal
 from charrnn.cli.terminal import open_streams, silence_stdout, speak_utf8
 from charrnn.errors import CharrnnError
+from charrnn.signals import HandledBy
 from charrnn.version import __version__
 
 COMMANDS = ("train", "sample", "score", "inspect")
@@ -60,8 +61,18 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C)."""
+    """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C), 143 (SIGTERM)."""
     speak_utf8()
+    end = terminal.Ending()
+    with HandledBy(end):
+        try:
+            code = _run(arguments)
+        except KeyboardInterrupt:
+            code = 130
+    return 128 + end.number if end.number else code  # the shell's convention
+
+
+def _run(arguments: list[str]) -> int:
     # Shards of a batch are charrnn's threads (see charrnn.nn.parallel). This must be said before NumPy
     # is loaded; Accelerate, on macOS, cannot be told later.
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
@@ -77,8 +88,6 @@ def run(arguments: list[str]) -> int:
     except MemoryError:
         advice = "; try a smaller --hidden-size, --batch-size or --seq-length"
         return _fail(f"out of memory{advice if arguments[:1] == ['train'] else ''}", 1)
-    except KeyboardInterrupt:
-        return 130
     except (BrokenPipeError, SystemExit) as error:
         # Typer makes the second of the first; it also ends shell completion so.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):

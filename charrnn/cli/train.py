@@ -15,6 +15,7 @@ from charrnn.cli import terminal
 from charrnn.cli.settings import panel, sets
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
+from charrnn.signals import Held
 
 if TYPE_CHECKING:
     from charrnn.cli.display import Display
@@ -128,12 +129,14 @@ def train(
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
-                path = stack.enter_context(claim_old(resume)).path
+                with Held():
+                    path = stack.enter_context(claim_old(resume)).path
                 training = resumed_run(load, paths, path, given)
             else:
                 load = partial(load, paths)
                 start, text = fresh_start(load, init_from, extend_vocab, given)
-                path = stack.enter_context(claim_new(output, text.sources)).path
+                with Held():
+                    path = stack.enter_context(claim_new(output, text.sources)).path
         pace, reasons = None, list[str]()
         if seconds is not None:
             training, pace, reasons = timed_run(text, start, began, seconds, given)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import secrets
 import stat
 import struct
 import zipfile
@@ -21,6 +22,7 @@ import numpy as np
 
 from charrnn.errors import CheckpointError, InputError
 from charrnn.nn.parameters import Array
+from charrnn.signals import Held
 
 _LOCAL = struct.Struct(
     "<26xHH"
@@ -37,9 +39,10 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
         CheckpointError: The disk is full, or the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Nobody can foresee its name, and put something in its place.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 for name, array in arrays.items():
                     entry = zipfile.ZipInfo(f"{name}.npy", _DATE)
@@ -52,14 +55,14 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):  # it is there only where something failed
+        with Held(), suppress(OSError):  # it is there only where something failed
             temporary.unlink()
 
 
 def temporaries(path: str | Path) -> list[Path]:
     """What writers that were killed in the middle of a file have left beside it."""
     target = Path(os.path.realpath(path))
-    of_this = re.compile(rf"\.{re.escape(target.name)}\.\d+\.tmp")  # not of NAME.npz.OTHER.npz
+    of_this = re.compile(rf"\.{re.escape(target.name)}\.\w+\.tmp")  # not of NAME.npz.OTHER.npz
     return [file for file in target.parent.iterdir() if of_this.fullmatch(file.name)]
 
 
