@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from charrnn.config import MAX_VOCABULARY, TextConfig
 from charrnn.errors import CacheError, InputError, NotUnicodeError, UnknownCharacterError
 from charrnn.text import cache
+from charrnn.text.cache import Stored
 from charrnn.text.records import Spans
 from charrnn.text.source import IN_MEMORY, OnRead, Reader, in_words
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
@@ -34,6 +35,7 @@ class Corpus:
         sha256: Hash of the text in its encoding (UTF-8, or the bytes themselves), which tells
             whether a resumed run has the same text.
         notices: What was done to the text on reading it, in words.
+        stored: The file that ``ids`` are mapped from, if they are.
     """
 
     ids: NDArray[Any]
@@ -41,6 +43,7 @@ class Corpus:
     sources: tuple[str, ...]
     sha256: str
     notices: tuple[str, ...] = ()
+    stored: Stored | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_text(
@@ -152,10 +155,11 @@ def load_corpus(
         vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
         parts = _encoded(reader, scan, vocabulary)
         if reader.size <= IN_MEMORY:
-            ids = np.concatenate(list(parts))
+            ids, stored = np.concatenate(list(parts)), None
         else:
-            ids = _kept(cache_folder or cache.default_folder(), parts, scan, vocabulary)
-    return Corpus(ids, vocabulary, reader.names, scan.sha256, tuple(reader.notices))
+            stored = _kept(cache_folder or cache.default_folder(), parts, scan, vocabulary)
+            ids = stored.ids
+    return Corpus(ids, vocabulary, reader.names, scan.sha256, tuple(reader.notices), stored)
 
 
 def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
@@ -195,15 +199,18 @@ def _encoded(reader: Reader, scan: Scan, vocabulary: Vocabulary) -> Iterator[NDA
 
 def _kept(
     folder: Path, parts: Iterable[NDArray[Any]], scan: Scan, vocabulary: Vocabulary
-) -> NDArray[Any]:
+) -> Stored:
     """The numbers from a file in ``folder``, which is made if it is not there."""
     contents = f"{scan.sha256} {vocabulary.characters}"
     key = hashlib.sha256(contents.encode()).hexdigest()
     dtype = vocabulary.encode(vocabulary.characters[0]).dtype
-    ids = cache.stored(folder, key, dtype, scan.length)
-    if ids is None:
+    stored = cache.stored(folder, key, dtype, scan.length)
+    if stored is None:
         cache.store(folder, key, parts)
-        ids = cache.stored(folder, key, dtype, scan.length)
-    if ids is None:
-        raise CacheError(f"{folder}: the encoded corpus was taken away at once; start again")
-    return ids
+        stored = cache.stored(folder, key, dtype, scan.length)
+    if stored is None:
+        raise CacheError(
+            f"{folder}: the encoded corpus was changed or taken away at once; start again, "
+            "or choose another folder with --cache-dir"
+        )
+    return stored

@@ -13,6 +13,7 @@ from charrnn.text.chunks import (
     Chunks,
     Segments,
     Streams,
+    Watched,
     default_epochs,
     default_eval_every,
     fit_sizes,
@@ -64,7 +65,15 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Division:
         config = replace(config, val_fraction=default_val_fraction(len(corpus)))
     kind = _records if corpus.vocabulary.config.records else _running_text
     division = kind(corpus, config, config.val_fraction or 0.0)
-    return replace(division, config=_settled(division))
+    division = replace(division, config=_settled(division))
+    if corpus.stored is None:
+        return division
+    look, validation = corpus.stored.require_unchanged, division.validation
+    return replace(
+        division,
+        training=Watched(division.training, look),
+        validation=Watched(validation, look) if validation else None,
+    )
 
 
 def _settled(division: Division) -> TrainingConfig:
