@@ -195,6 +195,37 @@ def test_a_signal_while_loading(number: signal.Signals) -> None:
         assert done.stderr == ""
 
 
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        SystemError("error return without exception set"),
+        ImportError("libopenblas.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        OSError(12, "Cannot allocate memory"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_short_of_memory(error: Exception, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one line, in whatever form it shows; another error of such a kind is not taken for it."""
+
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise error
+        except ImportError as reason:
+            raise ImportError("IMPORTANT: PLEASE READ THIS\n\n") from reason  # as NumPy does
+
+    monkeypatch.setattr("charrnn.files.checkpoint.ArrayFile", fail)
+    refused = run("inspect", "checkpoints/corpus.npz")
+    assert refused.code == 1
+    assert len(refused.err.splitlines()) == 1
+    assert "memory" in refused.err
+    monkeypatch.setattr("charrnn.files.checkpoint.ArrayFile", lambda _: next(iter(())).none)
+    with pytest.raises(StopIteration):
+        run("inspect", "checkpoints/corpus.npz")
+
+
 def test_nohup_is_respected() -> None:
     """A signal that was switched off for the process stays so."""
     code = (

@@ -85,7 +85,9 @@ def _run(arguments: list[str]) -> int:
     except (CharrnnError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         return _fail(" ".join(message.split()), error.exit_code)
-    except MemoryError:
+    except (MemoryError, SystemError, ImportError, RuntimeError) as error:
+        if not _short_of_memory(error):
+            raise
         advice = "; try a smaller --hidden-size, --batch-size or --seq-length"
         return _fail(f"out of memory{advice if arguments[:1] == ['train'] else ''}", 1)
     except (BrokenPipeError, SystemExit) as error:
@@ -99,6 +101,14 @@ def _run(arguments: list[str]) -> int:
         where = error.filename or "input or output failed"
         return _fail(f"{where}: {error.strerror or error}", 1)
     return code if isinstance(code, int) else 0
+
+
+def _short_of_memory(error: BaseException | None) -> bool:
+    """Whether that is behind an error: of Python, of C code that does not say so, of a library or a thread."""
+    if error is None or isinstance(error, (MemoryError, SystemError)):
+        return error is not None
+    told = ("failed to map segment", "annot allocate memory", "can't start new thread")
+    return any(words in str(error) for words in told) or _short_of_memory(error.__context__)
 
 
 def _fail(message: str, code: int) -> int:
