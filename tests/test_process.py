@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from conftest import Run
@@ -221,8 +222,9 @@ def test_short_of_memory(error: Exception, run: Run, monkeypatch: pytest.MonkeyP
     assert refused.code == 1
     assert len(refused.err.splitlines()) == 1
     assert "memory" in refused.err
-    monkeypatch.setattr("charrnn.files.checkpoint.ArrayFile", lambda _: next(iter(())).none)
-    with pytest.raises(StopIteration):
+    other = RuntimeError("something else")
+    monkeypatch.setattr("charrnn.files.checkpoint.ArrayFile", mock.Mock(side_effect=other))
+    with pytest.raises(RuntimeError, match="something else"):
         run("inspect", "checkpoints/corpus.npz")
 
 
