@@ -13,11 +13,13 @@ Names are imported when they are first used, so that ``import charrnn`` costs no
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from charrnn.version import __version__
 
+TYPE_CHECKING = False  # as mypy knows it; to import it takes longer than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from charrnn.config import ModelConfig as ModelConfig
     from charrnn.config import TextConfig as TextConfig
     from charrnn.config import TrainingConfig as TrainingConfig

@@ -47,6 +47,21 @@ class OneOf:
             raise InputError(f"{name} must be one of {', '.join(self.names)}, not {value!r}")
 
 
+@dataclass(frozen=True)
+class Length:
+    """Text of ``low`` to ``high`` characters, each of the ``alphabet`` if there is one; a list of so many."""
+
+    low: int
+    high: int
+    alphabet: str = ""
+
+    def check(self, name: str, _kind: type, value: Any) -> None:
+        if not self.low <= len(value) <= self.high:
+            raise InputError(f"{name} must have {self.low} to {self.high} parts, not {len(value)}")
+        if self.alphabet and not set(value) <= set(self.alphabet):
+            raise InputError(f"{name} must be of the characters {self.alphabet}")
+
+
 Count = Annotated[int, Between(0, (1 << 60) - 1)]
 Amount = Annotated[float, Between(0, 1e300)]
 """A loss or a time; so large at most that sums of them do not overflow."""
@@ -92,7 +107,7 @@ class Checked:
 
 
 def check(name: str, declaration: Any, value: Any) -> None:
-    """Check a number, a name or a truth against what was declared; anything else passes.
+    """Check a number, a text, a truth or a list of such against what was declared; anything else passes.
 
     Raises:
         InputError: It is of another type, or out of its limits.
@@ -100,8 +115,11 @@ def check(name: str, declaration: Any, value: Any) -> None:
     kind, optional, said = unfolded(declaration)
     if optional and value is None:
         return
-    for limits in said:
-        if isinstance(limits, (Between, OneOf)):
-            limits.check(name, kind, value)
     if kind in _WORDS and not isinstance(value, kind):
         raise InputError(f"{name} must be {_WORDS[kind]}, not {value!r}")
+    for limits in said:
+        if isinstance(limits, (Between, OneOf, Length)):
+            limits.check(name, kind, value)
+    if get_origin(kind) in (list, tuple):
+        for item in value:
+            check(name, get_args(kind)[0], item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
@@ -53,6 +54,17 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "<0.1 %"
     return f"{100 * share:.{0 if share >= 0.1 or not share else 1}f} %"
+
+
+def shortened(name: str, most: int = 200) -> str:
+    """A name, and of a very long one both ends."""
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[-most // 2 :]}"
+
+
+def listed(names: Sequence[str], between: str = ", ", most: int = 8) -> str:
+    """Names one after the other: of very many the first few."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return between.join(map(shortened, names[:most])) + more
 
 
 def quoted(path: str | Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
-    *("errors", "version", "fields", "words"),
+    *("errors", "version", "fields", "words", "signals"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
     *("drawing", "inspection", "notebook", "cli"),
     *("__init__", "__main__"),

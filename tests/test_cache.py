@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import subprocess
@@ -292,3 +293,98 @@ def test_command_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert len(refused.err.splitlines()) == 1
     assert "choose another folder with --cache-dir" in refused.err
     assert not list(tmp_path.glob("checkpoints/corpus-2*"))
+
+
+# --------------------------------------------------------------------------- damage and strangers
+
+
+def _file(folder: Path) -> Path:
+    (file,) = folder.glob("*.ids")
+    return file
+
+
+@pytest.mark.parametrize("value", [0, 255])
+@pytest.mark.parametrize("where", [slice(None), slice(7, 8)])
+def test_damaged_content(corpus: Path, tmp_path: Path, value: int, where: slice) -> None:
+    """What is not what was written is noticed, and made again."""
+    folder = tmp_path / "cache"
+    intact = _load(corpus, folder).ids.copy()
+    file = _file(folder)
+    data = np.fromfile(file, np.uint8)
+    data[where] = value
+    file.write_bytes(data.tobytes())
+    np.testing.assert_array_equal(_load(corpus, folder).ids, intact)
+    np.testing.assert_array_equal(np.fromfile(_file(folder), np.uint8), intact)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX permissions")
+def test_only_one_s_own_file(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else can write to it, and one that somebody else could have written is not read."""
+    folder = tmp_path / "cache"
+    _load(corpus, folder)
+    file = _file(folder)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    data = file.read_bytes()
+    poison = bytes(len(data))
+    planted = folder / f"{file.stem.partition('-')[0]}-{hashlib.sha256(poison).hexdigest()}.ids"
+    for mode in (0o620, 0o602, 0o666):
+        planted.write_bytes(poison)
+        planted.chmod(mode)
+        file.unlink(missing_ok=True)
+        found = _load(corpus, folder)
+        assert found.vocabulary.decode(found.ids) == TEXT
+        assert not planted.exists()
+    file.unlink()
+    (tmp_path / "elsewhere").write_bytes(poison)
+    planted.symlink_to(tmp_path / "elsewhere")
+    assert _load(corpus, folder).vocabulary.decode(_load(corpus, folder).ids) == TEXT
+    file.unlink()
+    planted.unlink()
+    os.mkfifo(planted)
+    assert _load(corpus, folder).vocabulary.decode(_load(corpus, folder).ids) == TEXT
+    planted.unlink(missing_ok=True)
+    file.unlink()
+    planted.write_bytes(poison)
+    planted.chmod(0o600)
+    with monkeypatch.context() as patch:
+        patch.setattr("charrnn.text.cache.os.geteuid", lambda: 12345)
+        assert cache.stored(folder, planted.stem.partition("-")[0], np.uint8, len(poison)) is None
+
+
+CUTTING = """
+import sys
+from pathlib import Path
+import charrnn.text.corpus
+import charrnn.training.trainer
+from charrnn.cli import main
+charrnn.text.corpus.IN_MEMORY = 1000
+step = charrnn.training.trainer.Training._step
+def cutting(training, *arguments):
+    if training.step == 3:
+        (file,) = Path("cache").glob("*.ids")
+        with file.open("r+b") as opened:
+            {harm}
+    return step(training, *arguments)
+charrnn.training.trainer.Training._step = cutting
+main()
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody write to it meanwhile")
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("harm", ["opened.truncate(0)", "opened.write(b'\\xff' * 3000)"])
+def test_changed_during_a_run(harm: str) -> None:
+    """One line, where the process would be killed or train on what is no text; its saves stay."""
+    Path("corpus.txt").write_text(TEXT * 9, encoding="utf-8")
+    options = ("--hidden-size", "4", "--steps", "9", "-q", "-o", "a.npz", "--cache-dir", "cache")
+    done = subprocess.run(
+        [sys.executable, "-c", CUTTING.format(harm=harm), "train", "corpus.txt", *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done
+    (line,) = done.stderr.splitlines()
+    assert "was changed while it was in use" in line
+    charrnn.load_checkpoint("a.npz", with_progress=True)

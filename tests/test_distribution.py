@@ -68,7 +68,7 @@ def test_name(installed: Path) -> None:
     distribution = PathDistribution(folder)
     assert distribution.name == "charrnn-cli"
     (command,) = distribution.entry_points
-    assert (command.name, command.value) == ("charrnn", "charrnn.cli:main")
+    assert (command.name, command.value) == ("charrnn", "charrnn.__main__:main")
 
 
 def test_it_runs(installed: Path, tmp_path: Path) -> None:

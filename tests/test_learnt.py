@@ -136,8 +136,8 @@ def test_reading_ends_where_the_text_would(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_network_path_is_not_even_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows would send a proof of the password to the host that a stranger names."""
     checkpoint = load_checkpoint(_saved((r"\\host\share\text.txt",), SECRET))
-    monkeypatch.setattr("charrnn.inspection.learnt.ON_WINDOWS", True)
-    monkeypatch.setattr("charrnn.inspection.learnt.Path", pytest.fail)
+    monkeypatch.setattr("charrnn.text.recorded.ON_WINDOWS", True)
+    monkeypatch.setattr("charrnn.text.recorded.os.stat", pytest.fail)
     for name in (r"\\host\share\text.txt", "//host/share/text.txt", r"\\?\UNC\host\share\a"):
         corpus = replace(checkpoint.corpus, sources=(name,))
         with pytest.raises(learnt.NotAtHandError, match="not at hand"):

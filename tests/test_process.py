@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from conftest import Run
@@ -109,6 +110,122 @@ def test_second_interrupt(run: Run) -> None:
     assert content("run.npz")["progress"]["step"] == 0
     assert sorted(p.name for p in Path().iterdir()) == ["corpus.txt", "run.npz"]
     assert run("train", "--resume", "run.npz", "--epochs", 1, "-q").code == 0
+
+
+def test_impatience_leaves_nothing_behind(run: Run) -> None:
+    """Neither a third Ctrl-C nor a tenth gets between the second one and the cleaning up."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_DISK, *ENDLESS, "-o", "run.npz", "--save-every", "5"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "saving\n"
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT)
+    assert "Traceback" not in err
+    assert sorted(p.name for p in Path().iterdir()) == ["corpus.txt", "run.npz"]
+    assert run("sample", "run.npz", "-q").code == 0
+
+
+HOLDING = """
+import os, signal, sys, threading
+from charrnn.cli import main
+import charrnn.{module} as module
+intact = module.{name}
+def interrupted(*arguments):
+    os.kill(os.getpid(), signal.{signal})
+    print("came", flush=True)  # here it has been handled
+    return intact(*arguments)
+module.{name} = interrupted
+main()
+"""
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize(
+    ("module", "function"), [("nn.compiled", "_compiled"), ("nn.parallel", "ThreadpoolController")]
+)
+def test_signals_are_not_swallowed(name: str, module: str, function: str) -> None:
+    """Where C calls Python, which cannot be interrupted, a signal waits; then the run ends, saved or not."""
+    program = HOLDING.format(module=module, name=function, signal=name)
+    done = subprocess.run(
+        [sys.executable, "-c", program, *ENDLESS, "-o", "run.npz"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stdout.startswith("came\n"), done.stderr
+    assert done.returncode == 128 + getattr(signal, name)
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+    assert {path.name for path in Path().iterdir()} <= {"corpus.txt", "run.npz"}
+
+
+LOADING = """
+import os, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Finder())
+from charrnn.__main__ import main
+main()
+"""
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_loading(number: signal.Signals) -> None:
+    """From the first moment of the program on it draws no traceback."""
+    for module in ("charrnn.cli", "typer", "charrnn.cli.inspect", "numpy", "charrnn.files.npz"):
+        program = LOADING.format(module=module, number=int(number))
+        done = subprocess.run(
+            [sys.executable, "-c", program, "inspect", "none.npz"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (128 + number, -number), (module, done.stderr)
+        assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        SystemError("error return without exception set"),
+        ImportError("libopenblas.so: failed to map segment from shared object"),
+        RuntimeError("can't start new thread"),
+        OSError(12, "Cannot allocate memory"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_short_of_memory(error: Exception, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one line, in whatever form it shows; another error of such a kind is not taken for it."""
+
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise error
+        except ImportError as reason:
+            raise ImportError("IMPORTANT: PLEASE READ THIS\n\n") from reason  # as NumPy does
+
+    monkeypatch.setattr("charrnn.files.checkpoint.ArrayFile", fail)
+    refused = run("inspect", "checkpoints/corpus.npz")
+    assert refused.code == 1
+    assert len(refused.err.splitlines()) == 1
+    assert "memory" in refused.err
+    other = RuntimeError("something else")
+    monkeypatch.setattr("charrnn.files.checkpoint.ArrayFile", mock.Mock(side_effect=other))
+    with pytest.raises(RuntimeError, match="something else"):
+        run("inspect", "checkpoints/corpus.npz")
 
 
 def test_nohup_is_respected() -> None:

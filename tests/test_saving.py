@@ -342,6 +342,40 @@ def test_what_killed_runs_left_is_swept_up(tmp_path: Path) -> None:
     assert set(tmp_path.iterdir()) == others
 
 
+@posix
+def test_planted_links(run: Run, tmp_path: Path) -> None:
+    """What lies at the places of temporary files and locks leads a run to no other file."""
+    assert run("train", "corpus.txt", *TINY, "--epochs", 1, "-o", "run.npz").code == 0
+    victim = tmp_path / "victim.txt"
+    victim.write_text("dear", encoding="utf-8")
+    for process in range(os.getpid() - 50, os.getpid() + 50):
+        (tmp_path / f".run.npz.{process}.tmp").symlink_to(victim)
+    (tmp_path / ".run.npz.folder.tmp").mkdir()
+    resumed = run("train", "--resume", "run.npz", "--epochs", 2, "-q")
+    assert resumed.code == 0, resumed.err
+    assert not Path("run.npz").is_symlink()
+    assert victim.read_text(encoding="utf-8") == "dear"
+    for place in (victim, tmp_path / "none.txt"):
+        (tmp_path / ".run.npz.lock").symlink_to(place)
+        refused = run("train", "--resume", "run.npz", "--epochs", 3, "-q")
+        assert (refused.code, refused.out) == (1, "")
+        assert ".run.npz.lock is a link; remove it" in refused.err
+        assert not (tmp_path / "none.txt").exists()
+        (tmp_path / ".run.npz.lock").unlink()
+    os.mkfifo(".run.npz.lock")
+    assert run("train", "--resume", "run.npz", "--epochs", 3, "-q").code == 0
+
+
+@posix
+def test_a_temporary_file_is_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where its name has been guessed."""
+    monkeypatch.setattr("charrnn.files.npz.secrets.token_hex", lambda _: "guessed")
+    (tmp_path / ".a.npz.guessed.tmp").symlink_to(tmp_path / "victim.txt")
+    with pytest.raises(CheckpointError, match="cannot be written: File exists"):
+        write_arrays(tmp_path / "a.npz", {"a": np.ones(3)})
+    assert not (tmp_path / "victim.txt").exists()
+
+
 def _race(commands: list[list[object]]) -> list[tuple[int, str, str]]:
     """Run commands side by side in real processes: (exit code, output, errors) of each."""
     processes = [

@@ -19,6 +19,7 @@ from charrnn.cli.arguments import note_dashes
 from charrnn.cli.help import Command, Group
 from charrnn.cli.terminal import ignore_no_size, open_streams, silence_stdout, speak_utf8, tell
 from charrnn.errors import CharrnnError
+from charrnn.signals import HandledBy
 from charrnn.version import __version__
 
 COMMANDS = {
@@ -66,9 +67,19 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C)."""
+    """Run one command; returns its exit code: 0, 1 (went wrong), 2 (asked wrongly), 130 (Ctrl-C), 143 (SIGTERM)."""
     speak_utf8()
     ignore_no_size()
+    end = terminal.Ending()
+    with HandledBy(end):
+        try:
+            code = _run(arguments)
+        except KeyboardInterrupt:
+            code = 130
+    return 128 + end.number if end.number else code  # the shell's convention
+
+
+def _run(arguments: list[str]) -> int:
     # Shards of a batch are charrnn's threads (see charrnn.nn.parallel). This must be said before NumPy
     # is loaded; Accelerate, on macOS, cannot be told later.
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
@@ -83,11 +94,11 @@ def run(arguments: list[str]) -> int:
         if isinstance(error, CharrnnError):
             return _fail(str(error), error.exit_code)
         return _fail(" ".join(error.format_message().splitlines()), error.exit_code)
-    except MemoryError:
+    except (MemoryError, SystemError, ImportError, RuntimeError) as error:
+        if not _short_of_memory(error):
+            raise
         advice = "; try a smaller --hidden-size, --batch-size or --seq-length"
         return _fail(f"out of memory{advice if arguments[:1] == ['train'] else ''}", 1)
-    except KeyboardInterrupt:
-        return 130
     except (BrokenPipeError, SystemExit) as error:
         # Typer makes the second of the first; it also ends shell completion so.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
@@ -99,6 +110,14 @@ def run(arguments: list[str]) -> int:
         where = error.filename or "input or output failed"
         return _fail(f"{where}: {error.strerror or error}", 1)
     return code if isinstance(code, int) else 0
+
+
+def _short_of_memory(error: BaseException | None) -> bool:
+    """Whether that is behind an error: of Python, of C code that does not say so, of a library or a thread."""
+    if error is None or isinstance(error, (MemoryError, SystemError)):
+        return error is not None
+    told = ("failed to map segment", "annot allocate memory", "can't start new thread")
+    return any(words in str(error) for words in told) or _short_of_memory(error.__context__)
 
 
 def _fail(message: str, code: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
 from charrnn.files.npz import temporaries
+from charrnn.signals import Held
 from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 
 if sys.platform != "win32":
@@ -66,7 +68,8 @@ class Claim:
         self._file = target.with_name(f".{target.name}.lock")
         self._descriptor = _lock(self._file)
         for left_by_a_killed_run in temporaries(path):
-            left_by_a_killed_run.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder, or another user's
+                left_by_a_killed_run.unlink()
 
     def __enter__(self) -> Claim:  # noqa: PYI034 (typing.Self is younger than Python 3.10)
         return self
@@ -76,9 +79,10 @@ class Claim:
 
     def release(self) -> None:
         """Give the right back."""
-        with suppress(OSError):  # the folder may have gone meanwhile
-            self._file.unlink()
-        os.close(self._descriptor)
+        with Held():
+            with suppress(OSError):  # the folder may have gone meanwhile
+                self._file.unlink()
+            os.close(self._descriptor)
 
 
 def _lock(path: Path) -> int:
@@ -90,7 +94,9 @@ def _lock(path: Path) -> int:
         except FileExistsError:
             raise BlockingIOError from None
     while True:
-        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        if path.is_symlink():  # whoever put it there, what it leads to is not ours
+            raise OSError(errno.ELOOP, f"{path} is a link; remove it")
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -11,7 +11,7 @@ from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import as_argument, counted, duration, quoted
+from charrnn.words import as_argument, counted, duration, listed, quoted, shortened
 
 
 def run_facts(training: Training, path: Path) -> dict[str, str]:
@@ -22,9 +22,9 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
     learnt, apart = list(corpus.sources), ""
     if corpus.val_file:
-        apart = f"; validated on {learnt.pop()}"
+        apart = f"; validated on {shortened(learnt.pop())}"
     facts = {
-        "corpus": f"{', '.join(learnt)}{apart}",
+        "corpus": f"{listed(learnt)}{apart}",
         "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
         "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "

@@ -16,10 +16,11 @@ from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, is_passing
+from charrnn.text.recorded import afar, could_be, sizes
+from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, in_words, is_passing
 from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.training.trainer import Training
-from charrnn.words import as_argument, quoted
+from charrnn.words import as_argument, listed, quoted, shortened
 
 DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
 
@@ -97,15 +98,14 @@ def resumed_run(
 
 def _another_text(corpus: Corpus, recorded: CorpusInfo, path: Path) -> str:
     """What is wrong with a text that is not that of a run."""
-    sources, then, now = ", ".join(recorded.sources), recorded.characters, len(corpus)
+    then, now = f"{recorded.characters:,}", f"{len(corpus):,}"
     units = f"{corpus.vocabulary.config.unit}s"
-    named = ", ".join("standard input" if n == STANDARD_INPUT else n for n in corpus.sources)
     if corpus.sources == recorded.sources and STANDARD_INPUT not in corpus.sources:
-        difference = f": it has changed since ({then:,} {units} then, {now:,} now)"
+        difference = f": it has changed since ({then} {units} then, {now} now)"
     else:
-        difference = f" ({sources}, {then:,} {units}; here are {now:,})"
+        difference = f" ({listed(recorded.sources)}, {then} {units}; here are {now})"
     return (
-        f"{named}: not the text that {path} was trained on{difference}; "
+        f"{in_words(corpus.sources)}: not the text that {path} was trained on{difference}; "
         f"to train on another text: --init-from {path}"
     )
 
@@ -124,7 +124,30 @@ def _texts(
         names = sources[:-1] if apart else sources
         default = names == (DEFAULT_SOURCE,)
         corpus_paths = [] if default else [_recorded(name, path, "- or a file") for name in names]
+        return _possible(checkpoint, path, corpus_paths), val_file
     return corpus_paths, val_file
+
+
+def _possible(checkpoint: Checkpoint, path: Path, recorded: list[str]) -> list[str]:
+    """Files that may be a run's text, by their sizes: a stranger's checkpoint may name any, of any size.
+
+    An empty one adds nothing; and one that only seems empty may never end.
+
+    Raises:
+        InputError: Their sizes tell that they are another text.
+    """
+    corpus, config = checkpoint.corpus, checkpoint.model.vocabulary.config
+    counts, parts = sizes(recorded), corpus.parts[:-1] if corpus.val_file else corpus.parts
+    if counts is None or not recorded:
+        return recorded
+    characters = sum(parts) if corpus.val_file else corpus.characters
+    if not could_be(counts, characters, config):
+        raise InputError(
+            f"{listed(recorded)}: not the text that {path} was trained on: it has changed since "
+            f"({characters:,} {config.unit}s then, {sum(counts):,} bytes now); "
+            f"to train on another text: --init-from {path}"
+        )
+    return [name for name, count in zip(recorded, counts, strict=True) if count]
 
 
 def _recorded(source: str, path: Path, again: str) -> str:
@@ -136,15 +159,20 @@ def _recorded(source: str, path: Path, again: str) -> str:
     """
     if source == STANDARD_INPUT:
         raise InputError(f"this run read its corpus from standard input; give it again: {again}")
+    if afar(source):
+        raise InputError(
+            f"this run read its corpus from {shortened(source)}, which is on another machine; "
+            f"give it again: {again}"
+        )
     is_file = os.path.isfile(source)  # noqa: PTH113 (any name)
     if is_passing(source) or (os.path.exists(source) and not is_file):  # noqa: PTH110
         raise InputError(
-            f"this run read its corpus from {source}, which is no file; give it again: {again}"
+            f"this run read its corpus from {shortened(source)}, which is no file; give it again: {again}"
         )
     if not is_file:
         option = again if again.startswith("--") else "FILE"
         raise InputError(
-            f"{source}: no such file; the run was started with it: name where it is now "
+            f"{shortened(source)}: no such file; the run was started with it: name where it is now "
             f"(charrnn train {option} --resume {quoted(as_argument(path))})"
         )
     return source

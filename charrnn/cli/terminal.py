@@ -7,15 +7,17 @@ import io
 import json
 import math
 import os
-import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+from charrnn.signals import HandledBy
 from charrnn.words import printable
 
+MOMENT = 1.0  # seconds
 LOADING_SECONDS = 0.0  # that the program took before its command began, where that is known
 
 
@@ -130,23 +132,33 @@ def telling_of_interruption() -> Iterator[None]:
         raise
 
 
+class Ending:
+    """A handler of signals that ends what is done: it raises KeyboardInterrupt. ``number`` is 0 before.
+
+    Not again within a moment: the cleaning up that follows is not to be interrupted. But later, should
+    the first one have got lost.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._raised = -math.inf
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if time.monotonic() - self._raised > MOMENT:
+            self.number, self._raised = number, time.monotonic()
+            raise KeyboardInterrupt
+
+
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
     """Turn the first Ctrl-C, SIGTERM or SIGHUP into a request; the second one ends at once."""
-    interruption = Interruption()
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one is not on every system
-    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    # What nohup or a script's & has switched off stays so.
-    signals = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
+    interruption, end = Interruption(), Ending()
 
-    def handle(number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         if interruption.number:
-            raise KeyboardInterrupt
+            outer = handled.before[number]
+            (outer if isinstance(outer, Ending) else end)(number, frame)
         interruption.number = number
 
-    before = [signal.signal(number, handle) for number in signals]
-    try:
+    with HandledBy(handle) as handled:
         yield interruption
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)

@@ -18,6 +18,7 @@ from charrnn.cli.settings import panel, sets
 from charrnn.cli.times import parse_minutes
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
+from charrnn.signals import Held
 from charrnn.words import as_argument, printable
 
 if TYPE_CHECKING:
@@ -153,12 +154,14 @@ def train(
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
-                path = stack.enter_context(claim_old(resume)).path
+                with Held():
+                    path = stack.enter_context(claim_old(resume)).path
                 training = resumed_run(load, paths, val_file, path, given)
             else:
                 load = partial(load, paths, val_file=val_file)
                 start, text = fresh_start(load, init_from, extend_vocab, given)
-                path = stack.enter_context(claim_new(output, text.sources)).path
+                with Held():
+                    path = stack.enter_context(claim_new(output, text.sources)).path
         pace, record, reasons = None, None, list[str]()
         if log:
             if str(log) == STANDARD_INPUT:

@@ -8,17 +8,17 @@ all of it; see :mod:`charrnn.files.npz` for how the arrays are guarded.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.fields import Amount, Between, check
-from charrnn.files.codec import arrays_of, from_json, parse, to_json
+from charrnn.fields import Amount, Between, Length, check
+from charrnn.files.codec import arrays_of, entries, from_json, parse, to_json
 from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
@@ -34,12 +34,22 @@ FORMAT = 4
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
 
 
+Version = Annotated[str, Length(1, 100)]
+
+
+class Versions(TypedDict):
+    """Who wrote a file."""
+
+    charrnn: Version
+    numpy: Version
+
+
 @dataclass(frozen=True)
 class Meta:
-    """All of a file that is not an array; its ``progress`` is read only where it is asked for."""
+    """All of a file that is not an array."""
 
     format: Format
-    versions: Any
+    versions: Versions
     model: ModelConfig
     text: TextConfig
     training: TrainingConfig
@@ -133,7 +143,7 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
                 entries = {**brought.get(kind, {}), **entries}
         return entries
 
-    meta = from_json(Meta, values, older=older)
+    meta = from_json(Meta, values, older)
     training = meta.training
     decided = None not in (training.val_fraction, training.warmup)
     if meta.progress is not None:
@@ -144,11 +154,14 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
     vocabulary = Vocabulary(meta.vocabulary, meta.text)
     network = LanguageModel(meta.model, len(vocabulary))
     shapes = network.parameter_shapes()
+    of_run = Progress.array_shapes(network, training) if meta.progress is not None else {}
+    file.require({"meta", *_names("model", shapes), *_names("progress", of_run)})
     weights = [_finite(file, f"model/{name}", shape).ravel() for name, shape in shapes.items()]
     progress = None
-    if with_progress and meta.progress is not None:
-        arrays = _arrays(file, "progress", Progress.array_shapes(network, training))
-        progress = from_json(Progress, meta.progress, arrays, older)
+    if meta.progress is not None:
+        numbers = entries(Progress, meta.progress, older)  # right, also where nobody asks for them
+        if with_progress:
+            progress = Progress(**numbers, **_arrays(file, "progress", of_run))
     return Checkpoint(
         CharacterModel(network, Parameters(shapes, np.concatenate(weights)), vocabulary),
         training,
@@ -158,6 +171,13 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
         progress,
         resumable=meta.progress is not None,
     )
+
+
+def _names(name: str, shapes: Mapping[str, Any]) -> Iterator[str]:
+    """The names of a record's arrays."""
+    for key, shape in shapes.items():
+        below = isinstance(shape, Mapping)
+        yield from _names(f"{name}/{key}", shape) if below else [f"{name}/{key}"]
 
 
 def _arrays(file: ArrayFile, name: str, shapes: Mapping[str, Any]) -> dict[str, Any]:

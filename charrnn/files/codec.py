@@ -44,29 +44,31 @@ def arrays_of(record: Any) -> dict[str, Array]:
 def from_json(
     kind: type[Record],
     values: Any,
-    arrays: Mapping[str, Any] | None = None,
     older: Older | None = None,
 ) -> Record:
     """A record of what :func:`to_json` made of one.
 
     Args:
-        arrays: Its fields of arrays, which JSON has not.
         older: What becomes of the entries of older formats.
 
     Raises:
         TypeError, ValueError, InputError: An entry is unknown, missing, of another type than was
             declared, or out of its limits.
     """
+    return kind(**entries(kind, values, older))
+
+
+def entries(kind: type, values: Any, older: Older | None = None) -> dict[str, Any]:
+    """The fields of a record that JSON holds; errors are those of :func:`from_json`."""
     if type(values) is not dict:
         raise TypeError(f"{kind.__name__} must be an object of JSON")
     values = older(kind, values) if older else values
-    hints, arrays = declared(kind), arrays or {}
-    if wrong := (hints.keys() - arrays.keys()) ^ values.keys():
+    hints = {name: hint for name, hint in declared(kind).items() if not _holds_arrays(hint)}
+    if wrong := hints.keys() ^ values.keys():
         raise ValueError(
             f"{kind.__name__} has unknown or missing entries: {', '.join(sorted(wrong))}"
         )
-    read = {name: _from_json(name, hints[name], value, older) for name, value in values.items()}
-    return kind(**read, **arrays)
+    return {name: _from_json(name, hints[name], value, older) for name, value in values.items()}
 
 
 def _from_json(name: str, hint: Any, value: Any, older: Older | None) -> Any:
@@ -74,10 +76,11 @@ def _from_json(name: str, hint: Any, value: Any, older: Older | None) -> Any:
     if optional and value is None:
         return None
     if is_dataclass(kind) or is_typeddict(kind):
-        return from_json(kind, value, older=older)
+        return from_json(kind, value, older)
     if get_origin(kind) in (list, tuple):
         if type(value) is not list:
             raise TypeError(f"{name} must be a list")
+        check(name, hint, value)
         item = get_args(kind)[0]
         return get_origin(kind)(_from_json(name, item, entry, older) for entry in value)
     check(name, hint, value)
@@ -103,18 +106,13 @@ def parse(text: bytes | str) -> Any:
             raise ValueError("an entry is there twice")
         return found
 
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not a number")
-
     def finite(digits: str) -> float:
         number = float(digits)
         if not math.isfinite(number):
-            raise ValueError(f"{digits} is too large a number")
+            raise ValueError(f"{digits} is not a number of JSON")
         return number
 
+    decoded = text if isinstance(text, str) else text.decode()
     return json.loads(
-        text if isinstance(text, str) else text.decode(),
-        object_pairs_hook=each_once,
-        parse_constant=refuse,
-        parse_float=finite,
+        decoded, object_pairs_hook=each_once, parse_float=finite, parse_constant=finite
     )

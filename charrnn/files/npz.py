@@ -9,18 +9,26 @@ from __future__ import annotations
 import math
 import os
 import re
+import secrets
 import stat
+import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 
 from charrnn.errors import CheckpointError, InputError
 from charrnn.nn.parameters import Array
+from charrnn.signals import Held
 
+_LOCAL = struct.Struct(
+    "<26xHH"
+)  # before each array: the lengths of its name and of what is beside it
+_END = struct.Struct("<4s16xH")  # behind the directory: a mark, and the length of a comment
+_MAGIC, _BEGINNING = b"\x93NUMPY\x01\x00", struct.Struct("<8sH")  # and the length of the header
 _DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same arrays are the same bytes
 
 
@@ -31,9 +39,10 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
         CheckpointError: The disk is full, or the folder cannot be written.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    # Nobody can foresee its name, and put something in its place.
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 for name, array in arrays.items():
                     entry = zipfile.ZipInfo(f"{name}.npy", _DATE)
@@ -46,14 +55,14 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):  # it is there only where something failed
+        with Held(), suppress(OSError):  # it is there only where something failed
             temporary.unlink()
 
 
 def temporaries(path: str | Path) -> list[Path]:
     """What writers that were killed in the middle of a file have left beside it."""
     target = Path(os.path.realpath(path))
-    of_this = re.compile(rf"\.{re.escape(target.name)}\.\d+\.tmp")  # not of NAME.npz.OTHER.npz
+    of_this = re.compile(rf"\.{re.escape(target.name)}\.\w+\.tmp")  # not of NAME.npz.OTHER.npz
     return [file for file in target.parent.iterdir() if of_this.fullmatch(file.name)]
 
 
@@ -101,9 +110,7 @@ class ArrayFile:
             member.compress_type == zipfile.ZIP_STORED and not member.flag_bits & 1
             for member in members
         )
-        declared = sum(member.file_size for member in members)
-        held = os.fstat(self._file.fileno()).st_size
-        if not plain or len(self._members) < len(members) or declared > held:
+        if not plain or len(self._members) < len(members) or not self._without_gaps(members):
             self._file.close()
             raise CheckpointError("not a charrnn checkpoint (its arrays are not stored plainly)")
         return self
@@ -113,6 +120,27 @@ class ArrayFile:
 
     def __contains__(self, name: str) -> bool:
         return f"{name}.npy" in self._members
+
+    def require(self, names: AbstractSet[str]) -> None:
+        """Raise a CheckpointError unless the file has these arrays, and nothing else."""
+        wanted, found = {f"{name}.npy" for name in names}, self._members.keys()
+        for wrong, what in ((wanted - found, "is missing"), (found - wanted, "has no place in it")):
+            if wrong:
+                raise CheckpointError(f"array {min(wrong)[:100].removesuffix('.npy')!r} {what}")
+
+    def _without_gaps(self, members: Sequence[zipfile.ZipInfo]) -> bool:
+        """Whether the file is its arrays, one after the other, and their directory: nothing else at all."""
+        end = 0
+        for member in sorted(members, key=lambda member: member.header_offset):
+            self._file.seek(end)
+            header = self._file.read(_LOCAL.size)
+            if member.header_offset != end or len(header) < _LOCAL.size:
+                return False
+            name, extra = _LOCAL.unpack(header)
+            end += _LOCAL.size + name + extra + member.file_size
+        self._file.seek(-_END.size, os.SEEK_END)
+        mark, comment = _END.unpack(self._file.read())
+        return end == self._archive.start_dir and mark == b"PK\x05\x06" and not comment
 
     def read(
         self, name: str, shape: tuple[int, ...] | None, dtype: type[np.generic] = np.float32
@@ -127,17 +155,16 @@ class ArrayFile:
             raise CheckpointError(f"array {name!r} is missing")
         try:
             with self._archive.open(member) as stream:
-                header = BytesIO(stream.read(4096))
-                if np.lib.format.read_magic(header) != (1, 0):
-                    raise ValueError("unknown kind of array")
-                found, fortran, kind = np.lib.format.read_array_header_1_0(header)
-                if kind != dtype or fortran or (shape is not None and found != shape):
-                    raise ValueError(f"it is {kind} {found}, not {np.dtype(dtype)} {shape}")
-                size = math.prod(found) * kind.itemsize
-                if min(found, default=0) < 0 or size != member.file_size - header.tell():
-                    raise ValueError(f"its size does not fit its shape {found}")
-                data = header.read() + stream.read()  # to the end: there the checksum is compared
-            return np.frombuffer(bytearray(data), dtype).reshape(found)
+                magic, length = _BEGINNING.unpack(stream.read(_BEGINNING.size))
+                size, item = member.file_size - _BEGINNING.size - length, np.dtype(dtype)
+                shape = (size // item.itemsize,) if shape is None else shape
+                # Nobody has to understand a header that can be but one.
+                right = f"{{'descr': '{item.str}', 'fortran_order': False, 'shape': {shape}, }}"
+                header = stream.read(length).decode("latin-1").rstrip()
+                if magic != _MAGIC or header != right or size != math.prod(shape) * item.itemsize:
+                    raise ValueError(f"its header or size does not fit {item} {shape}")
+                data = bytearray(stream.read())  # to the end: there the checksum is compared
+            return np.frombuffer(data, item).reshape(shape)
         except MemoryError:
             raise
         except Exception as error:  # NumPy and the standard library raise many kinds here

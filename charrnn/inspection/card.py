@@ -12,7 +12,7 @@ from charrnn.nn.loss import bits
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.fit import going_on, judge, longer
 from charrnn.training.run import Checkpoint
-from charrnn.words import as_argument, duration, quoted, rejoined
+from charrnn.words import as_argument, duration, listed, quoted, rejoined, shortened
 
 NO_PICTURE = "there is no picture before the first evaluation"
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
@@ -79,9 +79,9 @@ def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     kind = vocabulary.config
     learnt = sources[: len(sources) - corpus.val_file]
-    apart = f"; validated on {sources[-1]}" if corpus.val_file else ""
+    apart = f"; validated on {shortened(sources[-1])}" if corpus.val_file else ""
     return (
-        f"{', '.join(learnt)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
+        f"{listed(learnt)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
         f"{len(vocabulary)} different, {corpus.train_characters:,} to train on{apart}"
     )
 

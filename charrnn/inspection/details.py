@@ -13,7 +13,7 @@ from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint, Evaluation
-from charrnn.words import duration
+from charrnn.words import duration, listed
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDEST = 40  # of a curve, in characters
@@ -60,7 +60,7 @@ def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str,
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     characters = json.dumps(vocabulary.characters, ensure_ascii=False)[1:-1]
     return [
-        ("sources", ", ".join(found["corpus"]["sources"])),
+        ("sources", listed(found["corpus"]["sources"])),
         (f"{vocabulary.config.unit}s", f"{corpus.characters:,}"),
         ("to train on", f"{corpus.train_characters:,}"),
         ("SHA-256", corpus.sha256),

@@ -15,7 +15,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.text.source import STANDARD_INPUT, Source
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint
-from charrnn.words import rejoined
+from charrnn.words import rejoined, shortened
 from charrnn.writing.sampling import generate, generate_records
 
 LONGEST = 100_000  # characters of a text that any view reads
@@ -38,7 +38,7 @@ class Subject:
     def source(self) -> str:
         """What it learnt from, in words."""
         first, *others = map(rejoined, self.checkpoint.corpus.sources)
-        return f"{first} and {len(others)} more" if others else first
+        return f"{shortened(first)} and {len(others)} more" if others else shortened(first)
 
     def summary(self) -> dict[str, Any]:
         """:func:`charrnn.inspection.summarize`, with the path first."""

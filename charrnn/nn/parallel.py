@@ -21,6 +21,7 @@ from numpy.typing import DTypeLike
 from threadpoolctl import ThreadpoolController
 
 from charrnn.nn.workspace import Workspace
+from charrnn.signals import Held
 
 Result = TypeVar("Result")
 
@@ -77,7 +78,8 @@ def default_shards(batch_size: int) -> int:
 
 @cache
 def _controller() -> ThreadpoolController:
-    return ThreadpoolController()  # finding the loaded libraries takes a while: once is enough
+    with Held():  # C calls Python to tell of a library, and an exception there would be lost
+        return ThreadpoolController()  # finding the loaded ones takes a while: once is enough
 
 
 @contextmanager

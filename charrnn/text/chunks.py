@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,6 +86,22 @@ class Chunks(Protocol):
 
     def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         """The chunk of this index, or some columns of it; after the last one the text begins again."""
+
+
+class Watched:
+    """Chunks of a text in a file: before each one ``require_unchanged`` looks whether that is still whole."""
+
+    def __init__(self, chunks: Chunks, require_unchanged: Callable[[], None]) -> None:
+        self.columns, self.characters = chunks.columns, chunks.characters
+        self.time_steps = chunks.time_steps
+        self._chunks, self._require_unchanged = chunks, require_unchanged
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+        self._require_unchanged()
+        return self._chunks.chunk(index, columns)
 
 
 class Streams:

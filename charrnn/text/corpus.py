@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from charrnn.errors import (
     describe_character,
 )
 from charrnn.text import cache
+from charrnn.text.cache import Stored
 from charrnn.text.records import Spans
 from charrnn.text.source import (
     DEFAULT_SOURCE,
@@ -29,6 +30,7 @@ from charrnn.text.source import (
     OnRead,
     Paths,
     Reader,
+    in_words,
     several,
 )
 from charrnn.text.stretches import Files, Stretches
@@ -52,6 +54,7 @@ class Corpus:
         notices: What was done to the text on reading it, in words.
         parts: Characters of each of its files, of which each is divided; none where it is one.
         val_file: Whether the last of them is for validation, whole; the others then are not divided.
+        stored: The file that ``ids`` are mapped from, if they are.
     """
 
     ids: NDArray[Any]
@@ -61,6 +64,7 @@ class Corpus:
     notices: tuple[str, ...] = ()
     parts: tuple[int, ...] = ()
     val_file: bool = False
+    stored: Stored | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_text(
@@ -162,7 +166,7 @@ def require_enough(length: int, sources: Sequence[str]) -> None:
     if length < MIN_CHARACTERS:
         count = f"only {length} characters" if length else "no text"
         raise InputError(
-            f"{', '.join(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
+            f"{in_words(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
             "and some 100,000 for readable results"
         )
 
@@ -231,11 +235,13 @@ def load_corpus(
         vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
         encoded = _encoded(reader, scan, vocabulary)
         if reader.size <= IN_MEMORY:
-            ids = np.concatenate(list(encoded))
+            ids, stored = np.concatenate(list(encoded)), None
         else:
-            ids = _kept(cache_folder or cache.default_folder(), encoded, scan, vocabulary)
+            stored = _kept(cache_folder or cache.default_folder(), encoded, scan, vocabulary)
+            ids = stored.ids
     lengths = tuple(parts) if len(parts) > 1 else ()
-    return Corpus(ids, vocabulary, reader.names, scan.sha256, tuple(notices), lengths, bool(apart))
+    told = tuple(notices)
+    return Corpus(ids, vocabulary, reader.names, scan.sha256, told, lengths, bool(apart), stored)
 
 
 def load_records(path: str | Path, config: TextConfig) -> frozenset[str]:
@@ -277,20 +283,23 @@ def _encoded(reader: Reader, scan: Scan, vocabulary: Vocabulary) -> Iterator[NDA
         digest.update(piece.encode(vocabulary.config.encoding))
         yield vocabulary.encode(piece, check=False)
     if digest.hexdigest() != scan.sha256:
-        raise InputError(f"{', '.join(reader.names)}: changed while being read; try again")
+        raise InputError(f"{in_words(reader.names)}: changed while being read; try again")
 
 
 def _kept(
     folder: Path, parts: Iterable[NDArray[Any]], scan: Scan, vocabulary: Vocabulary
-) -> NDArray[Any]:
+) -> Stored:
     """The numbers from a file in ``folder``, which is made if it is not there."""
     contents = f"{scan.sha256} {vocabulary.characters}"
     key = hashlib.sha256(contents.encode()).hexdigest()
     dtype = vocabulary.encode(vocabulary.characters[0]).dtype
-    ids = cache.stored(folder, key, dtype, scan.length)
-    if ids is None:
+    stored = cache.stored(folder, key, dtype, scan.length)
+    if stored is None:
         cache.store(folder, key, parts)
-        ids = cache.stored(folder, key, dtype, scan.length)
-    if ids is None:
-        raise CacheError(f"{folder}: the encoded corpus was taken away at once; start again")
-    return ids
+        stored = cache.stored(folder, key, dtype, scan.length)
+    if stored is None:
+        raise CacheError(
+            f"{folder}: the encoded corpus was changed or taken away at once; start again, "
+            "or choose another folder with --cache-dir"
+        )
+    return stored

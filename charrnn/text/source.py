@@ -16,7 +16,7 @@ from typing import IO, TypeAlias
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
 from charrnn.text.encodings import ends_lines_by_cr, wide_encoding
-from charrnn.words import as_argument
+from charrnn.words import as_argument, listed
 
 BLOCK = 1 << 16  # bytes that are read at once: what is made of them stays in a processor's cache
 # Of a text that is taken as it comes: as many lines as can well be scored at once.
@@ -84,7 +84,7 @@ class Source:
                 self.size = file.seek(0, io.SEEK_END)
 
     def __str__(self) -> str:
-        return "standard input" if self.name == STANDARD_INPUT else self.name
+        return in_words([self.name])
 
     def size_at_hand(self) -> int | None:
         """Its bytes, where their number can be known before they are read."""
@@ -296,6 +296,11 @@ class Reader:
 def is_passing(name: str) -> bool:
     """Whether a text came through a pipe, by the name of its source, and so is not there a second time."""
     return name == STANDARD_INPUT or name.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Sources, as they are told."""
+    return listed(["standard input" if name == STANDARD_INPUT else name for name in names])
 
 
 def default_text() -> str:

@@ -14,12 +14,14 @@ from charrnn.text.chunks import (
     Chunks,
     Segments,
     Streams,
+    Watched,
     default_epochs,
     default_eval_every,
     fit_sizes,
 )
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Records, fit_batch
+from charrnn.text.source import in_words
 from charrnn.text.stretches import Stretches
 
 COOLDOWN = 0.4  # part of a run over which the rate of ``trapezoid`` falls, if nothing else is said
@@ -67,7 +69,15 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Division:
     fraction = kept_fraction(corpus, config)
     kind = _records if corpus.vocabulary.config.records else _running_text
     division = kind(corpus, replace(config, val_fraction=fraction), fraction)
-    return replace(division, config=_settled(division))
+    division = replace(division, config=_settled(division))
+    if corpus.stored is None:
+        return division
+    look, validation = corpus.stored.require_unchanged, division.validation
+    return replace(
+        division,
+        training=Watched(division.training, look),
+        validation=Watched(validation, look) if validation else None,
+    )
 
 
 def kept_fraction(corpus: Corpus, config: TrainingConfig) -> float:
@@ -126,9 +136,9 @@ def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Div
     train, rest = corpus.split_records(val_fraction, seed)
     names = corpus.sources[: len(corpus.sources) - corpus.val_file]
     if not len(train):
-        raise InputError(f"{', '.join(names)}: has no records, only empty lines")
+        raise InputError(f"{in_words(names)}: has no records, only empty lines")
     if corpus.val_file and not len(rest):
-        raise InputError(f"{corpus.sources[-1]}: has no records, only empty lines")
+        raise InputError(f"{in_words(corpus.sources[-1:])}: has no records, only empty lines")
     batch_size = fit_batch(len(train), config.batch_size)
     kept = partial(Records, spans=rest, batch_size=64, seq_length=100, seed=seed)
     several = len(set(corpus.files[rest.first + 1].tolist())) > 1

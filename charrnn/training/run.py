@@ -17,7 +17,7 @@ import numpy as np
 
 from charrnn.config import Factor, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.fields import Amount, Between, Count, OneOf
+from charrnn.fields import Amount, Between, Count, Length, OneOf
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.loss import bits, known_bits
@@ -59,13 +59,13 @@ class CorpusInfo:
     """What a model learnt from.
 
     ``parts`` and ``val_file`` tell how it was divided, as those of :class:`charrnn.text.corpus.Corpus`;
-    both are in ``characters`` and ``sha256``.
+    both are in ``characters`` and ``sha256``. No system has longer paths than Windows.
     """
 
-    sources: tuple[str, ...]
+    sources: Annotated[tuple[Annotated[str, Length(0, (1 << 15) - 1)], ...], Length(1, 1 << 20)]
     characters: Count
     train_characters: Count
-    sha256: str
+    sha256: Annotated[str, Length(0, 64, "0123456789abcdef")]
     parts: tuple[Count, ...] = ()
     val_file: bool = False
 

@@ -10,6 +10,7 @@ import numpy as np
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
+from charrnn.signals import Held
 
 
 def compile_stack(stack: Stack) -> Stack:
@@ -21,6 +22,11 @@ def compile_stack(stack: Stack) -> Stack:
     """
     if os.environ.get("CHARRNN_KERNELS") == "numpy":
         return stack
+    with Held():  # C calls Python to load and to compile, and an exception there would be lost
+        return _compiled(stack)
+
+
+def _compiled(stack: Stack) -> Stack:
     try:
         from charrnn.nn.compiled.kernels import TWINS
 

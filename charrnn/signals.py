@@ -1,0 +1,64 @@
+"""Signals that wait: until work is done that must not be left half done, or that would swallow them.
+
+It imports next to nothing: the command line begins with it.
+"""
+
+from __future__ import annotations
+
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+NAMES = ("SIGHUP", "SIGTERM", "SIGINT")  # the first one is not on every system
+ENDING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
+"""Signals that ask a process to end."""
+
+
+class HandledBy:
+    """In a ``with`` block, let ``handler`` be told of :data:`ENDING`.
+
+    What nohup or a script's & has switched off stays so. A thread other than the main one is never
+    interrupted, and changes nothing.
+
+    Attributes:
+        before: Who was told before, and is again afterwards.
+    """
+
+    def __init__(self, handler: Callable[[int, FrameType | None], Any]) -> None:
+        self._handler = handler
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> HandledBy:  # noqa: PYI034 (typing.Self is younger than Python 3.10)
+        try:
+            for number in ENDING:
+                who = signal.getsignal(number)
+                if who not in (signal.SIG_IGN, None):
+                    signal.signal(number, self._handler)
+                    self.before[number] = who
+        except ValueError:  # of another thread
+            pass
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, who in self.before.items():
+            signal.signal(number, who)
+
+
+class Held(HandledBy):
+    """In a ``with`` block, let signals wait; at its end they are acted upon."""
+
+    def __init__(self) -> None:
+        self._came: list[int] = []
+        super().__init__(lambda number, _frame: self._came.append(number))
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        for number in self._came:
+            signal.raise_signal(number)
