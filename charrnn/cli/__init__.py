@@ -22,6 +22,7 @@ from charrnn.errors import CharrnnError
 from charrnn.signals import HandledBy
 from charrnn.version import __version__
 
+MOST = 600  # characters of an error
 COMMANDS = {
     **{name: name for name in ("train", "sample", "score", "inspect")},
     "list": "list_models",  # its function; the word itself is Python's
@@ -121,5 +122,7 @@ def _short_of_memory(error: BaseException | None) -> bool:
 
 
 def _fail(message: str, code: int) -> int:
+    if len(message) > MOST:  # a text where a file was expected, or a name out of a checkpoint
+        message = f"{message[: MOST // 2]} … {message[-MOST // 2 :]}"
     tell(f"charrnn: {message}")
     return code

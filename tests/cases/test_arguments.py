@@ -221,3 +221,19 @@ def test_36_wrong_asks(
     outcome = run("sample", model, *[a for a in arguments if a != "RECORDS"], "-q")
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("score",), ("sample", "-q", "--prime-file"), ("train",)], ids=" ".join
+)
+def test_01_a_text_where_a_file_is_expected(
+    run: Run, trained: Trained, arguments: tuple[str, ...]
+) -> None:
+    """An error quotes no more of it than can be read, and says what is wrong."""
+    command, *options = arguments
+    model = [] if command == "train" else [trained(TEXT)]
+    outcome = run(command, *model, *options, TEXT.replace("\n", " ") * 9)
+    assert outcome.code == 2
+    assert outcome.err.startswith("charrnn: The sheep saw a barn. A barn")
+    assert "cannot be read" in outcome.err
+    assert len(outcome.err) < 700

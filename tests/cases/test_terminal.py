@@ -137,16 +137,16 @@ def test_12_views_fit(
 ) -> None:
     """No word is broken and no figure lost where a terminal is narrow: rows of a table become lists."""
     models = [trained(TEXT), trained(TEXT, "--cell", "gru", "--embedding-size", "4")]
-    arguments = ("inspect", *models[: 1 + (view == "--compare")], *view.split())
-    on = (
-        ("--on", TEXT[:200])
-        if view in ("--neurons", "--gates", "--embedding", "--gradients")
-        else ()
-    )
+    arguments: tuple[object, ...] = ("inspect", *models[: 1 + (view == "--compare")], *view.split())
+    Path("a.txt").write_text(TEXT, encoding="utf-8")
+    if view == "--ngrams":
+        arguments += ("--counts", "a.txt")
+    elif view in ("--neurons", "--gates", "--embedding", "--gradients"):
+        arguments += ("--on", "a.txt")
 
     def parts(columns: int) -> tuple[set[str], list[str]]:
         monkeypatch.setenv("COLUMNS", str(columns))
-        told = run(*arguments, *on).out
+        told = run(*arguments).out
         # Names that are long, commands to be copied, and text in colours are no words of ours.
         lines = [line for line in told.splitlines() if "/" not in line and "…" not in line]
         words = re.findall(r"(?<![\w.⏎/-])[a-z][a-z-]{3,11}(?![\w⏎/-])", "\n".join(lines))
