@@ -561,7 +561,7 @@ BAD: list[tuple[int, str, tuple[object, ...]]] = [
     (2, "stop must be", ("sample", "--stop", "")),
     (2, "length 0 is for one text", ("sample", "--length", 0, "--num-samples", 2)),
     (2, "length 0 is for one text", ("sample", "--length", 0, "--json")),
-    (2, "and - can stand there; a file of prompts", ("sample", "model.npz", "primes.txt")),
+    (2, "model.npz: no such checkpoint", ("sample", "model.npz", "primes.txt")),
     (2, "not from both", ("sample", "-", "--prime-file", "corpus.txt")),
     (2, "leave it out where prompts are read", ("sample", "-", "--prime", "a")),
     (2, "--jsonl needs prompts", ("sample", "--jsonl")),

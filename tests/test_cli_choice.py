@@ -141,7 +141,7 @@ def test_records_write_together(run: Run, trained: Trained) -> None:
         (("--weights", "1,2"), "weights must be positive numbers, one for each model"),
         (("--weights", "a"), "--weights must be a number, or several with , between, not 'a'"),
         (("missing.npz",), "missing.npz: no such checkpoint"),
-        (("-", "-"), "a - stands after the models"),
+        (("-", "-"), "one text at a time"),
     ],
 )
 def test_wrong_options(run: Run, model: Path, options: tuple[object, ...], message: str) -> None:

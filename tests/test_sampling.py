@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -554,7 +555,7 @@ def test_stop_and_lines() -> None:
 def test_without_end() -> None:
     """A length of None goes on; what has been written is as ever."""
     endless = generate(_model(), length=None, rng=2)
-    assert "".join(next(endless) for _ in range(3000)) == _write(_model(), 2, length=3000)
+    assert "".join(islice(chain.from_iterable(endless), 3000)) == _write(_model(), 2, length=3000)
 
 
 def test_same_seed_same_text() -> None:

@@ -8,7 +8,6 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from conftest import Run
@@ -107,7 +106,7 @@ def test_every_command_reads_standard_input(
     """``-`` is read by each of them; what is wrong has its name; a closed one is no crash."""
     arguments = ["-" if argument == NAME else argument for argument in COMMANDS[command]]
     raw = io.BytesIO(TEXT.encode() + b"et \xe9t\xe9\n")
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=raw))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(raw))
     outcome = models(*arguments)
     assert outcome.code == 2
     last = outcome.err.splitlines()[-1]

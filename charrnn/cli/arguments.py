@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -50,7 +51,7 @@ def one_text(rest: Sequence[str]) -> str | None:
     return rest[0] if rest else None
 
 
-def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> dict[Path, Checkpoint]:
+def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> list[tuple[Path, Checkpoint]]:
     """Those that were named, or else the newest one in ``checkpoints/`` that can be read.
 
     Args:
@@ -63,22 +64,24 @@ def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> dict[Path, Ch
     from charrnn.files.checkpoint import load_checkpoint
 
     if models:
-        return {path: load_checkpoint(path) for path in models}
+        return [(path, load_checkpoint(path)) for path in models]
     from charrnn.cli.files import newest_checkpoints
 
     newest, *older = newest_checkpoints()
     for path in (newest, *older):
         with suppress(CheckpointError):
-            found = {path: load_checkpoint(path)}
+            found = load_checkpoint(path)
             if not quiet:
                 tell(f"model: {path}")
-            return found
-    return {newest: load_checkpoint(newest)}
+            return [(path, found)]
+    return [(newest, load_checkpoint(newest))]
 
 
 def _is_model(name: str) -> bool:
     if name.endswith(".npz"):
         return True
+    if not os.path.isfile(name):  # noqa: PTH113 (any name); to look into a pipe takes from it
+        return False
     try:
         with zipfile.ZipFile(name) as archive:
             return "meta.npy" in archive.namelist()

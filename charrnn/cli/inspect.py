@@ -111,13 +111,13 @@ def inspect(
         # Before the work: it may say that there is no matplotlib.
         from charrnn.drawing.picture import save
     found = read_checkpoints(checkpoints or [], quiet=True)  # each view begins with its name
-    subjects = tuple(Subject(*one) for one in found.items())
+    subjects = tuple(Subject(*one) for one in found)
     settings: dict[str, Any] = refined
     look = Look(subjects, views.get(view.file), **settings)
     read = [value for value in (look.value, on, counts) if isinstance(value, str)]
     learnt = [name for subject in subjects for name in subject.checkpoint.corpus.sources]
     for kind, place in places.items():
-        require_place(kind, place, [*found, *read, *learnt])
+        require_place(kind, place, [*(path for path, _ in found), *read, *learnt])
     try:
         if html:
             from charrnn.inspection.report import page

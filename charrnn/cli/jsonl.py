@@ -46,7 +46,8 @@ class Asking:
         most: int,
         tell: Callable[[str], None],
     ) -> None:
-        self._vocabulary, self._default, self._names = vocabulary, default, names
+        self._vocabulary, self._default = vocabulary, default
+        self._names = {**names, **{name: name for name in SETTINGS}}
         self._most, self._tell = most, tell
         self._told: set[str] = set()
 
@@ -88,10 +89,11 @@ class Asking:
         config = replace(self._default.config, **asked)
         if not self._vocabulary.config.records:
             require_end(config)
-        if (config.length or 0) > self._most:
-            if "length" in asked:
+        if (config.length or 0) * config.best_of > self._most:
+            if "length" in asked or "best_of" in asked:
                 raise InputError(
-                    f"length {config.length:,} is more than --max-length {self._most:,} allows"
+                    f"length {config.length:,}{f' × best_of {config.best_of}' * (config.best_of > 1)} "
+                    f"is more than --max-length {self._most:,} allows"
                 )
             config = replace(config, length=self._most)
         config = replace(config, length=config.length or self._most)

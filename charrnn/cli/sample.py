@@ -220,9 +220,9 @@ def sample(
     if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
         require_end(config)
     found = checkpoints(models, quiet=True)  # told with the seed
-    model: Writable = next(iter(found.values())).model
+    model: Writable = found[0][1].model
     if len(found) > 1 or shares:
-        model = Mixture.of([checkpoint.model for checkpoint in found.values()], shares)
+        model = Mixture.of([checkpoint.model for _, checkpoint in found], shares)
     kind = model.vocabulary.config
     if novel_only and not kind.records:
         raise InputError("--novel-only is for models of records; make one with train --records")
@@ -275,7 +275,7 @@ def sample(
         for name in originals.empty if originals else ():
             tell(f"notice: {Source(name)} is empty")
         if not quiet:
-            tell(f"{' + '.join(map(str, found))}: seed {seed}")
+            tell(f"{' + '.join(str(path) for path, _ in found)}: seed {seed}")
         if as_json or jsonl:
             output: Output = Json(kind, originals)
         else:

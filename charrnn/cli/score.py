@@ -76,8 +76,8 @@ def score(
     from charrnn.text.source import STANDARD_INPUT, Source
 
     found = checkpoints(models)
-    names = list(map(rejoined, map(str, found)))
-    readers = [checkpoint.model for checkpoint in found.values()]
+    names = [rejoined(str(path)) for path, _ in found]
+    readers = [checkpoint.model for _, checkpoint in found]
     kind = readers[0].vocabulary.config
     form = Form(names, kind.encoding, best)
     rows_of = form.lines if per_line else form.characters if per_char else form.total

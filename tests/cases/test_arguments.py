@@ -10,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from conftest import Run, Trained
@@ -193,7 +192,7 @@ def test_36_a_prime_is_as_the_file_is(
     outcome = run(*options, "letter.txt")
     assert json.loads(outcome.out)["prime"] == letter.replace("\r", "")
     raw = io.BytesIO(letter.encode())
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=raw))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
     assert run(*options, "-").out == outcome.out
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from conftest import Run, Trained
@@ -142,7 +141,7 @@ def test_22_cr_in_a_pipe(run: Run, trained: Trained, monkeypatch: pytest.MonkeyP
     """What is read as it comes is told by its first line ends."""
     for end in (b"\n", b"\r"):
         raw = io.BytesIO(b"A hen sat.\nThe sun.\n".replace(b"\n", end))
-        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=raw))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(raw))
         outcome = run("score", trained(TEXT), "--per-line")
         assert [row.split("\t")[1] for row in outcome.out.splitlines()] == [
             "A hen sat.",
