@@ -12,7 +12,7 @@ from samples import content, make_text
 
 import charrnn
 from charrnn.training import pace
-from charrnn.training.fit import RIGHT, UNDER, judge
+from charrnn.training.fit import RIGHT, UNDER, Fit, judge
 from charrnn.training.plan import REWARMING_SHARE, Plan
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -126,7 +126,7 @@ def test_a_longer_run_can_be_made_longer() -> None:
 # ------------------------------------------------------------------------------------- the verdict
 
 
-def _judged(gained: float, annealed: bool = True) -> str:
+def _judged(gained: float, annealed: bool = True) -> Fit:
     """Of a trapezoid of 1,000 steps that was made twice as long."""
     config = replace(
         CONFIG, schedule="trapezoid", steps=2000, cooldown=400, rewarm=1000, warmup=100
@@ -138,13 +138,18 @@ def _judged(gained: float, annealed: bool = True) -> str:
         loss = 1.6 - 0.2 * fall - gained * (step > 1000) * fall
         rate = 0.01 * (1 - fall if annealed or step > 1000 else 1)
         history.append(Evaluation(step, step / 50, loss - 0.2, loss, rate, float(step)))
-    return judge(history, SMALL, config).verdict
+    return judge(history, SMALL, config)
 
 
 def test_a_converged_longer_run_is_right() -> None:
     """What counts is what the added steps brought, not that each fall of the rate makes a loss fall."""
-    assert _judged(0.005) == RIGHT
-    assert _judged(0.2) == UNDER
+    assert _judged(0.005).verdict == RIGHT
+    assert _judged(0.2).verdict == UNDER
+
+
+def test_no_loss_falls_by_more_than_all_of_it() -> None:
+    """What the added steps brought is told as a share of the loss that they began with."""
+    assert "fell by 85.7% over the steps that were added" in _judged(1.2).reason
 
 
 # ------------------------------------------------------------------------------ the command line

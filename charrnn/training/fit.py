@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,24 @@ class Fit:
         return f"{self.verdict}: {self.reason}{advice}"
 
 
+class Fall(NamedTuple):
+    """From which loss to which a part of a run led, and how many thirds of the run it is."""
+
+    of: float
+    to: float
+    thirds: float
+
+    @classmethod
+    def between(cls, before: NDArray[Any], after: NDArray[Any], share: float) -> Fall:
+        """The best before a part of a run, and in it; ``share`` is the part's of the run."""
+        return cls(float(before.min()), float(after.min()), 3 * share or 1.0)
+
+    @property
+    def by(self) -> float:
+        """By how much a third of the run would have made the loss fall at this pace."""
+        return (self.of - self.to) / self.thirds
+
+
 def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingConfig) -> Fit:
     """Judge a run by its evaluations.
 
@@ -84,7 +102,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         if _end(train) > (1 + RISEN) * train[best] and not training.rewarm:
             slower = f"--learning-rate {training.learning_rate / 3:.1g}"
             return Fit(UNKNOWN, f"{rise}, and training rose as well", (slower,))
-    if enough and wide and _late_fall(steps, validation) <= FALLING * validation[-1]:
+    if enough and wide and _late_fall(steps, validation).by <= FALLING * validation[-1]:
         return Fit(OVER, f"validation is far above training ({ends})", _restraints(model))
 
     # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.
@@ -98,9 +116,8 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         return Fit(UNKNOWN, reason, (f"--eval-every {max(1, last.step // 10)}",))
     narrow = gap < NARROW * validation[-1]
     fall, part = _fall(measured, training, in_all)
-    fall /= validation[-1]
-    if fall > FALLING and not stopped_early:
-        reason = f"validation still fell by {fall:.1%} over the {part} ({ends})"
+    if fall.by > FALLING * validation[-1] and not stopped_early:
+        reason = f"validation still fell by {1 - fall.to / fall.of:.1%} over the {part} ({ends})"
         twice = longer(training)
         larger = (_larger(model),) if narrow else ()
         return Fit(UNDER, reason, (" ".join(_options(twice)), *larger), twice)
@@ -120,7 +137,7 @@ def _end(losses: NDArray[Any]) -> float:
 
 def _fall(
     measured: Sequence[Evaluation], training: TrainingConfig, in_all: int
-) -> tuple[float, str]:
+) -> tuple[Fall, str]:
     """By how much a third of the run still made the validation loss fall, and which part of it tells."""
     steps, validation, rates = np.array(
         [(e.step, e.validation_loss, e.rate) for e in measured], float
@@ -128,8 +145,8 @@ def _fall(
     added = steps > training.rewarm
     if not added.all() and added.any() and rates[~added][-1] < ENDED * training.learning_rate:
         # Annealed before and after: so much did the steps between bring.
-        fall = float(validation[~added].min() - validation[added].min())
-        return fall / (3 * float(1 - training.rewarm / steps[-1])), "steps that were added"
+        share = 1 - training.rewarm / float(steps[-1])
+        return Fall.between(validation[~added], validation[added], share), "steps that were added"
     steady = added & (steps <= in_all - training.cooldown)
     if steady.sum() < FEWEST:
         return _late_fall(steps, validation), "last third"
@@ -137,12 +154,12 @@ def _fall(
     return _late_fall(steps[steady], validation[steady]), part
 
 
-def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> float:
+def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> Fall:
     """By how much the last third of a run beat all before it; noise alone hardly ever does."""
     progress = steps / max(1.0, steps.max())
     early = max(1, int((progress < 0.67).sum()))
-    fall = float(losses[:early].min() - losses[early:].min())
-    return fall / (3 * (1 - float(progress[early - 1])) or 1.0)  # where no evaluation was at 2/3
+    share = 1 - float(progress[early - 1])  # not a third where no evaluation was at 2/3
+    return Fall.between(losses[:early], losses[early:], share)
 
 
 def _restraints(model: ModelConfig) -> tuple[str, ...]:
