@@ -251,3 +251,12 @@ def test_colours_and_no_color(models: list[str], run: Run, monkeypatch: pytest.M
         assert not re.search(r"\x1b\[[\d;]*4\d", without)  # no background
         lines = re.sub(r"\x1b\[[\d;]*m", "", without).splitlines()
         assert [line.rstrip() for line in lines] == plain_out.splitlines()
+
+
+def test_a_narrow_list_says_why_a_file_cannot_be_read(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row that says nothing else says this, however little room there is."""
+    Path("cut.npz").write_bytes(b"no checkpoint")
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "cannot be read: not a charrnn" in " ".join(run("list", "cut.npz").out.split())

@@ -64,7 +64,7 @@ def list_figure(models: Iterable[Listed]) -> fig.Figure:
         fig.Column("age", figures=True, whole=True),
         fig.Column("goes on", whole=True, spare=True),
         fig.Column("kind", whole=True, spare=True),
-        fig.Column("text", spare=True),
+        fig.Column("text"),
     ]
     table = fig.Table(columns, [_row(model) for model in models])
     return fig.Figure("models", [table], {"models": models})
