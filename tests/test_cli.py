@@ -244,7 +244,9 @@ def test_nothing_left_to_do(run: Run, model: Path) -> None:
     """A finished run that is resumed says that it is, and how to go on."""
     outcome = run("train", "corpus.txt", "--resume", model)
     assert outcome.code == 0
-    assert "nothing is left to do; a larger --steps or --epochs goes on" in outcome.err
+    assert (
+        "nothing is left to do; a larger --steps or --epochs goes on, or --minutes" in outcome.err
+    )
 
 
 def test_stopped_early_goes_on_with_patience(run: Run) -> None:

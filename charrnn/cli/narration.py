@@ -68,13 +68,14 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
     loss = training.validation_loss
     done = f"step {training.step:,} of {training.total_steps:,}"
     if interrupted:
-        first = f"interrupted at {done}; saved"
+        first = f"interrupted at {done}"
     elif training.stopped_early:
         vain = "over-fitted" if training.config.schedule in ANNEALING else "without a new best"
         first = f"stopped early at {done}: {training.config.patience} evaluations {vain}"
     else:
         first = f"finished: {done}"
-    lines = [f"{first} in {duration(training.seconds)} of training"]
+    saved = "; saved" if interrupted else ""
+    lines = [f"{first} in {duration(training.seconds)} of training{saved}"]
     best = best_evaluation(training.history)
     if loss is not None and best is not None:
         symbol = training.corpus.vocabulary.config.symbol

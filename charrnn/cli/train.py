@@ -181,8 +181,10 @@ def train(
         saver = Saver(training, path, every, display.warn)
         display.note(_without_effect(given, training.config))
         if training.finished:
-            longer = "--patience" if training.stopped_early else "--steps or --epochs"
-            display.note([f"nothing is left to do; a larger {longer} goes on"])
+            longer = "--patience goes on"
+            if not training.stopped_early:
+                longer = "--steps or --epochs goes on, or --minutes"
+            display.note([f"nothing is left to do; a larger {longer}"])
         if record:
             record.start(training, path, display.warn)
         _run(training, path, display, saver, pace, record, reasons)
