@@ -279,9 +279,25 @@ def test_score_of_several_models(run: Run, piped: Any, model: Path) -> None:
     assert [row.split("\t")[2] for row in rows] == text.splitlines()
     values = json.loads(run(*both, "text.txt", "--json").out)
     assert values["best"] == str(model)
-    assert values["models"]["other.npz"] == json.loads(
-        run("score", "other.npz", "text.txt", "--json").out
-    )
+    assert values["models"]["other.npz"] == {
+        **json.loads(run("score", "other.npz", "text.txt", "--json").out),
+        "unknown": 0,
+    }
+
+
+def test_who_knows_no_letter_is_not_the_best(run: Run, model: Path) -> None:
+    """What a model cannot read is not cheap, though spaces in its place may be."""
+    Path("blank.txt").write_text(" " * 500 + "\n?", encoding="utf-8")
+    options = ["--hidden-size", 8, "--epochs", 3, "--normalize", "none", "-q", "-o", "blank.npz"]
+    assert run("train", "blank.txt", *options).code == 0
+    Path("text.txt").write_text("Wo ist das Buch", encoding="utf-8")
+    for unknown in ("replace", "skip"):
+        both = ("score", "blank.npz", model, "text.txt", "--unknown", unknown)
+        values = json.loads(run(*both, "--json").out)
+        figures = [values["models"][str(name)]["bits_per_char"] for name in ("blank.npz", model)]
+        assert figures[0] < figures[1]
+        assert run(*both, "--best").out == f"{model}\n"
+        assert values["models"]["blank.npz"]["unknown"] == 12
 
 
 def test_models_and_texts(run: Run, model: Path) -> None:

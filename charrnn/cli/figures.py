@@ -14,6 +14,9 @@ from typing import Any
 from charrnn.cli.scored import Reading, Span
 from charrnn.words import in_json
 
+BEYOND = math.log2(0x110000)
+"""Bits that tell which character of Unicode it is, for who knows nothing of it."""
+
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 
 Row = tuple[dict[str, Any], str]
@@ -25,10 +28,17 @@ class Sum:
 
     bits: float = 0.0
     characters: int = 0
+    lost: int = 0
 
     def add(self, reading: Reading) -> None:
         self.bits += float(reading.bits.sum())
         self.characters += len(reading.known)
+        self.lost += reading.lost
+
+    @property
+    def cost(self) -> float:
+        """Bits of the whole text, in which models can be compared that do not know the same characters."""
+        return self.bits + BEYOND * self.lost
 
     @property
     def mean(self) -> float:
@@ -54,7 +64,8 @@ class Form:
     Attributes:
         names: The models', in order.
         encoding: That of the text.
-        best: Show the name of the model that predicts best instead of figures.
+        best: Show the name of the model that predicts best instead of figures: that of the fewest bits for all
+            of the text, ``BEYOND`` of them for each character that it knows nothing similar to.
     """
 
     names: Sequence[str]
@@ -107,8 +118,11 @@ class Form:
         if len(sums) == 1:
             return {**values, **sums[0].values}, f"{sums[0].mean:.4f}{after}"
         scored = [number for number, one in enumerate(sums) if one.characters]
-        best = min(scored, key=lambda number: sums[number].mean, default=None)
-        models = {name: one.values for name, one in zip(self.names, sums, strict=True)}
+        best = min(scored, key=lambda number: sums[number].cost, default=None)
+        models = {
+            name: {**one.values, "unknown": one.lost}
+            for name, one in zip(self.names, sums, strict=True)
+        }
         name = None if best is None else self.names[best]
         columns = "\t".join(f"{one.mean:.4f}" for one in sums)
         return {

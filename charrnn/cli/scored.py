@@ -26,6 +26,7 @@ class Reading:
 
     known: str  # its characters that were scored, or what stands for them
     bits: Array  # (len(known),), how unexpected each is
+    lost: int  # characters of the text that it does not know, and nothing similar either
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,14 @@ class _Reader:
             self._line += text.endswith("\n")
         return known
 
+    def lost(self, text: str) -> int:
+        """How many characters the model was given nothing similar for."""
+        vocabulary = self.model.vocabulary
+        unknown = vocabulary.unknown_in(text)
+        if self._unknown == "replace":
+            unknown = "".join(c for c in unknown if vocabulary.stand_ins.similar(c) is None)
+        return sum(map(text.count, unknown))
+
 
 class _AsOne(_Reader):
     def __init__(self, model: CharacterModel, source: Source, unknown: str) -> None:
@@ -117,7 +126,7 @@ class _AsOne(_Reader):
         known = self.known(texts)
         nats = self._scorer.read(self.model.vocabulary.encode("".join(known))[:, None])[:, 0]
         ends = np.cumsum([len(part) for part in known])[:-1]
-        return list(map(Reading, known, np.split(bits(nats), ends)))
+        return list(map(Reading, known, np.split(bits(nats), ends), map(self.lost, texts)))
 
 
 class _AsLines(_Reader):
@@ -128,4 +137,5 @@ class _AsLines(_Reader):
     def read(self, texts: Sequence[str]) -> list[Reading]:
         """The next lines."""
         known = self.known(texts)
-        return list(map(Reading, known, map(bits, score_texts(self.model, known, self._shards))))
+        scored = map(bits, score_texts(self.model, known, self._shards))
+        return list(map(Reading, known, scored, map(self.lost, texts)))

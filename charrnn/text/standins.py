@@ -62,20 +62,26 @@ class StandIns:
         self._known = frozenset(characters)
 
     def __call__(self, character: str) -> str:
-        """Known characters that are similar to one that is not, never a line feed; none where there are none.
+        """Known characters for one that is not, never a line feed; none where there are none.
 
-        They are a plainer form of it, such a form in the other case, or else finer forms of the plainest. What
-        has no similar one is told by U+FFFD or a question mark, if it could be read, or by a space.
+        What has no similar one is told by U+FFFD or a question mark, if it could be read, or by a space.
         """
+        similar = self.similar(character)
+        if similar is not None:
+            return similar
+        readable = unicodedata.category(character)[0] in "LNS"
+        untold = BROKEN + UNTOLD * readable + BLANK
+        return next((c for c in untold if c in self._known), "")
+
+    def similar(self, character: str) -> str | None:
+        """Similar ones: a plainer form, such a form in the other case, or else finer forms of the plainest."""
         ways: tuple[Callable[[str], str], ...] = (str, self._other_case, self._finer)
         for way in ways:
             for form in forms(character):
                 found = [c if c in self._known else way(c) for c in form]
                 if self._known.issuperset(found):
                     return "".join(found)
-        readable = unicodedata.category(character)[0] in "LNS"
-        untold = BROKEN + UNTOLD * readable + BLANK
-        return next((c for c in untold if c in self._known), "")
+        return None
 
     def _other_case(self, character: str) -> str:
         return character.swapcase()
