@@ -53,7 +53,8 @@ def train(
     """Train a model, in a given time or for so many ``epochs`` or ``steps``, as ``charrnn train`` does.
 
     Args:
-        corpus: A text, or a file or files to read one; none at all is the Python language reference.
+        corpus: A file or files, or a text that has been read (:meth:`Corpus.from_text`); none at all is the
+            Python language reference.
         minutes: How long to take in all, 10 where nothing says how long. What is not set is chosen
             for that time and this machine.
         start: A model to start from, in whose alphabet the text then is.
@@ -211,7 +212,7 @@ def inspect(
     """Look into a model, as ``charrnn inspect`` does.
 
     Args:
-        checkpoints: A checkpoint, or several for ``gradients`` and ``comparison``.
+        checkpoints: A checkpoint, or several for ``gradients`` and ``compare``.
         view: Its option without dashes, as ``gates``; ``card`` is the one without an option.
         value: That of the view's option, say the text of ``text`` or the unit of ``unit``.
         options: What else goes with the view: ``at``, ``temp``, ``on``, ``counts``, ``unknown``.
@@ -231,6 +232,8 @@ def inspect(
             takes = ", ".join(chosen.takes) or "no option"
             raise InputError(f"{view} takes {takes}, not {name}")
     paths = [Path(path) for path in several(checkpoints)]
+    if not paths:
+        raise InputError("there is no checkpoint to look into")
     subjects = tuple(Subject(path, load_checkpoint(path)) for path in paths)
     look = Look(subjects, value, **options)
     figure = chosen.figure(look)

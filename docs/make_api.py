@@ -92,7 +92,8 @@ def _prose(thing: Any) -> str:
     for block in re.split(r"\n(?=\w+:\n)", text):
         heading, colon, rest = block.partition(":\n")
         if colon and heading in ("Args", "Attributes", "Returns", "Raises", "Yields"):
-            lines.append(f"**{heading}**\n\n{_listed(textwrap.dedent(rest))}")
+            said = _listed(rest) if heading not in ("Returns", "Yields") else textwrap.dedent(rest)
+            lines.append(f"**{heading}**\n\n{said.strip()}")
         else:
             lines.append(block.strip("\n"))
     return "\n\n".join(part for part in lines if part.strip())
@@ -100,8 +101,8 @@ def _prose(thing: Any) -> str:
 
 def _listed(text: str) -> str:
     """``name: what it is`` for each entry, which may go on in lines that are indented."""
-    body, empty, after = text.partition("\n\n")
-    entries = re.split(r"\n(?=\S)", body.strip("\n"))
+    body, empty, after = text.partition("\n\n")  # what comes after stands further left
+    entries = re.split(r"\n(?=\S)", textwrap.dedent(body).strip("\n"))
     items = []
     for entry in entries:
         name, colon, said = entry.partition(": ")

@@ -474,3 +474,33 @@ def test_records_in_a_pipe(run: Run, piped: Any) -> None:
     lines = "one line\nand another\n"
     alone = piped(lines, "score", path, "--independent-lines").out
     assert piped(lines, "score", path).out == alone
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("score", "checkpoints/corpus.npz", ""),
+        ("score", "", "corpus.txt"),
+        ("sample", ""),
+        ("sample", "checkpoints/corpus.npz", ""),
+        ("sample", "--prime-file", ""),
+        ("sample", "--prime-text", ""),
+        ("sample", "--novel-only", ""),
+        ("sample", "--novelty", ""),
+    ],
+)
+def test_empty_names(run: Run, arguments: tuple[str, ...]) -> None:
+    """A shell's variable that is not set does not stand for standard input, or for nothing at all."""
+    result = run(*arguments)
+    assert result.code == 2
+    assert result.out == ""
+    assert "the name of a file is empty" in result.err
+
+
+def test_score_without_a_model(run: Run, model: Path) -> None:
+    """What is wrong with the names is told, not that there is no model to take instead."""
+    moved = model.rename("moved.npz")
+    result = run("score", "corpus.txt", moved)
+    assert result.code == 2
+    assert "models are named first" in result.err
+    assert "nosuch and corpus.txt" in run("score", "nosuch", "corpus.txt").err

@@ -182,6 +182,12 @@ def test_wrong_weights(weights: tuple[float, ...]) -> None:
         Mixture.of([ONE, OTHER], weights)
 
 
+def test_models_from_anything() -> None:
+    assert Mixture.of(iter([ONE, OTHER]), iter([1, 3])) == Mixture.of([ONE, OTHER], [1, 3])
+    with pytest.raises(InputError, match="needs a model"):
+        Mixture.of([])
+
+
 def test_errors() -> None:
     """Of what none of the models knows, and of a model whose numbers overflow."""
     with pytest.raises(UnknownCharacterError, match="'z'"):

@@ -168,6 +168,9 @@ def test_inspect_several(checkpoint: Path) -> None:
         (lambda _, m: charrnn.inspect(m, "text"), "text needs a value"),
         (lambda _, m: charrnn.inspect(m, "gates", "x"), "gates takes no value"),
         (lambda _, m: charrnn.inspect(m, "gates", at=3), "gates takes on, unknown, not at"),
+        (lambda *_: charrnn.inspect([], "gates"), "no checkpoint to look into"),
+        (lambda _, m: charrnn.score(charrnn.load(m), "cat", unknown="drop"), "not 'drop'"),
+        (lambda _, m: charrnn.generate(charrnn.load(m), unknown="drop"), "not 'drop'"),
     ],
 )
 def test_bad_calls(corpus: Path, checkpoint: Path, call: Any, said: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,12 +29,22 @@ def divided(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:
     """The models that are named first, and what follows them.
 
     A model is a name that ends in ``.npz``, or a file that is a checkpoint whatever its name is.
+
+    Raises:
+        InputError: A name is empty.
     """
     names = list(arguments or ())
+    require_names(names)
     number = 0
     while number < len(names) - AFTER_DASHES and _is_model(names[number]):
         number += 1
     return list(map(Path, names[:number])), names[number:]
+
+
+def require_names(names: Iterable[str | None]) -> None:
+    """Raise an InputError if a name is empty: to take it for none would read something else."""
+    if "" in names:
+        raise InputError("the name of a file is empty; is it a variable that is not set?")
 
 
 def one_text(rest: Sequence[str]) -> str | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.arguments import checkpoints, divided, one_text
+from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
 from charrnn.cli.settings import numbers, of_unknown, option_names, panel
 from charrnn.config import SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
@@ -159,6 +159,7 @@ def sample(
     Any other backslash stands for itself; prompts that are read are taken as they are.
     """
     models, rest = divided(arguments)
+    require_names([prime_file, prime_text, novel_only, *(novelty or ())])
     source = one_text(rest) or prime_file
     if rest and prime_file:
         raise InputError(f"prompts come from {rest[0]} or from --prime-file, not from both")

@@ -62,6 +62,7 @@ def score(
     With several models each has a column of bits per character.
     """
     models, rest = divided(arguments)
+    text = one_text(rest)  # before a model is looked for, which a wrong name may have meant
     if per_line and per_char:
         raise InputError("--per-line and --per-char do not go together; choose one")
     if per_char and len(models) > 1:
@@ -82,7 +83,7 @@ def score(
     form = Form(names, kind.encoding, best)
     rows_of = form.lines if per_line else form.characters if per_char else form.total
     read = as_lines if independent_lines or kind.records else as_one
-    source, writer = Source(one_text(rest) or STANDARD_INPUT), Writer(kind.encoding)
+    source, writer = Source(text or STANDARD_INPUT), Writer(kind.encoding)
     empty = 0  # lines
     with scoring_bar(source, kind.encoding, alone=rows_of == form.total) as watched:
         for rows in rows_of(require_any(watched(read(readers, source, unknown)), source)):

@@ -9,7 +9,7 @@ written it reads what stands in for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -39,15 +39,18 @@ class Mixture:
     vocabulary: Vocabulary
 
     @classmethod
-    def of(cls, models: Sequence[CharacterModel], weights: Sequence[float] = ()) -> Mixture:
+    def of(cls, models: Iterable[CharacterModel], weights: Iterable[float] = ()) -> Mixture:
         """Join models.
 
         Args:
             weights: One for each, in proportion; all the same without them.
 
         Raises:
-            InputError: The models read text in different ways, or the weights do not fit.
+            InputError: There is no model, they read text in different ways, or the weights do not fit.
         """
+        models = tuple(models)
+        if not models:
+            raise InputError("a mixture needs a model")
         weights = tuple(weights) or (1.0,) * len(models)
         total = sum(weights)
         proper = all(weight > 0 for weight in weights) and math.isfinite(total)
@@ -62,7 +65,7 @@ class Mixture:
             )
         vocabulary = reduce(Vocabulary.extended_by, (m.vocabulary.characters for m in models[1:]),
                             models[0].vocabulary)  # fmt: skip
-        return cls(tuple(models), tuple(weight / total for weight in weights), vocabulary)
+        return cls(models, tuple(weight / total for weight in weights), vocabulary)
 
 
 Writable = CharacterModel | Mixture

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import TextConfig
+from charrnn.config import UNKNOWN, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError, describe_character
 from charrnn.text.standins import StandIns
 
@@ -139,7 +139,10 @@ class Vocabulary:
 
         Raises:
             UnknownCharacterError: There are others, and ``unknown`` is ``error``.
+            InputError: ``unknown`` is none of these.
         """
+        if unknown not in UNKNOWN:
+            raise InputError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
         others = self.unknown_in(text)
         if not others:
             return text
