@@ -167,6 +167,10 @@ def score_all(
     model: CharacterModel, texts: Sequence[str], *, unknown: str = "error"
 ) -> list[Score]:
     """Score texts that have nothing to do with each other, side by side; else as :func:`score`."""
+    if not isinstance(model, CharacterModel):
+        raise InputError(
+            f"one model scores a text, not {type(model).__name__}; score with each of them"
+        )
     known = [model.vocabulary.known(text, unknown) for text in texts]
     return list(map(Score, known, map(bits, score_texts(model, known))))
 

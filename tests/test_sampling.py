@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from itertools import chain, islice
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from charrnn.config import CELLS, ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
@@ -215,6 +217,31 @@ def test_batch_writes_what_each_would_write_alone(cell: str, count: int) -> None
     alone = [_write(model, n, prime=primes[n], **vars(config)) for n, config in enumerate(configs)]
     assert _write_all(model, prompts) == alone
     assert len(set(alone)) > count // 2
+
+
+def test_writers_on_threads_write_what_each_would_write_alone() -> None:
+    """As behind a web server: each thread has a text of its own, of one model."""
+    model = _model()
+    alone = [_write(model, seed, length=100) for seed in range(16)]
+    with ThreadPoolExecutor(16) as threads:
+        found = list(threads.map(lambda seed: _write(model, seed, length=100), range(16)))
+    assert found == alone
+
+
+@pytest.mark.parametrize("count", [1, 16, 40])
+def test_products_are_held_to_one_thread(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For those of a step, the library's own threads only wait for each other."""
+    seen: set[int] = set()
+
+    def choose_seeing(*args: Any) -> Any:
+        libraries = threadpool_info()
+        seen.update(each["num_threads"] for each in libraries if each["user_api"] == "blas")
+        return choose(*args)
+
+    monkeypatch.setattr("charrnn.writing.writer.choose", choose_seeing)
+    with threadpool_limits(limits=2, user_api="blas"):
+        list(generate_batch(_model(), [Prompt("", n, SamplingConfig(16)) for n in range(count)]))
+    assert seen <= {1}  # a library that cannot be asked is none of them
 
 
 def test_batches_of_nothing() -> None:

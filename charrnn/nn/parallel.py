@@ -11,14 +11,15 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 from charrnn.nn.workspace import Workspace
 from charrnn.signals import Held
@@ -82,11 +83,46 @@ def _controller() -> ThreadpoolController:
         return ThreadpoolController()  # finding the loaded ones takes a while: once is enough
 
 
+@cache
+def _blas() -> list[LibController]:
+    return list(_controller().select(user_api="blas").lib_controllers)
+
+
+class _OneThread:
+    """Holds the BLAS library to one thread while anybody wants it so.
+
+    The limit is the whole process's. Each user on their own would put back what they found, and of
+    two that overlap the last one to leave would leave the other one's limit behind.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._undone = Lock(), 0, ExitStack()
+
+    def enter(self) -> None:
+        with self._lock:
+            # To set it takes as long as a tiny model takes for some characters; to ask is quick.
+            if not self._users and any(library.num_threads != 1 for library in _blas()):
+                self._undone.enter_context(_controller().limit(limits=1, user_api="blas"))
+            self._users += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._undone.close()
+
+
+_one_thread = _OneThread()
+
+
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Hold matrix products to one thread each."""
-    with _controller().limit(limits=1, user_api="blas"):
+    """Hold matrix products to one thread each, on whatever threads it is asked for at once."""
+    _one_thread.enter()
+    try:
         yield
+    finally:
+        _one_thread.leave()
 
 
 def warm_up() -> None:

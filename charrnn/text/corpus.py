@@ -35,7 +35,7 @@ from charrnn.text.source import (
 )
 from charrnn.text.stretches import Files, Stretches
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary, code_points
-from charrnn.words import as_argument
+from charrnn.words import as_argument, counted
 
 MIN_CHARACTERS = 16
 """The shortest text that can be trained on."""
@@ -164,7 +164,7 @@ class Scan:
 def require_enough(length: int, sources: Sequence[str]) -> None:
     """Raise an InputError if a text is too short to learn from."""
     if length < MIN_CHARACTERS:
-        count = f"only {length} characters" if length else "no text"
+        count = "only " + counted(length, "character") if length else "no text"
         raise InputError(
             f"{in_words(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
             "and some 100,000 for readable results"

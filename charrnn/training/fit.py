@@ -124,7 +124,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     if narrow:
         flag, dropped = _dropping(model)
         less = (f"{flag} {dropped / 2:.2g}",) if dropped else ()
-        reason = f"validation levelled off no higher than training ({ends})"
+        reason = f"validation levelled off hardly higher than training ({ends})"
         return Fit(UNDER, reason, (_larger(model), *less))
     both = f"{_larger(model)} with {_more_dropping(model)}"
     return Fit(RIGHT, f"validation levelled off ({ends})", (both,))

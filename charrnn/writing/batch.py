@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from io import StringIO
 
@@ -55,15 +54,14 @@ def _written(model: Writable, prompts: Sequence[Prompt], *, scored: bool) -> Ite
 
     def written() -> Iterator[Piece]:
         while any(writer.going_on for writer in writers):
-            with one_thread_each():
+            with single_threaded_blas():
                 found = shards.map(write, len(writers))
             for pieces in found:
                 yield from pieces
 
     shards = Shards(default_shards(len(prompts)))
-    # Asking the library takes as long as a tiny model takes for some characters.
-    one_thread_each = single_threaded_blas if shards.count > 1 else nullcontext
-    with one_thread_each():
+    # A single shard, too: for products as small as a step's, the library's threads only wait for each other.
+    with single_threaded_blas():
         writers = shards.map(begin, len(prompts))
     return written()
 

@@ -60,6 +60,8 @@ def generate(
     prime = model.vocabulary.known(prime, unknown)
     pieces = generate_batch(model, [Prompt(prime, rng, config)])
     end = model.vocabulary.config.end
+    if end and end in prime:
+        raise InputError("a record is one line, and so is its prime")
     return (text for piece in pieces if (text := piece.text.removesuffix(end)))
 
 
@@ -83,11 +85,13 @@ def generate_records(
         rng: A seed; each record has the one after that of the record before, each candidate for ``best_of``.
 
     Raises:
-        InputError: The model is not one of records; and as :func:`generate`.
+        InputError: The model is not one of records, or the prime has several lines; and as :func:`generate`.
     """
     end = model.vocabulary.config.end
     if not end:
         raise InputError("the model was not trained on records")
+    if end in prime:
+        raise InputError("a record is one line, and so is its prime")
     config = config or SamplingConfig(length, temperature)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if rng is None else rng
     count = 1

@@ -9,8 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import threadpoolctl
 
-from charrnn.nn.parallel import MIN_STREAMS, Shards, available_processors, default_shards
+from charrnn.nn.parallel import (
+    MIN_STREAMS,
+    Shards,
+    available_processors,
+    default_shards,
+    single_threaded_blas,
+)
 
 V1 = "sys/fs/cgroup/cpu"
 V2 = "sys/fs/cgroup"
@@ -107,3 +114,21 @@ def test_shards_do_not_warn(count: int) -> None:
     """What overflows is for the caller to see, on whatever thread it is."""
     found = Shards(count).map(lambda *_: np.exp(np.full(4, 1e3, np.float32)).max(), 8)
     assert found == [np.inf] * count
+
+
+def test_blas_is_let_go_by_the_last_that_holds_it() -> None:
+    """Whoever begins first and ends first neither frees the others nor leaves them a limit."""
+    with threadpoolctl.threadpool_limits(limits=2, user_api="blas"):
+        before = _blas_threads()
+        first, second = single_threaded_blas(), single_threaded_blas()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert _blas_threads() <= {1}  # a library that cannot be asked is none of them
+        second.__exit__(None, None, None)
+        assert _blas_threads() == before
+
+
+def _blas_threads() -> set[int]:
+    libraries = threadpoolctl.threadpool_info()
+    return {each["num_threads"] for each in libraries if each["user_api"] == "blas"}
