@@ -164,7 +164,7 @@ def test_inspect_several(checkpoint: Path) -> None:
             "cell: a model to start",
         ),
         (lambda c, _: charrnn.train(charrnn.load_corpus(c), records=True), "records: a corpus"),
-        (lambda _, m: charrnn.score(charrnn.Mixture.of([charrnn.load(m)] * 2), "a"), "one model"),
+        (lambda _, m: charrnn.score(charrnn.Mixture.of([charrnn.load(m)] * 2), "a"), "one model"),  # type: ignore[arg-type]
         (lambda _, m: charrnn.inspect(m, "gate"), "gate: no such view"),
         (lambda _, m: charrnn.inspect(m, "text"), "text needs a value"),
         (lambda _, m: charrnn.inspect(m, "gates", "x"), "gates takes no value"),
