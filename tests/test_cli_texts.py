@@ -389,6 +389,35 @@ def test_lines_are_scored_as_they_come() -> None:
             assert answer().endswith(f"\t{line}")
 
 
+@pytest.mark.parametrize("piped_in", [False, True])
+def test_score_shows_progress(
+    run: Run, piped: Any, model: Path, monkeypatch: pytest.MonkeyPatch, piped_in: bool
+) -> None:
+    """On a terminal a bar goes through the bytes of a text; how many there are is known of a file alone."""
+    bars: list[dict[str, Any]] = []
+
+    class Bar:
+        def __init__(self, **settings: Any) -> None:
+            bars.append({**settings, "seen": 0})
+
+        def __enter__(self) -> Bar:  # noqa: PYI034
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def update(self, number: int) -> None:
+            bars[-1]["seen"] += number
+
+    monkeypatch.setattr("charrnn.cli.display._bar", Bar)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    text = "It was the best.\n" * 40
+    Path("text.txt").write_text(text)
+    outcome = piped(text, "score", model) if piped_in else run("score", model, "text.txt")
+    assert outcome.code == 0
+    (bar,) = bars
+    assert (bar["seen"], bar["total"]) == (len(text), None if piped_in else len(text))
+
+
 def test_score_takes_flat_memory(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five times as long a text, all on one line, costs no more."""
     monkeypatch.setattr("charrnn.text.source.INCOMING", 1000)
