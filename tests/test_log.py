@@ -152,6 +152,15 @@ def test_other_files_are_left_alone(run: Run) -> None:
     assert not Path("-").exists()
 
 
+def test_one_of_two_runs_gets_a_new_log(tmp_path: Path) -> None:
+    """Also where neither has written a line yet."""
+    path = tmp_path / "run.jsonl"
+    first = log.RunLog(path, resumed=False)
+    with pytest.raises(charrnn.CharrnnError, match="exists already"):
+        log.RunLog(path, resumed=False)
+    first.close()
+
+
 def test_a_full_disk_costs_the_log_alone(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told once, and the run goes on."""
 

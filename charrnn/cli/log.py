@@ -35,11 +35,13 @@ class RunLog:
         self._path, self._resumed = path, resumed
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_file() and path.stat().st_size:
-                if not resumed:
-                    raise InputError(f"{path}: exists already; choose another --log")
+            if resumed and path.is_file() and path.stat().st_size:
                 _end_at_a_line(path)
-            self._file: Any = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+            # Of two new runs that want it at once one gets it; a pipe or a device is nobody's.
+            mode = "ab" if resumed or (path.exists() and not path.is_file()) else "xb"
+            self._file: Any = open(path, mode, buffering=0)  # noqa: SIM115 (closed by close)
+        except FileExistsError:
+            raise InputError(f"{path}: exists already; choose another --log") from None
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"{path}: cannot be written: {reason}; choose another --log") from None

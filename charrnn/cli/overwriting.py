@@ -22,7 +22,8 @@ LOOKED_AT = 1 << 12  # bytes
 def require_place(kind: str, path: Path, kept: Iterable[str | Path]) -> None:
     """See to it that a page (``html``) or picture (``png``, ``svg``) may be written to a path.
 
-    A file that is there has to be of that kind, by its name or by its beginning.
+    A file that is there has to be of that kind, by its name (that of the file itself, not of a link to it) or by
+    its beginning.
 
     Args:
         kept: Files that are read for it, or that a model learnt from, which it never replaces.
@@ -43,7 +44,7 @@ def require_place(kind: str, path: Path, kept: Iterable[str | Path]) -> None:
     with path.open("rb") as file:
         head = file.read(LOOKED_AT)
     its_own = re.match(BEGINNINGS[kind], head, re.IGNORECASE | re.DOTALL) is not None
-    named = path.suffix.lower() in SUFFIXES[kind] and not head.startswith(ARCHIVE)
+    named = path.resolve().suffix.lower() in SUFFIXES[kind] and not head.startswith(ARCHIVE)
     if head and not (its_own or named):
         what = {"html": "a page", "png": "a PNG", "svg": "an SVG"}[kind]
         raise InputError(f"{path}: exists, and is not {what}; name another file, as in {example}")

@@ -205,3 +205,15 @@ def test_30_pictures_are_known_by_their_beginning(
     else:
         with pytest.raises(InputError, match="exists, and is not"):
             require_place(kind, path, ())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere links need a privilege")
+def test_30_a_link_with_the_right_name_is_no_page(tmp_path: Path) -> None:
+    """What would be written over is the file behind it."""
+    notes, link = tmp_path / "notes.txt", tmp_path / "page.html"
+    notes.write_text("my notes\n")
+    link.symlink_to(notes)
+    with pytest.raises(InputError, match="exists, and is not a page"):
+        require_place("html", link, ())
+    notes.write_text("<!doctype html>")
+    require_place("html", link, ())
