@@ -300,6 +300,19 @@ def test_who_knows_no_letter_is_not_the_best(run: Run, model: Path) -> None:
         assert values["models"]["blank.npz"]["unknown"] == 12
 
 
+def test_a_decomposed_letter_is_not_lost(run: Run) -> None:
+    """A model that composes what it reads knows it, beside one that does not."""
+    Path("cafe.txt").write_text("café au lait et thé\n" * 60, encoding="utf-8")
+    for form in ("nfc", "none"):
+        options = ["--hidden-size", 4, "--steps", 1, "--normalize", form, "-q", "-o", f"{form}.npz"]
+        assert run("train", "cafe.txt", *options).code == 0
+    Path("text.txt").write_text("cafe\u0301", encoding="utf-8")
+    for lines in ((), ("--independent-lines",)):
+        both = ("score", "nfc.npz", "none.npz", "text.txt", "--unknown", "skip", "--json", *lines)
+        models = json.loads(run(*both).out)["models"]
+        assert (models["nfc.npz"]["unknown"], models["none.npz"]["unknown"]) == (0, 1)
+
+
 def test_models_and_texts(run: Run, model: Path) -> None:
     """Models first, whatever their names are; then the text; after -- there are no models."""
     text = "It was the best.\n"

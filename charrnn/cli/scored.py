@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -90,24 +91,31 @@ def require_any(spans: Iterable[Span], source: Source) -> Iterator[Span]:
         raise InputError(f"{source}: nothing to score{why}")
 
 
-class _Reader:
+class _Reader(ABC):
     """Reads lines of a source, or parts of them, in characters that its model knows."""
 
     def __init__(self, model: CharacterModel, source: Source, unknown: str) -> None:
         self.model = model
         self._unknown, self._name, self._line = unknown, str(source), 1
 
-    def known(self, texts: Sequence[str]) -> list[str]:
+    def read(self, texts: Iterable[str]) -> list[Reading]:
         """The next lines, or parts of them."""
-        known, vocabulary = [], self.model.vocabulary
-        for text in texts:
-            if vocabulary.config.normalize == "nfc":
-                text = unicodedata.normalize("NFC", text)
-            known.append(vocabulary.known(text, self._unknown, self._name, self._line))
+        known, lost = [], []
+        for text in map(self._composed, texts):
+            known.append(self.model.vocabulary.known(text, self._unknown, self._name, self._line))
+            lost.append(0 if known[-1] == text else self._lost(text))
             self._line += text.endswith("\n")
-        return known
+        return list(map(Reading, known, self.bits(known), lost))
 
-    def lost(self, text: str) -> int:
+    @abstractmethod
+    def bits(self, known: Sequence[str]) -> Iterable[Array]:
+        """How unexpected the characters of each are."""
+
+    def _composed(self, text: str) -> str:
+        nfc = self.model.vocabulary.config.normalize == "nfc"
+        return unicodedata.normalize("NFC", text) if nfc else text
+
+    def _lost(self, text: str) -> int:
         """How many characters the model was given nothing similar for."""
         vocabulary = self.model.vocabulary
         unknown = vocabulary.unknown_in(text)
@@ -121,12 +129,9 @@ class _AsOne(_Reader):
         super().__init__(model, source, unknown)
         self._scorer = Scorer(model)
 
-    def read(self, texts: Sequence[str]) -> list[Reading]:
-        """The next parts of the text."""
-        known = self.known(texts)
+    def bits(self, known: Sequence[str]) -> Iterable[Array]:
         nats = self._scorer.read(self.model.vocabulary.encode("".join(known))[:, None])[:, 0]
-        ends = np.cumsum([len(part) for part in known])[:-1]
-        return list(map(Reading, known, np.split(bits(nats), ends), map(self.lost, texts)))
+        return np.split(bits(nats), np.cumsum([len(part) for part in known])[:-1])
 
 
 class _AsLines(_Reader):
@@ -134,8 +139,5 @@ class _AsLines(_Reader):
         super().__init__(model, source, unknown)
         self._shards = Shards(available_processors())
 
-    def read(self, texts: Sequence[str]) -> list[Reading]:
-        """The next lines."""
-        known = self.known(texts)
-        scored = map(bits, score_texts(self.model, known, self._shards))
-        return list(map(Reading, known, scored, map(self.lost, texts)))
+    def bits(self, known: Sequence[str]) -> Iterable[Array]:
+        return map(bits, score_texts(self.model, known, self._shards))
