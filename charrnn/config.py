@@ -17,6 +17,7 @@ SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
 ANNEALING = ("cosine", "trapezoid")
 """Schedules that end at zero, so that a model is at its best only at the end."""
 
+MINUTES = 10  # that a new run takes where nothing says how long
 UNKNOWN = ("error", "skip", "replace")
 """What may become of characters that a model does not know."""
 

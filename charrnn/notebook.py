@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig
 from charrnn.drawing.data import as_json
 from charrnn.drawing.figure import Figure, parts
 from charrnn.errors import InputError
@@ -33,7 +33,6 @@ from charrnn.training.reports import Report
 from charrnn.training.trainer import Training
 from charrnn.writing.scoring import score_texts
 
-MINUTES = 10
 WIDTH = 100  # columns of a figure in plain text
 
 

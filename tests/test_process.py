@@ -89,8 +89,8 @@ main()
 """
 
 
-def test_second_interrupt(run: Run) -> None:
-    """It ends a run at once, also in the middle of a save; the save before it stays."""
+def _in_a_slow_save() -> subprocess.Popen[str]:
+    """A run that is in the middle of its second save."""
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW_DISK, *ENDLESS, "-o", "run.npz", "--save-every", "5"],
         stdout=subprocess.PIPE,
@@ -99,6 +99,12 @@ def test_second_interrupt(run: Run) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "saving\n"
+    return process
+
+
+def test_second_interrupt(run: Run) -> None:
+    """It ends a run at once, also in the middle of a save; the save before it stays."""
+    process = _in_a_slow_save()
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     assert process.poll() is None  # the first one waits for the save
@@ -115,14 +121,7 @@ def test_second_interrupt(run: Run) -> None:
 
 def test_impatience_leaves_nothing_behind(run: Run) -> None:
     """Neither a third Ctrl-C nor a tenth gets between the second one and the cleaning up."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_DISK, *ENDLESS, "-o", "run.npz", "--save-every", "5"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "saving\n"
+    process = _in_a_slow_save()
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
         time.sleep(0.001)

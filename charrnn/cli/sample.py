@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -252,7 +251,7 @@ def sample(
                 request,
                 option_names(sample),
                 most,
-                partial(_tell, str(prompts_source)),
+                lambda what: tell(f"{prompts_source}, {what}"),
             )
         groups = read_requests(
             prompts_source,
@@ -263,12 +262,12 @@ def sample(
             asking,
             strict=strict or not jsonl,
         )
-    elif prime_text:
-        request = replace(request, prime=read_prime(Source(prime_text), model.vocabulary, unknown))
-        groups = iter([request.times(num_samples)])
     else:
-        typed = _typed(model, prime, "--prime")
-        prime = known_prime(model.vocabulary, typed, unknown, "--prime")
+        if prime_text:
+            prime = read_prime(Source(prime_text), model.vocabulary, unknown)
+        else:
+            typed = _typed(model, prime, "--prime")
+            prime = known_prime(model.vocabulary, typed, unknown, "--prime")
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
     with ExitStack() as stack:
@@ -290,12 +289,6 @@ def sample(
         except KeyboardInterrupt:
             output.close()  # the shell's next prompt begins a line
             raise
-
-
-def _tell(source: str, what: str) -> None:
-    from charrnn.cli.terminal import tell
-
-    tell(f"{source}, {what}")
 
 
 def _typed(model: Writable, value: str, option: str) -> str:

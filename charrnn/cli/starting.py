@@ -137,10 +137,10 @@ def _possible(checkpoint: Checkpoint, path: Path, recorded: list[str]) -> list[s
         InputError: Their sizes tell that they are another text.
     """
     corpus, config = checkpoint.corpus, checkpoint.model.vocabulary.config
-    counts, parts = sizes(recorded), corpus.parts[:-1] if corpus.val_file else corpus.parts
+    counts = sizes(recorded)
     if counts is None or not recorded:
         return recorded
-    characters = sum(parts) if corpus.val_file else corpus.characters
+    characters = sum(corpus.parts[:-1]) if corpus.val_file else corpus.characters
     if not could_be(counts, characters, config):
         raise InputError(
             f"{listed(recorded)}: not the text that {path} was trained on: it has changed since "

@@ -16,7 +16,7 @@ import typer
 from charrnn.cli import terminal
 from charrnn.cli.settings import panel, sets
 from charrnn.cli.times import parse_minutes
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
 from charrnn.words import as_argument, printable
@@ -33,7 +33,6 @@ EPILOG = (
     "charrnn train corpus.txt | xargs charrnn sample"
 )
 
-MINUTES = 10
 CHOSEN = (
     *("hidden_size", "dropout", "weight_drop"),
     *("batch_size", "learning_rate", "schedule", "patience"),
