@@ -8,6 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from charrnn.config import TrainingConfig
+
+USED = TrainingConfig(epochs=1, val_fraction=0.1, warmup=0, eval_every=1, threads=1)
+"""The settings of a run, with nothing left to be chosen."""
+SHA256 = "0" * 64
+"""Of no text."""
+
 LINES = (
     "It was the best of lines, it was the worst of lines.\n",
     "Nobody expects the 3rd sentence to differ much, but it does!\n",

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Run
+from samples import USED
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
 from charrnn.inspection import learnt
 from charrnn.models.character_model import CharacterModel
@@ -36,7 +37,7 @@ def _saved(
     model = CharacterModel.fresh(ModelConfig("gru", 4), vocabulary, np.random.default_rng(3))
     corpus = Corpus.from_text(learnt_text, vocabulary=vocabulary)
     info = CorpusInfo(sources, len(corpus), len(corpus), corpus.sha256)
-    save_checkpoint(Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), info), "a.npz")
+    save_checkpoint(Checkpoint(model, USED, info), "a.npz")
     return Path("a.npz")
 
 
@@ -86,7 +87,7 @@ def test_records_and_composed_text() -> None:
     vocabulary = corpus.vocabulary
     model = CharacterModel.fresh(ModelConfig("gru", 4), vocabulary, np.random.default_rng(3))
     info = CorpusInfo(("a.txt", "b.txt"), len(corpus), len(corpus), corpus.sha256)
-    checkpoint = Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), info)
+    checkpoint = Checkpoint(model, USED, info)
     assert learnt.learnt_text(checkpoint, 100) == "a\nb c\nd\n" + "e é\n" * 9
     assert learnt.learnt_text(checkpoint, 2) == "a\nb"
 
@@ -97,7 +98,7 @@ def test_nothing_but_files_is_opened(run: Run, monkeypatch: pytest.MonkeyPatch) 
     Path("-").write_text(SECRET, encoding="utf-8")
     Path("empty.txt").write_text("", encoding="utf-8")
     names: list[tuple[str, ...]] = [
-        ("folder",), (".",), ("-",), ("",), ("no such",), ("a\0b",), ("x" * 5000,), ("secret.txt",) * 1001,
+        ("folder",), (".",), ("-",), ("no such",), ("a\0b",), ("x" * 5000,), ("secret.txt",) * 1001,
     ]  # fmt: skip
     if os.name == "posix":
         os.mkfifo("pipe")

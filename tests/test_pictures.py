@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Run
+from samples import SHA256, USED
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.vocabulary import BYTES, Vocabulary
@@ -48,10 +49,8 @@ def _saved(path: Path, vocabulary: Vocabulary) -> Path:
     config = ModelConfig(hidden_size=4, num_layers=1)
     model = CharacterModel.fresh(config, vocabulary, np.random.default_rng(2))
     history = tuple(Evaluation(round(n), n, 3 / n, 3.5 / n, 0.01, n) for n in (1.0, 2.0))
-    corpus = CorpusInfo(("text.txt",), len(TEXT), len(TEXT), "")
-    save_checkpoint(
-        Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), corpus, history, 1.75), path
-    )
+    corpus = CorpusInfo(("text.txt",), len(TEXT), len(TEXT), SHA256)
+    save_checkpoint(Checkpoint(model, USED, corpus, history, 1.75), path)
     return path
 
 

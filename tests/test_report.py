@@ -19,8 +19,9 @@ import pytest
 from browser import Browser, find_browser
 from conftest import Run
 from figures import CHARACTERS, blocks
+from samples import SHA256, USED
 
-from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import CELLS, ModelConfig, TextConfig
 from charrnn.drawing import figure
 from charrnn.drawing.colours import contrast
 from charrnn.drawing.figure import (
@@ -67,16 +68,14 @@ def _saved(kind: str, path: Path | None = None, characters: str = "\n abcdefé<>
         characters = BYTES
     config = ModelConfig(kind if kind in CELLS else "lstm", 4, 2, 3 if kind == "records" else 0)
     model = CharacterModel.fresh(config, Vocabulary(characters, text), np.random.default_rng(2))
-    corpus = CorpusInfo((HOSTILE,), 9, 9, "")
+    corpus = CorpusInfo((HOSTILE,), 9, 9, SHA256)
     history = tuple(
         Evaluation(
             step=n, epoch=n / 2, train_loss=2 / n, validation_loss=3 / n, rate=0.1, seconds=float(n)
         )
         for n in (1, 2, 3)
     )
-    save_checkpoint(
-        Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), corpus, history=history), path
-    )
+    save_checkpoint(Checkpoint(model, USED, corpus, history=history), path)
     return path
 
 

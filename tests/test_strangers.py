@@ -89,7 +89,7 @@ ENTRIES: tuple[tuple[Any, ...], ...] = (
     ("versions", 5), ("versions", {}), ("versions", "charrnn", 1), ("versions", "numpy", "9" * 101),
     ("versions", "python", "3"), ("versions", "numpy", ""),
     ("training", "eval_every", 0), ("training", "threads", 0), ("training", "epochs", 0),
-    ("training", "val_fraction", None),
+    ("training", "val_fraction", None), ("training", "warmup", None),
     ("progress", ""), ("progress", False), ("progress", []), ("progress", {}), ("progress", "step", 1.0),
     ("progress", "generators", {}), ("progress", "generators", 0, "uinteger", 1.5),
     ("progress", "generators", 0, "uinteger", 1.0), ("progress", "generators", 0, "has_uint32", True),
@@ -97,7 +97,7 @@ ENTRIES: tuple[tuple[Any, ...], ...] = (
     ("progress", "generators", 0, "bit_generator", "MT19937"),
     ("corpus", "sources", []), ("corpus", "sources", "text"),
     ("corpus", "sources", ["x" * 3_000_000]), ("corpus", "sources", [7]),
-    ("corpus", "sha256", "G" * 64), ("corpus", "sha256", "0" * 3_000_000),
+    ("corpus", "sha256", "G" * 64), ("corpus", "sha256", ""), ("corpus", "sources", [""]), ("corpus", "sha256", "0" * 3_000_000),
     ("model", "cell", "x" * 3_000_000), ("x" * 3_000_000, 1), ("text", "unit", ["byte"]),
 )  # fmt: skip
 
@@ -116,6 +116,12 @@ def test_finished_model(path: Path) -> None:
         arrays = {name: file[name] for name in file.files if not name.startswith("progress/")}
     write_arrays(path, arrays)
     assert not charrnn.load_checkpoint(path, with_progress=True).resumable
+    for setting in (
+        "eval_every",
+        "threads",
+        "epochs",
+    ):  # of what it was made, be there a run or none
+        _refused(_with_entry(path, "training", setting, 0))
 
 
 TEXTS: dict[str, Callable[[str], bytes]] = {

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from conftest import Run
 from rich.console import Console
+from samples import SHA256, USED
 
-from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import CELLS, ModelConfig, TextConfig
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
@@ -38,7 +39,7 @@ def _saved(kind: str) -> Path:
     config = ModelConfig(cell, 4, 2, 3 if kind == "records" else 0)
     model = CharacterModel.fresh(config, Vocabulary(characters, text), np.random.default_rng(2))
     save_checkpoint(
-        Checkpoint(model, TrainingConfig(val_fraction=0.1, warmup=0), CorpusInfo(("t",), 9, 9, "")),
+        Checkpoint(model, USED, CorpusInfo(("t",), 9, 9, SHA256)),
         path,
     )
     return path

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ import numpy as np
 import pytest
 from conftest import Run
 from rich.cells import cell_len
+from samples import USED
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
@@ -57,9 +59,7 @@ def _save(
     learnt = Corpus.from_text(LEARNT, vocabulary=model.vocabulary)
     corpus = CorpusInfo((source,), len(learnt), len(learnt) - 100, learnt.sha256)
     save_checkpoint(
-        Checkpoint(
-            model, TrainingConfig(epochs=3, val_fraction=0.1, warmup=0), corpus, history, loss
-        ),
+        Checkpoint(model, replace(USED, epochs=3), corpus, history, loss),
         path,
     )
 

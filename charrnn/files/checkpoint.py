@@ -145,12 +145,6 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
 
     meta = from_json(Meta, values, older)
     training = meta.training
-    decided = None not in (training.val_fraction, training.warmup)
-    if meta.progress is not None:
-        length = training.epochs or training.steps
-        decided = decided and bool(length and training.eval_every and training.threads)
-    if not decided:
-        raise ValueError("its settings are not those that were used: one is left to be chosen")
     vocabulary = Vocabulary(meta.vocabulary, meta.text)
     network = LanguageModel(meta.model, len(vocabulary))
     shapes = network.parameter_shapes()

@@ -17,7 +17,7 @@ import numpy as np
 
 from charrnn.config import Factor, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.fields import Amount, Between, Count, Length, OneOf
+from charrnn.fields import Amount, Between, Checked, Count, Length, OneOf
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.loss import bits, known_bits
@@ -55,17 +55,17 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class CorpusInfo:
+class CorpusInfo(Checked):
     """What a model learnt from.
 
     ``parts`` and ``val_file`` tell how it was divided, as those of :class:`charrnn.text.corpus.Corpus`;
     both are in ``characters`` and ``sha256``. No system has longer paths than Windows.
     """
 
-    sources: Annotated[tuple[Annotated[str, Length(0, (1 << 15) - 1)], ...], Length(1, 1 << 20)]
+    sources: Annotated[tuple[Annotated[str, Length(1, (1 << 15) - 1)], ...], Length(1, 1 << 20)]
     characters: Count
     train_characters: Count
-    sha256: Annotated[str, Length(0, 64, "0123456789abcdef")]
+    sha256: Annotated[str, Length(64, 64, "0123456789abcdef")]
     parts: tuple[Count, ...] = ()
     val_file: bool = False
 
@@ -187,6 +187,10 @@ class Checkpoint:
         return f"<Checkpoint: {self.model!r}, {step}{loss}>"
 
     def __post_init__(self) -> None:
+        used = self.training
+        numbers = (used.epochs or used.steps) and used.eval_every and used.threads
+        decided = numbers and None not in (used.val_fraction, used.warmup)
+        _require(decided, "one of its settings is left to be chosen")
         learnt, in_all = self.corpus.train_characters, self.corpus.characters
         _require(learnt <= in_all, "it learnt from more text than there is")
         parts = self.corpus.parts

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import SHA256, USED
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.drawing.figure import Chart, Figure, Panels
 from charrnn.inspection import VIEWS
 from charrnn.inspection.look import Look, Subject
@@ -23,8 +24,7 @@ def _look(cell: str = "gru", *, on: str | None = TEXT) -> Look:
     """At a small model that has learnt nothing."""
     vocabulary = Vocabulary("\n abcdef", TextConfig())
     model = CharacterModel.fresh(ModelConfig(cell, 5, 2), vocabulary, np.random.default_rng(4))
-    training = TrainingConfig(val_fraction=0.1, warmup=0)
-    checkpoint = Checkpoint(model, training, CorpusInfo(("none.txt",), 9, 9, ""))
+    checkpoint = Checkpoint(model, USED, CorpusInfo(("none.txt",), 9, 9, SHA256))
     return Look((Subject(Path("m.npz"), checkpoint),), on=on)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from samples import USED
 
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.drawing.figure import Figure, Symbols
@@ -168,14 +169,12 @@ def _remembering() -> CharacterModel:
     return model
 
 
-def _checkpoint(
-    model: CharacterModel, text: str, path: Path, training: TrainingConfig | None = None
-) -> Subject:
+def _checkpoint(model: CharacterModel, text: str, path: Path, val_fraction: float = 0.2) -> Subject:
     """As if it had learnt a text that is in a file."""
     path.write_bytes(text.encode(model.vocabulary.config.encoding))
     corpus = Corpus.from_text(text, vocabulary=model.vocabulary)
     info = CorpusInfo((str(path),), len(corpus), 0, corpus.sha256)
-    return Subject(path, Checkpoint(model, training or TrainingConfig(val_fraction=0.2), info))
+    return Subject(path, Checkpoint(model, replace(USED, val_fraction=val_fraction), info))
 
 
 def test_long_memory(tmp_path: Path) -> None:
@@ -268,8 +267,7 @@ def test_what_may_be_counted(tmp_path: Path) -> None:
 
 
 def test_nothing_kept_for_validation(tmp_path: Path) -> None:
-    training = TrainingConfig(val_fraction=0.0)
-    subject = _checkpoint(_remembering(), _far(20, 5), tmp_path / "far.txt", training)
+    subject = _checkpoint(_remembering(), _far(20, 5), tmp_path / "far.txt", 0.0)
     with pytest.raises(InputError, match="nothing was kept for validation; --on"):
         view(Look((subject,)))
     assert view(Look((subject,), on="xyz")).data["characters"] == 3

@@ -6,8 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from samples import SHA256, USED
 
-from charrnn.config import CELLS, OPTIMIZERS, ModelConfig, TrainingConfig
+from charrnn.config import CELLS, OPTIMIZERS, ModelConfig
 from charrnn.errors import InputError
 from charrnn.inspection.weights import last_updates, recurrences, spreads
 from charrnn.models.character_model import CharacterModel
@@ -66,7 +67,7 @@ def test_spreads() -> None:
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_last_update_is_what_the_optimizer_did(optimizer: str) -> None:
-    config = TrainingConfig(optimizer=optimizer, weight_decay=0)
+    config = dataclasses.replace(USED, optimizer=optimizer, weight_decay=0)
     model, rate = _model(), 0.01
     rule = Optimizer(config, fresh_slots(config, model.parameters.flat))
     rng = np.random.default_rng(5)
@@ -77,13 +78,13 @@ def test_the_last_update_is_what_the_optimizer_did(optimizer: str) -> None:
     checkpoint = Checkpoint(
         model,
         config,
-        CorpusInfo(("text",), 9, 9, ""),
+        CorpusInfo(("text",), 9, 9, SHA256),
         (Evaluation(3, 1.0, 1.0, None, rate, 0.0),),
         progress=Progress(
             model.parameters.flat,
             model.network.zero_state(1),
             rule.slots,
-            [],
+            Progress.fresh(model, config, [rng]).generators,
             step=3,
             evaluated_at=3,
         ),
@@ -101,9 +102,9 @@ def test_the_last_update_is_what_the_optimizer_did(optimizer: str) -> None:
 
 def test_no_update_is_known() -> None:
     model = _model()
-    checkpoint = Checkpoint(model, TrainingConfig(), CorpusInfo(("text",), 9, 9, ""))
+    checkpoint = Checkpoint(model, USED, CorpusInfo(("text",), 9, 9, SHA256))
     with pytest.raises(InputError, match="no optimiser state"):
         last_updates(checkpoint)
-    progress = Progress.fresh(model, TrainingConfig(batch_size=1), [])
+    progress = Progress.fresh(model, USED, [np.random.default_rng(0)])
     with pytest.raises(InputError, match="there was no step"):
         last_updates(dataclasses.replace(checkpoint, progress=progress))
