@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from charrnn.errors import InputError
+from charrnn.text.recorded import afar
 
-SUFFIXES = {"html": (".html", ".htm"), "png": (".png",), "svg": (".svg",)}
 BEGINNINGS = {
-    "html": rb"\s*<(!doctype html|html)\b",
+    "html": rb'<!doctype html>.{,999}<meta name="generator" content="charrnn ',
     "png": rb"\x89PNG\r\n\x1a\n",
     "svg": rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg\b",
 }
-ARCHIVE = b"PK\x03\x04"  # what a checkpoint begins with
 LOOKED_AT = 1 << 12  # bytes
 
 
 def require_place(kind: str, path: Path, kept: Iterable[str | Path]) -> None:
     """See to it that a page (``html``) or picture (``png``, ``svg``) may be written to a path.
 
-    A file that is there has to be of that kind, by its name (that of the file itself, not of a link to it) or by
-    its beginning.
+    A file that is there has to begin as a page of charrnn's or a picture does; its name says nothing.
 
     Args:
         kept: Files that are read for it, or that a model learnt from, which it never replaces.
@@ -39,17 +38,19 @@ def require_place(kind: str, path: Path, kept: Iterable[str | Path]) -> None:
         raise InputError(f"{path}: {what}; name a file to write")
     if not path.is_file():
         return
-    if _place(path) in map(_place, kept):
+    if any(_is_same(path, name) for name in kept):
         raise InputError(f"{path}: is read here, or was learnt; name another file, as in {example}")
     with path.open("rb") as file:
         head = file.read(LOOKED_AT)
-    its_own = re.match(BEGINNINGS[kind], head, re.IGNORECASE | re.DOTALL) is not None
-    named = path.resolve().suffix.lower() in SUFFIXES[kind] and not head.startswith(ARCHIVE)
-    if head and not (its_own or named):
-        what = {"html": "a page", "png": "a PNG", "svg": "an SVG"}[kind]
+    if head and not re.match(BEGINNINGS[kind], head, re.DOTALL):
+        what = {"html": "a page of charrnn's", "png": "a PNG", "svg": "an SVG"}[kind]
         raise InputError(f"{path}: exists, and is not {what}; name another file, as in {example}")
 
 
-def _place(path: str | Path) -> str:
-    """A full path by its letters alone: a stranger's checkpoint may name any host as its source."""
-    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100
+def _is_same(path: Path, name: str | Path) -> bool:
+    """Whether it is the same file, be it by a link; of a name on another machine its letters tell."""
+    if afar(str(name)):
+        return os.path.normcase(os.path.abspath(path)) == os.path.normcase(name)  # noqa: PTH100
+    with suppress(OSError, ValueError):  # it is not there, or no name
+        return path.samefile(name)
+    return False

@@ -95,7 +95,7 @@ def test_30_a_page_is_not_written_over_a_text(run: Run, trained: Trained) -> Non
     assert Path("corpus.txt").read_bytes() == before
     assert outcome.code == 2
     assert "corpus.txt: " in outcome.err
-    Path("page.html").write_text("<!doctype html>", encoding="utf-8")
+    Path("page.html").write_text(PAGE, encoding="utf-8")
     assert run("inspect", trained(TEXT), "--html", "page.html").code == 0
 
 
@@ -153,23 +153,27 @@ def test_29_a_folder_gets_fresh_names(run: Run) -> None:
     assert "file: is not a folder" in run("train", "corpus.txt", *TINY, "-o", "file/").err
 
 
+PAGE = '<!doctype html>\n<html lang="en">\n<meta name="generator" content="charrnn 0.0.1">\n'
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
         ("notes.md", "<p>", "exists, and is not a page"),
-        ("report.html", "old", ""),
-        ("REPORT.HTM", "old", ""),
-        ("report", " \n<HTML lang=en>", ""),
-        ("report.bak", "<!DOCTYPE HTML>", ""),
-        ("nothing", "", ""),
+        ("report.html", "a poem", "exists, and is not a page of charrnn's"),
+        ("index.html", "<!doctype html>\n<title>My site</title>", "exists, and is not a page"),
+        ("report", PAGE, ""),
+        ("nothing.html", "", ""),
         ("page.html", "PK\x03\x04", "exists, and is not a page"),
-        ("seen.html", "A cat", "is read here, or was learnt"),
+        ("seen.html", PAGE, "is read here, or was learnt"),
         ("./learnt.html", "", "is read here, or was learnt"),
+        ("linked.html", "", "is read here, or was learnt"),
     ],
 )
 def test_30_what_a_page_may_replace(run: Run, name: str, content: str, said: str) -> None:
-    """A page by its name or its beginning; never what is looked into, read or was learnt."""
-    Path("learnt.html").write_text(TEXT, encoding="utf-8")
+    """A page of its own, whatever its name is; never what is looked into, read or was learnt."""
+    Path("learnt.html").write_text(PAGE + TEXT, encoding="utf-8")
+    Path("linked.html").hardlink_to("learnt.html")
     assert run("train", "learnt.html", *TINY, "-o", "m.npz").code == 0
     if content or not Path(name).exists():
         Path(name).write_text(content, encoding="utf-8")
@@ -192,13 +196,15 @@ def test_30_what_a_page_may_replace(run: Run, name: str, content: str, said: str
         ("png", b"<svg>", False),
         ("svg", b'<?xml version="1.0"?>\n<!-- made by -->\n<!DOCTYPE svg>\n<svg width="1">', True),
         ("svg", b"<?xml version='1.0'?>\n<letters>", False),
+        ("svg", b"a poem\n", False),
+        ("png", b"a poem\n", False),
         ("html", b"<svg>", False),
     ],
 )
 def test_30_pictures_are_known_by_their_beginning(
     tmp_path: Path, kind: str, content: bytes, may: bool
 ) -> None:
-    path = tmp_path / "file"
+    path = tmp_path / f"file.{kind}"
     path.write_bytes(content)
     if may:
         require_place(kind, path, ())
@@ -215,5 +221,5 @@ def test_30_a_link_with_the_right_name_is_no_page(tmp_path: Path) -> None:
     link.symlink_to(notes)
     with pytest.raises(InputError, match="exists, and is not a page"):
         require_place("html", link, ())
-    notes.write_text("<!doctype html>")
+    notes.write_text(PAGE)
     require_place("html", link, ())
