@@ -121,7 +121,7 @@ class Column:
     name: str  # its head
     figures: bool = False  # it holds figures, which are aligned to the right
     whole: bool = False  # its cells are never wrapped
-    spare: bool = False  # it is left out where there is little room
+    spare: bool = False  # it is left out where the columns do not fit
     ends: bool = False  # where there is little room its cells lose their beginnings, not their ends
     series: int | None = None  # the line of a chart that it belongs to, in whose colour its head is
 

@@ -194,11 +194,14 @@ def _matrices(matrices: Sequence[Recurrence], top: float) -> fig.Table:
         rows.append([str(one.layer), one.gate, *told, fig.Profile(profile.tolist())])
     heads = [fig.Column("layer"), fig.Column("gate")]
     heads += fig.figures("largest", "median", "smallest", "radius")
-    return fig.Table([*heads, fig.Column("profile", spare=True)], rows)
+    return fig.Table([*heads, fig.Column("profile", whole=True, spare=True)], rows)
 
 
 def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> fig.Table:
-    heads = [*fig.figures("mean", "std", "largest"), fig.Column("from -largest to it", spare=True)]
+    heads = [
+        *fig.figures("mean", "std", "largest"),
+        fig.Column("from -largest to it", whole=True, spare=True),
+    ]
     rows: list[list[fig.Cell]] = []
     for one in arrays:
         told = f"{one.mean:.3f}", f"{one.deviation:.3f}", f"{one.largest:.2f}"

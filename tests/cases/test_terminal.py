@@ -152,8 +152,8 @@ def test_12_views_fit(
         return run(*arguments).out.splitlines()
 
     def words(lines: list[str]) -> set[str]:
-        found = re.findall(r"(?<![\w.⏎/-])[a-z][a-z-]{3,11}(?![\w⏎/-])", "\n".join(lines))
-        return set(found) - set(TEXT.lower().split())
+        found = re.findall(r"(?<![\w.⏎/-])[a-z][a-z-]{3,11}(?![\w⏎/-]|\.\w)", "\n".join(lines))
+        return set(found) - set(TEXT.lower().split()) - {"next", "best"}  # a column to spare
 
     # Names that are long, commands to be copied, and text in colours are no words of ours.
     foreign = re.compile(r"/|…| charrnn ")

@@ -157,11 +157,23 @@ def test_what_a_narrow_table_leaves_out() -> None:
         [Column("place", whole=True, ends=True), Column("more", spare=True)],
         [[(Symbols("abcdefghijklmnopqrstuvw"), Symbols("x", amount=1)), "yes"]],
     )
-    assert _drawn(_of(table), 40) == "place\nlmnopqrstuvw[x]\n".replace(
-        "lmnopqrstuvw", "nopqrstuvw"
-    )
+    assert _drawn(_of(table), 40) == "place          more\nnopqrstuvw[x]  yes\n"
+    assert _drawn(_of(table), 20) == "place     more\nstuvw[x]  yes\n"
     assert "abcdefghijklmnopqrstuvw[x]" in _drawn(_of(table), 120)
     assert "yes" in _drawn(_of(table), 64)
+    assert "more\nabcdef" not in _drawn(_of(table), 64)  # no list
+
+
+@pytest.mark.parametrize(("width", "kept"), [(80, 3), (38, 3), (37, 2), (25, 2), (24, 1)])
+def test_what_can_be_done_without_goes_as_far_as_it_has_to(width: int, kept: int) -> None:
+    """The last first, at any width: beside long names there is less room, and a list is the last resort."""
+    spare = [Column(name, whole=True, spare=True) for name in ("size", "kind")]
+    table = Table(
+        [Column("model", whole=True), *spare], [["a/longer/name/of/it", "12 MB", "lstm 2 × 256"]]
+    )
+    first, second = _drawn(_of(table), width).splitlines()[:2]
+    assert first.split() == ["model", "size", "kind"][:kept]
+    assert second.startswith("a/longer/name/of/it")
 
 
 def test_a_figure_of_one_screen() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from rich import box
 from rich.cells import cell_len
@@ -24,7 +25,6 @@ from charrnn.drawing.terminal.fitting import (
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import percent, printable
 
-SPARE = 64  # columns from which on there is room for what can be done without
 LONGEST, FREE, SHORTEST = 24, 50, 4  # columns of a bar, of one that nothing stands beside, at least
 LABEL, PERCENT, LEAST = 7, 9, 13  # columns: of a symbol, of a share beside a bar, of both at least
 WIDEST = 40  # columns of a distribution's bars
@@ -54,26 +54,55 @@ def draw_facts(screen: Screen, facts: Facts) -> list[RenderableType]:
 
 
 def draw_table(screen: Screen, table: Table) -> Iterator[RenderableType]:
-    """A table; in a frame if it has a title. Where words would be broken, each row is a list."""
-    kept = [n for n, c in enumerate(table.columns) if not c.spare or screen.width >= SPARE]
-    columns = [table.columns[n] for n in kept]
-    rows = list(zip(*(_aligned([row[n] for row in table.rows]) for n in kept), strict=True))
-    total = [table.total[n] for n in kept] if table.total else []
-    heads = [screen.words(column.name) for column in columns]
+    """A table; in a frame if it has a title. Where words would be broken, the columns that can be done without go,
+    the last one first; where that does not help either, each row is a list."""
+    spare = [n for n, column in enumerate(table.columns) if column.spare]
+    for kept in range(len(spare), -1, -1):
+        fitting = _without(table, spare[kept:])
+        heads, *cells = _words(screen, fitting)
+        if drawn := _grid(screen, fitting, heads, cells):
+            yield drawn
+            return
+    yield from _lists(screen, table, heads, cells)
+
+
+def _without(table: Table, left_out: Sequence[int]) -> Table:
+    """The same without some columns."""
+
+    def kept(row: Sequence[Any]) -> list[Any]:
+        return [cell for n, cell in enumerate(row) if n not in left_out]
+
+    total = kept(table.total) if table.total else None
+    return replace(
+        table, columns=kept(table.columns), rows=list(map(kept, table.rows)), total=total
+    )
+
+
+def _words(screen: Screen, table: Table) -> list[list[Text]]:
+    """The heads of a table, and its cells row by row, those of the total last."""
+    columns = table.columns
+    aligned = [_aligned([row[n] for row in table.rows]) for n in range(len(columns))]
+    rows = list(zip(*aligned, strict=True))
     bar, most = _bar_width(screen, columns, rows), ENDS + screen.width // 4
-    cells = [[_cell(screen, cell, bar) for cell in row] for row in (*rows, total) if row]
+    cells = [[_cell(screen, cell, bar) for cell in row] for row in (*rows, table.total) if row]
     for row in cells:
         for n, column in enumerate(columns):
             while column.ends and row[n].cell_len > most:
                 row[n] = row[n][1:]
-    found = list(zip(heads, *cells, strict=True))
+    return [[screen.words(column.name) for column in columns], *cells]
+
+
+def _grid(
+    screen: Screen, table: Table, heads: list[Text], cells: list[list[Text]]
+) -> RichTable | None:
+    """The table in columns; None if they do not fit."""
+    columns, found = table.columns, list(zip(heads, *cells, strict=True))
     for gap in (GAP, 1):
         frame = FRAME * len(columns) + BORDER if table.title else gap * (len(columns) - 1)
         if widths := column_widths(columns, found, screen.width - frame):
             break
     else:
-        yield from _lists(screen, table, heads, cells)
-        return
+        return None
     drawn = RichTable(
         title=printable(table.title) or None,
         title_justify="left",
@@ -86,7 +115,7 @@ def draw_table(screen: Screen, table: Table) -> Iterator[RenderableType]:
         show_header=any(column.name for column in columns),
         show_footer=table.total is not None,
     )
-    last = cells.pop() if total else [Text()] * len(columns)
+    last = cells.pop() if table.total else [Text()] * len(columns)
     for column, head, foot, width in zip(columns, heads, last, widths, strict=True):
         drawn.add_column(
             head,
@@ -99,7 +128,7 @@ def draw_table(screen: Screen, table: Table) -> Iterator[RenderableType]:
         )
     for row in cells:
         drawn.add_row(*map(grouped, row, widths))
-    yield drawn
+    return drawn
 
 
 def _lists(
