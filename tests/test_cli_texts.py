@@ -323,6 +323,7 @@ def test_models_and_texts(run: Run, model: Path) -> None:
     Path("odd.npz").write_text(text, encoding="utf-8")
     assert run("score", model, "--", "odd.npz").out == figures
     assert run("score", "--", "odd.npz").out == figures
+    assert run("--", "score", model, "text.txt").out == figures
     assert "not a charrnn checkpoint" in run("score", model, "odd.npz").err
     assert "models are named first" in run("score", "text.txt", model).err
     assert "one text at a time" in run("score", model, "text.txt", "text.txt").err

@@ -15,7 +15,7 @@ from importlib import import_module
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.arguments import note_dashes
+from charrnn.cli.arguments import dash_advice
 from charrnn.cli.help import Command, Group
 from charrnn.cli.terminal import ignore_no_size, open_streams, silence_stdout, speak_utf8, tell
 from charrnn.errors import CharrnnError
@@ -86,7 +86,6 @@ def _run(arguments: list[str]) -> int:
     for library in ("OPENBLAS_NUM", "MKL_NUM", "VECLIB_MAXIMUM"):
         os.environ[f"{library}_THREADS"] = "1"
     try:
-        note_dashes(arguments)
         asked = [name for name in COMMANDS if name in arguments[:1]]
         app = make_app(*(asked or COMMANDS))
         code = app(arguments, prog_name="charrnn", standalone_mode=False)
@@ -94,7 +93,8 @@ def _run(arguments: list[str]) -> int:
     except (CharrnnError, typer.TyperException) as error:
         if isinstance(error, CharrnnError):
             return _fail(str(error), error.exit_code)
-        return _fail(" ".join(error.format_message().splitlines()), error.exit_code)
+        message = " ".join(error.format_message().splitlines())
+        return _fail(message + dash_advice(arguments), error.exit_code)
     except (MemoryError, SystemError, ImportError, RuntimeError) as error:
         if not _short_of_memory(error):
             raise

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from typer import TyperException
+
 from charrnn.cli.terminal import tell
 from charrnn.errors import CheckpointError, InputError
+from charrnn.words import as_argument, quoted
 
 if TYPE_CHECKING:
     from charrnn.training.run import Checkpoint
@@ -19,10 +22,27 @@ AFTER_DASHES = 0
 """How many of the command's arguments stand after a ``--``; they are never models."""
 
 
-def note_dashes(arguments: Sequence[str]) -> None:
-    """Remember where ``--`` stands, which the parser takes away."""
+def note_dashes(arguments: Sequence[str], parse: Callable[[list[str]], object]) -> None:
+    """Remember where ``--`` stands, which the parser takes away; as the value of an option it is that.
+
+    Args:
+        parse: The parser, which refuses an option that lacks its value.
+    """
     global AFTER_DASHES
-    AFTER_DASHES = len(arguments) - arguments.index("--") - 1 if "--" in arguments else 0
+    AFTER_DASHES = 0
+    for number in (n for n, argument in enumerate(arguments) if argument == "--"):
+        with suppress(TyperException):
+            parse(list(arguments[:number]))
+            AFTER_DASHES = len(arguments) - number - 1
+            return
+
+
+def dash_advice(arguments: Iterable[str]) -> str:
+    """What to write for a file that was taken for an option; nothing where there is none."""
+    for name in arguments:
+        if name.startswith("-") and os.path.isfile(name):  # noqa: PTH113 (any name)
+            return f"; for the file of that name write {quoted(as_argument(name))}, or -- before it"
+    return ""
 
 
 def divided(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:

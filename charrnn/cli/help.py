@@ -1,4 +1,5 @@
-"""Help in a narrow terminal: each option's name stands whole on a line of its own, with words below it."""
+"""Commands: where ``--`` stands; and their help in a narrow terminal, where each option's name stands whole on a line
+of its own, with words below it."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from charrnn.cli.arguments import note_dashes
 from charrnn.cli.terminal import columns
 
 WIDE = 80  # columns that Typer's tables need
@@ -16,6 +18,10 @@ OUTER, INNER = "  ", "    "  # before names, before what is said of them
 
 class Command(TyperCommand):
     """A command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        note_dashes(args, self.make_parser(ctx).parse_args)
+        return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         if columns() >= WIDE:

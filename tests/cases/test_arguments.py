@@ -137,6 +137,18 @@ def test_08_after_two_dashes_all_are_files(run: Run) -> None:
     assert run("train", "--resume", "-a.npz", "--steps", 4, "-q").out == "./-a.npz\n"
     refused = run("train", "-verse.txt", *TINY)
     assert (refused.code, refused.out) == (2, "")
+    assert "write ./-verse.txt, or -- before it" in refused.err
+    assert "before it" not in run("train", "-none.txt", *TINY).err
+
+
+def test_two_dashes_as_a_value(run: Run, trained: Trained) -> None:
+    """Then they part nothing, and a model behind them is one."""
+    shutil.copy(trained(TEXT), "m.npz")
+    options = ("-n", 5, "--seed", 1, "--temp", 0, "-q", "--separator", "--", "--num-samples", 2)
+    usual = run("sample", "m.npz", *options)
+    assert "--" in usual.out
+    assert run("sample", *options, "m.npz").out == usual.out
+    assert run("sample", *options, "--", "m.npz").code == 2  # a file of prompts
 
 
 def test_08_names_as_arguments() -> None:
