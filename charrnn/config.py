@@ -30,7 +30,14 @@ Steps = Annotated[int, Between(0, 1 << 40)]
 Passes = Annotated[int, Between(0, 1 << 30)]
 Share = Annotated[float, Between(0, 1, without=(1,))]
 Tail = Annotated[float, Between(0, 0.5)]
+SEEDS = 1 << 64
+Seed = Annotated[int, Between(0, SEEDS - 1)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
+
+
+def seed_after(seed: int, number: int) -> int:
+    """The seed so many further on; after the largest comes 0."""
+    return (seed + number) % SEEDS
 
 
 @dataclass(frozen=True)
@@ -154,7 +161,7 @@ class TrainingConfig(Checked):
     val_fraction: Annotated[Tail, "Tail of each file to validate on."] | None = None
     eval_every: Annotated[Steps, "Steps between evaluations."] = 0
     patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10
-    seed: Annotated[int, Between(0, (1 << 64) - 1), "Makes the same run again."] = 0
+    seed: Annotated[Seed, "Makes the same run again."] = 0
     threads: Annotated[
         int,
         Between(0, 1024),

@@ -197,6 +197,31 @@ def test_no_line_blocks_the_others(ask: Any) -> None:
     assert len(ask([{"prime": "The", "length": 12}], *SHORT)[0][0]["text"]) == 12
 
 
+@pytest.mark.parametrize("best_of", [1, 3])
+def test_after_the_last_seed_comes_the_first(run: Run, ask: Any, best_of: int) -> None:
+    """No text is said to have one that cannot be given; each gives its text again."""
+    last = (1 << 64) - 1
+    lines = [{"prime": "The "}, {"prime": 3}, {"prime": "The ", "seed": last}]
+    options = ("-n", 12, "-q", "--seed", last, "--num-samples", 3, "--best-of", best_of)
+    found, _ = ask(lines, *options)
+    texts = [answer for answer in found if "seed" in answer]
+    assert len(texts) == 6
+    assert [answer["text"] for answer in texts[:3]] == [answer["text"] for answer in texts[3:]]
+    assert {answer["seed"] for answer in texts} - {last} <= set(range(9))
+    for answer in texts:
+        ((again,), _) = ask([{"prime": "The ", "seed": answer["seed"]}], *SHORT)
+        assert again["text"] == answer["text"]
+    for wrong in (last + 1, -1):
+        assert run("sample", "--seed", wrong).code == 2
+
+
+def test_a_wrong_line_takes_seeds(ask: Any) -> None:
+    """Those of the others do not depend on it."""
+    found, _ = ask([{"prime": "The "}, {"best_of": 5}, {"prime": "The "}], *SHORT, "--best-of", 2)
+    right, _ = ask([{"prime": "The "}] * 3, *SHORT, "--best-of", 2)
+    assert found[2] == right[2]
+
+
 def test_what_is_passed_on_is_kept(ask: Any) -> None:
     """As it came, but for what an answer needs itself, which is in ``given``."""
     line = {"prime": "The", "text": "a", "given": 1, "error": None, "row": 1e300, "n2": 10**30}

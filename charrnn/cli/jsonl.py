@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, get_origin
+from typing import Any, get_origin
 
 from charrnn.cli.prompts import Request, require_end
-from charrnn.config import SamplingConfig
+from charrnn.config import SamplingConfig, Seed
 from charrnn.errors import InputError
-from charrnn.fields import Between, check, declared, unfolded
+from charrnn.fields import check, declared, unfolded
 from charrnn.files.codec import parse
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.filters import Ban
-
-Seed = Annotated[int, Between(0, (1 << 64) - 1)]
 
 SETTINGS: Mapping[str, Any] = {"prime": str, "seed": Seed, **declared(SamplingConfig)}
 """What a line may set, each with its type."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from charrnn.config import SamplingConfig
+from charrnn.config import SamplingConfig, seed_after
 from charrnn.errors import InputError
 from charrnn.text.source import Source
 from charrnn.text.vocabulary import VERBATIM, Vocabulary
@@ -30,8 +30,8 @@ class Request:
 
     def times(self, number: int) -> Iterator[Request]:
         """Asked for several times: each with the seed after those of the one before."""
-        seeds = range(self.seed, self.seed + number * self.config.best_of, self.config.best_of)
-        return (replace(self, seed=seed) for seed in seeds)
+        later = range(0, number * self.config.best_of, self.config.best_of)
+        return (replace(self, seed=seed_after(self.seed, n)) for n in later)
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,10 @@ def read_requests(
             except InputError as error:
                 if strict:
                     raise InputError(f"{source}, line {number}: {error}") from None
-                seed += num_samples * default.config.best_of
+                seed = seed_after(seed, num_samples * default.config.best_of)
                 yield Refusal(number, str(error), given)
             else:
-                seed += num_samples * request.config.best_of
+                seed = seed_after(seed, num_samples * request.config.best_of)
                 yield from request.times(num_samples)
 
     if asking:  # one line may be in another encoding, or none

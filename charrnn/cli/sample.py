@@ -10,7 +10,7 @@ import typer
 
 from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
 from charrnn.cli.settings import numbers, of_unknown, option_names, panel
-from charrnn.config import SamplingConfig
+from charrnn.config import SEEDS, SamplingConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.words import unescaped
 
@@ -119,7 +119,7 @@ def sample(
     ),
     novel_only: str | None = of_prompts(
         None,
-        "Write only records that are not in this file, each once, until it is enough.",
+        "Write only records that are not in this file, each once, until it is enough; of one prime, and not as JSON.",
         metavar="CORPUS",
     ),
     echo: bool = of_output(True, "Write the prime before its continuation.", "--echo/--no-echo"),
@@ -168,8 +168,8 @@ def sample(
     shares = () if weights is None else numbers("--weights", weights, ",")
     if num_samples < 1:
         raise InputError(f"--num-samples must be at least 1, not {num_samples}")
-    if seed is not None and seed < 0:
-        raise InputError(f"--seed must be at least 0, not {seed}")
+    if seed is not None and not 0 <= seed < SEEDS:
+        raise InputError(f"--seed must be at least 0 and at most {SEEDS - 1}, not {seed}")
     if source and (prime or prime_text):
         option = "--prime" if prime else "--prime-text"
         raise InputError(f"{option} is for one prompt; leave it out where prompts are read")

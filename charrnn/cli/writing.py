@@ -13,7 +13,7 @@ from charrnn.cli.copies import as_fields, in_words
 from charrnn.cli.jsonl import passed_on
 from charrnn.cli.prompts import Refusal, Request, in_batches
 from charrnn.cli.terminal import Writer, put_json, tell
-from charrnn.config import TextConfig
+from charrnn.config import TextConfig, seed_after
 from charrnn.errors import InputError, SamplingError
 from charrnn.models.mixture import Writable
 from charrnn.nn.loss import bits
@@ -44,7 +44,7 @@ class Output:
     def add(self, piece: Piece) -> None:
         self._text.append(piece.text)
         self._nats += piece.nats
-        self._seed = self._request.seed + piece.candidate
+        self._seed = seed_after(self._request.seed, piece.candidate)
 
     def refuse(self, refusal: Refusal) -> None:
         """Tell why a line has no text."""
@@ -97,7 +97,8 @@ def write_novel(model: Writable, request: Request, count: int, corpus: str, outp
         if record in written:
             equal = " (equal ones count once)"
         elif record not in known:
-            output.begin(replace(request, seed=request.seed + number))
+            seed = seed_after(request.seed, number * request.config.best_of)
+            output.begin(replace(request, seed=seed))
             output.add(Piece(0, record.removeprefix(request.prime), nats=0.0, last=True))
             written.add(record)
             if len(written) == count:

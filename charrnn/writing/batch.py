@@ -8,6 +8,7 @@ from io import StringIO
 
 import numpy as np
 
+from charrnn.config import seed_after
 from charrnn.models.mixture import Writable
 from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas
 from charrnn.nn.workspace import Workspace
@@ -73,7 +74,7 @@ def _candidates(prompt: Prompt) -> list[Prompt]:
         return [prompt] * count
     if isinstance(rng, np.random.Generator):
         return [replace(prompt, rng=int(seed)) for seed in rng.integers(1 << 62, size=count)]
-    return [replace(prompt, rng=rng + number) for number in range(count)]
+    return [replace(prompt, rng=seed_after(rng, number)) for number in range(count)]
 
 
 def _best(pieces: Iterable[Piece], counts: Sequence[int]) -> Iterator[Piece]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from charrnn.config import SamplingConfig
+from charrnn.config import SamplingConfig, seed_after
 from charrnn.errors import InputError
 from charrnn.models.mixture import Writable
 from charrnn.writing.batch import generate_batch
@@ -96,10 +96,10 @@ def generate_records(
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if rng is None else rng
     count = 1
     while True:
-        seeds = range(seed, seed + count * config.best_of, config.best_of)
-        prompts = [Prompt(prime, each, config) for each in seeds]
+        later = range(0, count * config.best_of, config.best_of)
+        prompts = [Prompt(prime, seed_after(seed, number), config) for number in later]
         records = [prime] * count
         for piece in generate_batch(model, prompts):
             records[piece.number] += piece.text
         yield from (record.removesuffix(end) for record in records)
-        seed, count = seeds.stop, min(2 * count, RECORDS)
+        seed, count = seed_after(seed, later.stop), min(2 * count, RECORDS)
