@@ -8,10 +8,15 @@ makes its options of it.
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from numbers import Integral, Real
+from reprlib import repr as shortened
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from charrnn.errors import InputError
 
@@ -26,8 +31,9 @@ class Between:
 
     def check(self, name: str, kind: type, value: Any) -> None:
         low, high = self.low, self.high
-        number = isinstance(value, (int, kind)) and not isinstance(value, bool)
-        if number and low <= value <= high and value not in self.without:  # which no NaN is
+        if (
+            _is(kind, value) and low <= value <= high and value not in self.without
+        ):  # which no NaN is
             return
         if kind is int:
             raise InputError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
@@ -67,12 +73,20 @@ Amount = Annotated[float, Between(0, 1e300)]
 """A loss or a time; so large at most that sums of them do not overflow."""
 
 
-_WORDS: dict[Any, str] = {bool: "true or false", str: "text"}
-_known: dict[type, dict[str, Any]] = {}
+P = ParamSpec("P")
+R = TypeVar("R")
+
+SEQUENCES = (list, tuple, Sequence)
+_NUMBERS: dict[Any, type] = {int: Integral, float: Real}  # those of NumPy, too
+_WORDS: dict[Any, str] = {
+    **{bool: "true or false", str: "text", int: "a whole number", float: "a number"},
+    **dict.fromkeys(SEQUENCES, "a list"),
+}
+_known: dict[Any, dict[str, Any]] = {}
 
 
-def declared(kind: type) -> dict[str, Any]:
-    """The declaration of each field of a dataclass or a ``TypedDict``."""
+def declared(kind: Any) -> dict[str, Any]:
+    """The declaration of each field of a dataclass or a ``TypedDict``, of each argument of a function."""
     if kind not in _known:
         _known[kind] = get_type_hints(kind, include_extras=True)
     return _known[kind]
@@ -80,10 +94,9 @@ def declared(kind: type) -> dict[str, Any]:
 
 def unfolded(declaration: Any) -> tuple[Any, bool, tuple[Any, ...]]:
     """The type of a declaration, whether None may stand for it, and what else is said of it."""
-    optional = False
-    if get_origin(declaration) in (Union, UnionType):
-        (declaration,) = (part for part in get_args(declaration) if part is not NoneType)
-        optional = True
+    optional = NoneType in (parts := _parts(declaration))
+    if optional:
+        declaration = Union[tuple(part for part in parts if part is not NoneType)]  # noqa: UP007
     if get_origin(declaration) is Annotated:
         declaration, *said = get_args(declaration)
         return declaration, optional, tuple(said)
@@ -107,7 +120,7 @@ class Checked:
 
 
 def check(name: str, declaration: Any, value: Any) -> None:
-    """Check a number, a text, a truth or a list of such against what was declared; anything else passes.
+    """Check a value, and what a list has in it, against what was declared.
 
     Raises:
         InputError: It is of another type, or out of its limits.
@@ -115,11 +128,63 @@ def check(name: str, declaration: Any, value: Any) -> None:
     kind, optional, said = unfolded(declaration)
     if optional and value is None:
         return
-    if kind in _WORDS and not isinstance(value, kind):
-        raise InputError(f"{name} must be {_WORDS[kind]}, not {value!r}")
+    fitting = [part for part in _parts(kind) if _is(unfolded(part)[0], value)]
+    if not fitting:
+        if kind in _NUMBERS:
+            check_limits(name, kind, said, value)  # says more
+        raise InputError(f"{name} must be {_named(kind)}, not {shortened(value)}")
+    check_limits(name, kind, said, value)
+    if fitting != [kind]:
+        check(name, fitting[0], value)
+    elif get_origin(kind) in SEQUENCES and not isinstance(value, str):
+        for item in value:
+            check(name, get_args(kind)[0], item)
+
+
+def check_limits(name: str, kind: Any, said: tuple[Any, ...], value: Any) -> None:
+    """Check a value against the limits that were said of it alone.
+
+    Raises:
+        InputError: It is out of one.
+    """
     for limits in said:
         if isinstance(limits, (Between, OneOf, Length)):
             limits.check(name, kind, value)
-    if get_origin(kind) in (list, tuple):
-        for item in value:
-            check(name, get_args(kind)[0], item)
+
+
+def checks(function: Callable[P, R]) -> Callable[P, R]:
+    """Let a function for everybody refuse arguments that are not as they are declared.
+
+    Raises:
+        InputError: On a call: one is not.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        hints = declared(function)
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            if name in hints:
+                check(name, hints[name], value)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+def _parts(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
+def _is(kind: Any, value: Any) -> bool:
+    kind = get_origin(kind) or kind
+    if kind in _NUMBERS:
+        return isinstance(value, _NUMBERS[kind]) and not isinstance(value, bool)
+    if kind in SEQUENCES:
+        return isinstance(value, Sequence)
+    return kind is Any or not isinstance(kind, type) or isinstance(value, kind)
+
+
+def _named(kind: Any) -> str:
+    names = (unfolded(part)[0] for part in _parts(kind))
+    kinds = [get_origin(name) or name for name in names]
+    return " or ".join(_WORDS.get(one) or f"a {one.__name__}" for one in kinds)

@@ -14,16 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig
 from charrnn.drawing.data import as_json
 from charrnn.drawing.figure import Figure, parts
 from charrnn.errors import InputError
+from charrnn.fields import Between, checks
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection import VIEWS
 from charrnn.inspection.look import Look, Subject
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.mixture import Writable
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.text.corpus import Corpus, load_corpus
@@ -36,15 +38,17 @@ from charrnn.writing.scoring import score_texts
 WIDTH = 100  # columns of a figure in plain text
 
 
+@checks
 def load(path: str | os.PathLike[str]) -> CharacterModel:
     """The model that a checkpoint holds; errors as those of :func:`charrnn.load_checkpoint`."""
     return load_checkpoint(Path(path)).model
 
 
+@checks
 def train(
     corpus: Corpus | Paths = (),
     *,
-    minutes: float | None = None,
+    minutes: Annotated[float, Between(0, 1e6, without=(0,))] | None = None,
     start: CharacterModel | None = None,
     on_report: Callable[[Report], object] | None = None,
     **settings: Any,
@@ -89,8 +93,6 @@ def train(
         after: list[Callable[[Report], object]] = []
     else:
         minutes = MINUTES if minutes is None else minutes
-        if not minutes > 0:
-            raise InputError(f"minutes must be above 0, not {minutes!r}")
         deadline = began + AIM * 60 * minutes
         known = of_model if start is None else vars(start.config)
         choice = choose_here(corpus, deadline, known, of_training)
@@ -149,7 +151,8 @@ class Score:
         return f"<Score: {len(self.text):,} characters, {self.bits_per_char:.4f} bits/char>"
 
 
-def score(model: CharacterModel, text: str, *, unknown: str = "error") -> Score:
+@checks
+def score(model: Writable, text: str, *, unknown: str = "error") -> Score:
     """Score a text from its beginning, as ``charrnn score`` does; :func:`score_all` does so with many.
 
     Args:
@@ -162,9 +165,8 @@ def score(model: CharacterModel, text: str, *, unknown: str = "error") -> Score:
     return score_all(model, [text], unknown=unknown)[0]
 
 
-def score_all(
-    model: CharacterModel, texts: Sequence[str], *, unknown: str = "error"
-) -> list[Score]:
+@checks
+def score_all(model: Writable, texts: Sequence[str], *, unknown: str = "error") -> list[Score]:
     """Score texts that have nothing to do with each other, side by side; else as :func:`score`."""
     if not isinstance(model, CharacterModel):
         raise InputError(
@@ -209,6 +211,7 @@ class Seen:
         return f'<iframe srcdoc="{escape(page)}" title="{escape(title)}" style="{style}"></iframe>'
 
 
+@checks
 def inspect(
     checkpoints: Paths, view: str = "card", value: str | None = None, **options: Any
 ) -> Seen:

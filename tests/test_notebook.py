@@ -164,7 +164,7 @@ def test_inspect_several(checkpoint: Path) -> None:
             "cell: a model to start",
         ),
         (lambda c, _: charrnn.train(charrnn.load_corpus(c), records=True), "records: a corpus"),
-        (lambda _, m: charrnn.score(charrnn.Mixture.of([charrnn.load(m)] * 2), "a"), "one model"),  # type: ignore[arg-type]
+        (lambda _, m: charrnn.score(charrnn.Mixture.of([charrnn.load(m)] * 2), "a"), "one model"),
         (lambda _, m: charrnn.inspect(m, "gate"), "gate: no such view"),
         (lambda _, m: charrnn.inspect(m, "text"), "text needs a value"),
         (lambda _, m: charrnn.inspect(m, "gates", "x"), "gates takes no value"),
@@ -177,6 +177,58 @@ def test_inspect_several(checkpoint: Path) -> None:
 def test_bad_calls(corpus: Path, checkpoint: Path, call: Any, said: str) -> None:
     with pytest.raises(CharrnnError, match=re.escape(said)):
         call(corpus, checkpoint)
+
+
+api: Any = charrnn  # as it is to those without mypy
+LAST = (1 << 64) - 1
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda c, _: api.train(c, minutes="1"), "minutes must be above 0 and at most 1e+06, not '1'"),
+        (lambda c, _: api.train(c, minutes=float("nan")), "minutes must be above 0"),
+        (lambda c, m: api.train(c, start=m), "start must be a CharacterModel, not "),
+        (lambda c, _: api.train(c, steps=1, on_report=3), "on_report must be a Callable, not 3"),
+        (lambda c, _: api.train(c, steps="1"), "steps must be a whole number"),
+        (lambda *_: api.train(7), "corpus must be a Corpus or text or a PathLike or a list, not 7"),
+        (lambda *_: api.load(None), "path must be text or a PathLike, not None"),
+        (lambda *_: api.load_corpus([3]), "paths must be text or a PathLike, not 3"),
+        (lambda *_: api.Corpus.from_text(b"abc" * 9), "text must be text, not b'abc"),
+        (lambda c, _: api.Training(c), "corpus must be a Corpus, not "),
+        (lambda _, m: api.generate(m), "model must be a CharacterModel or a Mixture, not "),
+        (lambda _, m: api.generate(api.load(m), prime=None), "prime must be text, not None"),
+        (lambda _, m: api.generate(api.load(m), rng=-1), f"rng must be a whole number from 0 to {LAST}, not -1"),
+        (lambda _, m: api.generate(api.load(m), rng="1"), "rng must be a Generator or a whole number, not '1'"),
+        (lambda _, m: api.generate(api.load(m), length="9"), "length must be a whole number"),
+        (lambda _, m: api.generate(api.load(m), stop=None), "stop must be a list, not None"),
+        (lambda _, m: api.generate(api.load(m), stop=[1]), "stop must be text, not 1"),
+        (lambda _, m: api.generate_records(api.load(m), rng=-1), "rng must be a whole number"),
+        (lambda _, m: api.score(api.load(m), None), "text must be text, not None"),
+        (lambda _, m: api.score_all(api.load(m), ["a", 1]), "texts must be text, not 1"),
+        (lambda _, m: api.Mixture.of([api.load(m)] * 2, [1, "1"]), "weights must be a number, not '1'"),
+        (lambda _, m: api.Mixture.of([m]), "models must be a CharacterModel, not "),
+        (lambda _, m: api.inspect(m, 3), "view must be text, not 3"),
+        (lambda *_: api.save_checkpoint(None, "a.npz"), "checkpoint must be a Checkpoint, not None"),
+        (lambda *_: api.summarize({}), "checkpoint must be a Checkpoint, not {}"),
+    ],
+)  # fmt: skip
+def test_arguments_of_another_kind(corpus: Path, checkpoint: Path, call: Any, said: str) -> None:
+    """Each is refused where it is given, by its name."""
+    with pytest.raises(CharrnnError, match=re.escape(said)):
+        call(corpus, checkpoint)
+
+
+def test_arguments_that_numpy_makes(checkpoint: Path) -> None:
+    """Its numbers are numbers."""
+    model = api.load(checkpoint)
+    mixture = api.Mixture.of([model, model], np.array([1, 3], np.float32))
+    assert mixture.weights == (0.25, 0.75)
+    texts = [
+        "".join(api.generate(mixture, length=np.int64(5), temperature=np.float32(1), rng=rng))
+        for rng in (np.uint8(3), 3, np.random.default_rng(3))
+    ]
+    assert len(set(texts)) == 1
 
 
 def test_reprs_are_short(corpus: Path, checkpoint: Path) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.fields import Amount, Between, Length, check
+from charrnn.fields import Amount, Between, Length, check, checks
 from charrnn.files.codec import arrays_of, entries, from_json, parse, to_json
 from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
@@ -75,6 +75,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
 """Entries that a format brought, each with the value that means what was done before."""
 
 
+@checks
 def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
     """Write a checkpoint, so that at every moment the old file or the new one is there, whole.
 
@@ -101,6 +102,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
     write_arrays(path, {"meta": np.frombuffer(text.encode(), np.uint8), **arrays})
 
 
+@checks
 def load_checkpoint(path: str | Path, *, with_progress: bool = False) -> Checkpoint:
     """Read a checkpoint.
 

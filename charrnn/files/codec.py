@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, is_typeddict
 
-from charrnn.fields import check, declared, unfolded
+from charrnn.fields import check, check_limits, declared, unfolded
 from charrnn.nn.parameters import Array
 
 Record = TypeVar("Record")
@@ -72,7 +72,7 @@ def entries(kind: type, values: Any, older: Older | None = None) -> dict[str, An
 
 
 def _from_json(name: str, hint: Any, value: Any, older: Older | None) -> Any:
-    kind, optional, _ = unfolded(hint)
+    kind, optional, said = unfolded(hint)
     if optional and value is None:
         return None
     if is_dataclass(kind) or is_typeddict(kind):
@@ -80,7 +80,7 @@ def _from_json(name: str, hint: Any, value: Any, older: Older | None) -> Any:
     if get_origin(kind) in (list, tuple):
         if type(value) is not list:
             raise TypeError(f"{name} must be a list")
-        check(name, hint, value)
+        check_limits(name, kind, said, value)
         item = get_args(kind)[0]
         return get_origin(kind)(_from_json(name, item, entry, older) for entry in value)
     check(name, hint, value)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from charrnn.fields import checks
 from charrnn.nn.loss import known_bits
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint
 
 
+@checks
 def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
     """Everything that a checkpoint says of itself, ready for JSON.
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import InputError
+from charrnn.fields import check, checks
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.continuing import Continuation, OneModel
 from charrnn.nn.functions import Ids
@@ -39,6 +40,7 @@ class Mixture:
     vocabulary: Vocabulary
 
     @classmethod
+    @checks
     def of(cls, models: Iterable[CharacterModel], weights: Iterable[float] = ()) -> Mixture:
         """Join models.
 
@@ -48,10 +50,12 @@ class Mixture:
         Raises:
             InputError: There is no model, they read text in different ways, or the weights do not fit.
         """
-        models = tuple(models)
+        models, weights = tuple(models), tuple(weights)
+        check("models", tuple[CharacterModel, ...], models)
+        check("weights", tuple[float, ...], weights)
         if not models:
             raise InputError("a mixture needs a model")
-        weights = tuple(weights) or (1.0,) * len(models)
+        weights = weights or (1.0,) * len(models)
         total = sum(weights)
         proper = all(weight > 0 for weight in weights) and math.isfinite(total)
         if not proper or len(weights) != len(models):

@@ -20,6 +20,7 @@ from charrnn.errors import (
     UnknownCharacterError,
     describe_character,
 )
+from charrnn.fields import checks
 from charrnn.text import cache
 from charrnn.text.cache import Stored
 from charrnn.text.records import Spans
@@ -67,6 +68,7 @@ class Corpus:
     stored: Stored | None = field(default=None, repr=False, compare=False)
 
     @classmethod
+    @checks
     def from_text(
         cls,
         text: str,
@@ -171,6 +173,7 @@ def require_enough(length: int, sources: Sequence[str]) -> None:
         )
 
 
+@checks
 def load_corpus(
     paths: Paths = (),
     *,

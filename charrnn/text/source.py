@@ -26,7 +26,7 @@ IN_MEMORY = 32 << 20  # bytes up to which a corpus stays in memory
 STANDARD_INPUT = "-"
 DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"  # learnt where none is named
 
-Paths: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]]"
+Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """One or several."""
 
 OnRead = Callable[[int, int], None]

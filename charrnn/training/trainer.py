@@ -20,6 +20,7 @@ import numpy as np
 
 from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
+from charrnn.fields import checks
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
@@ -58,6 +59,7 @@ class Training:
             should, or the cooldown is longer than the run.
     """
 
+    @checks
     def __init__(
         self,
         corpus: Corpus,
@@ -93,6 +95,7 @@ class Training:
         self._learner = Learner(self._quick, self._progress, self.config, self._shards)
 
     @classmethod
+    @checks
     def resume(
         cls, corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig | None = None
     ) -> Training:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from charrnn.config import SamplingConfig, seed_after
+from charrnn.config import SamplingConfig, Seed, seed_after
 from charrnn.errors import InputError
+from charrnn.fields import checks
 from charrnn.models.mixture import Writable
 from charrnn.writing.batch import generate_batch
 from charrnn.writing.writer import Prompt
@@ -15,6 +16,7 @@ from charrnn.writing.writer import Prompt
 RECORDS = 64  # records that are written side by side at most
 
 
+@checks
 def generate(
     model: Writable,
     *,
@@ -34,7 +36,7 @@ def generate(
     dry_breakers: str = "",
     best_of: int = 1,
     unknown: str = "error",
-    rng: np.random.Generator | int | None = None,
+    rng: np.random.Generator | Seed | None = None,
 ) -> Iterator[str]:
     """Continue ``prime``, some characters at a time; a record up to its end, which is not yielded.
 
@@ -65,6 +67,7 @@ def generate(
     return (text for piece in pieces if (text := piece.text.removesuffix(end)))
 
 
+@checks
 def generate_records(
     model: Writable,
     *,
@@ -72,7 +75,7 @@ def generate_records(
     length: int | None = 1000,
     temperature: float = 1.0,
     config: SamplingConfig | None = None,
-    rng: int | None = None,
+    rng: Seed | None = None,
 ) -> Iterator[str]:
     """Records of a model that was trained on records, one after the other, without end.
 
