@@ -207,16 +207,17 @@ def test_init_from(run: Run, model: Path) -> None:
     assert run("train", "corpus.txt", "--init-from", model, *dropping, *TINY[2:], "-q").code == 0
 
 
-def test_interrupted_at_once(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C before there is a run says that there is none."""
+@pytest.mark.parametrize("where", ["text.corpus.load_corpus", "cli.budgeted.choose_here"])
+def test_interrupted_at_once(run: Run, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Ctrl-C before there is a run, while the text is read or the machine is measured, says that there is none."""
 
-    def load(*_: object, **__: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("charrnn.text.corpus.load_corpus", load)
+    monkeypatch.setattr(f"charrnn.{where}", interrupted)
     outcome = run("train", "corpus.txt")
     assert (outcome.code, outcome.out) == (130, "")
-    assert outcome.err == "charrnn: interrupted; nothing more was saved\n"
+    assert outcome.err == "charrnn: interrupted; nothing was trained, nothing was saved\n"
     assert not list(Path().glob("checkpoints/*"))
 
 
@@ -523,7 +524,8 @@ def bad_files(run: Run) -> Run:
 BAD: list[tuple[int, str, tuple[object, ...]]] = [
     (2, "no such file", ("train", "missing.txt")),
     (2, "is a directory", ("train", "folder")),
-    (2, "no text", ("train", "empty.txt")),
+    (2, "is empty, no text", ("train", "empty.txt")),
+    (2, "is empty, no text", ("train", "empty.txt", "--records")),
     (2, "only 5 characters", ("train", "short.txt")),
     (2, "byte 19 (line 2): 0xef", ("train", "latin1.txt")),
     (2, "UTF-16", ("train", "utf16.txt")),

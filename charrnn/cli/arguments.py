@@ -108,8 +108,11 @@ def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> list[tuple[Pa
 
 
 def _is_model(name: str) -> bool:
-    if name.endswith(".npz"):
-        return True
+    return name.endswith(".npz") or is_checkpoint(name)
+
+
+def is_checkpoint(name: str) -> bool:
+    """Whether there is a file of that name that has what a checkpoint has, whatever its name is."""
     if not os.path.isfile(name):  # noqa: PTH113 (any name); to look into a pipe takes from it
         return False
     try:

@@ -33,8 +33,16 @@ def checkpoints_in(place: Path) -> list[Path]:
         return [place]
     if place != FOLDER and not place.is_dir():
         raise InputError(f"{place}: no such folder or checkpoint")
-    names = (path for path in place.glob(f"*{SUFFIX}") if not path.name.startswith("."))
-    return [path for path in names if path.is_file() and path.stat().st_size]
+    return [path for path in _in_folder(place) if path.is_file() and path.stat().st_size]
+
+
+def passed_over(place: Path) -> int:
+    """How many names of a folder are not among its checkpoints: empty files, folders, links to nothing."""
+    return 0 if place.is_file() else len(_in_folder(place)) - len(checkpoints_in(place))
+
+
+def _in_folder(place: Path) -> list[Path]:
+    return [path for path in place.glob(f"*{SUFFIX}") if not path.name.startswith(".")]
 
 
 def newest_checkpoints(folder: Path = FOLDER) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from charrnn.cli.settings import panel
+from charrnn.words import counted
 
 EPILOG = "For example, the best model so far: charrnn list --json | jq -r '[.models[] | select(.bits_per_char)] | min_by(.bits_per_char).checkpoint'"
 
@@ -24,12 +25,16 @@ def list_models(
     """List models, the newest first: text, loss, size, age, and whether they can be resumed."""
     import time
 
-    from charrnn.cli.files import FOLDER, checkpoints_in
+    from charrnn.cli.files import FOLDER, checkpoints_in, passed_over
     from charrnn.cli.terminal import put_json, tell
     from charrnn.inspection.listing import list_figure, listed
 
     found = [path for place in places or [FOLDER] for path in checkpoints_in(place)]
     found.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    if empty := sum(map(passed_over, places or [FOLDER])):
+        tell(
+            f"passed over: {counted(empty, '.npz file')} with nothing in {'it' if empty == 1 else 'them'}"
+        )
     figure = list_figure(listed(path, time.time()) for path in found)
     if as_json:
         from charrnn.drawing.data import as_json as told

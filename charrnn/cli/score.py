@@ -78,6 +78,10 @@ def score(
 
     found = checkpoints(models)
     names = [rejoined(str(path)) for path, _ in found]
+    if as_json and len(set(names)) < len(names):
+        raise InputError(
+            f"{max(names, key=names.count)}: is named twice, and JSON has its name once"
+        )
     readers = [checkpoint.model for _, checkpoint in found]
     kind = readers[0].vocabulary.config
     form = Form(names, kind.encoding, best)

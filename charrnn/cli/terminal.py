@@ -122,13 +122,20 @@ class Interruption:
     number = 0
 
 
+class Telling:
+    """What an interruption leaves, in words."""
+
+    done = "nothing was trained, nothing was saved"
+
+
 @contextmanager
-def telling_of_interruption() -> Iterator[None]:
+def telling_of_interruption() -> Iterator[Telling]:
     """Say so where Ctrl-C ends a command at once."""
+    telling = Telling()
     try:
-        yield
+        yield telling
     except KeyboardInterrupt:
-        tell("charrnn: interrupted; nothing more was saved")
+        tell(f"charrnn: interrupted; {telling.done}")
         raise
 
 

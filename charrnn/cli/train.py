@@ -19,7 +19,7 @@ from charrnn.cli.times import parse_minutes
 from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
-from charrnn.words import as_argument, printable
+from charrnn.words import as_argument, printable, quoted
 
 if TYPE_CHECKING:
     from charrnn.cli.display import Display
@@ -131,6 +131,7 @@ def train(
         if given.get(name) == 0:
             raise InputError(f"--{name} must be at least 1; --minutes says how long a run may take")
 
+    from charrnn.cli.arguments import is_checkpoint
     from charrnn.cli.budgeted import repeating, resumed_for, timed_run
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
@@ -149,7 +150,13 @@ def train(
         minutes = str(MINUTES)
     seconds = None if minutes is None else parse_minutes(minutes)
     paths = corpus or []
-    with terminal.telling_of_interruption(), ExitStack() as stack:
+    for name in [] if by_bytes else filter(is_checkpoint, paths):
+        model = quoted(as_argument(name))
+        raise InputError(
+            f"{name}: is a model, not a text; --resume {model} goes on with its run, "
+            f"--init-from {model} starts one from it"
+        )
+    with terminal.telling_of_interruption() as telling, ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
             load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
             if resume:
@@ -186,6 +193,7 @@ def train(
             display.note([f"nothing is left to do; a larger {longer}"])
         if record:
             record.start(training, path, display.warn)
+        telling.done = "nothing more was saved"
         _run(training, path, display, saver, pace, record, reasons)
     if pace and training.finished and not resume:
         display.note([f"repeat: {repeating(training, init_from, extend_vocab=extend_vocab)}"])

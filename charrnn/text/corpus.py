@@ -86,10 +86,11 @@ class Corpus:
             UnknownCharacterError: The given vocabulary lacks a character.
         """
         config = vocabulary.config if vocabulary else config
+        empty = not text
         if config.end:  # as Reader.pieces does
             text = config.end + text + config.end * (not text.endswith(config.end))
         scan = Scan([text], config.encoding)
-        require_enough(scan.length, sources)
+        require_enough(0 if empty else scan.length, sources)
         vocabulary = _vocabulary(scan, config, vocabulary)
         return cls(vocabulary.encode(text), vocabulary, tuple(sources), scan.sha256)
 
@@ -166,7 +167,7 @@ class Scan:
 def require_enough(length: int, sources: Sequence[str]) -> None:
     """Raise an InputError if a text is too short to learn from."""
     if length < MIN_CHARACTERS:
-        count = "only " + counted(length, "character") if length else "no text"
+        count = "only " + counted(length, "character") if length else "is empty, no text"
         raise InputError(
             f"{in_words(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
             "and some 100,000 for readable results"
@@ -229,7 +230,8 @@ def load_corpus(
         except NotUnicodeError as error:
             advice = "" if vocabulary else ", or learn its bytes as they are with --bytes"
             raise NotUnicodeError(f"{error}{advice}") from None
-        require_enough(sum(parts[: len(names)]), reader.names[: len(names)])
+        length = sum(parts[: len(names)]) if reader.holds_text(len(names)) else 0
+        require_enough(length, reader.names[: len(names)])
         notices = list(reader.notices)
         if apart and parts[-1] < 2:
             raise InputError(f"{val_file}: holds no text to validate on")

@@ -247,6 +247,10 @@ class Reader:
         self.size = sum(source.size for source in self._sources)  # in bytes
         self._config, self._passes, self._progress = config, passes, progress
 
+    def holds_text(self, number: int) -> bool:
+        """Whether there is something in one of the first so many sources, as far as they have been read."""
+        return not all(source.empty for source in self._sources[:number])
+
     @property
     def names(self) -> tuple[str, ...]:
         """Of the sources in which there is something, as far as they have been read; of all if none has."""

@@ -223,3 +223,41 @@ def test_30_a_link_with_the_right_name_is_no_page(tmp_path: Path) -> None:
         require_place("html", link, ())
     notes.write_text(PAGE)
     require_place("html", link, ())
+
+
+def test_a_model_is_no_text(run: Run, trained: Trained) -> None:
+    """What was meant is named; its bytes are a text if they are asked for."""
+    shutil.copy(trained(TEXT), "m.npz")
+    shutil.copy("m.npz", "renamed.txt")
+    for name in ("m.npz", "renamed.txt"):
+        outcome = run("train", name, *TINY)
+        assert outcome.code == 2
+        assert f"--resume {name}" in outcome.err
+        assert f"--init-from {name}" in outcome.err
+    assert run("train", "m.npz", "--bytes", *TINY).code == 0
+
+
+def test_a_list_tells_what_it_passed_over(run: Run, trained: Trained) -> None:
+    """On standard error, also where nothing else is here."""
+    Path("checkpoints").mkdir()
+    Path("checkpoints/empty.npz").touch()
+    outcome = run("list")
+    assert "passed over: 1 .npz file with nothing in it\n" in outcome.err
+    Path("checkpoints/folder.npz").mkdir()
+    Path("checkpoints/.hidden.npz").touch()
+    shutil.copy(trained(TEXT), "checkpoints/m.npz")
+    outcome = run("list", "--json")
+    assert [Path(model["checkpoint"]).name for model in json.loads(outcome.out)["models"]] == [
+        "m.npz"
+    ]
+    assert outcome.err == "passed over: 2 .npz files with nothing in them\n"
+    assert run("list", "checkpoints/m.npz").err == ""
+
+
+def test_a_model_that_is_named_twice(run: Run, trained: Trained) -> None:
+    """Of two keys that are one JSON would lose a figure; columns have room for both."""
+    shutil.copy(trained(TEXT), "m.npz")
+    outcome = run("score", "m.npz", "./m.npz", "corpus.txt", "--unknown", "skip", "--json")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "m.npz: is named twice" in outcome.err
+    assert run("score", "m.npz", "./m.npz", "corpus.txt", "--unknown", "skip").code == 0
