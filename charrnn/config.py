@@ -5,11 +5,12 @@ They are plain data (numbers and strings), so that a checkpoint can hold them as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from charrnn.errors import InputError
-from charrnn.fields import Between, Checked, OneOf
+from charrnn.fields import Between, Checked, OneOf, declared
 from charrnn.nn.cells import CELLS as CELLS
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
@@ -33,6 +34,11 @@ Tail = Annotated[float, Between(0, 0.5)]
 SEEDS = 1 << 64
 Seed = Annotated[int, Between(0, SEEDS - 1)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
+
+
+def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that are one configuration's."""
+    return {name: given[name] for name in declared(config) if name in given}
 
 
 def seed_after(seed: int, number: int) -> int:

@@ -11,16 +11,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.drawing.data import as_json
 from charrnn.drawing.figure import Figure, parts
 from charrnn.errors import InputError
-from charrnn.fields import Between, checks
+from charrnn.fields import Between, checks, declared
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection import VIEWS
 from charrnn.inspection.look import Look, Subject
@@ -115,14 +115,13 @@ def _divided(settings: Mapping[str, Any], *configs: type) -> list[dict[str, Any]
     Raises:
         InputError: One is nobody's.
     """
-    names = [[field.name for field in fields(config)] for config in configs]
-    known = [name for own in names for name in own]
+    known = [name for config in configs for name in declared(config)]
     for name in settings:
         if name not in known:
             close = get_close_matches(name, known, 1)
             advice = f"; did you mean {close[0]}?" if close else ""
             raise InputError(f"{name}: no such setting{advice}")
-    return [{name: settings[name] for name in own if name in settings} for own in names]
+    return [only(config, settings) for config in configs]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.starting import DROPPING, only
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.cli.starting import DROPPING
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
 from charrnn.text.source import DEFAULT_SOURCE

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
@@ -23,11 +23,6 @@ from charrnn.training.trainer import Training
 from charrnn.words import as_argument, listed, quoted, shortened
 
 DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
-
-
-def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the settings that are one configuration's."""
-    return {field.name: given[field.name] for field in fields(config) if field.name in given}
 
 
 def fresh_start(

@@ -16,7 +16,7 @@ import typer
 from charrnn.cli import terminal
 from charrnn.cli.settings import panel, sets
 from charrnn.cli.times import parse_minutes
-from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
 from charrnn.words import as_argument, printable, quoted
@@ -137,7 +137,7 @@ def train(
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver, parse_interval
-    from charrnn.cli.starting import fresh_start, only, resumed_run
+    from charrnn.cli.starting import fresh_start, resumed_run
     from charrnn.text.corpus import load_corpus
     from charrnn.text.source import STANDARD_INPUT
     from charrnn.training.trainer import Training
