@@ -63,7 +63,8 @@ class Length:
 
     def check(self, name: str, _kind: type, value: Any) -> None:
         if not self.low <= len(value) <= self.high:
-            raise InputError(f"{name} must have {self.low} to {self.high} parts, not {len(value)}")
+            many = f"{self.low} to {self.high}" if self.low < self.high else f"{self.low}"
+            raise InputError(f"{name} must have {many} parts, not {len(value)}")
         if self.alphabet and not set(value) <= set(self.alphabet):
             raise InputError(f"{name} must be of the characters {self.alphabet}")
 

@@ -524,8 +524,8 @@ def bad_files(run: Run) -> Run:
 BAD: list[tuple[int, str, tuple[object, ...]]] = [
     (2, "no such file", ("train", "missing.txt")),
     (2, "is a directory", ("train", "folder")),
-    (2, "is empty, no text", ("train", "empty.txt")),
-    (2, "is empty, no text", ("train", "empty.txt", "--records")),
+    (2, "no text (empty)", ("train", "empty.txt")),
+    (2, "no text (empty)", ("train", "empty.txt", "--records")),
     (2, "only 5 characters", ("train", "short.txt")),
     (2, "byte 19 (line 2): 0xef", ("train", "latin1.txt")),
     (2, "UTF-16", ("train", "utf16.txt")),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run
-from samples import content, make_text
+from samples import SHA256, content, make_text
 
 import charrnn
 from charrnn.errors import InputError
@@ -156,7 +156,7 @@ def test_the_end_tells_of_each(run: Run) -> None:
 
 def test_of_many_the_worst_are_told() -> None:
     names = tuple(f"{n}.txt" for n in range(40))
-    info = CorpusInfo(names, 400, 360, "", (10,) * 40)
+    info = CorpusInfo(names, 400, 360, SHA256, (10,) * 40)
     losses = tuple(n * math.log(2) for n in range(40))
     told = file_losses(info, Evaluation(1, 1.0, 1.0, 1.0, 0.1, 0.0, losses))
     assert told.startswith("39.txt 39.0000, 38.txt 38.0000, ")

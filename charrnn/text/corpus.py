@@ -167,7 +167,7 @@ class Scan:
 def require_enough(length: int, sources: Sequence[str]) -> None:
     """Raise an InputError if a text is too short to learn from."""
     if length < MIN_CHARACTERS:
-        count = "only " + counted(length, "character") if length else "is empty, no text"
+        count = "only " + counted(length, "character") if length else "no text (empty)"
         raise InputError(
             f"{in_words(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
             "and some 100,000 for readable results"
