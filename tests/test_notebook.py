@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import html
 import json
+import pkgutil
 import re
+import signal
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +84,71 @@ def test_train_is_interrupted(corpus: Path) -> None:
     assert training.step == 11
     list(training)
     assert training.model() == charrnn.train(corpus, **config).model()
+
+
+@pytest.mark.parametrize(
+    ("function", "call"),
+    [
+        ("training.learner.Learner.look", 7),
+        ("training.learner.Learner.move", 7),
+        ("training.learner.Learner.hold", 3),  # after an evaluation
+        ("training.learner.clip_", 12),
+        ("training.trainer.evaluate", 2),
+        ("training.learner.Learner.is_finite", 2),  # in an evaluation
+        ("training.plan.Plan.fall_from", 1),
+    ],
+)
+@pytest.mark.parametrize("early", [True, False])
+def test_an_interruption_at_any_place_leaves_a_sound_run(
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    call: int,
+    early: bool,
+) -> None:
+    """Ctrl-C in the middle of a step or an evaluation: the run goes on to what it would have become."""
+    config: dict[str, Any] = {
+        "hidden_size": 8,
+        "batch_size": 4,
+        "steps": 40,
+        "eval_every": 5,
+        "weight_drop": 0.2,
+        "threads": 2,
+        "learning_rate": 3.0,  # not every evaluation is the best
+        "schedule": "trapezoid",
+        "patience": 1,
+    }
+    monkeypatch.setattr("charrnn.training.trainer.is_overfitted", lambda *_: True)
+    whole = charrnn.train(corpus, **config).checkpoint()
+    intact, calls = pkgutil.resolve_name(f"charrnn.{function}"), count(1)
+
+    def interrupted(*arguments: Any) -> Any:
+        now = next(calls) == call
+        if now and early:
+            signal.raise_signal(signal.SIGINT)
+        result = intact(*arguments)
+        if now and not early:
+            signal.raise_signal(signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(f"charrnn.{function}", interrupted)
+    training = charrnn.train(corpus, **config)
+    assert not training.finished
+    charrnn.save_checkpoint(training.checkpoint(), tmp_path / "cut.npz")
+    saved = charrnn.load_checkpoint(tmp_path / "cut.npz", with_progress=True)
+    for run in (charrnn.Training.resume(charrnn.load_corpus(corpus), saved), training):
+        list(run)
+        found = run.checkpoint()
+        assert found.model == whole.model
+        assert found.progress is not None
+        assert whole.progress is not None
+        np.testing.assert_array_equal(found.progress.state, whole.progress.state)
+        for name, slot in whole.progress.slots.items():
+            np.testing.assert_array_equal(found.progress.slots[name], slot)
+        assert found.progress.generators == whole.progress.generators
+        told = [[replace(entry, seconds=0) for entry in one.history] for one in (found, whole)]
+        assert told[0] == told[1]
 
 
 def test_train_from_a_model(corpus: Path, checkpoint: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -160,4 +160,9 @@ class Shards:
 
         if self._threads is None:
             return [guarded(0)]
-        return list(self._threads.map(guarded, range(self.count)))
+        working: list[Future[Result]] = []
+        try:
+            working.extend(self._threads.submit(guarded, index) for index in range(self.count))
+            return [future.result() for future in working]
+        finally:
+            wait(working)  # after an error, too: the next call takes the same workspaces

@@ -24,6 +24,7 @@ from charrnn.fields import checks
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
+from charrnn.signals import Held
 from charrnn.text.corpus import Corpus
 from charrnn.training.division import divide
 from charrnn.training.evaluation import evaluate, evaluate_files, is_overfitted
@@ -161,19 +162,29 @@ class Training:
     def __iter__(self) -> Iterator[Report]:
         """Train from where the run stands to its end.
 
+        Ctrl-C waits for the end of a step, and leaves out an evaluation: the run is sound wherever it comes.
+
         Raises:
             DivergenceError: The loss was not finite again after ``MAX_RECOVERIES`` restarts.
         """
+        report: Report
         while True:
             if self.plan.is_evaluated_at(self.step) and self.step > self._progress.evaluated_at:
-                yield self._evaluate()
+                losses = self._validate()  # which may take long, and changes nothing
+                with Held():
+                    report = self._evaluate(*losses)
+                yield report
             # Also just after a resume or a recovery.
             if self._overfits and self.plan.can_fall_at(self.step):
-                self._progress.stale_evaluations = 0
-                yield self.plan.fall_from(self.step)
+                with Held():
+                    self._progress.stale_evaluations = 0
+                    report = self.plan.fall_from(self.step)
+                yield report
             if self.finished:
                 return
-            yield self._step()
+            with Held():
+                report = self._step()
+            yield report
 
     def _step(self) -> Step | Recovery:
         started = time.perf_counter()
@@ -195,17 +206,21 @@ class Training:
         progress.seconds += time.perf_counter() - started
         return Step(self.step, loss / chunk.characters, rate, norm, chunk.characters)
 
-    def _evaluate(self) -> Evaluation | Recovery:
+    def _validate(self) -> tuple[float | None, tuple[float | None, ...]]:
+        """The loss of the text for validation, if there is one, and those of its files, if there are several."""
+        if (text := self._division.validation) is None:
+            return None, ()
+        model, files = (self._quick, self._learner.kept), self._division.files
+        with single_threaded_blas():
+            if files is None:
+                return evaluate(*model, text, self._shards), ()
+            count = len(self.corpus.lengths)
+            return evaluate_files(*model, text, self._shards, files, count)
+
+    def _evaluate(
+        self, loss: float | None, each: tuple[float | None, ...]
+    ) -> Evaluation | Recovery:
         progress, learner = self._progress, self._learner
-        loss, each = None, tuple[float | None, ...]()
-        if (text := self._division.validation) is not None:
-            model, files = (self._quick, learner.kept), self._division.files
-            with single_threaded_blas():
-                if files is None:
-                    loss = evaluate(*model, text, self._shards)
-                else:
-                    count = len(self.corpus.lengths)
-                    loss, each = evaluate_files(*model, text, self._shards, files, count)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
             return self._recover(self.step)
         evaluation = Evaluation(
