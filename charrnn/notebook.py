@@ -13,8 +13,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
+
+import numpy as np
 
 from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.drawing.data import as_json
@@ -129,7 +133,8 @@ class Score:
     """How unexpected a text is to a model.
 
     Attributes:
-        text: As it was scored: without what was skipped, with what stood in for unknown characters.
+        text: As it was scored, a character of U+0000 to U+00FF for each byte of a model of bytes: without
+            what was skipped, with what stood in for unknown characters.
         bits: ``(len(text),)``, -log2 of the probability of each character after all before it.
     """
 
@@ -155,6 +160,8 @@ def score(model: Writable, text: str, *, unknown: str = "error") -> Score:
     """Score a text from its beginning, as ``charrnn score`` does; :func:`score_all` does so with many.
 
     Args:
+        text: Read as a file is: of a model of bytes it is the bytes of its UTF-8, else it gets LF as line
+            ends and is composed. Of a model of records each line is a text of its own.
         unknown: What becomes of characters that the model does not know: ``error``, ``skip`` (they do
             not count) or ``replace`` (by a similar one).
 
@@ -171,8 +178,18 @@ def score_all(model: Writable, texts: Sequence[str], *, unknown: str = "error") 
         raise InputError(
             f"one model scores a text, not {type(model).__name__}; score with each of them"
         )
-    known = [model.vocabulary.known(text, unknown) for text in texts]
-    return list(map(Score, known, map(bits, score_texts(model, known))))
+    if isinstance(texts, str):
+        raise InputError("score_all takes a list of texts; for one there is score")
+    vocabulary = model.vocabulary
+    known = [vocabulary.known(vocabulary.read(text), unknown) for text in texts]
+    # Of a model of records each line is a text of its own.
+    alone = [
+        list(StringIO(text, newline="\n")) if vocabulary.config.records else [text]
+        for text in known
+    ]
+    found = map(bits, score_texts(model, [line for lines in alone for line in lines]))
+    each = [np.concatenate([np.empty(0), *islice(found, len(lines))]) for lines in alone]
+    return list(map(Score, known, each))
 
 
 @dataclass(frozen=True, repr=False, eq=False)

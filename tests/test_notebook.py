@@ -20,6 +20,7 @@ import charrnn
 from charrnn import CharrnnError, Evaluation, Step
 from charrnn.inspection import VIEWS
 from charrnn.notebook import Seen
+from charrnn.words import in_json
 
 TEXT = "the cat sat on the mat; the dog sat on the log\n" * 60
 
@@ -149,6 +150,61 @@ def test_an_interruption_at_any_place_leaves_a_sound_run(
         assert found.progress.generators == whole.progress.generators
         told = [[replace(entry, seconds=0) for entry in one.history] for one in (found, whole)]
         assert told[0] == told[1]
+
+
+TEXTS = {
+    "café\r\nau lait\n": "composed, and Windows' line ends",
+    "cafe\u0301 au\rlait\r": "to be composed, and a Macintosh's line ends",
+    "\ufeffau lait\n\ncafé": "a mark",
+}
+
+
+@pytest.mark.parametrize("options", [[], ["--bytes"], ["--records"], ["--normalize", "none"]])
+def test_a_text_is_read_as_a_file_is(run: Run, options: list[str]) -> None:
+    """By score, generate and inspect: bytes, line ends, composed characters, records."""
+    Path("corpus.txt").write_text("café au lait\n" + "cafe\u0301 ole\n" * 20, encoding="utf-8")
+    trained = run(
+        "train", "corpus.txt", *options, "--hidden-size", 4, "--steps", 3, "-o", "m.npz", "-q"
+    )
+    assert trained.code == 0, trained.err
+    model = charrnn.load("m.npz")
+    for text in TEXTS:
+        Path("text.txt").write_text(text, encoding="utf-8", newline="")
+        lines = run("score", "m.npz", "text.txt", "--per-char", "--json").out.splitlines()
+        told = [json.loads(line) for line in lines]
+        score = charrnn.score(model, text)
+        assert len(score.text) == len(told)
+        np.testing.assert_allclose(score.bits, [each["bits"] for each in told], atol=1e-4)
+        (alone,) = charrnn.score_all(model, [text])
+        np.testing.assert_array_equal(alone.bits, score.bits)
+        if "--records" in options:
+            continue
+        written = "".join(charrnn.generate(model, prime=text, length=9, rng=1, stop="é", ban="é"))
+        Path("lines.jsonl").write_text(json.dumps({"prime": text}))
+        told = ["--length", 9, "--seed", 1, "--stop", "é", "--ban", "é", "-q"]
+        for prime in (
+            ["--json", "--prime-text", "text.txt"],
+            ["--json", "--prime", text],
+            ["--jsonl", "--prime-file", "lines.jsonl"],
+        ):
+            answer = json.loads(run("sample", "m.npz", *prime, *told).out)
+            assert answer["text"] == in_json(written, model.vocabulary.config.encoding)
+        seen, of_file = (charrnn.inspect("m.npz", "text", t).data for t in (text, "text.txt"))
+        assert {**seen, "source": ""} == {**of_file, "source": ""}
+
+
+def test_a_text_that_no_file_can_hold(checkpoint: Path) -> None:
+    """Half of a surrogate pair, whatever becomes of unknown characters; a string is no list of texts."""
+    model = charrnn.load(checkpoint)
+    for unknown in ("error", "skip", "replace"):
+        with pytest.raises(CharrnnError, match="not valid Unicode"):
+            charrnn.score(model, "the \ud800", unknown=unknown)
+        with pytest.raises(CharrnnError, match="not valid Unicode"):
+            charrnn.generate(model, prime="the \udc80", unknown=unknown)
+    with pytest.raises(CharrnnError, match="valid Unicode"):
+        charrnn.generate(model, stop="\ud800")
+    with pytest.raises(CharrnnError, match="takes a list of texts; for one there is score"):
+        charrnn.score_all(model, "the cat")
 
 
 def test_train_from_a_model(corpus: Path, checkpoint: Path) -> None:

@@ -12,6 +12,7 @@ from charrnn.config import SamplingConfig, Seed
 from charrnn.errors import InputError
 from charrnn.fields import check, declared, unfolded
 from charrnn.files.codec import parse
+from charrnn.text.source import tidied
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.filters import Ban
 
@@ -80,7 +81,8 @@ class Asking:
         asked = self._settings(given, line)
         if "prime" not in asked:
             raise InputError(NO_PRIME)
-        prime, seed = asked.pop("prime"), asked.pop("seed", seed)
+        prime = tidied(asked.pop("prime"), self._vocabulary.config)
+        seed = asked.pop("seed", seed)
         check("seed", Seed, seed)
         if asked.get("length") == 0:
             asked["length"] = None

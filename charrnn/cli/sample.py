@@ -214,7 +214,7 @@ def sample(
     from charrnn.cli.terminal import tell
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.models.mixture import Mixture
-    from charrnn.text.source import Source
+    from charrnn.text.source import Source, tidied
     from charrnn.writing.novelty import Originals
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
@@ -266,7 +266,7 @@ def sample(
         if prime_text:
             prime = read_prime(Source(prime_text), model.vocabulary, unknown)
         else:
-            typed = _typed(model, prime, "--prime")
+            typed = tidied(_typed(model, prime, "--prime"), kind)
             prime = known_prime(model.vocabulary, typed, unknown, "--prime")
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])

@@ -22,7 +22,7 @@ from charrnn.text.source import Source
 from charrnn.words import counted, in_json, printable
 from charrnn.writing.batch import generate_batch
 from charrnn.writing.novelty import Originals
-from charrnn.writing.sampling import generate_records
+from charrnn.writing.sampling import write_records
 from charrnn.writing.writer import Piece, Prompt
 
 TRIES = 100  # records that are written for a novel one, on average, before it is given up
@@ -91,7 +91,7 @@ def write_novel(model: Writable, request: Request, count: int, corpus: str, outp
     if known == {""}:
         print(printable(f"notice: {Source(corpus)} is empty"), file=sys.stderr)
     most, written = TRIES * max(10, count), set[str]()
-    records = generate_records(model, prime=request.prime, config=request.config, rng=request.seed)
+    records = write_records(model, request.prime, request.config, request.seed)
     equal = ""
     for number, record in enumerate(islice(records, most)):
         if record in written:

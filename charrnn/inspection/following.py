@@ -22,6 +22,7 @@ from charrnn.inspection.surprise import (
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_prime
 from charrnn.nn.parameters import Array
+from charrnn.text.source import tidied
 from charrnn.words import unescaped
 from charrnn.writing.choosing import COLDEST, HOTTEST
 
@@ -92,7 +93,7 @@ def view(look: Look) -> fig.Figure:
     if look.value is None:
         primes, told = _undecided(look, model), TOLD_ON_PAGE
     else:
-        prime = unescaped(vocabulary.argument(look.value, "--next"))
+        prime = tidied(unescaped(vocabulary.argument(look.value, "--next")), vocabulary.config)
         if vocabulary.config.records and "\n" in prime:
             raise InputError("a record is one line, and so is its beginning in --next")
         primes, told = [prime and look.known(vocabulary, prime, "--next")], TOLD

@@ -12,7 +12,7 @@ from charrnn.errors import InputError
 from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.summary import summarize
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.source import STANDARD_INPUT, Source
+from charrnn.text.source import STANDARD_INPUT, Source, tidied
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint
 from charrnn.words import rejoined, shortened
@@ -126,7 +126,8 @@ class Look:
             source = Source(value)
             text, name, line = "".join(source.pieces(vocabulary.config)), str(source), 1
         else:
-            text, name, line = vocabulary.argument(value, option), "the text given", 0
+            text = tidied(vocabulary.argument(value, option), vocabulary.config)
+            name, line = "the text given", 0
             if len(value.split()) == 1 and Path(value).suffix:
                 self.notices.append(f"{value}: no such file; read as a text")
         return self.known(vocabulary, text, name, line), name

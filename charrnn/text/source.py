@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TypeAlias
@@ -212,16 +213,9 @@ class Source:
                 self._by_cr = b"\n" not in block
 
     def _tidied(self, piece: str, config: TextConfig) -> str:
-        if self._by_cr and "\r" in piece:
-            self.changes.add("\r")
-            piece = piece.replace("\r", "\n")
-        if "\r\n" in self._may_change and "\r\n" in piece:
-            self.changes.add("\r\n")
-            piece = piece.replace("\r\n", "\n")
-        compose = config.normalize == "nfc" and "NFC" in self._may_change
-        if compose and not unicodedata.is_normalized("NFC", piece):
-            self.changes.add("NFC")
-            piece = unicodedata.normalize("NFC", piece)
+        may_change = self._may_change if self._by_cr else self._may_change - {"\r"}
+        piece, changes = _tidied(piece, config, may_change)
+        self.changes |= changes
         return piece
 
 
@@ -320,6 +314,35 @@ def default_text() -> str:
             "this Python lacks the default corpus (pydoc_data.topics); name a text file to train on"
         ) from None
     return "\n".join(topics[name].strip() + "\n" for name in sorted(topics))
+
+
+def tidied(text: str, config: TextConfig) -> str:
+    """What :meth:`Source.pieces` makes of a whole text, in characters of the model's kind."""
+    if config.unit == "byte":
+        return text
+    by_cr = "\r" in text and ends_lines_by_cr([text.encode("utf-8", "surrogatepass")])
+    may_change = NOTICES.keys() if by_cr else NOTICES.keys() - {"\r"}
+    return _tidied(text.removeprefix("\N{BYTE ORDER MARK}"), config, may_change)[0]
+
+
+def _tidied(piece: str, config: TextConfig, may_change: AbstractSet[str]) -> tuple[str, set[str]]:
+    """A part of a text with LF as line ends, and composed; and what has been done to it.
+
+    Args:
+        may_change: What is looked for: keys of ``NOTICES``.
+    """
+    changes = set[str]()
+    if "\r" in may_change and "\r" in piece:
+        changes.add("\r")
+        piece = piece.replace("\r", "\n")
+    if "\r\n" in may_change and "\r\n" in piece:
+        changes.add("\r\n")
+        piece = piece.replace("\r\n", "\n")
+    compose = config.normalize == "nfc" and "NFC" in may_change
+    if compose and not unicodedata.is_normalized("NFC", piece):
+        changes.add("NFC")
+        piece = unicodedata.normalize("NFC", piece)
+    return piece, changes
 
 
 def _last_border(block: bytes) -> int:

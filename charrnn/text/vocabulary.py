@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import UNKNOWN, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError, describe_character
+from charrnn.text.source import tidied
 from charrnn.text.standins import StandIns
 
 VERBATIM = TextConfig(normalize="none")
@@ -121,6 +122,21 @@ class Vocabulary:
             return self.symbols(raw)
         except UnicodeError:
             raise InputError(f"{option}: not UTF-8 text") from None
+
+    def read(self, text: str) -> str:
+        """A text of Python's as a file of it is read: see :meth:`charrnn.text.source.Source.pieces`.
+
+        To a model of bytes it is its bytes in UTF-8; U+DC80 to U+DCFF stand for bytes that are none, as
+        ``raw.decode("utf-8", "surrogateescape")`` makes them.
+
+        Raises:
+            InputError: A lone surrogate, which no UTF-8 text can hold.
+        """
+        try:
+            return tidied(self.symbols(text), self.config)
+        except UnicodeError:
+            code_points(text)
+            raise
 
     @cached_property
     def stand_ins(self) -> StandIns:

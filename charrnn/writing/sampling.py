@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from charrnn.config import SamplingConfig, Seed, seed_after
 from charrnn.errors import InputError
 from charrnn.fields import checks
 from charrnn.models.mixture import Writable
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.batch import generate_batch
 from charrnn.writing.writer import Prompt
 
@@ -41,13 +43,15 @@ def generate(
     """Continue ``prime``, some characters at a time; a record up to its end, which is not yielded.
 
     Args:
-        prime: Text that comes before; it is not part of what is yielded. Without one the model
-            starts as at the beginning of a line.
+        prime: Text that comes before, read as a file is: of a model of bytes it is the bytes of its UTF-8,
+            else it gets LF as line ends and is composed. It is not part of what is yielded. Without one the
+            model starts as at the beginning of a line.
         unknown: What becomes of its characters that the model does not know: ``error``, ``skip`` or
             ``replace`` (by a similar one).
         rng: A generator, or a seed for one.
 
-    The other arguments are those of :class:`charrnn.config.SamplingConfig`.
+    The other arguments are those of :class:`charrnn.config.SamplingConfig`. A model of bytes writes a
+    character of U+0000 to U+00FF for each: ``text.encode("latin-1")`` has them.
 
     Raises:
         InputError: A value is out of its range, or ``ban`` leaves nothing to write.
@@ -59,7 +63,8 @@ def generate(
         length, temperature, top_k, top_p, ban, stop, until_lines, final_temperature, min_p,
         dry, dry_base, dry_length, dry_breakers, best_of,
     )  # fmt: skip
-    prime = model.vocabulary.known(prime, unknown)
+    config = _read(model.vocabulary, config)
+    prime = model.vocabulary.known(model.vocabulary.read(prime), unknown)
     pieces = generate_batch(model, [Prompt(prime, rng, config)])
     end = model.vocabulary.config.end
     if end and end in prime:
@@ -90,12 +95,19 @@ def generate_records(
     Raises:
         InputError: The model is not one of records, or the prime has several lines; and as :func:`generate`.
     """
+    config = _read(model.vocabulary, config or SamplingConfig(length, temperature))
+    return write_records(model, model.vocabulary.read(prime), config, rng)
+
+
+def write_records(
+    model: Writable, prime: str, config: SamplingConfig, rng: Seed | None
+) -> Iterator[str]:
+    """As :func:`generate_records`, of what has been read."""
     end = model.vocabulary.config.end
     if not end:
         raise InputError("the model was not trained on records")
     if end in prime:
         raise InputError("a record is one line, and so is its prime")
-    config = config or SamplingConfig(length, temperature)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if rng is None else rng
     count = 1
     while True:
@@ -106,3 +118,14 @@ def generate_records(
             records[piece.number] += piece.text
         yield from (record.removesuffix(end) for record in records)
         seed, count = seed_after(seed, later.stop), min(2 * count, RECORDS)
+
+
+def _read(vocabulary: Vocabulary, config: SamplingConfig) -> SamplingConfig:
+    """The same, its strings in characters of the model's kind."""
+    try:
+        ban, breakers, *stop = map(
+            vocabulary.symbols, (config.ban, config.dry_breakers, *config.stop)
+        )
+    except UnicodeError:
+        raise InputError("ban, stop and dry_breakers must be valid Unicode") from None
+    return replace(config, ban=ban, dry_breakers=breakers, stop=tuple(stop))
