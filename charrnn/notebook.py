@@ -159,6 +159,8 @@ class Score:
 def score(model: Writable, text: str, *, unknown: str = "error") -> Score:
     """Score a text from its beginning, as ``charrnn score`` does; :func:`score_all` does so with many.
 
+    The first character follows a line feed, as in a text that is written without a prime.
+
     Args:
         text: Read as a file is: of a model of bytes it is the bytes of its UTF-8, else it gets LF as line
             ends and is composed. Of a model of records each line is a text of its own.

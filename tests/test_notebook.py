@@ -193,6 +193,15 @@ def test_a_text_is_read_as_a_file_is(run: Run, options: list[str]) -> None:
         assert {**seen, "source": ""} == {**of_file, "source": ""}
 
 
+def test_a_prime_after_a_line_feed_is_read_as_score_reads(run: Run, checkpoint: Path) -> None:
+    """And one without it is not: the help of score says so."""
+    for prime, alike in ((r"\nthe ", True), ("the ", False)):
+        asked = ["--prime", prime, "--temp", 0, "--length", 1, "--json", "-q"]
+        answer = json.loads(run("sample", checkpoint, *asked).out)
+        following = charrnn.score(charrnn.load(checkpoint), f"the {answer['text']}").bits[-1]
+        assert bool(abs(answer["bits_per_char"] - following) < 1e-4) is alike
+
+
 def test_a_text_that_no_file_can_hold(checkpoint: Path) -> None:
     """Half of a surrogate pair, whatever becomes of unknown characters; a string is no list of texts."""
     model = charrnn.load(checkpoint)

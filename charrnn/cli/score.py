@@ -13,8 +13,9 @@ from charrnn.words import counted, rejoined
 
 EPILOG = (
     "Bits per character are -log2 of the probability that the model gives each character after all "
-    "before it, on average; perplexity is 2 to that power. The first one follows a line feed, as in "
-    "charrnn sample. The end of a line is a character of that line. For the strangest line: "
+    "before it, on average; perplexity is 2 to that power. The first one follows a line feed, as in a "
+    "text without a prime; sample and inspect --next read a prime after nothing, and agree with score where it is "
+    r"given as --prime '\nOnce'. The end of a line is a character of that line. For the strangest line: "
     "charrnn score model.npz poems.txt --per-line | sort -rn | head -n 1. "
     "For the language of a text: charrnn score english.npz german.npz letter.txt --best"
 )

@@ -89,7 +89,8 @@ class Surprise:
 def read_surprise(model: CharacterModel, text: str, guesses: int = 8) -> Surprise:
     """Read a text and note at each character what was expected.
 
-    The first character follows a line feed, as in :mod:`charrnn.writing.scoring`. A model of records reads
+    The first character follows what :meth:`CharacterModel.beginning` says of no prime, as in
+    :mod:`charrnn.writing.scoring`. A model of records reads
     each line from the zero state. Errors as :func:`charrnn.models.reading.read_text`.
 
     Args:

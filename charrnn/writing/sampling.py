@@ -44,8 +44,9 @@ def generate(
 
     Args:
         prime: Text that comes before, read as a file is: of a model of bytes it is the bytes of its UTF-8,
-            else it gets LF as line ends and is composed. It is not part of what is yielded. Without one the
-            model starts as at the beginning of a line.
+            else it gets LF as line ends and is composed. It is not part of what is yielded, and is read
+            after nothing; one that begins with a line feed is gone on with as :func:`charrnn.score` expects. Without
+            a prime the model starts as at the beginning of a line.
         unknown: What becomes of its characters that the model does not know: ``error``, ``skip`` or
             ``replace`` (by a similar one).
         rng: A generator, or a seed for one.
