@@ -73,10 +73,24 @@ def test_nothing_rises_where_nothing_fell() -> None:
     assert _weights(longer) == _weights(at_once)
 
 
+@pytest.mark.parametrize("before", [300, 13])
+@pytest.mark.parametrize("after", [201, 12, 303, 40])
+def test_another_end_before_the_fall_is_that_end_at_once(before: int, after: int) -> None:
+    """Sooner or later: the fall has its share of the course, to the step, and the weights are the same."""
+    config = replace(CONFIG, schedule="trapezoid", warmup=2, steps=before)
+    other = _longer(_left_at(5, config), after)
+    at_once = Training(CORPUS, SMALL, replace(config, steps=after))
+    assert other.config == at_once.config
+    for training in (other, at_once):
+        list(training)
+    assert _weights(other) == _weights(at_once)
+
+
 def test_a_set_fall_keeps_its_share_or_is_set_anew() -> None:
     config = replace(CONFIG, schedule="trapezoid", cooldown=20)
     checkpoint = _left_at(60, config)
     assert _longer(checkpoint, 400).config.cooldown == 40
+    assert _longer(checkpoint, 100).config.cooldown == 10
     asked = replace(checkpoint.training, steps=400, cooldown=30)
     assert Training.resume(CORPUS, checkpoint, asked).config.cooldown == 30
 

@@ -60,6 +60,11 @@ def default_val_fraction(characters: int) -> float:
     return min(0.1, 1_000_000 / characters)
 
 
+def usual_cooldown(steps: int) -> int:
+    """Over how many of its steps the rate of ``trapezoid`` falls."""
+    return max(1, round(COOLDOWN * steps))
+
+
 def divide(corpus: Corpus, config: TrainingConfig) -> Division:
     """Divide a corpus as a configuration has it.
 
@@ -103,7 +108,7 @@ def _settled(division: Division) -> TrainingConfig:
     if config.schedule == "trapezoid":
         if cooldown > total_steps:
             raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
-        cooldown = cooldown or max(1, round(COOLDOWN * total_steps))
+        cooldown = cooldown or usual_cooldown(total_steps)
     validated = division.validation.characters if division.validation else 0
     epochs_read = READING_SHARE * validated / division.training.characters  # by an evaluation
     usual = default_eval_every(steps_per_epoch, epochs_read * steps_per_epoch)

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from charrnn.config import ANNEALING, TrainingConfig
-from charrnn.training.division import COOLDOWN
+from charrnn.training.division import COOLDOWN, usual_cooldown
 from charrnn.training.reports import Cooldown
 
 REWARMING, REWARMING_SHARE = 100, 0.1
@@ -91,11 +91,24 @@ class Plan:
         if new.warmup != old.warmup:  # it was asked for
             warmup = new.warmup or 0
         cooldown = new.cooldown
-        if cooldown == old.cooldown:  # the same share as before
-            course = before.total_steps - old.rewarm
-            cooldown = -(-cooldown * (self.total_steps - rewarm) // course)
+        if cooldown == old.cooldown:
+            cooldown = before._share(self.total_steps - rewarm)
         self.config = replace(new, rewarm=rewarm, warmup=warmup, cooldown=cooldown)
         return rises
+
+    def shortened(self, config: TrainingConfig) -> TrainingConfig:
+        """A configuration of fewer steps, in which the rate falls over the same share of them as here."""
+        steps, own = Plan(config, self.steps_per_epoch).total_steps, self.config.cooldown
+        if steps >= self.total_steps or config.cooldown != own or config.schedule != "trapezoid":
+            return config
+        return replace(config, cooldown=self._share(steps - config.rewarm))
+
+    def _share(self, course: int) -> int:
+        """As large a part of another course, in steps, as the rate falls over in this one."""
+        cooldown, own = self.config.cooldown, self.total_steps - self.config.rewarm
+        if cooldown == usual_cooldown(own):
+            return usual_cooldown(course)
+        return -(-cooldown * course // own)
 
     def fall_from(self, step: int) -> Cooldown:
         """Let the rate fall now, over as large a part of the run as is usual at most."""

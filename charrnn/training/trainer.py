@@ -125,7 +125,7 @@ class Training:
                     f"{name.replace('_', '-')} is {old} in this run and cannot change when it is "
                     "resumed; start a new run from its weights with --init-from"
                 )
-        _require_more(corpus, checkpoint, config)
+        config = _asked(corpus, checkpoint, config)
         training = cls(corpus, checkpoint.model, config)
         fitted = ("batch_size", "seq_length", "threads")  # made smaller where a text is short
         if any(getattr(training.config, name) != getattr(config, name) for name in fitted):
@@ -352,12 +352,12 @@ class Training:
         )
 
 
-def _require_more(corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig) -> None:
-    """Raise an InputError if a run has gone further than a changed configuration has it go."""
+def _asked(corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig) -> TrainingConfig:
+    """A changed configuration; an InputError if a run has gone further than it has it go."""
     assert checkpoint.progress is not None
     done = checkpoint.progress.step
     if (config.steps, config.epochs) == (checkpoint.training.steps, checkpoint.training.epochs):
-        return
+        return config
     steps_per_epoch = len(divide(corpus, checkpoint.training).training)
     asked = config.steps or config.epochs * steps_per_epoch
     if 0 < asked < done:
@@ -367,3 +367,4 @@ def _require_more(corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig
         raise InputError(
             f"{done:,} steps are done; --{name} counts from the run's beginning: more than {most} go on"
         )
+    return Plan(checkpoint.training, steps_per_epoch).shortened(config)
