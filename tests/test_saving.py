@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -305,6 +306,46 @@ def test_full_disk_at_the_start(run: Run, monkeypatch: pytest.MonkeyPatch) -> No
     (line,) = outcome.err.splitlines()
     assert line == "charrnn: run.npz: cannot be written: No space left on device"
     assert [p.name for p in Path().iterdir()] == ["corpus.txt"]
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o755])
+def test_a_file_keeps_its_mode(run: Run, mode: int) -> None:
+    """Whoever could read the old one can read the new one, and nobody else, at no moment."""
+    assert run(*RUN, "-o", "run.npz").code == 0
+    Path("run.npz").chmod(mode)
+    Path("link.npz").symlink_to("run.npz")
+    checkpoint = charrnn.load_checkpoint("run.npz", with_progress=True)
+    for name in ("run.npz", "link.npz"):
+        charrnn.save_checkpoint(checkpoint, name)
+        assert stat.S_IMODE(Path("run.npz").stat().st_mode) == mode
+        assert Path("link.npz").is_symlink()
+    assert run("train", "--resume", "run.npz", "--epochs", 5, "-q").code == 0
+    assert stat.S_IMODE(Path("run.npz").stat().st_mode) == mode
+
+
+@posix
+def test_only_files_that_may_be_written_are_written_over(run: Run) -> None:
+    """Neither a pipe, a device or a folder nor what is read-only; a run is told so at its start."""
+    assert run(*RUN, "-o", "run.npz").code == 0
+    checkpoint = charrnn.load_checkpoint("run.npz", with_progress=True)
+    os.mkfifo("pipe")
+    Path("folder").mkdir()
+    for name, what in (("pipe", "it is a pipe or a device"), ("folder", "it is a directory")):
+        with pytest.raises(CheckpointError, match=f"{name}: cannot be written: {what}"):
+            charrnn.save_checkpoint(checkpoint, name)
+    assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
+    before = content("run.npz")
+    Path("run.npz").chmod(0o444)
+    with pytest.raises(CheckpointError, match=r"run\.npz: cannot be written: it is read-only"):
+        charrnn.save_checkpoint(checkpoint, "run.npz")
+    refused = run("train", "--resume", "run.npz", "--epochs", 5, "-q")
+    assert refused.code == 1
+    assert refused.err.startswith("charrnn: run.npz: cannot be written: it is read-only")
+    assert len(refused.err.splitlines()) == 1
+    assert content("run.npz") == before
+    assert stat.S_IMODE(Path("run.npz").stat().st_mode) == 0o444
+    assert sorted(p.name for p in Path().iterdir()) == ["corpus.txt", "folder", "pipe", "run.npz"]
 
 
 # ------------------------------------------------------------------------ two runs in one folder

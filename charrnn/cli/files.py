@@ -13,7 +13,7 @@ from pathlib import Path
 
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
-from charrnn.files.npz import temporaries
+from charrnn.files.npz import replaceable, temporaries
 from charrnn.signals import Held
 from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
 
@@ -162,10 +162,11 @@ def claim_old(path: Path) -> Claim:
 
     Raises:
         InputError: There is no such file, or another run is writing to it.
-        CheckpointError: The folder cannot be written.
+        CheckpointError: The folder or the file cannot be written.
     """
     if not path.exists():
         raise InputError(f"{path}: no such checkpoint")
+    replaceable(path)
     try:
         return Claim(path)
     except BlockingIOError:

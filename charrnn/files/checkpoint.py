@@ -80,7 +80,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
     """Write a checkpoint, so that at every moment the old file or the new one is there, whole.
 
     Raises:
-        CheckpointError: The disk is full, or the folder cannot be written.
+        CheckpointError: The disk is full, the folder cannot be written, or what is there is read-only or no file.
     """
     model, progress = checkpoint.model, checkpoint.progress
     meta = Meta(

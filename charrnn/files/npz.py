@@ -12,10 +12,12 @@ import re
 import secrets
 import stat
 import struct
+import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +37,22 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same arrays are the same byte
 def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
     """Write a file such that at every moment the old one or the new one is there, whole.
 
+    The new one has the mode of the old one and, where that is allowed, its owner and group.
+
     Raises:
-        CheckpointError: The disk is full, or the folder cannot be written.
+        CheckpointError: The disk is full, the folder cannot be written, or what is there is read-only or no file.
     """
+    old = replaceable(path)
     target = Path(os.path.realpath(path))
     # Nobody can foresee its name, and put something in its place.
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(temporary, "xb") as file:
+        with open(temporary, "xb", opener=partial(os.open, mode=0o600 if old else 0o666)) as file:
+            if old and sys.platform != "win32":
+                with suppress(OSError):  # not of everybody's files
+                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                with suppress(OSError):  # a file system without modes
+                    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
             with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
                 for name, array in arrays.items():
                     entry = zipfile.ZipInfo(f"{name}.npy", _DATE)
@@ -57,6 +67,26 @@ def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
     finally:
         with Held(), suppress(OSError):  # it is there only where something failed
             temporary.unlink()
+
+
+def replaceable(path: str | Path) -> os.stat_result | None:
+    """The state of a file that may be written anew; None where nothing has that name yet.
+
+    Raises:
+        CheckpointError: It is read-only, or a pipe, a device or such a thing, which would be gone.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116 (any name)
+    except (OSError, ValueError):  # what is wrong with a name, writing tells
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        kind = "directory" if stat.S_ISDIR(found.st_mode) else "pipe or a device"
+        raise CheckpointError(f"{path}: cannot be written: it is a {kind}; name a file")
+    if not found.st_mode & 0o222 or not os.access(path, os.W_OK):
+        raise CheckpointError(
+            f"{path}: cannot be written: it is read-only; see to its mode, or copy it"
+        )
+    return found
 
 
 def temporaries(path: str | Path) -> list[Path]:
