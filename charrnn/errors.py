@@ -28,11 +28,15 @@ class UnknownCharacterError(InputError):
     """
 
     def __init__(self, characters: str, advice: str = "", where: str = "") -> None:
+        super().__init__(characters, advice, where)  # of which a copy is made
+        self.characters = characters
+
+    def __str__(self) -> str:
+        characters, advice, where = self.args
         shown = ", ".join(describe_character(c) for c in characters[:8])
         more = f" and {len(characters) - 8} more" if len(characters) > 8 else ""
         place = where and f"{where}: "
-        super().__init__(f"{place}not in the model's vocabulary: {shown}{more}{advice}")
-        self.characters = characters
+        return f"{place}not in the model's vocabulary: {shown}{more}{advice}"
 
 
 class CheckpointError(CharrnnError):

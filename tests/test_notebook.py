@@ -216,6 +216,28 @@ def test_a_text_that_no_file_can_hold(checkpoint: Path) -> None:
         charrnn.score_all(model, "the cat")
 
 
+def test_runs_and_texts_can_be_compared(corpus: Path, checkpoint: Path) -> None:
+    """Equal are those with the same in them, arrays included."""
+    one, same = (charrnn.load_checkpoint(checkpoint, with_progress=True) for _ in range(2))
+    assert one == same
+    assert one != charrnn.load_checkpoint(checkpoint)
+    assert one.progress is not None
+    assert one.progress != ()
+    for name, array in (("weights", one.progress.weights), *one.progress.slots.items()):
+        before, array[-1] = array[-1], 7
+        assert one != same, name
+        array[-1] = before
+    assert one == same
+    lacking = replace(one.progress, slots={})
+    assert lacking != one.progress
+    assert one.progress != lacking
+    text, again = charrnn.load_corpus(corpus), charrnn.load_corpus(corpus)
+    assert text == again
+    assert hash(text) == hash(again)
+    assert text != charrnn.Corpus.from_text(TEXT + "\n", sources=text.sources)
+    assert text != charrnn.load_corpus([corpus, corpus])
+
+
 def test_train_from_a_model(corpus: Path, checkpoint: Path) -> None:
     """It goes on from the weights, in the model's alphabet."""
     start = charrnn.load(checkpoint)

@@ -44,7 +44,7 @@ MIN_CHARACTERS = 16
 
 @dataclass(frozen=True, repr=False)
 class Corpus:
-    """An encoded text.
+    """An encoded text. The hash and the vocabulary tell whether two have the same numbers.
 
     Attributes:
         ids: The characters' numbers, in memory or in a file that is mapped into it.
@@ -58,7 +58,7 @@ class Corpus:
         stored: The file that ``ids`` are mapped from, if they are.
     """
 
-    ids: NDArray[Any]
+    ids: NDArray[Any] = field(compare=False)
     vocabulary: Vocabulary
     sources: tuple[str, ...]
     sha256: str

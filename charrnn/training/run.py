@@ -117,6 +117,23 @@ class Progress:
     loss_count: Count = 0
     seconds: Amount = 0.0
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Progress):
+            return NotImplemented
+        (own, numbers), (others, other_numbers) = self._divided(), other._divided()
+        arrays = [
+            np.array_equal(array, others[name]) for name, array in own.items() if name in others
+        ]
+        return numbers == other_numbers and own.keys() == others.keys() and all(arrays)
+
+    def _divided(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Its arrays, and all else."""
+        arrays = {"weights": self.weights, "state": self.state}
+        numbers = {
+            name: value for name, value in vars(self).items() if name not in (*arrays, "slots")
+        }
+        return {**arrays, **{f"slots/{name}": slot for name, slot in self.slots.items()}}, numbers
+
     @classmethod
     def fresh(
         cls, model: CharacterModel, config: TrainingConfig, rngs: Sequence[np.random.Generator]
