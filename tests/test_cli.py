@@ -20,6 +20,7 @@ from conftest import Run
 import charrnn
 from charrnn.cli.files import newest_checkpoints
 from charrnn.cli.train import CHOSEN
+from charrnn.training.trainer import Training
 
 RULES = ("epochs", "steps", "warmup", "cooldown", "val_fraction", "eval_every", "threads")
 """Settings whose default is a rule."""
@@ -239,6 +240,34 @@ def test_no_length(run: Run, option: str) -> None:
     outcome = run("train", "corpus.txt", option, 0)
     assert outcome.code == 2
     assert f"{option} must be at least 1; --minutes says" in outcome.err
+
+
+def test_no_pace_is_told_before_a_step(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was left just before an evaluation begins with that: hours of nothing are not left."""
+    stopped = Training._validate
+
+    def interrupted(_: Training) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "_validate", interrupted)
+    flags = ("--hidden-size", 4, "--steps", 4, "--eval-every", 2, "--save-every", 1, "-o", "m.npz")
+    assert run("train", "corpus.txt", *flags).code == 130
+    monkeypatch.setattr(Training, "_validate", stopped)
+    told = run("train", "--resume", "m.npz")
+    assert told.code == 0
+    first, second = (line for line in told.err.splitlines() if line.startswith("step "))
+    assert first.endswith("bits/char")
+    assert second.endswith(" left")
+
+
+def test_the_name_of_a_text_is_no_run_to_go_on_with(run: Run, model: Path) -> None:
+    Path("german.txt").write_text("alt")
+    refused = run("train", "corpus.txt", "-o", "german.txt")
+    assert (refused.code, refused.err) == (
+        2,
+        "charrnn: german.txt: exists already; choose another --output\n",
+    )
+    assert "--resume" in run("train", "corpus.txt", "-o", model).err
 
 
 def test_nothing_left_to_do(run: Run, model: Path) -> None:

@@ -73,6 +73,12 @@ def test_nothing_rises_where_nothing_fell() -> None:
     assert _weights(longer) == _weights(at_once)
 
 
+def test_a_step_more_rises_at_once() -> None:
+    """Over 0 steps, it said."""
+    (notice,) = _longer(_left_at(200, replace(CONFIG, schedule="cosine")), 201).notices
+    assert "rises again, to 0.01 at once, and then falls to zero" in notice
+
+
 @pytest.mark.parametrize("before", [300, 13])
 @pytest.mark.parametrize("after", [201, 12, 303, 40])
 def test_another_end_before_the_fall_is_that_end_at_once(before: int, after: int) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -197,9 +200,31 @@ def test_ngrams_are_counted_in_what_was_learnt(records: tuple[str, ...], run: Ru
     assert run("train", "a.txt", "--val-file", "v.txt", *flags).code == 0
     outcome = run("inspect", "m.npz", "--ngrams", "--json")
     assert outcome.code == 0, outcome.err
-    assert "the part of a.txt and 1 more that was kept for validation" in outcome.out
+    told = json.loads(outcome.out)
+    assert (told["counted_source"], told["source"]) == ("a.txt", "v.txt")
     corpus = charrnn.load_checkpoint("m.npz").corpus
     assert f'"counted": {corpus.parts[0]}' in outcome.out
+
+
+def test_what_it_is_validated_on_is_not_what_was_learnt(run: Run) -> None:
+    """Nowhere is its file counted among the others, and standard input is not called the corpus."""
+    _write(a=make_text(60), v=make_text(20))
+    flags = (*TINY, "--steps", 3, "-q", "-o")
+    assert run("train", "a.txt", "a.txt", "--val-file", "v.txt", *flags, "m.npz").code == 0
+    assert run("train", "a.txt", *flags, "n.npz").code == 0
+    (model, plain) = json.loads(run("list", "m.npz", "n.npz", "--json").out)["models"]
+    assert {model["corpus"], plain["corpus"]} == {"a.txt and 1 more", "a.txt"}
+    details = run("inspect", "m.npz", "--details").out
+    assert re.search(r"sources\W+a\.txt, a\.txt\W", details)
+    assert re.search(r"validated on\W+v\.txt\W", details)
+    compared = run("inspect", "m.npz", "n.npz", "--compare").out
+    assert re.search(r"val-file\W+v\.txt\W+none\W", compared)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(make_text(20).encode())))
+        assert run("train", "a.txt", "--val-file", "-", *flags, "p.npz").code == 0
+    refused = run("train", "--resume", "p.npz", "--steps", 5)
+    told = "this run read the text to validate on from standard input; give it again: --val-file"
+    assert told in refused.err
 
 
 def test_new_characters_are_learnt_and_told(run: Run) -> None:

@@ -116,7 +116,7 @@ class Lines(Display):
 
     def report(self, report: Report) -> None:
         if isinstance(report, Evaluation):
-            self._say(f"{self._place()}  {narration.losses(report, self.symbol)}  {self._pace()}")
+            self._say(f"{self._place()}  {narration.losses(report, self.symbol)}{self._pace()}")
             if text := self._sample_if_due():
                 self._say(f"sample: {json.dumps(text, ensure_ascii=False)}")
         elif isinstance(report, Recovery):
@@ -125,7 +125,7 @@ class Lines(Display):
             self._say(narration.turn(report))
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
             self._say(
-                f"{self._place()}  loss {bits(report.loss):.4f} bits/{self.symbol}  {self._pace()}"
+                f"{self._place()}  loss {bits(report.loss):.4f} bits/{self.symbol}{self._pace()}"
             )
 
     def note(self, lines: Iterable[str]) -> None:
@@ -154,11 +154,13 @@ class Lines(Display):
         return f"step {step}/{steps}  epoch {epoch:.2f}/{epochs:.4g}"
 
     def _pace(self) -> str:
+        """How quickly it goes, and until when; nothing before a first step, which tells."""
         training = self.training
         elapsed = time.monotonic() - self._started
-        rate = (training.characters_read - self._read_before) / max(elapsed, 1e-9)
-        left = (training.total_characters - training.characters_read) / max(rate, 1e-9)
-        return f"{rate:,.0f} {self.symbol}s/s  {duration(left)} left"
+        if (read := training.characters_read - self._read_before) <= 0:
+            return ""
+        left = (training.total_characters - training.characters_read) * elapsed / read
+        return f"  {read / max(elapsed, 1e-9):,.0f} {self.symbol}s/s  {duration(left)} left"
 
 
 class Bars(Lines):

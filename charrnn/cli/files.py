@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from charrnn.cli.arguments import is_checkpoint
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
 from charrnn.files.npz import replaceable, temporaries
@@ -150,10 +151,10 @@ def claim_new(output: str | Path | None, sources: Sequence[str]) -> Claim:
         if path.is_dir():
             example = path / "a.npz"
             raise InputError(f"{path}: is a directory; --output names a file, such as {example}")
-        raise InputError(
-            f"{path}: exists already; choose another --output, or go on with that run: "
-            f"charrnn train … --resume {path}"
-        )
+        onward = ""
+        if is_checkpoint(str(path)):
+            onward = f", or go on with that run: charrnn train … --resume {path}"
+        raise InputError(f"{path}: exists already; choose another --output{onward}")
     raise AssertionError("names never run out")
 
 

@@ -114,7 +114,7 @@ def _texts(
     if val_file and not apart:
         raise InputError("this run is not validated on a file of its own; leave out --val-file")
     if apart and not val_file:
-        val_file = _recorded(sources[-1], path, "--val-file FILE")
+        val_file = _recorded(sources[-1], path, "--val-file FILE", "the text to validate on")
     if not corpus_paths:
         names = sources[:-1] if apart else sources
         default = names == (DEFAULT_SOURCE,)
@@ -145,24 +145,25 @@ def _possible(checkpoint: Checkpoint, path: Path, recorded: list[str]) -> list[s
     return [name for name, count in zip(recorded, counts, strict=True) if count]
 
 
-def _recorded(source: str, path: Path, again: str) -> str:
+def _recorded(source: str, path: Path, again: str, what: str = "its corpus") -> str:
     """The file that was read from this source, if it was one and is there.
 
     Args:
         path: The run's checkpoint.
         again: How another one is named.
+        what: What was read from it, in words.
     """
     if source == STANDARD_INPUT:
-        raise InputError(f"this run read its corpus from standard input; give it again: {again}")
+        raise InputError(f"this run read {what} from standard input; give it again: {again}")
     if afar(source):
         raise InputError(
-            f"this run read its corpus from {shortened(source)}, which is on another machine; "
+            f"this run read {what} from {shortened(source)}, which is on another machine; "
             f"give it again: {again}"
         )
     is_file = os.path.isfile(source)  # noqa: PTH113 (any name)
     if is_passing(source) or (os.path.exists(source) and not is_file):  # noqa: PTH110
         raise InputError(
-            f"this run read its corpus from {shortened(source)}, which is no file; give it again: {again}"
+            f"this run read {what} from {shortened(source)}, which is no file; give it again: {again}"
         )
     if not is_file:
         option = again if again.startswith("--") else "FILE"

@@ -78,7 +78,7 @@ def _architecture(checkpoint: Checkpoint) -> str:
 def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     kind = vocabulary.config
-    learnt = sources[: len(sources) - corpus.val_file]
+    learnt = sources[: len(corpus.learnt)]
     apart = f"; validated on {shortened(sources[-1])}" if corpus.val_file else ""
     return (
         f"{listed(learnt)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "

@@ -13,7 +13,7 @@ from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import known_bits
 from charrnn.training.run import Checkpoint
-from charrnn.words import duration, listed
+from charrnn.words import duration, listed, shortened
 
 MOST = 8  # checkpoints
 
@@ -73,7 +73,8 @@ def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
     corpus, model = checkpoint.corpus, checkpoint.model
     options = asdict(model.config) | asdict(model.vocabulary.config) | asdict(checkpoint.training)
     return {
-        "corpus": listed(corpus.sources),
+        "corpus": listed(corpus.learnt),
+        "val-file": shortened(corpus.sources[-1]) if corpus.val_file else "none",
         "characters": corpus.characters,
         "vocabulary": len(model.vocabulary),
         **{name.replace("_", "-"): value for name, value in options.items()},

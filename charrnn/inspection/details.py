@@ -13,7 +13,7 @@ from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint, Evaluation
-from charrnn.words import duration, listed
+from charrnn.words import duration, listed, shortened
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDEST = 40  # of a curve, in characters
@@ -59,8 +59,11 @@ def _arrays(checkpoint: Checkpoint) -> fig.Table:
 def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str, str]]:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     characters = json.dumps(vocabulary.characters, ensure_ascii=False)[1:-1]
+    sources = found["corpus"]["sources"]
+    apart = [("validated on", shortened(sources[-1]))] if corpus.val_file else []
     return [
-        ("sources", listed(found["corpus"]["sources"])),
+        ("sources", listed(sources[: len(corpus.learnt)])),
+        *apart,
         (f"{vocabulary.config.unit}s", f"{corpus.characters:,}"),
         ("to train on", f"{corpus.train_characters:,}"),
         ("SHA-256", corpus.sha256),

@@ -37,7 +37,7 @@ class Subject:
     @property
     def source(self) -> str:
         """What it learnt from, in words."""
-        first, *others = map(rejoined, self.checkpoint.corpus.sources)
+        first, *others = map(rejoined, self.checkpoint.corpus.learnt)
         return f"{shortened(first)} and {len(others)} more" if others else shortened(first)
 
     def summary(self) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from charrnn.text.records import Spans
 from charrnn.text.source import Source
 from charrnn.training.division import kept_fraction
 from charrnn.words import counted as number_of
+from charrnn.words import rejoined, shortened
 from charrnn.writing.scoring import score_texts
 
 ORDERS = 6
@@ -224,7 +225,10 @@ def view(look: Look) -> fig.Figure:
     elif validation:
         learnt = corpus.sha256 == checkpoint.corpus.sha256
         use = "was kept for validation" if learnt else "is not counted"
-        text, source = look.head(validation, f"the part of {name} that {use}", most)
+        source = f"the part of {name} that {use}"
+        if corpus.val_file:  # then it is the run's own text
+            source = shortened(rejoined(checkpoint.corpus.sources[-1]))
+        text, source = look.head(validation, source, most)
     else:
         raise InputError("nothing was kept for validation; --on names a text to score")
     counted, last = training[-COUNTED:], "last " * (len(training) > COUNTED)

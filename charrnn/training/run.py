@@ -70,6 +70,11 @@ class CorpusInfo(Checked):
     val_file: bool = False
 
     @property
+    def learnt(self) -> tuple[str, ...]:
+        """The sources that it was trained on."""
+        return self.sources[: len(self.sources) - self.val_file]
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What its parts are called."""
         if len(self.sources) == len(self.parts):

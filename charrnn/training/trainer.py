@@ -154,9 +154,10 @@ class Training:
         if self.plan.lengthen(before, self.step):
             config = self.config
             rising = config.rewarm + (config.warmup or 0) - self.step
+            over = f"over {counted(rising, 'step')}" if rising > 0 else "at once"
             self.notices.append(
                 f"made longer: from step {self.step:,} on the rate rises again, to "
-                f"{config.learning_rate:g} over {counted(max(0, rising), 'step')}, and then falls to zero"
+                f"{config.learning_rate:g} {over}, and then falls to zero"
             )
 
     def __iter__(self) -> Iterator[Report]:
