@@ -260,6 +260,37 @@ def test_no_pace_is_told_before_a_step(run: Run, monkeypatch: pytest.MonkeyPatch
     assert second.endswith(" left")
 
 
+def test_a_name_that_is_no_model_s(run: Run, model: Path) -> None:
+    """It was meant for one, perhaps: what it was taken for is said, before all else."""
+    taken = {"sample": "a file of prompts", "score": "the text to score"}
+    for command, use in taken.items():
+        for names in (["absent"], [model, "absent"]):
+            refused = run(command, *names)
+            told = f"charrnn: absent: no such file; without .npz it is taken for {use}, not for a model\n"
+            assert (refused.code, refused.err) == (2, told)
+    model.unlink()
+    Path("german.txt").write_text("alt")
+    for command in taken:
+        refused = run(command, "german.txt")
+        assert refused.err.endswith("charrnn train corpus.txt; german.txt is none\n")
+
+
+@pytest.mark.parametrize("option", ["--html", "--svg", "--png"])
+def test_a_full_disk_names_the_file(
+    run: Run, model: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    if option != "--html":
+        pytest.importorskip("matplotlib")
+    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr("charrnn.drawing.picture.save", full)
+    refused = run("inspect", model, option, "out.file")
+    assert refused.code == 1
+    assert refused.err.splitlines()[-1] == "charrnn: out.file: No space left on device"
+
+
 def test_the_name_of_a_text_is_no_run_to_go_on_with(run: Run, model: Path) -> None:
     Path("german.txt").write_text("alt")
     refused = run("train", "corpus.txt", "-o", "german.txt")
@@ -594,7 +625,8 @@ BAD: list[tuple[int, str, tuple[object, ...]]] = [
     (2, "stop must be", ("sample", "--stop", "")),
     (2, "length 0 is for one text", ("sample", "--length", 0, "--num-samples", 2)),
     (2, "length 0 is for one text", ("sample", "--length", 0, "--json")),
-    (2, "model.npz: no such checkpoint", ("sample", "model.npz", "primes.txt")),
+    (2, "model.npz: no such checkpoint", ("sample", "model.npz", "corpus.txt")),
+    (2, "primes.txt: no such file; without .npz", ("sample", "model.npz", "primes.txt")),
     (2, "not from both", ("sample", "-", "--prime-file", "corpus.txt")),
     (2, "leave it out where prompts are read", ("sample", "-", "--prime", "a")),
     (2, "--jsonl needs prompts", ("sample", "--jsonl")),

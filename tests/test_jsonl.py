@@ -235,6 +235,11 @@ def test_what_is_passed_on_is_kept(ask: Any) -> None:
     answers, _ = ask(lines, *SHORT)
     assert answers[0]["deep"] == deep[0][0]
     assert "more than 100 deep" in answers[1]["error"]
+    for depth in (101, 990, 100_000):  # more than Python reads, too
+        with pytest.raises(
+            InputError, match=r"^has lists and objects in each other, more than 100 deep"
+        ):
+            Asking.parse(f'{{"prime": "The", "deep": {"[" * depth}{"]" * depth}}}')
 
 
 JSON = st.recursive(

@@ -67,25 +67,36 @@ def require_names(names: Iterable[str | None]) -> None:
         raise InputError("the name of a file is empty; is it a variable that is not set?")
 
 
-def one_text(rest: Sequence[str]) -> str | None:
+def one_text(rest: Sequence[str], use: str) -> str | None:
     """The text that follows the models, if there is one.
 
+    Args:
+        use: What it is, in words.
+
     Raises:
-        InputError: There are several, or a model stands behind it.
+        InputError: There are several, a model stands behind it, or there is no such file.
     """
     if len(rest) > 1:
         first, second = rest[:2]
         if _is_model(second):
             raise InputError(f"{second}: models are named first, then {first}")
         raise InputError(f"{first} and {second}: one text at a time (cat them together)")
+    for name in rest:
+        if name != "-" and _is_absent(name):
+            raise InputError(
+                f"{name}: no such file; without .npz it is taken for {use}, not for a model"
+            )
     return rest[0] if rest else None
 
 
-def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> list[tuple[Path, Checkpoint]]:
+def checkpoints(
+    models: Sequence[Path], *, quiet: bool = False, rest: Sequence[str] = ()
+) -> list[tuple[Path, Checkpoint]]:
     """Those that were named, or else the newest one in ``checkpoints/`` that can be read.
 
     Args:
         quiet: Do not tell, on standard error, which one was taken.
+        rest: What else was named, perhaps for a model.
 
     Raises:
         InputError: There is none.
@@ -97,7 +108,10 @@ def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> list[tuple[Pa
         return [(path, load_checkpoint(path)) for path in models]
     from charrnn.cli.files import newest_checkpoints
 
-    newest, *older = newest_checkpoints()
+    try:
+        newest, *older = newest_checkpoints()
+    except InputError as error:
+        raise InputError(f"{error}{f'; {rest[0]} is none' if rest else ''}") from None
     for path in (newest, *older):
         with suppress(CheckpointError):
             found = load_checkpoint(path)
@@ -105,6 +119,17 @@ def checkpoints(models: Sequence[Path], *, quiet: bool = False) -> list[tuple[Pa
                 tell(f"model: {path}")
             return [(path, found)]
     return [(newest, load_checkpoint(newest))]
+
+
+def _is_absent(name: str) -> bool:
+    """Whether there is no file of that name; a name that none can have is no matter here."""
+    try:
+        os.stat(name)  # noqa: PTH116 (any name)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def _is_model(name: str) -> bool:

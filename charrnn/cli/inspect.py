@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,9 @@ def inspect(
         if html:
             from charrnn.inspection.report import page
 
-            html.write_bytes(page(look, with_text=not no_text).encode())
+            written = page(look, with_text=not no_text).encode()
+            with _naming(html):
+                html.write_bytes(written)
         else:
             figure = view.figure(look)
     finally:  # also where what was noticed led to an error
@@ -132,7 +135,8 @@ def inspect(
         tell(f"html: {html}")
         return
     for kind, path in files.items():
-        save(figure, path, kind)
+        with _naming(path):
+            save(figure, path, kind)
         tell(f"{kind}: {path}")
     if as_json:
         from charrnn.cli.terminal import put_json
@@ -146,6 +150,16 @@ def inspect(
         from charrnn.drawing.terminal.screen import Screen
 
         draw(figure, Screen.standard())
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Let what goes wrong in writing, as on a full disk, name the file."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _chosen(asked: list[View], refined: Mapping[str, Any]) -> View:

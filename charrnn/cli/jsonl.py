@@ -23,6 +23,7 @@ ANSWERS = ("text", "bits_per_char", "novelty", "error", "given")
 """What an answer needs for itself; where a line has such a key, it comes out in ``given``."""
 
 NESTED = 100  # lists and objects in each other, at most
+TOO_DEEP = f"has lists and objects in each other, more than {NESTED} deep"
 NO_PRIME = 'must be an object with a string "prime"'
 SHOWN = 40  # characters of a value in a message
 
@@ -64,12 +65,14 @@ class Asking:
                 raise InputError("not UTF-8") from None
         try:
             found = parse(line)
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise InputError(f"not JSON: {error}") from None
+        except RecursionError:
+            raise InputError(TOO_DEEP) from None
         if not isinstance(found, dict):
             raise InputError(NO_PRIME)
         if line.count("[") + line.count("{") > NESTED and _is_deep(found):
-            raise InputError(f"has lists and objects in each other, more than {NESTED} deep")
+            raise InputError(TOO_DEEP)
         return found
 
     def request(self, given: Mapping[str, Any], seed: int, line: int) -> Request:

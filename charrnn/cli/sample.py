@@ -100,7 +100,9 @@ def sample(
         None, "Makes the same text again.", shown="a new one, told on standard error"
     ),
     num_samples: int = of_prompts(
-        1, "Texts to write for each prompt, in one batch; each has the seed after the one before."
+        1,
+        "Texts to write for each prompt, in one batch; each has the seed after the one before, or after "
+        "the --best-of seeds of that.",
     ),
     best_of: int = of_prompts(
         1,
@@ -159,7 +161,7 @@ def sample(
     """
     models, rest = divided(arguments)
     require_names([prime_file, prime_text, novel_only, *(novelty or ())])
-    source = one_text(rest) or prime_file
+    source = one_text(rest, "a file of prompts") or prime_file
     if rest and prime_file:
         raise InputError(f"prompts come from {rest[0]} or from --prime-file, not from both")
     temperatures = numbers("--temp", temperature, ":")
@@ -219,7 +221,7 @@ def sample(
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
         require_end(config)
-    found = checkpoints(models, quiet=True)  # told with the seed
+    found = checkpoints(models, quiet=True, rest=rest)  # told with the seed
     model: Writable = found[0][1].model
     if len(found) > 1 or shares:
         model = Mixture.of([checkpoint.model for _, checkpoint in found], shares)

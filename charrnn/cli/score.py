@@ -63,7 +63,9 @@ def score(
     With several models each has a column of bits per character.
     """
     models, rest = divided(arguments)
-    text = one_text(rest)  # before a model is looked for, which a wrong name may have meant
+    text = one_text(
+        rest, "the text to score"
+    )  # before a model is looked for, which a wrong name may have meant
     if per_line and per_char:
         raise InputError("--per-line and --per-char do not go together; choose one")
     if per_char and len(models) > 1:
@@ -77,7 +79,7 @@ def score(
     from charrnn.cli.terminal import Writer, put_json, tell
     from charrnn.text.source import STANDARD_INPUT, Source
 
-    found = checkpoints(models)
+    found = checkpoints(models, rest=rest)
     names = [rejoined(str(path)) for path, _ in found]
     if as_json and len(set(names)) < len(names):
         raise InputError(
