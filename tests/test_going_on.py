@@ -81,10 +81,14 @@ def test_a_step_more_rises_at_once() -> None:
 
 @pytest.mark.parametrize("before", [300, 13])
 @pytest.mark.parametrize("after", [201, 12, 303, 40])
-def test_another_end_before_the_fall_is_that_end_at_once(before: int, after: int) -> None:
+@pytest.mark.parametrize("left", [0, 5])
+def test_another_end_before_the_fall_is_that_end_at_once(
+    before: int, after: int, left: int
+) -> None:
     """Sooner or later: the fall has its share of the course, to the step, and the weights are the same."""
     config = replace(CONFIG, schedule="trapezoid", warmup=2, steps=before)
-    other = _longer(_left_at(5, config), after)
+    begun = Training(CORPUS, SMALL, config).checkpoint() if not left else _left_at(left, config)
+    other = _longer(begun, after)
     at_once = Training(CORPUS, SMALL, replace(config, steps=after))
     assert other.config == at_once.config
     for training in (other, at_once):

@@ -80,11 +80,11 @@ class Plan:
         """
         old, new = before.config, self.config
         longer = self.total_steps > before.total_steps
-        if not step or not longer or new.schedule not in ANNEALING:
+        if not longer or new.schedule not in ANNEALING:
             return False
         left = self.total_steps - step
         rewarm, warmup = old.rewarm, old.warmup or 0
-        if rises := self.rate(step) > HIGHER * before.rate(step):
+        if rises := bool(step) and self.rate(step) > HIGHER * before.rate(step):
             warmup = min(REWARMING, int(REWARMING_SHARE * left))
             reached = min(1.0, before.rate(step) / new.learning_rate)
             rewarm = max(0, step - round(reached * (warmup + 1)))
