@@ -201,7 +201,7 @@ def test_bad_prompts(piped: Any) -> None:
     """The line is named, and what came before it is written."""
     for line, said in (
         ("{", "line 2: not JSON"),
-        ("[" * 100_000, "line 2: not JSON"),
+        ("[" * 100_000, "line 2: has lists and objects in each other, more than 100 deep"),
         ("[1]", 'line 2: must be an object with a string "prime"'),
         ('{"prime": 1}', "line 2: must be"),
         ('{"prime": "", "seed": -1}', "line 2: seed must be"),

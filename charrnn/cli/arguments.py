@@ -67,14 +67,15 @@ def require_names(names: Iterable[str | None]) -> None:
         raise InputError("the name of a file is empty; is it a variable that is not set?")
 
 
-def one_text(rest: Sequence[str], use: str) -> str | None:
+def one_text(rest: Sequence[str], models: Sequence[Path], use: str) -> str | None:
     """The text that follows the models, if there is one.
 
     Args:
+        models: Those that are named; without one, it may have been meant for one itself.
         use: What it is, in words.
 
     Raises:
-        InputError: There are several, a model stands behind it, or there is no such file.
+        InputError: There are several, a model stands behind it, or neither a model nor such a file.
     """
     if len(rest) > 1:
         first, second = rest[:2]
@@ -82,7 +83,7 @@ def one_text(rest: Sequence[str], use: str) -> str | None:
             raise InputError(f"{second}: models are named first, then {first}")
         raise InputError(f"{first} and {second}: one text at a time (cat them together)")
     for name in rest:
-        if name != "-" and _is_absent(name):
+        if not models and name != "-" and _is_absent(name):
             raise InputError(
                 f"{name}: no such file; without .npz it is taken for {use}, not for a model"
             )

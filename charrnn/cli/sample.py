@@ -161,7 +161,7 @@ def sample(
     """
     models, rest = divided(arguments)
     require_names([prime_file, prime_text, novel_only, *(novelty or ())])
-    source = one_text(rest, "a file of prompts") or prime_file
+    source = one_text(rest, models, "a file of prompts") or prime_file
     if rest and prime_file:
         raise InputError(f"prompts come from {rest[0]} or from --prime-file, not from both")
     temperatures = numbers("--temp", temperature, ":")

@@ -63,9 +63,8 @@ def score(
     With several models each has a column of bits per character.
     """
     models, rest = divided(arguments)
-    text = one_text(
-        rest, "the text to score"
-    )  # before a model is looked for, which a wrong name may have meant
+    # Before a model is looked for, which a wrong name may have meant.
+    text = one_text(rest, models, "the text to score")
     if per_line and per_char:
         raise InputError("--per-line and --per-char do not go together; choose one")
     if per_char and len(models) > 1:
