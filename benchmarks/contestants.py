@@ -48,8 +48,14 @@ def charrnn_training(cell: str, shape: list[int], threads: int = THREADS) -> Cal
     return iter(training).__next__
 
 
-def torch_training(cell: str, shape: list[int], threads: int = THREADS) -> Call:
-    """The same step: ``torch.nn.LSTM/GRU/RNN``, a linear layer, cross-entropy, clip, Adam."""
+def torch_training(
+    cell: str, shape: list[int], threads: int = THREADS, compiled: bool = False
+) -> Call:
+    """The same step: ``torch.nn.LSTM/GRU/RNN``, a linear layer, cross-entropy, clip, Adam.
+
+    Args:
+        compiled: Whether the forward pass and the loss go through ``torch.compile``.
+    """
     import torch
     from torch import nn
 
@@ -62,13 +68,20 @@ def torch_training(cell: str, shape: list[int], threads: int = THREADS) -> Call:
     one_hot = torch.eye(VOCABULARY)
     ids = torch.randint(VOCABULARY, (seq_length, batch_size))
     targets = torch.randint(VOCABULARY, (seq_length * batch_size,))
-    state: Any = None
+    zeros = torch.zeros(num_layers, batch_size, hidden_size)
+    state: Any = (zeros, zeros) if cell == "lstm" else zeros
+
+    def look(state: Any) -> Any:
+        h, state = recurrent(one_hot[ids], state)
+        return nn.functional.cross_entropy(linear(h).flatten(0, 1), targets), state
+
+    if compiled:
+        look = torch.compile(look)
 
     def step() -> None:
         nonlocal state
-        h, state = recurrent(one_hot[ids], state)
+        loss, state = look(state)
         state = tuple(s.detach() for s in state) if isinstance(state, tuple) else state.detach()
-        loss = nn.functional.cross_entropy(linear(h).flatten(0, 1), targets)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -141,10 +154,35 @@ def matrix_product(size: int) -> Call:
     return lambda: np.matmul(a, b, out=out)
 
 
+def multiply_adds(operations: float, threads: int = THREADS) -> Call:
+    """So many operations, all fused multiply-adds of what is in registers and the innermost cache."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+    from numba import njit
+
+    from charrnn.nn.compiled.kernels import BYTES, MOST_ROWS, MOST_VECTORS, _make_tile
+
+    tile, vector, K = _make_tile(MOST_ROWS, MOST_VECTORS), BYTES // 4, 32
+    columns = MOST_VECTORS * vector
+    times = round(operations / threads / (2 * MOST_ROWS * columns * K))
+
+    @njit(nogil=True)
+    def work(A: Any, P: Any, C: Any) -> None:
+        for _ in range(times):
+            tile(A, 0, P, 0, 0, C, 0, 0, vector, K, False)
+
+    A, P = np.zeros((MOST_ROWS, K), np.float32), np.zeros((1, K * columns), np.float32)
+    sums = [np.zeros((MOST_ROWS, columns), np.float32) for _ in range(threads)]
+    pool = ThreadPoolExecutor(threads)
+    return lambda: list(pool.map(lambda C: work(A, P, C), sums))
+
+
 CONTESTANTS: dict[str, Callable[..., Call]] = {
     "charrnn training": charrnn_training,
     "torch training": torch_training,
     "charrnn sampling": charrnn_sampling,
     "torch sampling": torch_sampling,
     "matrix product": matrix_product,
+    "multiply-adds": multiply_adds,
 }

@@ -3,7 +3,7 @@
     CHARRNN_KERNELS=numpy python benchmarks/profile_step.py lstm 128 2 50 50
 
 NumPy is replaced by a stand-in that times each call, in the modules of the numeric core, and so are the
-compiled steps. What it does not see (in-place operators, Python itself, waiting for the interpreter's
+kernels. What it does not see (in-place operators, Python itself, waiting for the interpreter's
 lock) is the rest.
 """
 
@@ -41,7 +41,7 @@ MODULES = (
     charrnn.training.optimizer,
 )
 KINDS = {
-    "matmul": "matrix products",
+    "matmul": "products over the whole chunk",
     "exp": "exp and tanh",
     "tanh": "exp and tanh",
     "take": "first layer's look-ups",
@@ -86,18 +86,18 @@ class Timed:
 
 
 def time_kernels(watch: Stopwatch) -> dict[str, Any]:
-    """Let the compiled steps be timed, where there are any; returns them as they were."""
-    if "charrnn.nn.compiled.kernels" not in sys.modules:
+    """Let the compiled kernels be timed, where there are any; returns them as they were."""
+    module = sys.modules.get("charrnn.nn.compiled.kernels")
+    if module is None:
         return {}
-    module = sys.modules["charrnn.nn.compiled.kernels"]
-    steps = {
-        name: function
-        for name, function in vars(module).items()
-        if name.endswith(("_forward", "_backward"))
-    }
-    for name, function in steps.items():
-        setattr(module, name, Timed(function, watch, "compiled steps"))
-    return steps
+    kinds = {"_forward": "recurrences", "_backward": "recurrences", "pack_": "packing of weights"}
+    kernels = {}
+    for name, function in list(vars(module).items()):
+        kind = next((k for part, k in kinds.items() if part in name), None)
+        if kind and callable(function):
+            kernels[name] = function
+            setattr(module, name, Timed(function, watch, kind))
+    return kernels
 
 
 def profile(cell: str, shape: list[int], threads: int) -> None:
@@ -105,20 +105,20 @@ def profile(cell: str, shape: list[int], threads: int) -> None:
     step = charrnn_training(cell, shape, threads)
     step()
     watch = Stopwatch()
-    for module in MODULES:
-        if hasattr(module, "np"):
-            module.np = watch
+    stack = sys.modules.get("charrnn.nn.compiled.stack")
+    modules = [module for module in (*MODULES, stack) if hasattr(module, "np")]
+    for module in modules:
+        module.np = watch
     compiled = time_kernels(watch)
     steps, start = 0, time.perf_counter()
     while steps < 3 or time.perf_counter() - start < 5:
         step()
         steps += 1
     wall = time.perf_counter() - start
-    for module in MODULES:
-        if hasattr(module, "np"):
-            module.np = np
+    for module in modules:
+        module.np = np
     for name, function in compiled.items():
-        setattr(charrnn.nn.compiled.kernels, name, function)
+        setattr(sys.modules["charrnn.nn.compiled.kernels"], name, function)
     characters = steps * shape[2] * shape[3]
     print(
         f"{cell} {tuple(shape)}, {threads} thread(s): {characters / wall:,.0f} characters a second"

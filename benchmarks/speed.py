@@ -46,7 +46,8 @@ PROFILED = (
 )
 MANY = 64
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
-GOALS = {"lstm": 1.25, "gru": 2.0, "rnn": 2.0}
+GOALS = {"lstm": 1.5, "gru": 2.0, "rnn": 2.0}
+OTHERWISE = ((128, 2, 50, 50), (512, 2, 100, 64))  # also compared with other ways to run PyTorch
 
 
 def environment() -> dict[str, str]:
@@ -89,19 +90,25 @@ class Worker:
 
 
 class Peak:
-    """The best rate that large products reached in this run, in FLOP/s."""
+    """The best rates of this run in FLOP/s: of large products, and of multiply-adds in registers."""
 
-    size = 2048
+    size, operations = 2048, 1e10
 
     def __init__(self) -> None:
-        self.best = 0.0
+        self.product = self.registers = 0.0
         with Worker("matrix product", size=self.size) as worker:
             self.libraries = worker.describe()["libraries"]
         self.measure()
 
     def measure(self) -> None:
         with Worker("matrix product", size=self.size) as worker:
-            self.best = max(self.best, 2 * self.size**3 / worker.seconds(1.0))
+            self.product = max(self.product, 2 * self.size**3 / worker.seconds(1.0))
+        with Worker("multiply-adds", operations=self.operations) as worker:
+            self.registers = max(self.registers, self.operations / worker.seconds(1.0))
+
+    @property
+    def best(self) -> float:
+        return max(self.product, self.registers)
 
 
 def turns(*workers: Worker, seconds: float = SECONDS) -> list[tuple[float, float]]:
@@ -178,6 +185,30 @@ def _training_table(cell: str, figures: Sequence[Any], peak: Peak) -> str:
         )
     ]
     return f"### {cell.upper()}\n\n{table(header, rows)}\nGeometric means: {', '.join(means)}. Goal: {GOALS[cell]}.\n"
+
+
+def otherwise() -> str:
+    """PyTorch as other people run it: on one thread, as on a busy laptop, and through its compiler."""
+    rows = []
+    for shape in OTHERWISE:
+        for name, ours, theirs in (
+            ("on one thread, both", {"threads": 1}, {"threads": 1}),
+            ("`torch.compile`", {}, {"compiled": True}),
+        ):
+            arguments: dict[str, Any] = {"cell": "lstm", "shape": list(shape)}
+            try:
+                with (
+                    Worker("charrnn training", **arguments, **ours) as a,
+                    Worker("torch training", **arguments, **theirs) as b,
+                ):
+                    (seconds, ratio), (other, _) = turns(a, b)
+            except json.JSONDecodeError:  # it has ended: there is no compiler, say
+                rows.append([", ".join(map(str, shape)), name, "", "", "does not work here"])
+                continue
+            speeds = (f"{shape[2] * shape[3] / s:,.0f}" for s in (seconds, other))
+            rows.append([", ".join(map(str, shape)), name, *speeds, f"**{ratio:.2f}**"])
+            say(f"{shape} {name}: {ratio:.2f}")
+    return table(["H, L, T, B", "PyTorch", "charrnn + Numba", "PyTorch, chars/s", "ratio"], rows)
 
 
 def sampling() -> str:
@@ -330,7 +361,8 @@ def machine(peak: Peak) -> str:
         "BLAS": f"{blas.get('internal_api')} {blas.get('version')}, kernel {blas.get('architecture')}",
         "versions": f"charrnn {versions['charrnn']} ({commit()}), NumPy {versions['numpy']}, "
         f"PyTorch {torch}, Python {platform.python_version()}",
-        "matrix product": f"{peak.best / 1e9:.0f} GFLOP/s (float32, {peak.size} × {peak.size}, {THREADS} threads, the best of the run)",
+        "peak": f"{peak.product / 1e9:.0f} GFLOP/s for products of {peak.size} × {peak.size} by the BLAS, "
+        f"{peak.registers / 1e9:.0f} for multiply-adds in registers (float32, {THREADS} threads, the best of the run)",
         "date": date.today().isoformat(),
     }
     return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
@@ -345,7 +377,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     output = parser.parse_args().output
     peak = Peak()
-    trained = training(peak)
+    trained, others = training(peak), otherwise()
     written = sampling()
     started, used = start_up(), memory()
     profiled = profiles()
@@ -362,10 +394,13 @@ in charrnn's favour. `{Path(__file__).name}` and `contestants.py` say what exact
 
 `charrnn + Numba` is charrnn with its optional extra `fast`, `charrnn` is NumPy alone. Forward, loss,
 backward, clipping and Adam; a vocabulary of {VOCABULARY}. The share of peak is the arithmetic of
-the step over what large matrix products reach; the largest ratio possible is that of a program that
+the step over the machine's peak, the larger of the two above; the largest ratio possible is that of a program that
 does nothing but those products, at that rate.
 
 {trained}
+### PyTorch otherwise, an LSTM
+
+{others}
 ## Where a step's time goes
 
 By `profile_step.py`, with Numba: shares of the threads' time, first half the batch on one thread, then the

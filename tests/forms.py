@@ -33,9 +33,9 @@ def as_it_is(thing: Formed) -> Formed:
 
 def as_compiled(thing: Formed) -> Formed:
     """The twin, which it asserts to be another object; a cell without a compiled form skips the test."""
-    from charrnn.nn.compiled.kernels import TWINS
+    from charrnn.nn.compiled.stack import RECURRENCES
 
-    if (thing if isinstance(thing, Stack) else thing.stack).cell not in TWINS:
+    if (thing if isinstance(thing, Stack) else thing.stack).cell not in RECURRENCES:
         pytest.skip("this cell has no compiled form")
     twin = compile_stack(thing) if isinstance(thing, Stack) else thing.compiled()
     assert twin is not thing

@@ -38,6 +38,10 @@ class Readout(Part):
         h = workspace["h"]
         add_product(dV, dlogits, h, workspace.scratch)
         dc += columns(dlogits).sum(axis=1)
-        dh = workspace.array("dh", *h.shape)
-        np.matmul(V.T, columns(dlogits), out=columns(dh))
+        if h.strides[0] == h.itemsize:  # a compiled stack's: a row for each step and stream
+            dh = workspace.array("dh", *h.shape[1:], len(h)).transpose(2, 0, 1)
+            np.matmul(columns(dlogits).T, V, out=columns(dh).T)
+        else:
+            dh = workspace.array("dh", *h.shape)
+            np.matmul(V.T, columns(dlogits), out=columns(dh))
         return dh

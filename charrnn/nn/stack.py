@@ -102,7 +102,7 @@ class Stack:
         dstate: Array,
         workspace: Workspace,
     ) -> tuple[Array | None, Array]:
-        """Back through the last ``forward`` on this workspace.
+        """Back through the last ``forward`` on this workspace, once: what that kept may be overwritten.
 
         Args:
             dh: Gradient by the top layer's output; overwritten.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +51,13 @@ class StackProblem:
     rate: float = 0.0
     weight_rate: float = 0.0
     seed: int = 0
+
+    def as_type(self, dtype: DTypeLike) -> StackProblem:
+        """The same numbers, rounded."""
+        params = Parameters(self.params.shapes, self.params.flat.astype(dtype))
+        x = self.x if self.stack.one_hot else self.x.astype(dtype)
+        state, dh, dstate = (a.astype(dtype) for a in (self.state, self.dh, self.dstate))
+        return replace(self, params=params, x=x, state=state, dh=dh, dstate=dstate)
 
     def workspace(self) -> Workspace:
         return Workspace(self.params.flat.dtype)

@@ -107,7 +107,7 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float, form: For
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_stack_backward_adds(cell: str, form: Form) -> None:
-    """Two backward passes of one forward pass leave twice the gradient: nothing is assigned."""
+    """Passed through twice, a chunk leaves twice the gradient: nothing is assigned."""
     problem = random_problem(cell, rate=0.25, weight_rate=0.25, form=form)
     workspace = problem.workspace()
     once = problem.run().gradients
@@ -115,6 +115,7 @@ def test_stack_backward_adds(cell: str, form: Form) -> None:
     twice = problem.params.zeros()
     problem.forward(workspace)
     problem.backward(workspace, twice)
+    problem.forward(workspace)
     problem.backward(workspace, twice)
 
     assert all(np.any(gradient) for gradient in once.values())

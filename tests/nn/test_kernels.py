@@ -1,28 +1,34 @@
-"""Compiled time steps: what the tests of the cells, which run through them as well, do not see."""
+"""The compiled stack: what the tests of the cells, which run through them as well, do not see."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Run
+from forms import as_compiled
 from samples import make_text
+from stack_problem import assert_same, random_problem
 
 import charrnn
 from charrnn.config import CELLS
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn import cell_class
+from charrnn.nn.parameters import Array
 from charrnn.training.trainer import Training
 
 numba = pytest.importorskip("numba")
 
 from charrnn.nn.compiled import kernels  # noqa: E402  (it needs Numba)
+from charrnn.nn.compiled.stack import RECURRENCES  # noqa: E402
 
-COMPILED = [name for name in CELLS if cell_class(name) in kernels.TWINS]
+COMPILED = [name for name in CELLS if cell_class(name) in RECURRENCES]
 
 
 def test_which_have_a_twin() -> None:
@@ -35,31 +41,118 @@ CORPUS = charrnn.Corpus.from_text(make_text(60))
 
 @numba.njit
 def _tanh(x, out):  # type: ignore[no-untyped-def]
-    for k in range(len(x)):
-        out[k] = kernels._tanh(x[k])
+    for k in range(0, x.shape[1], kernels.width(x)):
+        kernels.store(out, 0, k, kernels.tanh(kernels.load(x, 0, k)))
+
+
+@numba.njit
+def _gates(x, out):  # type: ignore[no-untyped-def]
+    """An LSTM's gates of four rows, then the sigmoids of the first two."""
+    for k in range(0, x.shape[1], kernels.width(x)):
+        i, f, o, g = (
+            kernels.load(x, 0, k),
+            kernels.load(x, 1, k),
+            kernels.load(x, 2, k),
+            kernels.load(x, 3, k),
+        )
+        for row, gate in enumerate(kernels.lstm_gates(i, f, o, g)):
+            kernels.store(out, row, k, gate)
+        for row, gate in enumerate(kernels.sigmoids(i, f), 4):
+            kernels.store(out, row, k, gate)
+
+
+def _of_tanh(x: Array) -> Array:
+    out: Array = np.empty_like(x)
+    _tanh(x[None], out[None])
+    return out
 
 
 def test_tanh_of_float32() -> None:
     """Every 64th float32 there is: within 5e-7 relative to tanh, odd, NaN where the argument is."""
     x = np.arange(0, 0x7F800001, 64, dtype=np.uint32).view(np.float32)  # from 0 to infinity
-    out, mirrored = np.empty_like(x), np.empty_like(x)
-    _tanh(x, out)
-    _tanh(-x, mirrored)
+    x = np.concatenate([x, np.full(-len(x) % 16, np.inf, np.float32)])
+    out = _of_tanh(x)
     exact = np.tanh(x.astype(np.float64))
     normal = x > np.finfo(np.float32).tiny
     assert np.max(np.abs(out[normal] / exact[normal] - 1)) < 5e-7
     assert np.max(out[~normal]) <= np.finfo(np.float32).tiny
-    np.testing.assert_array_equal(mirrored, -out)
-    not_a_number = np.full(9, np.nan, np.float32)
-    _tanh(not_a_number, not_a_number)
-    assert np.all(np.isnan(not_a_number))
+    np.testing.assert_array_equal(_of_tanh(-x), -out)
+    assert np.all(np.isnan(_of_tanh(np.full(16, np.nan, np.float32))))
 
 
 def test_tanh_of_float64() -> None:
     """In double precision it is the library's."""
-    x = np.linspace(-20, 20, 1001)
-    _tanh(x, out := np.empty_like(x))
-    np.testing.assert_allclose(out, np.tanh(x), rtol=1e-15)
+    x = np.linspace(-20, 20, 1024)
+    np.testing.assert_allclose(_of_tanh(x), np.tanh(x), rtol=1e-15)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(np.float32, 3e-7), (np.float64, 1e-15)])
+def test_gates(dtype: type, error: float) -> None:
+    """One division serves several: no digit of any is lost, however large the others."""
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((4, 4096)) * rng.choice([1e-3, 1, 10, 1e6], (4, 4096))).astype(dtype)
+    out: Array = np.empty((6, 4096), dtype)
+    _gates(x, out)
+    with np.errstate(over="ignore"):
+        sigmoids = 1 / (1 + np.exp(-x.astype(np.float64)))
+    np.testing.assert_allclose(out[:3], sigmoids[:3], rtol=0, atol=error)
+    np.testing.assert_allclose(out[4:], sigmoids[:2], rtol=0, atol=error)
+    np.testing.assert_allclose(out[3], np.tanh(x[3].astype(np.float64)), rtol=2 * error)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", range(1, 15))
+def test_product_sums_in_order(rows: int, dtype: type) -> None:
+    """A number is the same, whatever else is computed beside it: how rows are split changes no bit."""
+    rng, K, columns = np.random.default_rng(rows), 37, 23
+    A: Array = rng.standard_normal((rows, K)).astype(dtype)
+    M: Array = rng.standard_normal((K, columns)).astype(dtype)
+    padded = -(-columns // 16) * 16
+    P: Array = np.empty((1, K * padded), dtype)
+    C: Array = np.empty((rows, padded), dtype)
+    alone: Array = np.empty((1, padded), dtype)
+    kernels.pack_columns(M, K, K, P)
+    vector = kernels.BYTES // P.itemsize
+    width = -(-columns // vector) * vector
+    _product(A, P, C, width)
+    np.testing.assert_allclose(C[:, :columns], A @ M, atol=1e-5)
+    assert not C[:, columns:width].any()
+    for row in range(rows):
+        _product(A[row : row + 1], P, alone, width)
+        np.testing.assert_array_equal(alone[0, :width], C[row, :width])
+
+
+@numba.njit
+def _product(A, P, C, width):  # type: ignore[no-untyped-def]
+    (rows, K), V = A.shape, kernels.width(A)
+    for left in range(0, width, 4 * V):
+        vectors = min(4, (width - left) // V)
+        kernels._panel(vectors, A, 0, rows, P, left * K, 0, C, 0, left, V, K, False)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
+@pytest.mark.parametrize(
+    ("hidden_size", "batch"), [(1, 1), (15, 7), (16, 6), (17, 5), (64, 13), (100, 2), (130, 3)]
+)
+@pytest.mark.parametrize("cell", COMPILED)
+def test_any_size_agrees_with_numpy(
+    cell: str, hidden_size: int, batch: int, one_hot: bool, dtype: type
+) -> None:
+    """Sizes that fill vectors and tiles, and such that leave some over."""
+    reference = random_problem(
+        cell, hidden_size=hidden_size, batch=batch, one_hot=one_hot, rate=0.3, weight_rate=0.3
+    )
+    scale = hidden_size**-0.5  # else the larger ones are all saturated
+    reference.params.flat[...] *= scale
+    problem = reference.as_type(dtype)
+    error = 1e-10 if dtype is np.float64 else 1e-4
+    for problem_of in (problem, replace(problem, stack=as_compiled(problem.stack))):
+        assert_same(problem_of.run(), reference.run(), partial(assert_close, error=error))
+
+
+def assert_close(actual: Array, expected: Array, *, error: float, **_: object) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=error * np.abs(expected).max())
 
 
 def _weights(cell: str, *, threads: int = 2) -> tuple[Training, charrnn.nn.parameters.Array]:
@@ -90,10 +183,9 @@ def test_training_agrees_with_numpy(cell: str, monkeypatch: pytest.MonkeyPatch) 
 def test_nothing_is_compiled_after_the_start(cell: str) -> None:
     """``compile_stack`` compiles what training calls: no first step that takes seconds."""
     LanguageModel(charrnn.ModelConfig(cell), 2).compiled()
-    names = [name for name in vars(kernels) if name.startswith(cell.removesuffix("-relu"))]
-    assert len(names) == 2
+    names = [name for name, thing in vars(kernels).items() if hasattr(thing, "signatures")]
+    assert len([name for name in names if name.startswith(cell.removesuffix("-relu"))]) == 2
     before = {name: len(getattr(kernels, name).signatures) for name in names}
-    assert all(before.values())
     _weights(cell)
     assert before == {name: len(getattr(kernels, name).signatures) for name in names}
 
@@ -114,7 +206,8 @@ def test_train_says_who_takes_the_steps(run: Run, monkeypatch: pytest.MonkeyPatc
     """And does without Numba where it cannot be imported."""
     options = ("--hidden-size", "4", "--seq-length", "20", "--batch-size", "2", "--epochs", "1")
     assert "steps by Numba" in run("train", "corpus.txt", *options).err
-    monkeypatch.delattr("charrnn.nn.compiled.kernels")
-    monkeypatch.delitem(sys.modules, "charrnn.nn.compiled.kernels")
+    for name in ("kernels", "stack"):
+        monkeypatch.delattr(f"charrnn.nn.compiled.{name}")
+        monkeypatch.delitem(sys.modules, f"charrnn.nn.compiled.{name}")
     monkeypatch.setitem(sys.modules, "numba", None)
     assert "steps by NumPy" in run("train", "corpus.txt", *options).err

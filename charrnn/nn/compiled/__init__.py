@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from charrnn.signals import Held
 
 
 def compile_stack(stack: Stack) -> Stack:
-    """The same stack with compiled time steps, ready for float32; or ``stack`` itself.
+    """The same stack in its compiled form, ready for float32; or ``stack`` itself.
 
     That is where there is no Numba, where a cell has no compiled form, and where
     ``CHARRNN_KERNELS=numpy`` declines it. Compiling takes some seconds, once: later processes find the
@@ -28,11 +28,11 @@ def compile_stack(stack: Stack) -> Stack:
 
 def _compiled(stack: Stack) -> Stack:
     try:
-        from charrnn.nn.compiled.kernels import TWINS
+        from charrnn.nn.compiled.stack import RECURRENCES, CompiledStack
 
-        if stack.cell not in TWINS:
+        if stack.cell not in RECURRENCES:
             return stack
-        twin = replace(stack, cell=TWINS[stack.cell])
+        twin = CompiledStack(**{field.name: getattr(stack, field.name) for field in fields(stack)})
         # Forward and back with one of everything, so that what training calls is compiled.
         one = replace(twin, input_size=1, hidden_size=1, num_layers=1, one_hot=True)
         params, workspace = Parameters(one.parameter_shapes()), Workspace()

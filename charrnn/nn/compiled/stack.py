@@ -1,0 +1,349 @@
+"""The stack's quick twin: what it computes is the reference's, its arrays have a row for each step and stream.
+
+Of a layer, one compiled call goes through a whole chunk, and one goes back (:mod:`charrnn.nn.compiled.kernels`).
+The products over the whole chunk, of the input and for the gradients, are large and NumPy's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from charrnn.nn.cells.cell import Cell
+from charrnn.nn.cells.gru import GRU
+from charrnn.nn.cells.lstm import LSTM
+from charrnn.nn.cells.rnn import RNN, ReLURNN
+from charrnn.nn.compiled import kernels
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
+from charrnn.nn.functions import Ids, columns
+from charrnn.nn.layer import Layer
+from charrnn.nn.parameters import Array, Own, Parameters
+from charrnn.nn.stack import Stack
+from charrnn.nn.workspace import Scratch, Workspace
+
+
+class Sizes(NamedTuple):
+    """Of a layer's chunk.
+
+    Attributes:
+        padded: H, filled up to whole vectors.
+        vector: Numbers in a vector, by which rows are longer than what is in them.
+    """
+
+    T: int
+    B: int
+    H: int
+    padded: int
+    vector: int
+
+    @property
+    def steps(self) -> int:
+        """Rows of the matrices."""
+        return self.T * self.B
+
+    def rows(self, layer: Layer) -> int:
+        """Of its U and W, with each gate's H filled up."""
+        return len(layer.cell.rows) * self.padded
+
+    def width(self, blocks: int = 1) -> int:
+        """Of a matrix with so many blocks of H numbers in a row."""
+        return blocks * self.padded + self.vector
+
+
+class Input(NamedTuple):
+    """What comes to ``W h`` from below: a row of ``table`` for each row of z, and what z is already.
+
+    Attributes:
+        table: ``(1, n*padded)``, the bias; of one-hot input ``(K, n*padded)``, U's columns with the bias. Going back it
+            is their gradient.
+        ids: ``(T*B,)``, which row.
+        dense: Whether z is U x already.
+    """
+
+    table: Array
+    ids: Ids
+    dense: bool
+
+
+class Recurrence:
+    """A cell's kernels, with what they are called with.
+
+    Matrices are in the layer's workspace: the states under their names, with the incoming one in the first
+    B rows, and z, which is U x, if that is dense, then the gates, then δz.
+    """
+
+    @staticmethod
+    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
+        """Fill in the states."""
+        raise NotImplementedError
+
+    @staticmethod
+    def backward(
+        own: Own,
+        d_own: Own,
+        s: Sizes,
+        dx: Input,
+        dh: Array,
+        dstate: list[Array],
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> Array:
+        """Make z to δz and ``dstate`` to that by the incoming state; add to ``dx`` and to other gradients.
+
+        Returns:
+            The gradient by W h, for each row of z.
+        """
+        raise NotImplementedError
+
+
+class CompiledLSTM(Recurrence):
+    @staticmethod
+    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
+        P = packed_gates(own["W"], s, scratch)
+        tanh_c = kept.array("tanh_c", s.steps, s.width())
+        kernels.lstm_forward(P, *x, kept["z"], kept["h"], kept["c"], tanh_c, *s[:4])
+
+    @staticmethod
+    def backward(
+        own: Own,
+        d_own: Own,  # noqa: ARG004
+        s: Sizes,
+        dx: Input,
+        dh: Array,
+        dstate: list[Array],
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> Array:
+        P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
+        c, tanh_c = kept["c"], kept["tanh_c"]
+        kernels.lstm_backward(P, z, c, tanh_c, dh, dh_t, dc_t, *dx[:2], s.T, s.B, s.padded)
+        return z
+
+
+class CompiledGRU(Recurrence):
+    @staticmethod
+    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
+        P, d = packed_gates(own["W"], s, scratch), filled_up(own["d"], s, scratch)
+        y = kept.array("y", s.steps, s.width(3))
+        kernels.gru_forward(P, *x, d.reshape(1, -1), kept["z"], y, kept["h"], *s[:4])
+
+    @staticmethod
+    def backward(
+        own: Own,
+        d_own: Own,
+        s: Sizes,
+        dx: Input,
+        dh: Array,
+        dstate: list[Array],
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> Array:
+        P, z, y = packed_back(own["W"], s, scratch), kept["z"], kept["y"]
+        dd = scratch.array(1, s.padded)
+        dd.fill(0)
+        kernels.gru_backward(P, z, y, kept["h"], dh, dstate[0], *dx[:2], dd, s.T, s.B, s.padded)
+        add_unfilled(d_own["d"], dd, s)
+        return y
+
+
+class CompiledRNN(Recurrence):
+    relu = False
+
+    @classmethod
+    def forward(cls, own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
+        WT, P = scratch.array(s.H, s.H), scratch.array(1, s.padded * s.H)
+        WT[...] = own["W"].T
+        kernels.pack_columns(WT, s.H, s.H, P)
+        kernels.rnn_forward(P, *x, cls.relu, kept["z"], kept["h"], *s[:4])
+
+    @classmethod
+    def backward(
+        cls,
+        own: Own,
+        d_own: Own,  # noqa: ARG003
+        s: Sizes,
+        dx: Input,
+        dh: Array,
+        dstate: list[Array],
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> Array:
+        P, z, h = packed_back(own["W"], s, scratch), kept["z"], kept["h"]
+        kernels.rnn_backward(P, cls.relu, z, h, dh, dstate[0], *dx[:2], s.T, s.B, s.padded)
+        return z
+
+
+class CompiledReLURNN(CompiledRNN):
+    relu = True
+
+
+RECURRENCES: dict[type[Cell], type[Recurrence]] = {
+    LSTM: CompiledLSTM,
+    GRU: CompiledGRU,
+    RNN: CompiledRNN,
+    ReLURNN: CompiledReLURNN,
+}
+"""The compiled form of each cell that has one."""
+
+
+def filled_up(a: Array, s: Sizes, scratch: Scratch) -> Array:
+    """``a`` with each of its blocks of H rows filled up with zeros to whole vectors."""
+    if s.padded == s.H:
+        return a
+    blocks = a.reshape(-1, s.H, a[0].size)
+    filled = scratch.array(len(blocks), s.padded, a[0].size)
+    filled[:, s.H :] = 0
+    filled[:, : s.H] = blocks
+    return filled.reshape(-1, *a.shape[1:])
+
+
+def add_unfilled(gradient: Array, filled: Array, s: Sizes) -> None:
+    """Add to the gradient of what was filled up."""
+    blocks = gradient.reshape(-1, s.H, gradient[0].size)
+    blocks += filled.reshape(len(blocks), s.padded, -1)[:, : s.H]
+
+
+def packed_gates(W: Array, s: Sizes, scratch: Scratch) -> Array:
+    """W as panels for products with rows of h."""
+    P = scratch.array(1, len(W) // s.H * s.padded * s.H)
+    kernels.pack_gates(W, s.H, s.padded, P)
+    return P
+
+
+def packed_back(W: Array, s: Sizes, scratch: Scratch) -> Array:
+    """W as panels for products with rows of δy."""
+    P = scratch.array(1, len(W) // s.H * s.padded * s.padded)
+    kernels.pack_columns(W, s.H, s.padded, P)
+    return P
+
+
+@dataclass(frozen=True)
+class CompiledStack(Stack):
+    """Agrees with :class:`Stack` to rounding. A layer's ``h``, as it is returned, has a row for each step and stream."""
+
+    def _sizes(self, chunk: tuple[int, ...], dtype: np.dtype[np.generic]) -> Sizes:
+        vector = kernels.BYTES // dtype.itemsize
+        T, B = chunk
+        return Sizes(T, B, self.hidden_size, -(-self.hidden_size // vector) * vector, vector)
+
+    def forward(
+        self,
+        params: Parameters,
+        x: Array | Ids,
+        state: Array,
+        workspace: Workspace,
+        dropout: Dropout = NO_DROPOUT,
+    ) -> tuple[Array, Array]:
+        s, new_state = self._sizes(x.shape[-2:], params.flat.dtype), np.empty_like(state)
+        for index, layer in enumerate(self.layers):
+            own, kept = layer.own(params), workspace.child(layer.name)
+            own["W"] = dropout.drop_weights(own["W"], kept)
+            states = [kept.array(name, s.steps + s.B, s.width()) for name in self.cell.states]
+            for matrix, incoming in zip(states, state[index], strict=True):
+                matrix[: s.B] = 0
+                matrix[: s.B, : s.H] = incoming.T
+            with workspace.scratch as scratch:
+                below = self._from_below(layer, own, s, x, kept, scratch)
+                RECURRENCES[self.cell].forward(own, s, below, kept, scratch)
+            for matrix, outgoing in zip(states, new_state[index], strict=True):
+                outgoing[...] = matrix[s.steps :, : s.H].T
+            h = states[0][s.B :, : s.H].T.reshape(s.H, s.T, s.B)
+            x = dropout.drop(h, kept)
+        return x, new_state
+
+    def _from_below(
+        self, layer: Layer, own: Own, s: Sizes, x: Array | Ids, kept: Workspace, scratch: Scratch
+    ) -> Input:
+        U, b = filled_up(own["U"], s, scratch), filled_up(own["b"], s, scratch)
+        z = kept.array("z", s.steps, s.width(len(self.cell.rows)))
+        if layer.one_hot:
+            ids, table = x.astype(np.intp).reshape(-1), scratch.array(*U.T.shape)
+            np.add(U.T, b, out=table)
+        else:
+            ids, table = np.zeros(s.steps, np.intp), b.reshape(1, -1)
+            np.matmul(columns(x).T, U.T, out=z[:, : len(U)])
+        kept.remember(x=x, ids=ids)
+        return Input(table, ids, not layer.one_hot)
+
+    def backward(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        dh: Array,
+        dstate: Array,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array]:
+        s, dstate_in = self._sizes(dh.shape[1:], params.flat.dtype), np.empty_like(dstate)
+        dx: Array | None = None
+        with workspace.scratch as scratch:
+            d = columns(
+                dh
+            ).T  # for each layer the gradient by its h, then by that of the layer below
+            if s.padded != s.H or not d.flags.c_contiguous:
+                d = scratch.array(s.steps, s.width())
+                d[:, s.H :] = 0
+                d[:, : s.H] = columns(dh).T
+            for index, layer in reversed(list(enumerate(self.layers))):
+                own, d_own = layer.own(params), layer.own(gradients)
+                kept = workspace.child(layer.name)
+                with scratch:
+                    self._back_through(
+                        layer, own, d_own, s, d, dstate[index], dstate_in[index], kept, scratch
+                    )
+                    if layer.one_hot:
+                        continue
+                    dz, U = kept["z"][:, : s.rows(layer)], filled_up(own["U"], s, scratch)
+                    if index:
+                        np.matmul(dz, U, out=d[:, : s.H])
+                    else:
+                        dx = kept.array("dx", *kept["x"].shape)
+                        np.matmul(U.T, dz.T, out=columns(dx))
+        return dx, dstate_in
+
+    def _back_through(
+        self,
+        layer: Layer,
+        own: Own,
+        d_own: Own,
+        s: Sizes,
+        dh: Array,
+        dstate: Array,
+        dstate_in: Array,
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> None:
+        """Make the layer's z to δz; add to its gradients, and fill in that by its incoming state."""
+        own = dict(own)
+        if "mask" in kept:
+            dh[:, : s.H] *= columns(kept["mask"]).T
+        if "W_mask" in kept:
+            own["W"] = kept["W_kept"]
+        carried = [scratch.array(s.B, s.width()) for _ in self.cell.states]
+        for matrix, final in zip(carried, dstate, strict=True):
+            matrix.fill(0)
+            matrix[:, : s.H] = final.T
+        rows = s.rows(layer)
+        below = Input(
+            scratch.array(layer.input_size if layer.one_hot else 1, rows),
+            kept["ids"],
+            not layer.one_hot,
+        )
+        below.table.fill(0)
+        dy = RECURRENCES[self.cell].backward(own, d_own, s, below, dh, carried, kept, scratch)
+        for matrix, incoming in zip(carried, dstate_in, strict=True):
+            incoming[...] = matrix[:, : s.H].T
+        dW = scratch.array(rows, s.H)
+        np.matmul(dy[:, :rows].T, kept["h"][: s.steps, : s.H], out=dW)
+        if "W_mask" in kept:
+            blocks = dW.reshape(-1, s.padded, s.H)[:, : s.H]
+            blocks *= kept["W_mask"].reshape(blocks.shape)
+        add_unfilled(d_own["W"], dW, s)
+        add_unfilled(d_own["b"], below.table.sum(axis=0), s)
+        if layer.one_hot:
+            dU = below.table.T
+        else:
+            dU = scratch.array(rows, layer.input_size)
+            np.matmul(kept["z"][:, :rows].T, columns(kept["x"]).T, out=dU)
+        add_unfilled(d_own["U"], dU, s)
