@@ -17,7 +17,7 @@ from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
-from charrnn.training.optimizer import Optimizer, clip_
+from charrnn.training.optimizer import Optimizer, compiled_blocks
 from charrnn.training.run import GeneratorState, Progress
 
 
@@ -32,11 +32,13 @@ class Learner:
         self, network: LanguageModel, progress: Progress, config: TrainingConfig, shards: Shards
     ) -> None:
         self.progress = progress
-        self._network, self._config, self._shards = network, config, shards
+        self._network, self._shards = network, shards
         self._params = Parameters(network.parameter_shapes(), progress.weights)
         self.kept = Parameters(self._params.shapes, progress.kept)
-        self._gradients = [self._params.zeros() for _ in range(shards.count)]
-        self._optimizer = Optimizer(config, progress.slots)
+        self._parts = np.zeros((shards.count, progress.weights.size), progress.weights.dtype)
+        self._gradients = [Parameters(self._params.shapes, part) for part in self._parts]
+        self._norm = 0.0
+        self._optimizer = Optimizer(config, progress.slots, blocks=compiled_blocks(config))
         self._rngs = [np.random.Generator(np.random.PCG64()) for _ in progress.generators]
         self._good = progress.copy()
         self.go_back()
@@ -67,14 +69,13 @@ class Learner:
             return loss
 
         loss = sum(self._shards.map(work, len(chunk.fresh)))
-        gradient, *others = (gradients.flat for gradients in self._gradients)
-        for other in others:
-            gradient += other
-        return loss, clip_(gradient, self._config.clip, self._config.clip_mode)
+        self._norm = self._optimizer.gather(self._parts, self._shards)
+        return loss, self._norm
 
     def move(self, rate: float) -> None:
-        """Update the weights by the gradient of the last chunk."""
-        self._optimizer.step(self._params, self._gradients[0], rate, self._shards)
+        """Update the weights by the gradient of the last chunk, clipped."""
+        gradient = self._gradients[0]
+        self._optimizer.step(self._params, gradient, rate, self._shards, self._norm)
 
     def is_finite(self) -> bool:
         """Whether all weights are numbers."""

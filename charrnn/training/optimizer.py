@@ -1,21 +1,24 @@
-"""From gradients to new parameters: clipping, optimisers, averaged weights.
+"""From gradients to new parameters: their sum and its norm, clipping, optimisers, averaged weights.
 
-All work on flat vectors, in blocks that stay in the processor's cache.
+All work on flat vectors, in two passes: :meth:`Optimizer.gather` and :meth:`Optimizer.step`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from charrnn.config import TrainingConfig
+from charrnn.nn.blocks import BLOCK, Blocks, Change
+from charrnn.nn.compiled import compile_blocks
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-
-BLOCK = 1 << 14  # numbers updated at a time: a few such blocks of float32 fit into the L2 cache
 
 ADAM_BETA1, ADAM_BETA2 = 0.9, 0.99  # not 0.999: these runs have only thousands of steps
 RMSPROP_DECAY = 0.95
@@ -23,23 +26,9 @@ EPSILON = 1e-8
 AVERAGE = "average"
 
 
-def clip_(gradient: Array, limit: float, mode: str) -> float:
-    """Clip in place; returns the norm before clipping, which is not finite if the gradient is not.
-
-    Args:
-        limit: Largest norm (Pascanu, Mikolov, Bengio, arXiv 1211.5063) or value; 0 clips nothing.
-    """
-    norm = math.sqrt(float(np.dot(gradient, gradient)))
-    if limit and mode == "value":
-        np.clip(gradient, -limit, limit, out=gradient)
-    elif limit and norm > limit:
-        gradient *= limit / norm
-    return norm
-
-
 def slot_names(config: TrainingConfig) -> tuple[str, ...]:
     """Names of the running averages that a configuration's optimiser keeps."""
-    names, _ = _RULES[config.optimizer]
+    names = _RULES[config.optimizer].slots
     return (*names, AVERAGE) if config.ema else names
 
 
@@ -60,99 +49,161 @@ class Optimizer:
     Args:
         slots: The running averages, as :func:`fresh_slots` makes them; changed in place.
         steps: Updates made so far.
+        blocks: Who does the work: NumPy, or what :func:`compiled_blocks` returns.
     """
 
-    def __init__(self, config: TrainingConfig, slots: dict[str, Array], steps: int = 0) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        slots: dict[str, Array],
+        steps: int = 0,
+        blocks: Blocks | None = None,
+    ) -> None:
         self.config, self.slots, self.steps = config, slots, steps
-        _, self._update = _RULES[config.optimizer]
+        self._blocks = blocks or Blocks()
 
-    def step(self, params: Parameters, gradients: Parameters, rate: float, shards: Shards) -> None:
-        """Update ``params`` in place, on the threads of ``shards``. ``gradients`` may be changed.
+    def gather(self, parts: Array, shards: Shards) -> float:
+        """Add up the parts of a gradient, on the threads of ``shards``, as :func:`charrnn.nn.blocks.tree` has it.
+
+        Args:
+            parts: ``(parts, size)``; the sum is row 0 in the end, the others are used up.
+
+        Returns:
+            The sum's norm, which is not finite if the sum is not.
+        """
+        starts = range(0, parts.shape[1], BLOCK)
+        squares = np.zeros(len(starts))  # of each block, so that who computed which changes no bit
+
+        def gather(_index: int, mine: slice, _workspace: Workspace) -> None:
+            for at in range(len(starts))[mine]:
+                block = slice(starts[at], min(starts[at] + BLOCK, parts.shape[1]))
+                squares[at] = self._blocks.sum_parts(parts, block)
+
+        shards.map(gather, len(starts))
+        return math.sqrt(squares.sum())
+
+    def step(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        rate: float,
+        shards: Shards,
+        norm: float | None = None,
+    ) -> None:
+        """Update ``params`` in place, on the threads of ``shards``.
 
         The averaged weights (Polyak, Juditsky 1992) are exponential, over some 1 / (1 - ema) steps;
         at first over fewer, so that where the weights started is soon forgotten.
+
+        Args:
+            norm: The gradient's, which is then clipped as the configuration says; without it, it is not.
         """
-        decay = min(self.config.ema, (1 + self.steps) / (10 + self.steps))
+        rule = _RULES[self.config.optimizer]
+        vectors, matrices = (self._change(rate, norm, decays=decays) for decays in (False, True))
         self.steps += 1
-        self._decay(params, gradients, rate)
-        slots = dict(self.slots)
-        average = slots.pop(AVERAGE, None)
-        starts = range(0, params.flat.size, BLOCK)
+        numbers = rule.numbers(self.config, rate, self.steps)
+        update = getattr(self._blocks, rule.update)
+        slots, average = [self.slots[name] for name in rule.slots], self.slots.get(AVERAGE)
+        pieces = _pieces(tuple(params.shapes.values()))
 
-        def update(_index: int, part: slice, workspace: Workspace) -> None:
-            scratch = workspace.array("optimizer", 2, BLOCK)
-            for start in starts[part]:
-                block = slice(start, start + BLOCK)
-                w, g = params.flat[block], gradients.flat[block]
-                s, d = scratch[:, : w.size]
-                self._update(self, w, g, rate, *(slot[block] for slot in slots.values()), s, d)
-                if average is not None:
-                    a = average[block]
-                    a += np.multiply(np.subtract(w, a, out=s), 1 - decay, out=s)
+        def move(_index: int, mine: slice, workspace: Workspace) -> None:
+            for piece, decays in pieces[mine]:
+                update(
+                    params.flat[piece],
+                    gradients.flat[piece],
+                    [slot[piece] for slot in slots],
+                    None if average is None else average[piece],
+                    matrices if decays else vectors,
+                    numbers,
+                    workspace,
+                )
 
-        shards.map(update, len(starts))
+        shards.map(move, len(pieces))
 
-    def _decay(self, params: Parameters, gradients: Parameters, rate: float) -> None:
-        """Weight decay of the matrices: decoupled for AdamW (arXiv 1711.05101), else as L2."""
-        decay = self.config.weight_decay
-        if not decay:
-            return
-        for name, w in params.items():
-            if w.ndim < 2:
-                continue  # biases are left alone
-            if self.config.optimizer == "adamw":
-                w *= 1 - rate * decay
-            else:
-                gradients.add(name, decay * w)
+    def _change(self, rate: float, norm: float | None, *, decays: bool) -> Change:
+        """What happens to a piece beside the rule.
 
-    def _adam(
-        self, w: Array, g: Array, rate: float, m: Array, v: Array, s: Array, d: Array
-    ) -> None:
-        """Kingma, Ba, arXiv 1412.6980, algorithm 1, with both bias corrections in the step size."""
-        m += np.multiply(np.subtract(g, m, out=s), 1 - ADAM_BETA1, out=s)
-        v *= ADAM_BETA2
-        v += np.multiply(np.multiply(g, g, out=s), 1 - ADAM_BETA2, out=s)
-        correction1 = 1 - ADAM_BETA1**self.steps
-        correction2 = 1 - ADAM_BETA2**self.steps
-        np.sqrt(v, out=d)
-        d *= correction2**-0.5
-        d += EPSILON
-        np.divide(m, d, out=s)
-        s *= rate / correction1
-        w -= s
-
-    def _rmsprop(self, w: Array, g: Array, rate: float, v: Array, s: Array, d: Array) -> None:
-        """Tieleman, Hinton, Coursera lecture 6.5, 2012."""
-        v *= RMSPROP_DECAY
-        v += np.multiply(np.multiply(g, g, out=s), 1 - RMSPROP_DECAY, out=s)
-        self._scaled_step(w, g, rate, v, s, d)
-
-    def _adagrad(self, w: Array, g: Array, rate: float, v: Array, s: Array, d: Array) -> None:
-        """Duchi, Hazan, Singer, JMLR 2011."""
-        v += np.multiply(g, g, out=s)
-        self._scaled_step(w, g, rate, v, s, d)
-
-    @staticmethod
-    def _scaled_step(w: Array, g: Array, rate: float, v: Array, s: Array, d: Array) -> None:
-        np.sqrt(v, out=d)
-        d += EPSILON
-        np.divide(g, d, out=s)
-        s *= rate
-        w -= s
-
-    def _sgd(self, w: Array, g: Array, rate: float, m: Array, s: Array, _d: Array) -> None:
-        """Gradient descent with momentum (Polyak 1964): the velocity adds up past gradients."""
-        m *= self.config.momentum
-        m += g
-        w -= np.multiply(m, rate, out=s)
+        Clipping limits the norm (Pascanu, Mikolov, Bengio, arXiv 1211.5063) or each value. Weight decay is decoupled
+        for AdamW (arXiv 1711.05101), else L2.
+        """
+        config = self.config
+        decay = config.weight_decay if decays else 0.0
+        decoupled = config.optimizer == "adamw"
+        factor, limit = 1.0, math.inf
+        if norm is not None and config.clip:
+            if config.clip_mode == "value":
+                limit = config.clip
+            elif norm > config.clip:
+                factor = config.clip / norm
+        return Change(
+            factor,
+            limit,
+            pull=0.0 if decoupled else decay,
+            keep=1 - rate * decay if decoupled else 1.0,
+            share=1 - min(config.ema, (1 + self.steps) / (10 + self.steps)),
+        )
 
 
-_RULES: dict[str, tuple[tuple[str, ...], Callable[..., None]]] = {
-    "adamw": (("m", "v"), Optimizer._adam),
-    "adam": (("m", "v"), Optimizer._adam),
-    "rmsprop": (("v",), Optimizer._rmsprop),
-    "adagrad": (("v",), Optimizer._adagrad),
-    "sgd": (("m",), Optimizer._sgd),
+def compiled_blocks(config: TrainingConfig) -> Blocks:
+    """Who does a run's work on blocks, compiled where that can be, see :func:`charrnn.nn.compiled.compile_blocks`."""
+
+    def try_out(blocks: Blocks) -> None:
+        one, shards = Parameters({"W": (1, 1)}), Shards(1)
+        optimizer = Optimizer(config, fresh_slots(config, one.flat), blocks=blocks)
+        norm = optimizer.gather(one.zeros().flat.reshape(1, 1), shards)
+        optimizer.step(one, one.zeros(), 0.0, shards, norm)
+
+    return compile_blocks(Blocks(), try_out)
+
+
+@lru_cache(8)
+def _pieces(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[slice, bool]]:
+    """A flat vector in pieces of a block at most, and whether each is of matrices: biases do not decay."""
+    pieces, start = list[tuple[slice, bool]](), 0
+    for is_matrix, alike in groupby(shapes, key=lambda shape: len(shape) > 1):
+        stop = start + sum(map(math.prod, alike))
+        lefts = range(start, stop, BLOCK)
+        pieces += [(slice(left, min(left + BLOCK, stop)), is_matrix) for left in lefts]
+        start = stop
+    return pieces
+
+
+def _adam(_config: TrainingConfig, rate: float, steps: int) -> tuple[float, ...]:
+    """Kingma, Ba, arXiv 1412.6980, algorithm 1, with both bias corrections in the step size."""
+    correction1, correction2 = 1 - ADAM_BETA1**steps, 1 - ADAM_BETA2**steps
+    gains = 1 - ADAM_BETA1, ADAM_BETA2, 1 - ADAM_BETA2
+    return (*gains, correction2**-0.5, EPSILON, rate / correction1)
+
+
+def _rmsprop(_config: TrainingConfig, rate: float, _steps: int) -> tuple[float, ...]:
+    """Tieleman, Hinton, Coursera lecture 6.5, 2012."""
+    return RMSPROP_DECAY, 1 - RMSPROP_DECAY, EPSILON, rate
+
+
+def _adagrad(_config: TrainingConfig, rate: float, _steps: int) -> tuple[float, ...]:
+    """Duchi, Hazan, Singer, JMLR 2011."""
+    return 1.0, 1.0, EPSILON, rate
+
+
+def _sgd(config: TrainingConfig, rate: float, _steps: int) -> tuple[float, ...]:
+    """Gradient descent with momentum (Polyak 1964): the velocity adds up past gradients."""
+    return config.momentum, rate
+
+
+class _Rule(NamedTuple):
+    """The method of :class:`Blocks` that updates, the running averages that it keeps, its numbers for a step."""
+
+    update: str
+    slots: tuple[str, ...]
+    numbers: Callable[[TrainingConfig, float, int], tuple[float, ...]]
+
+
+_RULES = {
+    "adamw": _Rule("adam", ("m", "v"), _adam),
+    "adam": _Rule("adam", ("m", "v"), _adam),
+    "rmsprop": _Rule("scaled", ("v",), _rmsprop),
+    "adagrad": _Rule("scaled", ("v",), _adagrad),
+    "sgd": _Rule("momentum", ("m",), _sgd),
 }
 
 

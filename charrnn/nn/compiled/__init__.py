@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import numpy as np
 
+from charrnn.nn.blocks import Blocks
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
@@ -42,3 +44,24 @@ def _compiled(stack: Stack) -> Stack:
     except (ImportError, OSError, RuntimeError):  # no Numba, or no place for what it compiles
         return stack
     return twin
+
+
+# The optimiser.
+
+
+def compile_blocks(blocks: Blocks, try_out: Callable[[Blocks], None]) -> Blocks:
+    """The same work on blocks in its compiled form, or ``blocks`` itself, as :func:`compile_stack` has it.
+
+    Args:
+        try_out: Does all that will be done, which is compiled thereby.
+    """
+    if os.environ.get("CHARRNN_KERNELS") == "numpy":
+        return blocks
+    with Held():
+        try:
+            from charrnn.nn.compiled.blocks import CompiledBlocks
+
+            try_out(twin := CompiledBlocks())
+        except (ImportError, OSError, RuntimeError):
+            return blocks
+        return twin
