@@ -37,7 +37,7 @@ from charrnn.text.source import Paths, several
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.reports import Report
 from charrnn.training.trainer import Training
-from charrnn.writing.scoring import score_texts
+from charrnn.writing.scoring import Scorer, SegmentScorer, score_texts
 
 WIDTH = 100  # columns of a figure in plain text
 
@@ -156,7 +156,7 @@ class Score:
 
 
 @checks
-def score(model: Writable, text: str, *, unknown: str = "error") -> Score:
+def score(model: Writable, text: str, *, unknown: str = "error", exact: bool = False) -> Score:
     """Score a text from its beginning, as ``charrnn score`` does; :func:`score_all` does so with many.
 
     The first character follows a line feed, as in a text that is written without a prime.
@@ -164,34 +164,47 @@ def score(model: Writable, text: str, *, unknown: str = "error") -> Score:
     Args:
         text: Read as a file is: of a model of bytes it is the bytes of its UTF-8, else it gets LF as line
             ends and is composed. Of a model of records each line is a text of its own.
+        exact: Read a long text as one stream too, instead of segments side by side; see ``--exact``.
         unknown: What becomes of characters that the model does not know: ``error``, ``skip`` (they do
             not count) or ``replace`` (by a similar one).
 
     Raises:
         UnknownCharacterError: There are such, and ``unknown`` is ``error``.
     """
-    return score_all(model, [text], unknown=unknown)[0]
+    one = _single(model)
+    if one.vocabulary.config.records:
+        return score_all(one, [text], unknown=unknown)[0]
+    known = one.vocabulary.known(one.vocabulary.read(text), unknown)
+    scorer = Scorer(one) if exact else SegmentScorer(one.to_read(len(known)))
+    return Score(known, bits(scorer.read(one.vocabulary.encode(known))))
 
 
 @checks
 def score_all(model: Writable, texts: Sequence[str], *, unknown: str = "error") -> list[Score]:
     """Score texts that have nothing to do with each other, side by side; else as :func:`score`."""
-    if not isinstance(model, CharacterModel):
-        raise InputError(
-            f"one model scores a text, not {type(model).__name__}; score with each of them"
-        )
+    one = _single(model)
     if isinstance(texts, str):
         raise InputError("score_all takes a list of texts; for one there is score")
-    vocabulary = model.vocabulary
+    vocabulary = one.vocabulary
     known = [vocabulary.known(vocabulary.read(text), unknown) for text in texts]
     # Of a model of records each line is a text of its own.
     alone = [
         list(StringIO(text, newline="\n")) if vocabulary.config.records else [text]
         for text in known
     ]
-    found = map(bits, score_texts(model, [line for lines in alone for line in lines]))
+    reader = one.to_read(sum(map(len, known)))
+    found = map(bits, score_texts(reader, [line for lines in alone for line in lines]))
     each = [np.concatenate([np.empty(0), *islice(found, len(lines))]) for lines in alone]
     return list(map(Score, known, each))
+
+
+def _single(model: Writable) -> CharacterModel:
+    """Errors where there are several."""
+    if not isinstance(model, CharacterModel):
+        raise InputError(
+            f"one model scores a text, not {type(model).__name__}; score with each of them"
+        )
+    return model
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -259,6 +259,18 @@ def test_score(piped: Any, run: Run, model: Path) -> None:
     assert "".join(row[1] for row in rows) == text.replace("\n", r"\n")
 
 
+def test_exact_is_what_a_pipe_gives(piped: Any, run: Run, model: Path) -> None:
+    """Character by character; without it a file is read in segments, to four digits."""
+    text = "It was the best of times.\n" * 400
+    Path("text.txt").write_text(text)
+    for form in (["--per-char", "--json"], ["--per-line"], ["--json"]):
+        told = piped(text, "score", model, *form).out
+        assert run("score", model, "text.txt", "--exact", *form).out == told
+    quick = json.loads(run("score", model, "text.txt", "--json").out)
+    assert quick["characters"] == len(text)
+    assert quick["bits_per_char"] == pytest.approx(json.loads(told)["bits_per_char"], abs=5e-5)
+
+
 def test_score_of_several_models(run: Run, piped: Any, model: Path) -> None:
     """A column for each; the best is told by its name; how a model composes text is its own affair."""
     other = ["--hidden-size", 4, "--steps", 1, "--normalize", "none", "-q", "-o", "other.npz"]
@@ -435,6 +447,7 @@ def test_score_shows_progress(
 def test_score_takes_flat_memory(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five times as long a text, all on one line, costs no more."""
     monkeypatch.setattr("charrnn.text.source.INCOMING", 1000)
+    monkeypatch.setattr("charrnn.cli.scored.BLOCK", 1000)
     peaks = []
     for repeats in (150, 150, 1500):  # the first time loads what is needed
         Path("long.txt").write_text("It was the best " * repeats)

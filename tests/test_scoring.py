@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,13 +11,15 @@ from hypothesis import strategies as st
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.errors import CheckpointError, UnknownCharacterError
-from charrnn.models.character_model import CharacterModel
+from charrnn.files.checkpoint import load_checkpoint
+from charrnn.models.character_model import WORTH_LOADING, CharacterModel
 from charrnn.models.reading import STEPS, read_prime
 from charrnn.models.stepper import Stepper
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
+from charrnn.text.source import default_text
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.scoring import Scorer, score_texts
+from charrnn.writing.scoring import Scorer, SegmentScorer, score_texts
 
 ALPHABET = "\n abcdefg"
 
@@ -59,7 +63,7 @@ def test_pieces_are_the_whole(text: str, cuts: list[int]) -> None:
     model, places = _model(), sorted(min(cut, len(text)) for cut in cuts)
     scorer = Scorer(model)
     pieces = [text[a:b] for a, b in zip([0, *places], [*places, len(text)], strict=True)]
-    found = [scorer.read(model.vocabulary.encode(piece)[:, None])[:, 0] for piece in pieces]
+    found = [scorer.read(model.vocabulary.encode(piece)) for piece in pieces]
     np.testing.assert_allclose(np.concatenate(found), _slowly(model, text), rtol=1e-4, atol=1e-4)
 
 
@@ -96,3 +100,36 @@ def test_without_line_feed() -> None:
     np.testing.assert_allclose(
         score_texts(model, ["zyx"])[0], _slowly(model, "zyx"), rtol=1e-4, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("cell", ["lstm", "rnn"])
+def test_segments_side_by_side(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Piece by piece as in one stream, empty and short pieces too, on however many threads."""
+    monkeypatch.setattr("charrnn.writing.scoring.default_shards", lambda _columns: 3)
+    model = _model(cell)
+    ids = np.random.default_rng(1).integers(len(ALPHABET), size=30_000)
+    exact, scorer = Scorer(model).read(ids), SegmentScorer(model)
+    pieces = np.split(ids, [0, 20_000, 20_001, 20_300])
+    found = np.concatenate([scorer.read(piece) for piece in pieces])
+    np.testing.assert_allclose(found, exact, atol=1e-4)
+    assert found.mean() == pytest.approx(exact.mean(), abs=1e-6)
+    assert not len(SegmentScorer(model).read(ids[:0]))
+
+
+def test_the_demo_in_segments() -> None:
+    """A model that has learnt long memory gives the same four digits."""
+    model = load_checkpoint(Path(__file__).parents[1] / "checkpoints" / "demo.npz").model
+    text = model.vocabulary.known(default_text()[:40_000], "skip")
+    ids = model.vocabulary.encode(text)
+    exact, found = Scorer(model).read(ids), SegmentScorer(model).read(ids)
+    np.testing.assert_allclose(found, exact, atol=1e-3)
+    assert found.mean() == pytest.approx(exact.mean(), abs=1e-5)
+
+
+def test_the_quick_twin_is_loaded_where_it_pays() -> None:
+    """By sizes alone."""
+    model = _model()
+    assert model.to_read(1000) is model
+    enough = WORTH_LOADING / model.network.multiplications
+    assert model.to_read(int(enough) + 1) == model
+    assert model.to_read(int(enough) + 1) is not model

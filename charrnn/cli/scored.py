@@ -6,8 +6,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from itertools import accumulate
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
@@ -16,9 +15,10 @@ from charrnn.nn.loss import bits
 from charrnn.nn.parallel import Shards, available_processors
 from charrnn.nn.parameters import Array
 from charrnn.text.source import Source
-from charrnn.writing.scoring import Scorer, score_texts
+from charrnn.writing.scoring import Scorer, SegmentScorer, score_texts
 
-PART = 1 << 13  # characters of a text that are scored at once
+PART = 1 << 13  # characters of a text that are scored at once, in one stream
+BLOCK = 1 << 19  # in segments: enough that their warming up is 5 %, few enough to wait for
 
 
 @dataclass(frozen=True)
@@ -38,24 +38,46 @@ class Span:
     readings: tuple[Reading, ...]  # of each model
 
 
-def as_one(models: Sequence[CharacterModel], source: Source, unknown: str) -> Iterator[Span]:
+def as_one(
+    models: Sequence[CharacterModel], source: Source, unknown: str, *, exact: bool
+) -> Iterator[Span]:
     """A text, each character predicted from all before it.
 
     Args:
         models: All of characters or of bytes, of running text or of records.
         unknown: See :meth:`charrnn.text.vocabulary.Vocabulary.known`.
+        exact: Read it in one stream, each part as soon as it is there, instead of segments side by side.
 
     Raises:
         InputError: The text cannot be read, or has unknown characters.
         CheckpointError: The model's numbers overflow.
     """
-    readers = [_AsOne(model, source, unknown) for model in models]
-    for piece in source.pieces(_common(models)):
+    readers = [_AsOne(model, source, unknown, exact=exact) for model in models]
+    pieces = source.pieces(_common(models))
+    for part in _parts(pieces) if exact else _blocks(pieces):
+        *whole, last = part.split("\n")
+        texts = [f"{line}\n" for line in whole] + [last] * bool(last)
+        columns = [reader.read(texts) for reader in readers]
+        yield from map(Span, texts, zip(*columns, strict=True))
+
+
+def _parts(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text in parts no longer than ``PART``."""
+    for piece in pieces:
         for start in range(0, len(piece), PART):
-            *whole, last = piece[start : start + PART].split("\n")
-            texts = [f"{line}\n" for line in whole] + [last] * bool(last)
-            columns = [reader.read(texts) for reader in readers]
-            yield from map(Span, texts, zip(*columns, strict=True))
+            yield piece[start : start + PART]
+
+
+def _blocks(pieces: Iterable[str]) -> Iterator[str]:
+    """The same text in blocks no shorter than ``BLOCK``, but the last."""
+    block: list[str] = []
+    for piece in pieces:
+        block.append(piece)
+        if sum(map(len, block)) >= BLOCK:
+            yield "".join(block)
+            block.clear()
+    if block:
+        yield "".join(block)
 
 
 def as_lines(models: Sequence[CharacterModel], source: Source, unknown: str) -> Iterator[Span]:
@@ -100,8 +122,14 @@ class _Reader(ABC):
 
     def read(self, texts: Iterable[str]) -> list[Reading]:
         """The next lines, or parts of them."""
-        known, lost = [], []
-        for text in map(self._composed, texts):
+        composed, known, lost = list(map(self._composed, texts)), [], []
+        whole = "".join(composed)
+        if not self.model.vocabulary.unknown_in(
+            whole
+        ):  # as a rule, and to look line by line takes a while
+            self._line += whole.count("\n")
+            return list(map(Reading, composed, self.bits(composed), [0] * len(composed)))
+        for text in composed:
             known.append(self.model.vocabulary.known(text, self._unknown, self._name, self._line))
             lost.append(0 if known[-1] == text else self._lost(text))
             self._line += text.endswith("\n")
@@ -125,13 +153,14 @@ class _Reader(ABC):
 
 
 class _AsOne(_Reader):
-    def __init__(self, model: CharacterModel, source: Source, unknown: str) -> None:
+    def __init__(self, model: CharacterModel, source: Source, unknown: str, *, exact: bool) -> None:
         super().__init__(model, source, unknown)
-        self._scorer = Scorer(model)
+        self._scorer = Scorer(model) if exact else SegmentScorer(model)
 
     def bits(self, known: Sequence[str]) -> Iterable[Array]:
-        nats = self._scorer.read(self.model.vocabulary.encode("".join(known))[:, None])[:, 0]
-        return np.split(bits(nats), np.cumsum([len(part) for part in known])[:-1])
+        found = bits(self._scorer.read(self.model.vocabulary.encode("".join(known))))
+        stops = accumulate(map(len, known))
+        return [found[stop - len(part) : stop] for part, stop in zip(known, stops, strict=True)]
 
 
 class _AsLines(_Reader):

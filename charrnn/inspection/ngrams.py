@@ -36,19 +36,19 @@ from charrnn.inspection.surprise import (
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
+from charrnn.text.chunks import WARM_UP
 from charrnn.text.corpus import Corpus
 from charrnn.text.records import Spans
 from charrnn.text.source import Source
 from charrnn.training.division import kept_fraction
 from charrnn.words import counted as number_of
 from charrnn.words import rejoined, shortened
-from charrnn.writing.scoring import score_texts
+from charrnn.writing.scoring import SegmentScorer, score_texts
 
 ORDERS = 6
 COUNTED = 2_000_000  # characters in which n-grams are counted, at most
 LARGEST = 50_000_000  # characters of a text that is divided; bounds the memory
 SCORED, FEWEST = 50_000, 1000  # characters that are scored; at least, of a large model
-WINDOW, WARM = 3200, 400  # characters that are scored side by side, each after so many before them
 PLACES, BEFORE, GUESSES = 5, 40, 2  # that are told, what is before each, and what was expected
 
 FALLBACK = np.array([0, 0.5, 1.0, 1.5])
@@ -191,9 +191,7 @@ def model_costs(model: CharacterModel, text: str) -> Array:
     if model.vocabulary.config.records:
         nats = score_texts(model, list(StringIO(text, newline="\n")))
     else:
-        starts = range(0, len(text), WINDOW)
-        read = score_texts(model, [text[max(0, n - WARM) : n + WINDOW] for n in starts])
-        nats = [part[min(WARM, n) :] for n, part in zip(starts, read, strict=True)]
+        nats = [SegmentScorer(model).read(model.vocabulary.encode(text))]
     return bits(np.concatenate(nats))
 
 
@@ -244,7 +242,7 @@ def view(look: Look) -> fig.Figure:
     def place_at(index: int) -> Place:
         shares = ngrams.following(ids[: index + 1], best + 1)
         likeliest = np.argsort(-shares, kind="stable")[:GUESSES]
-        start = text.rfind(kind.end, 0, index) + 1 if kind.end else max(0, index - WARM)
+        start = text.rfind(kind.end, 0, index) + 1 if kind.end else max(0, index - WARM_UP)
         return Place(
             index + 1,
             fig.Symbols(text[max(0, index - BEFORE) : index]),

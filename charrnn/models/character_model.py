@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,6 +10,10 @@ from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import Parameters
 from charrnn.text.vocabulary import Vocabulary
+
+WORTH_LOADING = 5e10
+"""Multiplications from which on the quick twin pays for being loaded: NumPy needs about two seconds for
+them, compiled code about one, and half a second or more to load."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,6 +52,11 @@ class CharacterModel:
         if end := self.vocabulary.config.end:
             return end + prime
         return prime or ("\n" if "\n" in self.vocabulary else self.vocabulary.characters[0])
+
+    def to_read(self, characters: int) -> CharacterModel:
+        """The same model, by its network's quick twin if it pays to load that for so many characters."""
+        worth = self.network.multiplications * characters >= WORTH_LOADING
+        return replace(self, network=self.network.compiled()) if worth else self
 
     def extended_to(self, vocabulary: Vocabulary, rng: np.random.Generator) -> CharacterModel:
         """This model with the further characters that ``vocabulary`` has at its end.

@@ -15,7 +15,7 @@ from charrnn.nn.functions import Ids
 from charrnn.nn.parallel import warm_up
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
-from charrnn.text.chunks import Chunks, Segments
+from charrnn.text.chunks import ALL, Chunks, Segments
 from charrnn.text.records import Records, Spans
 
 STEPS = 256  # characters of one text that are read at once; bounds the memory
@@ -128,7 +128,6 @@ def read_text(model: CharacterModel, text: str, *, most: int = COLUMNS) -> Itera
         UnknownCharacterError: The text has a character that the model does not know.
         CheckpointError: The model's numbers overflow.
     """
-    warm_up()
     ids = model.vocabulary.encode(model.beginning() + text)
     places, starts = np.arange(len(ids)), starts_in(model, ids)
     steps = STEPS if most == 1 else COLUMN_STEPS
@@ -138,8 +137,30 @@ def read_text(model: CharacterModel, text: str, *, most: int = COLUMNS) -> Itera
         chunks = Records(places, spans, min(most, len(spans)), steps, seed=0)
     else:
         chunks = Segments(places, overlap=OVERLAP, most=most, steps=steps)
-    reader = ChunkReader(model.network, model.parameters, chunks.columns)
-    for chunk in map(chunks.chunk, range(len(chunks))):
+    yield from read_places(model, ids, chunks)
+
+
+def read_places(
+    model: CharacterModel,
+    ids: Ids,
+    chunks: Chunks,
+    columns: slice = ALL,
+    workspace: Workspace | None = None,
+) -> Iterator[Passage]:
+    """Read some columns of ``chunks`` of places in a text.
+
+    Args:
+        ids: The text, ``(N + 1,)``.
+        chunks: Of the numbers from 0 to *N*.
+        workspace: As for :class:`ChunkReader`, also for errors.
+    """
+    width = len(range(chunks.columns)[columns])
+    if not width:
+        return
+    warm_up()
+    reader = ChunkReader(model.network, model.parameters, width, workspace=workspace)
+    for index in range(len(chunks)):
+        chunk = chunks.chunk(index, columns)
         counted = np.ones(chunk.inputs.shape, np.bool_) if chunk.counted is None else chunk.counted
         logits = reader.read(ids[chunk.inputs], fresh=chunk.fresh, counted=counted)
         yield Passage(chunk.inputs, counted, logits, reader.workspace)

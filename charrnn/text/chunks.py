@@ -17,6 +17,12 @@ READING_SHARE = 0.4
 """What reading a character costs, forwards only, of what learning from it does: a third of the
 products, and more of the rest."""
 
+WARM_UP = 400
+"""Characters that are read from the zero state before what is read next counts as if all before it had been read.
+
+After 100 of them a character's bits can be off by 0.8 in a model that has learnt well, after 200 by
+0.06, after 400 by 0.0004 (the demo model, over 99 places)."""
+
 MIN_CHUNKS = 8
 """Chunks that a stream should have at least, before the batch is made smaller."""
 
@@ -152,7 +158,7 @@ class Segments:
     """
 
     def __init__(
-        self, ids: Lookup, *, overlap: int = 400, most: int = 64, steps: int = 100
+        self, ids: Lookup, *, overlap: int = WARM_UP, most: int = 64, steps: int = 100
     ) -> None:
         self._ids, self.characters = ids, len(ids) - 1
         self.columns = max(1, min(most, self.characters // (8 * overlap)))
