@@ -36,6 +36,11 @@ class CharacterModel:
     def config(self) -> ModelConfig:
         return self.network.config
 
+    @property
+    def networks(self) -> tuple[LanguageModel, ...]:
+        """That one: what writes may have several."""
+        return (self.network,)
+
     def __repr__(self) -> str:
         config, numbers = self.config, self.parameters.flat.size
         return (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_prime
-from charrnn.models.stepper import Stepper
+from charrnn.models.stepper import Begin, Stepper
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
@@ -35,7 +35,9 @@ class Continuation(Protocol):
 class OneModel:
     """The :class:`Continuation` of primes by one model; errors as those of :func:`read_prime`."""
 
-    def __init__(self, model: CharacterModel, primes: Sequence[str]) -> None:
+    def __init__(
+        self, model: CharacterModel, primes: Sequence[str], begin: Begin = Stepper
+    ) -> None:
         workspace = Workspace()
         read = {  # equal ones once
             prime: read_prime(model, prime, workspace=workspace, checked=False)
@@ -43,8 +45,7 @@ class OneModel:
         }
         logits, states = zip(*(read[prime] for prime in primes), strict=True)
         self.logits = np.concatenate(logits, axis=-1)
-        self._model = model
-        self._stepper = Stepper(model.network, model.parameters, np.concatenate(states, axis=-1))
+        self._stepper = begin(model.network, model.parameters, np.concatenate(states, axis=-1))
 
     def step(self, ids: Ids) -> None:
         self.logits = self._stepper.step(ids)
@@ -57,5 +58,4 @@ class OneModel:
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         self.logits = self.logits[:, columns]
-        state = self._stepper.state[..., columns]
-        self._stepper = Stepper(self._model.network, self._model.parameters, state)
+        self._stepper = self._stepper.kept(columns)

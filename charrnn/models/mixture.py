@@ -20,6 +20,8 @@ from charrnn.errors import InputError
 from charrnn.fields import check, checks
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.continuing import Continuation, OneModel
+from charrnn.models.language_model import LanguageModel
+from charrnn.models.stepper import Begin, Stepper
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import log_softmax
 from charrnn.nn.parameters import Array
@@ -71,30 +73,38 @@ class Mixture:
                             models[0].vocabulary)  # fmt: skip
         return cls(models, tuple(weight / total for weight in weights), vocabulary)
 
+    @property
+    def networks(self) -> tuple[LanguageModel, ...]:
+        return tuple(model.network for model in self.models)
+
 
 Writable = CharacterModel | Mixture
-"""What can write: it has a ``vocabulary``, and :func:`continued` reads with it."""
+"""What can write: it has a ``vocabulary`` and ``networks``, and :func:`continued` reads with it."""
 
 
-def continued(model: Writable, primes: Sequence[str]) -> Continuation:
+def continued(model: Writable, primes: Sequence[str], begin: Begin = Stepper) -> Continuation:
     """Begin to continue texts.
+
+    Args:
+        begin: Makes what reads on.
 
     Raises:
         UnknownCharacterError: A prime has a character that the model does not know.
     """
-    return Together(model, primes) if isinstance(model, Mixture) else OneModel(model, primes)
+    kind = Together if isinstance(model, Mixture) else OneModel
+    return kind(model, primes, begin)
 
 
 class Together:
     """The :class:`Continuation` of primes by a mixture; ``logits`` are log p."""
 
-    def __init__(self, mixture: Mixture, primes: Sequence[str]) -> None:
+    def __init__(self, mixture: Mixture, primes: Sequence[str], begin: Begin = Stepper) -> None:
         joined = mixture.vocabulary
         for prime in primes:
             joined.encode(prime)
         self._size = len(joined)
         self._parts = [
-            OneModel(model, [model.vocabulary.known(prime, "replace") for prime in primes])
+            OneModel(model, [model.vocabulary.known(prime, "replace") for prime in primes], begin)
             for model in mixture.models
         ]
         known = [model.vocabulary for model in mixture.models]

@@ -2,14 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn.compiled import compile_stepper
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array, Parameters
+
+WORTH_LOADING = 1 << 37
+"""Multiplications in which the compiled form saves about the second that loading it takes."""
+
+
+class Stepping(Protocol):
+    """What reads ``B`` texts side by side, in whatever form; see :class:`Stepper`."""
+
+    state: Array
+
+    def step(self, ids: Ids) -> Array: ...
+
+    def kept(self, columns: NDArray[np.intp]) -> Stepping: ...
+
+
+Begin = Callable[[LanguageModel, Parameters, Array], Stepping]
+"""Makes one of a model, its parameters and a state."""
+
+
+def form(networks: Sequence[LanguageModel], texts: int, characters: float) -> Begin:
+    """Who reads so many texts of so many characters in all, by all of the models: by these sizes alone.
+
+    The compiled form is for several texts, and for work that is worth loading it; it is declined as
+    :func:`charrnn.nn.compiled.compile_stepper` says. The two agree to rounding.
+    """
+    work = characters * sum(network.multiplications for network in networks)
+    if texts == 1 or work < WORTH_LOADING:
+        return Stepper
+    kinds = {cell: compile_stepper(cell) for cell in {network.stack.cell for network in networks}}
+
+    def begin(network: LanguageModel, params: Parameters, state: Array) -> Stepping:
+        kind, by_character = kinds[network.stack.cell], _by_character(network, params)
+        if kind is None:
+            return Stepper(network, params, state)
+        return kind(network.stack, network.readout, params, by_character, state)
+
+    return begin
 
 
 class Stepper:
@@ -29,11 +69,11 @@ class Stepper:
 
     def __init__(self, network: LanguageModel, params: Parameters, state: Array) -> None:
         layers, batch, dtype = network.stack.layers, state.shape[-1], state.dtype
+        self._network, self._params = network, params
         self.state = state.copy()
         first = layers[0].own(params)
         U = first["U"]
-        by_character = U @ params[network.read_by] if network.embedding else U
-        self._table = np.ascontiguousarray(by_character.T) + first["b"]
+        self._table = np.ascontiguousarray(_by_character(network, params).T) + first["b"]
         self._looked_up = np.empty((batch, len(U)), dtype)
         self._logits = np.empty((network.vocabulary_size, batch), dtype)
         self._steps: list[Callable[[], None]] = []
@@ -53,6 +93,16 @@ class Stepper:
         for step in self._steps:
             step()
         return self._logits
+
+    def kept(self, columns: NDArray[np.intp]) -> Stepper:
+        """Another one that goes on with some of the texts."""
+        return Stepper(self._network, self._params, self.state[..., columns])
+
+
+def _by_character(network: LanguageModel, params: Parameters) -> Array:
+    """``(n*H, K)``: what the first layer makes of each character, without its bias."""
+    U = network.stack.layers[0].own(params)["U"]
+    return U @ params[network.read_by] if network.embedding else U
 
 
 def _product(weights: Array, h: Array, out: Array) -> Callable[[], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
@@ -10,6 +11,7 @@ import numpy as np
 
 from charrnn.config import seed_after
 from charrnn.models.mixture import Writable
+from charrnn.models.stepper import form
 from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas
 from charrnn.nn.workspace import Workspace
 from charrnn.writing.writer import Piece, Prompt, Writer
@@ -48,7 +50,8 @@ def _written(model: Writable, prompts: Sequence[Prompt], *, scored: bool) -> Ite
         return iter(())
 
     def begin(_index: int, columns: slice, _workspace: Workspace) -> Writer:
-        return Writer(model, range(len(prompts))[columns], prompts[columns], scored=scored)
+        numbers = range(len(prompts))[columns]
+        return Writer(model, numbers, prompts[columns], scored=scored, begin=stepper)
 
     def write(index: int, _columns: slice, _workspace: Workspace) -> list[Piece]:
         return writers[index].write()
@@ -60,6 +63,9 @@ def _written(model: Writable, prompts: Sequence[Prompt], *, scored: bool) -> Ite
             for pieces in found:
                 yield from pieces
 
+    lengths = [prompt.config.length for prompt in prompts]
+    characters = sum(math.inf if length is None else length for length in lengths)
+    stepper = form(model.networks, len(prompts), characters)
     shards = Shards(default_shards(len(prompts)))
     # A single shard, too: for products as small as a step's, the library's threads only wait for each other.
     with single_threaded_blas():

@@ -71,13 +71,18 @@ class GumbelNoise:
         self.rows: Iterator[Array] = self._draw()
 
     def _draw(self) -> Iterator[Array]:
-        count = max(1, 8192 // (self._vocabulary_size * len(self._rngs)))
+        # Each text's numbers side by side, for many steps at once: a text costs few calls, and small arrays.
+        count = max(1, 4096 // self._vocabulary_size)
         shape = count, self._vocabulary_size
         while True:
-            draws = np.stack([rng.standard_exponential(shape) for rng in self._rngs], axis=-1)
-            scales = self.temperatures.at(self._steps, count)[:, None]
+            scales = -self.temperatures.at(self._steps, count)
+            noise = np.empty((count, len(self._rngs), self._vocabulary_size), np.float32)
+            for text, rng in enumerate(self._rngs):
+                draws = rng.standard_exponential(shape)
+                np.log(draws, out=draws)
+                np.multiply(draws, scales[:, text, None], out=noise[:, text], casting="same_kind")
             self._steps += count
-            self._drawn = iter((-scales * np.log(draws)).astype(np.float32))
+            self._drawn = iter(noise.swapaxes(1, 2))
             yield from self._drawn
 
     def keep(self, columns: NDArray[np.intp]) -> None:

@@ -24,9 +24,9 @@ class Ending:
     def cut(self, piece: str) -> str:
         """What of the next characters is still a part of the text."""
         end = min(self._left, len(piece))
-        after_lines = [0, *(place for place, symbol in enumerate(piece, 1) if symbol == "\n")]
-        if self._lines < len(after_lines):
-            end = min(end, after_lines[int(self._lines)])
+        if self._lines <= piece.count("\n"):
+            after_lines = [place for place, symbol in enumerate(piece, 1) if symbol == "\n"]
+            end = min(end, after_lines[int(self._lines) - 1])
         seen = self._before + piece
         for stop in self._stop:
             place = seen.find(stop)

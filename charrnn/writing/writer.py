@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from charrnn.config import SamplingConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.mixture import Writable, continued
+from charrnn.models.stepper import Begin, Stepper
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import warm_up
@@ -57,6 +58,7 @@ class Writer:
 
     Args:
         scored: Tell how unexpected the characters are.
+        begin: Makes what takes the steps.
 
     Raises:
         InputError: ``ban`` leaves nothing to write.
@@ -70,13 +72,14 @@ class Writer:
         prompts: Sequence[Prompt],
         *,
         scored: bool,
+        begin: Begin = Stepper,
     ) -> None:
         warm_up()
         configs, primes = [p.config for p in prompts], [p.prime for p in prompts]
         self._vocabulary, self._scored = model.vocabulary, scored
         ends = [Ending(config, self._vocabulary.config.end) for config in configs]
         self._texts = list(zip(numbers, ends, strict=True))
-        self._continuation = continued(model, primes)
+        self._continuation = continued(model, primes, begin)
         self._filters = [
             kind(self._vocabulary, configs, primes)
             for kind in FILTERS
@@ -104,10 +107,11 @@ class Writer:
         if 2 * len(going_on) <= len(self._texts):
             self._keep(np.array(going_on))
         written, nats = self._write()
+        decoded = self._vocabulary.decode(written.T.ravel())
         pieces = []
         for column, (number, ending) in enumerate(self._texts):
             if not ending.reached:
-                text = ending.cut(self._vocabulary.decode(written[:, column]))
+                text = ending.cut(decoded[column * STEPS : (column + 1) * STEPS])
                 cost = float(nats[: len(text), column].sum()) if nats is not None else 0.0
                 pieces.append(Piece(number, text, cost, ending.reached))
         return pieces

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from charrnn.nn.blocks import Blocks
+from charrnn.nn.cells.cell import Cell
 from charrnn.nn.parameters import Parameters
+from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
 from charrnn.signals import Held
+
+if TYPE_CHECKING:
+    from charrnn.nn.compiled.stepper import CompiledStepper
 
 
 def compile_stack(stack: Stack) -> Stack:
@@ -65,3 +71,23 @@ def compile_blocks(blocks: Blocks, try_out: Callable[[Blocks], None]) -> Blocks:
         except (ImportError, OSError, RuntimeError):
             return blocks
         return twin
+def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
+    """Who takes steps of such cells, for texts side by side, ready for float32; None as :func:`compile_stack`."""
+    if os.environ.get("CHARRNN_KERNELS") == "numpy":
+        return None
+    try:
+        with Held():
+            from charrnn.nn.compiled.stepper import STEPS, CompiledStepper
+
+            if cell not in STEPS:
+                return None
+            stack, readout = Stack(cell, 1, 1, 1, one_hot=True), Readout(1, 1)
+            params = Parameters({**stack.parameter_shapes(), **readout.parameter_shapes()})
+            by_character, state = (
+                np.zeros((len(cell.rows), 1), np.float32),
+                np.zeros(stack.state_shape(1), np.float32),
+            )
+            CompiledStepper(stack, readout, params, by_character, state).step(np.zeros(1, np.intp))
+    except (ImportError, OSError, RuntimeError):
+        return None
+    return CompiledStepper
