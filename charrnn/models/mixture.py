@@ -91,8 +91,9 @@ def continued(model: Writable, primes: Sequence[str], begin: Begin = Stepper) ->
     Raises:
         UnknownCharacterError: A prime has a character that the model does not know.
     """
-    kind = Together if isinstance(model, Mixture) else OneModel
-    return kind(model, primes, begin)
+    if isinstance(model, Mixture):
+        return Together(model, primes, begin)
+    return OneModel(model, primes, begin)
 
 
 class Together:

@@ -191,7 +191,7 @@ def test_nothing_is_compiled_after_the_start(cell: str) -> None:
 
 
 def test_writing_does_not_load_numba(tmp_path: Path) -> None:
-    """Only training pays for the import."""
+    """Training pays for the import, and who writes much at once."""
     path = tmp_path / "model.npz"
     charrnn.save_checkpoint(_weights("lstm")[0].checkpoint(), path)
     code = (

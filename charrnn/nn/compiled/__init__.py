@@ -1,4 +1,4 @@
-"""The stack's quick twin, for who wants to train and has Numba (the extra ``fast``)."""
+"""Quick twins of the stack, to train, and of the stepper, to write, for who has Numba (the extra ``fast``)."""
 
 from __future__ import annotations
 
@@ -71,8 +71,10 @@ def compile_blocks(blocks: Blocks, try_out: Callable[[Blocks], None]) -> Blocks:
         except (ImportError, OSError, RuntimeError):
             return blocks
         return twin
+
+
 def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
-    """Who takes steps of such cells, for texts side by side, ready for float32; None as :func:`compile_stack`."""
+    """Who takes steps of such cells, ready for float32; None where :func:`compile_stack` has no twin."""
     if os.environ.get("CHARRNN_KERNELS") == "numpy":
         return None
     try:
@@ -83,11 +85,8 @@ def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
                 return None
             stack, readout = Stack(cell, 1, 1, 1, one_hot=True), Readout(1, 1)
             params = Parameters({**stack.parameter_shapes(), **readout.parameter_shapes()})
-            by_character, state = (
-                np.zeros((len(cell.rows), 1), np.float32),
-                np.zeros(stack.state_shape(1), np.float32),
-            )
-            CompiledStepper(stack, readout, params, by_character, state).step(np.zeros(1, np.intp))
+            U, state = params["layer0/U"], np.zeros(stack.state_shape(1), np.float32)
+            CompiledStepper(stack, readout, params, U, state).step(np.zeros(1, np.intp))
     except (ImportError, OSError, RuntimeError):
         return None
     return CompiledStepper

@@ -19,10 +19,10 @@ from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
 
 STEPS: dict[type[Cell], Callable[..., None]] = {
-    LSTM: kernels.lstm_step,
-    GRU: kernels.gru_step,
-    RNN: kernels.rnn_step,
-    ReLURNN: kernels.relu_rnn_step,
+    LSTM: kernels.step_lstm,
+    GRU: kernels.step_gru,
+    RNN: kernels.step_rnn,
+    ReLURNN: kernels.step_relu_rnn,
 }
 """The compiled step of each cell that has one."""
 
