@@ -34,6 +34,7 @@ from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.source import Paths, several
+from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.reports import Report
 from charrnn.training.trainer import Training
@@ -63,7 +64,7 @@ def train(
         corpus: A file or files, or a text that has been read (:meth:`Corpus.from_text`); none at all is the
             Python language reference.
         minutes: How long to take in all, 10 where nothing says how long. What is not set is chosen
-            for that time and this machine.
+            for that time and this machine. Compiling, once on each machine, is not taken from it.
         start: A model to start from, in whose alphabet the text then is.
         on_report: Called with each :class:`Step`, :class:`Evaluation`, :class:`Recovery` and
             :class:`Cooldown`.
@@ -97,8 +98,9 @@ def train(
         after: list[Callable[[Report], object]] = []
     else:
         minutes = MINUTES if minutes is None else minutes
-        deadline = began + AIM * 60 * minutes
         known = of_model if start is None else vars(start.config)
+        began += compile_ahead(ModelConfig(**known), TrainingConfig(**of_training))
+        deadline = began + AIM * 60 * minutes
         choice = choose_here(corpus, deadline, known, of_training)
         training = Training(corpus, start or choice.model, choice.training)
         after = [Pace(training, choice, deadline).after]

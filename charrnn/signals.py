@@ -60,5 +60,12 @@ class Held(HandledBy):
 
     def __exit__(self, *_: object) -> None:
         super().__exit__()
-        for number in self._came:
+        came, self._came = self._came, []
+        for number in came:
             signal.raise_signal(number)
+
+    def act(self) -> None:
+        """Act upon those that came, in the middle of the block: at a moment when that does no harm."""
+        if self._came:
+            self.__exit__()
+            self.__enter__()

@@ -70,6 +70,14 @@ GOLDEN = {
         0.199068788970141,
         "sea was calm,\nand nobody said a word.\nA café on the sun was low, the sea was calm,\nand nobody said a word.\nA café on the",
     ),
+    5: Golden(
+        "2983af711f89c7748eff1ab83ffe27b414b83d0364e18465a0b3db68ef17eb03",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.19907059336358027,
+        "sea was calm,\nand nobody said a word.\nA café on the sun was low, the sea was calm,\nand nobody said a word.\nA café on the",
+    ),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from charrnn.cli.terminal import tell
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
@@ -18,8 +19,8 @@ from charrnn.models.language_model import LanguageModel
 from charrnn.text.corpus import Corpus
 from charrnn.text.recorded import afar, could_be, sizes
 from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, in_words, is_passing
+from charrnn.training.learner import compile_ahead
 from charrnn.training.run import Checkpoint, CorpusInfo
-from charrnn.training.trainer import Training
 from charrnn.words import as_argument, listed, quoted, shortened
 
 DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
@@ -58,14 +59,23 @@ def fresh_start(
     return CharacterModel(network, model.parameters, corpus.vocabulary), corpus
 
 
-def resumed_run(
+def compiled_ahead(
+    start: ModelConfig | CharacterModel, config: TrainingConfig, *, quiet: bool
+) -> float:
+    """Compile a run's steps before anything is measured, and say so; the seconds that it took."""
+    model = start.config if isinstance(start, CharacterModel) else start
+    words = "compiling the steps for this processor, once"
+    return compile_ahead(model, config, lambda: None if quiet else tell(words))
+
+
+def resumed_start(
     load: Callable[..., Corpus],
     corpus_paths: list[str],
     val_file: str | None,
     path: Path,
     given: Mapping[str, Any],
-) -> Training:
-    """The run that a checkpoint holds, with what may be changed on the way.
+) -> tuple[Checkpoint, Corpus, TrainingConfig]:
+    """The run that a checkpoint holds, its text, and its settings with those that may be changed on the way.
 
     Args:
         corpus_paths, val_file: Where its text is now, if it is not where it was.
@@ -88,7 +98,7 @@ def resumed_run(
     settings = only(TrainingConfig, given)
     if "steps" in settings or "epochs" in settings:  # one takes the other's place
         settings = {"steps": 0, "epochs": 0, **settings}
-    return Training.resume(corpus, checkpoint, replace(checkpoint.training, **settings))
+    return checkpoint, corpus, replace(checkpoint.training, **settings)
 
 
 def _another_text(corpus: Corpus, recorded: CorpusInfo, path: Path) -> str:

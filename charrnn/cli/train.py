@@ -137,7 +137,7 @@ def train(
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver, parse_interval
-    from charrnn.cli.starting import fresh_start, resumed_run
+    from charrnn.cli.starting import compiled_ahead, fresh_start, resumed_start
     from charrnn.text.corpus import load_corpus
     from charrnn.text.source import STANDARD_INPUT
     from charrnn.training.trainer import Training
@@ -162,10 +162,11 @@ def train(
             if resume:
                 with Held():
                     path = stack.enter_context(claim_old(resume)).path
-                training = resumed_run(load, paths, val_file, path, given)
+                saved, text, config = resumed_start(load, paths, val_file, path, given)
             else:
                 load = partial(load, paths, val_file=val_file)
                 start, text = fresh_start(load, init_from, extend_vocab, given)
+                config = TrainingConfig(**only(TrainingConfig, given))
                 with Held():
                     path = stack.enter_context(claim_new(output, text.sources)).path
         pace, record, reasons = None, None, list[str]()
@@ -176,12 +177,16 @@ def train(
                 raise InputError(f"{log}: is the checkpoint; choose another --log")
             record = RunLog(log, resumed=bool(resume))
             stack.callback(record.close)
-        if seconds is not None and resume:
-            pace, reasons = resumed_for(training, began, seconds, given)
+        began += compiled_ahead(saved.model if resume else start, config, quiet=quiet)
+        if resume:
+            training = Training.resume(text, saved, config)
+            del saved  # the run has copies of all its arrays
+            if seconds is not None:
+                pace, reasons = resumed_for(training, began, seconds, given)
         elif seconds is not None:
             training, pace, reasons = timed_run(text, start, began, seconds, given)
-        elif not resume:
-            training = Training(text, start, TrainingConfig(**only(TrainingConfig, given)))
+        else:
+            training = Training(text, start, config)
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
         saver = Saver(training, path, every, display.warn)

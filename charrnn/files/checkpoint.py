@@ -28,7 +28,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 4
+FORMAT = 5
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -57,6 +57,7 @@ class Meta:
     corpus: CorpusInfo
     history: tuple[Evaluation, ...]
     validation_loss: Amount | None
+    form: Annotated[str, Length(0, 100)]
     progress: Any
 
 
@@ -71,6 +72,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         Evaluation: {"file_losses": []},
         TrainingConfig: {"rewarm": 0},
     },
+    5: {Meta: {"form": ""}},
 }
 """Entries that a format brought, each with the value that means what was done before."""
 
@@ -93,6 +95,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
         checkpoint.corpus,
         checkpoint.history,
         checkpoint.validation_loss,
+        checkpoint.form,
         to_json(progress),
     )
     arrays = {f"model/{name}": array for name, array in model.parameters.items()}
@@ -166,6 +169,7 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
         meta.validation_loss,
         progress,
         resumable=meta.progress is not None,
+        form=meta.form,
     )
 
 

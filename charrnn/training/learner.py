@@ -6,19 +6,47 @@ last good one when its loss or its weights are not finite.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 
-from charrnn.config import TrainingConfig
+from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.language_model import LanguageModel
+from charrnn.nn.cells import cell_class
+from charrnn.nn.compiled import compile_stack, nothing
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
+from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
 from charrnn.training.optimizer import Optimizer, compiled_blocks
 from charrnn.training.run import GeneratorState, Progress
+
+
+def compile_ahead(
+    model: ModelConfig, config: TrainingConfig, on_start: Callable[[], object] = nothing
+) -> float:
+    """Compile what the steps of a run call, before they are needed.
+
+    Args:
+        on_start: Called where something really is to be compiled, not found on disk, before the first such.
+
+    Returns:
+        The seconds that it took; 0 where nothing was to be compiled.
+    """
+    began = list[float]()
+
+    def starting() -> None:
+        if not began:
+            began.append(time.monotonic())
+            on_start()
+
+    compile_stack(Stack(cell_class(model.cell), 1, 1), starting)
+    compiled_blocks(config, starting)
+    return time.monotonic() - began[0] if began else 0.0
 
 
 class Learner:

@@ -187,7 +187,8 @@ class Checkpoint:
     """A model as it was kept, that of the best evaluation, and the run that made it.
 
     ``progress`` is what it takes to go on with the run, None if it was not saved or not read, and
-    ``resumable`` whether the file has it. ``validation_loss`` is in nats for each character.
+    ``resumable`` whether the file has it. ``validation_loss`` is in nats for each character. ``form`` is the one
+    in which the last steps were computed, see :class:`charrnn.nn.compiled.Form`; nothing where it is not known.
 
     Raises:
         CheckpointError: No run can have come to this: its parts contradict each other.
@@ -200,6 +201,7 @@ class Checkpoint:
     validation_loss: float | None = None
     progress: Progress | None = None
     resumable: bool = False
+    form: str = ""
 
     def __repr__(self) -> str:
         step = f"{self.history[-1].step:,} steps" if self.history else "no evaluation"

@@ -22,13 +22,14 @@ from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.fields import checks
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.compiled import current_form
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.signals import Held
 from charrnn.text.corpus import Corpus
 from charrnn.training.division import divide
 from charrnn.training.evaluation import evaluate, evaluate_files, is_overfitted
-from charrnn.training.learner import Learner
+from charrnn.training.learner import Learner, compile_ahead
 from charrnn.training.plan import Plan
 from charrnn.training.reports import Recovery, Report, Step
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
@@ -50,10 +51,11 @@ class Training:
         config: How. Sizes that the text cannot fill are made smaller, see ``notices``.
 
     Attributes:
-        notices: What was changed to fit the text, in words.
+        notices: What was changed to fit the text, and what else should be known, in words.
         plan: The steps, their rates and evaluations, with the configuration in use.
         history: The evaluations so far.
         compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.compile_stack`.
+        form: Who computes, for the run's record, see :class:`charrnn.nn.compiled.Form`.
 
     Raises:
         InputError: The model's vocabulary is not the corpus', the corpus has no records though it
@@ -87,8 +89,12 @@ class Training:
             corpus.val_file,
         )
         self._shards = Shards(self.config.threads)
+        compile_ahead(model.network.config, self.config)  # all of it, or else nothing is
         self._quick = model.network.compiled()
         self.compiled = self._quick.stack is not model.network.stack
+        self.form, failure = current_form()
+        if failure:
+            self.notices.append(f"steps are not compiled ({failure}); NumPy takes them")
 
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None  # the weights of the best evaluation
@@ -127,6 +133,11 @@ class Training:
                 )
         config = _asked(corpus, checkpoint, config)
         training = cls(corpus, checkpoint.model, config)
+        if checkpoint.form not in ("", training.form):
+            training.notices.append(
+                f"the steps so far were taken by {checkpoint.form}, the next ones by {training.form}: "
+                "the run goes on, but not bit for bit as it would have"
+            )
         fitted = ("batch_size", "seq_length", "threads")  # made smaller where a text is short
         if any(getattr(training.config, name) != getattr(config, name) for name in fitted):
             raise InputError("the run's batches do not fit its corpus; no run can have saved this")
@@ -350,6 +361,7 @@ class Training:
             self.validation_loss,
             self._learner.sound() if with_progress else None,
             resumable=with_progress,
+            form=self.form,
         )
 
 

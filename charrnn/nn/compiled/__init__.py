@@ -1,11 +1,11 @@
-"""Quick twins of the stack, to train, and of the stepper, to write, for who has Numba (the extra ``fast``)."""
+"""Quick twins of the stack and of the optimiser's work, to train, and of the stepper, to write, for who has Numba (the extra ``fast``)."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -16,26 +16,57 @@ from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
 from charrnn.signals import Held
+from charrnn.words import shortened
+
+Twin = TypeVar("Twin")
+Call = Callable[[], object]
+
+# Why nothing is compiled in this process; not a word where there is no Numba.
+_failure: str | None = None
 
 if TYPE_CHECKING:
     from charrnn.nn.compiled.stepper import CompiledStepper
 
 
-def compile_stack(stack: Stack) -> Stack:
+def nothing() -> None:
+    """For who need not be told."""
+
+
+class Form(NamedTuple):
+    """Who computes in training.
+
+    Attributes:
+        name: For a run's record. Of two forms the last bits of a result differ.
+        failure: Why nothing is compiled although Numba is there, in a few words.
+    """
+
+    name: str
+    failure: str = ""
+
+
+def current_form() -> Form:
+    """That of this process, once something was to be compiled."""
+    if _declined():
+        return Form("numpy")
+    if _failure is not None:
+        return Form("numpy", _failure)
+    from charrnn.nn.compiled import kernels
+
+    return Form(f"numba ({kernels.BYTES}-byte vectors)")
+
+
+def compile_stack(stack: Stack, on_start: Call = nothing) -> Stack:
     """The same stack in its compiled form, ready for float32; or ``stack`` itself.
 
-    That is where there is no Numba, where a cell has no compiled form, and where
+    That is where there is no Numba, where a cell has no compiled form, where compiling has failed, and where
     ``CHARRNN_KERNELS=numpy`` declines it. Compiling takes some seconds, once: later processes find the
     result on disk.
+
+    Args:
+        on_start: Called where something really is to be compiled, not found on disk, before the first such.
     """
-    if os.environ.get("CHARRNN_KERNELS") == "numpy":
-        return stack
-    with Held():  # C calls Python to load and to compile, and an exception there would be lost
-        return _compiled(stack)
 
-
-def _compiled(stack: Stack) -> Stack:
-    try:
+    def twin() -> Stack:
         from charrnn.nn.compiled.stack import RECURRENCES, CompiledStack
 
         if stack.cell not in RECURRENCES:
@@ -47,46 +78,74 @@ def _compiled(stack: Stack) -> Stack:
         x, state = np.zeros((1, 1), np.uint8), np.zeros(one.state_shape(1), np.float32)
         h, _ = one.forward(params, x, state, workspace)
         one.backward(params, params.zeros(), np.zeros(h.shape, np.float32), state, workspace)
-    except (ImportError, OSError, RuntimeError):  # no Numba, or no place for what it compiles
-        return stack
-    return twin
+        return twin
+
+    return _made(twin, on_start) or stack
 
 
-# The optimiser.
-
-
-def compile_blocks(blocks: Blocks, try_out: Callable[[Blocks], None]) -> Blocks:
+def compile_blocks(
+    blocks: Blocks, try_out: Callable[[Blocks], None], on_start: Call = nothing
+) -> Blocks:
     """The same work on blocks in its compiled form, or ``blocks`` itself, as :func:`compile_stack` has it.
 
     Args:
         try_out: Does all that will be done, which is compiled thereby.
     """
-    if os.environ.get("CHARRNN_KERNELS") == "numpy":
-        return blocks
-    with Held():
-        try:
-            from charrnn.nn.compiled.blocks import CompiledBlocks
 
-            try_out(twin := CompiledBlocks())
-        except (ImportError, OSError, RuntimeError):
-            return blocks
+    def twin() -> Blocks:
+        from charrnn.nn.compiled.blocks import CompiledBlocks
+
+        try_out(twin := CompiledBlocks())
         return twin
+
+    return _made(twin, on_start) or blocks
 
 
 def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
     """Who takes steps of such cells, ready for float32; None where :func:`compile_stack` has no twin."""
-    if os.environ.get("CHARRNN_KERNELS") == "numpy":
-        return None
-    try:
-        with Held():
-            from charrnn.nn.compiled.stepper import STEPS, CompiledStepper
 
-            if cell not in STEPS:
-                return None
-            stack, readout = Stack(cell, 1, 1, 1, one_hot=True), Readout(1, 1)
-            params = Parameters({**stack.parameter_shapes(), **readout.parameter_shapes()})
-            U, state = params["layer0/U"], np.zeros(stack.state_shape(1), np.float32)
-            CompiledStepper(stack, readout, params, U, state).step(np.zeros(1, np.intp))
-    except (ImportError, OSError, RuntimeError):
+    def twin() -> type[CompiledStepper] | None:
+        from charrnn.nn.compiled.stepper import STEPS, CompiledStepper
+
+        if cell not in STEPS:
+            return None
+        stack, readout = Stack(cell, 1, 1, 1, one_hot=True), Readout(1, 1)
+        params = Parameters({**stack.parameter_shapes(), **readout.parameter_shapes()})
+        U, state = params["layer0/U"], np.zeros(stack.state_shape(1), np.float32)
+        CompiledStepper(stack, readout, params, U, state).step(np.zeros(1, np.intp))
+        return CompiledStepper
+
+    return _made(twin)
+
+
+def _made(make: Callable[[], Twin], on_start: Call = nothing) -> Twin | None:
+    """What is made, and compiled thereby; nothing where that is declined or has failed."""
+    if _declined() or _failure is not None:
         return None
-    return CompiledStepper
+    held = Held()  # C calls Python to load and to compile, and an exception there would be lost
+    with held:
+        return _compiled(make, on_start, held.act)
+
+
+def _compiled(make: Callable[[], Twin], on_start: Call, between: Call) -> Twin | None:
+    global _failure
+    try:
+        from charrnn.nn.compiled.compiling import compile_by
+
+        return compile_by(make, on_start, between)
+    except Exception as error:  # LLVM, Numba, the disk: whatever it is, NumPy does without
+        absent = isinstance(error, ModuleNotFoundError) and error.name in ("numba", "llvmlite")
+        _failure = "" if absent else _in_few_words(error)
+        return None
+
+
+def _declined() -> bool:
+    return os.environ.get("CHARRNN_KERNELS") == "numpy"
+
+
+def _in_few_words(error: Exception) -> str:
+    """What is wrong: of Numba's long messages the first line that says it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    said = [line for line in lines if line and not line.startswith("Failed in nopython mode")]
+    kind = [] if isinstance(error, ImportError) and said else [type(error).__name__]
+    return shortened(": ".join([*kind, *said[:1]]), 120)
