@@ -98,6 +98,9 @@ def test_who_takes_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARRNN_KERNELS", "numpy")
     assert kind(network) is Stepper
     monkeypatch.delenv("CHARRNN_KERNELS")
+    monkeypatch.setattr(
+        "charrnn.nn.compiled._failure", None
+    )  # a failure is remembered; here it is forgotten
     monkeypatch.delitem(sys.modules, "charrnn.nn.compiled.stepper")
     monkeypatch.setitem(sys.modules, "charrnn.nn.compiled.stepper", None)
     assert kind(network) is Stepper
