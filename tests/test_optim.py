@@ -355,6 +355,7 @@ def test_compiled_blocks_are_declined(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setenv("CHARRNN_KERNELS", "numpy")
         assert type(compiled_blocks(TrainingConfig())) is Blocks
     pytest.importorskip("numba")
+    monkeypatch.setattr("charrnn.nn.compiled._failure", None)
     for name in ("kernels", "blocks"):
         monkeypatch.delattr(f"charrnn.nn.compiled.{name}")
         monkeypatch.delitem(sys.modules, f"charrnn.nn.compiled.{name}")

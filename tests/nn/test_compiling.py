@@ -61,6 +61,7 @@ def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CompileOne:
     """Compile as in a process of its own, but one small function only; tells what was called on the way."""
     path = tmp_path / "small.py"
     path.write_text(FUNCTION)
+    monkeypatch.setattr("numba.core.config.CACHE_DIR", str(tmp_path / "kept"))
 
     def compile_it(between: Callable[[], object] = lambda: None) -> list[str]:
         spec = importlib.util.spec_from_file_location("small", path)
@@ -95,7 +96,9 @@ def test_damage_on_disk_is_mended(
 ) -> None:
     """It is compiled anew, by the next process for the disk, too."""
     one()
-    for path in (tmp_path / "__pycache__").glob(pattern):
+    kept = [*(tmp_path / "kept").rglob(pattern)]
+    assert kept
+    for path in kept:
         path.write_bytes(damage(path.read_bytes()))
     assert one() == ["starts", "8"]
     assert one() == ["starts", "8"]
