@@ -16,7 +16,7 @@ import numpy as np
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.cells import cell_class
-from charrnn.nn.compiled import compile_stack, nothing
+from charrnn.nn.compiled import compile_stack
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.stack import Stack
@@ -27,7 +27,7 @@ from charrnn.training.run import GeneratorState, Progress
 
 
 def compile_ahead(
-    model: ModelConfig, config: TrainingConfig, on_start: Callable[[], object] = nothing
+    model: ModelConfig, config: TrainingConfig, on_start: Callable[[], object] | None = None
 ) -> float:
     """Compile what the steps of a run call, before they are needed.
 
@@ -42,7 +42,8 @@ def compile_ahead(
     def starting() -> None:
         if not began:
             began.append(time.monotonic())
-            on_start()
+            if on_start:
+                on_start()
 
     compile_stack(Stack(cell_class(model.cell), 1, 1), starting)
     compiled_blocks(config, starting)

@@ -15,7 +15,7 @@ import numpy as np
 
 from charrnn.config import TrainingConfig
 from charrnn.nn.blocks import BLOCK, Blocks, Change
-from charrnn.nn.compiled import compile_blocks, nothing
+from charrnn.nn.compiled import compile_blocks
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -144,7 +144,7 @@ class Optimizer:
         )
 
 
-def compiled_blocks(config: TrainingConfig, on_start: Callable[[], object] = nothing) -> Blocks:
+def compiled_blocks(config: TrainingConfig, on_start: Callable[[], object] | None = None) -> Blocks:
     """Who does a run's work on blocks, compiled where that can be, see :func:`charrnn.nn.compiled.compile_blocks`."""
 
     def try_out(blocks: Blocks) -> None:

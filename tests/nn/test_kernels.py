@@ -18,9 +18,9 @@ from stack_problem import assert_same, random_problem
 
 import charrnn
 from charrnn.config import CELLS
-from charrnn.models.language_model import LanguageModel
 from charrnn.nn import cell_class
 from charrnn.nn.parameters import Array
+from charrnn.training.learner import compile_ahead
 from charrnn.training.trainer import Training
 
 numba = pytest.importorskip("numba")
@@ -181,8 +181,8 @@ def test_training_agrees_with_numpy(cell: str, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("cell", COMPILED)
 def test_nothing_is_compiled_after_the_start(cell: str) -> None:
-    """``compile_stack`` compiles what training calls: no first step that takes seconds."""
-    LanguageModel(charrnn.ModelConfig(cell), 2).compiled()
+    """``compile_ahead`` compiles what training calls: no first step that takes seconds."""
+    compile_ahead(charrnn.ModelConfig(cell), charrnn.TrainingConfig())
     names = [name for name, thing in vars(kernels).items() if hasattr(thing, "signatures")]
     assert len([name for name in names if name.startswith(cell.removesuffix("-relu"))]) == 2
     before = {name: len(getattr(kernels, name).signatures) for name in names}

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from charrnn.nn.compiled.stepper import CompiledStepper
 
 
-def nothing() -> None:
-    """For who need not be told."""
-
-
 class Form(NamedTuple):
     """Who computes in training.
 
@@ -55,7 +51,7 @@ def current_form() -> Form:
     return Form(f"numba ({kernels.BYTES}-byte vectors)")
 
 
-def compile_stack(stack: Stack, on_start: Call = nothing) -> Stack:
+def compile_stack(stack: Stack, on_start: Call | None = None) -> Stack:
     """The same stack in its compiled form, ready for float32; or ``stack`` itself.
 
     That is where there is no Numba, where a cell has no compiled form, where compiling has failed, and where
@@ -84,7 +80,7 @@ def compile_stack(stack: Stack, on_start: Call = nothing) -> Stack:
 
 
 def compile_blocks(
-    blocks: Blocks, try_out: Callable[[Blocks], None], on_start: Call = nothing
+    blocks: Blocks, try_out: Callable[[Blocks], None], on_start: Call | None = None
 ) -> Blocks:
     """The same work on blocks in its compiled form, or ``blocks`` itself, as :func:`compile_stack` has it.
 
@@ -118,13 +114,13 @@ def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
     return _made(twin)
 
 
-def _made(make: Callable[[], Twin], on_start: Call = nothing) -> Twin | None:
+def _made(make: Callable[[], Twin], on_start: Call | None = None) -> Twin | None:
     """What is made, and compiled thereby; nothing where that is declined or has failed."""
     if _declined() or _failure is not None:
         return None
     held = Held()  # C calls Python to load and to compile, and an exception there would be lost
     with held:
-        return _compiled(make, on_start, held.act)
+        return _compiled(make, on_start or (lambda: None), held.act)
 
 
 def _compiled(make: Callable[[], Twin], on_start: Call, between: Call) -> Twin | None:
