@@ -161,9 +161,10 @@ def multiply_adds(operations: float, threads: int = THREADS) -> Call:
     import numpy as np
     from numba import njit
 
-    from charrnn.nn.compiled.kernels import BYTES, MOST_ROWS, MOST_VECTORS, _make_tile
+    from charrnn.nn.compiled.products import MOST_ROWS, MOST_VECTORS, make_tile
+    from charrnn.nn.compiled.vectors import BYTES
 
-    tile, vector, K = _make_tile(MOST_ROWS, MOST_VECTORS), BYTES // 4, 32
+    tile, vector, K = make_tile(MOST_ROWS, MOST_VECTORS), BYTES // 4, 32
     columns = MOST_VECTORS * vector
     times = round(operations / threads / (2 * MOST_ROWS * columns * K))
 

@@ -85,19 +85,26 @@ class Timed:
         return getattr(self._function, name)
 
 
-def time_kernels(watch: Stopwatch) -> dict[str, Any]:
-    """Let the compiled kernels be timed, where there are any; returns them as they were."""
-    module = sys.modules.get("charrnn.nn.compiled.kernels")
-    if module is None:
-        return {}
-    kinds = {"_forward": "recurrences", "_backward": "recurrences", "pack_": "packing of weights"}
-    kernels = {}
-    for name, function in list(vars(module).items()):
-        kind = next((k for part, k in kinds.items() if part in name), None)
-        if kind and callable(function):
-            kernels[name] = function
-            setattr(module, name, Timed(function, watch, kind))
-    return kernels
+def time_kernels(watch: Stopwatch) -> list[tuple[Any, str, Any]]:
+    """Let the compiled kernels be timed, where there are any; returns where they are, and them as they were."""
+    stack, recurrences, updates = (
+        sys.modules.get(f"charrnn.nn.compiled.{name}")
+        for name in ("stack", "recurrences", "updates")
+    )
+    kinds = {
+        "_forward": "recurrences",
+        "_backward": "recurrences",
+        "pack_": "packing of weights",
+        "sum_parts": "optimiser",
+    }
+    timed = []
+    for module in filter(None, (stack, recurrences, updates)):
+        for name, function in list(vars(module).items()):
+            kind = next((k for part, k in kinds.items() if part in name), None)
+            if kind and callable(function):
+                timed.append((module, name, function))
+                setattr(module, name, Timed(function, watch, kind))
+    return timed
 
 
 def profile(cell: str, shape: list[int], threads: int) -> None:
@@ -117,8 +124,8 @@ def profile(cell: str, shape: list[int], threads: int) -> None:
     wall = time.perf_counter() - start
     for module in modules:
         module.np = np
-    for name, function in compiled.items():
-        setattr(sys.modules["charrnn.nn.compiled.kernels"], name, function)
+    for module, name, function in compiled:
+        setattr(module, name, function)
     characters = steps * shape[2] * shape[3]
     print(
         f"{cell} {tuple(shape)}, {threads} thread(s): {characters / wall:,.0f} characters a second"

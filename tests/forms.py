@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Protocol, TypeVar
 
 import pytest
@@ -41,3 +42,15 @@ def as_compiled(thing: Formed) -> Formed:
     assert twin is not thing
     assert twin != thing or isinstance(thing, LanguageModel)
     return twin
+
+
+def without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process be one in which nothing has been compiled, and no Numba is there."""
+    import charrnn.nn.compiled
+
+    monkeypatch.setattr("charrnn.nn.compiled._failure", None)
+    room = "charrnn.nn.compiled."
+    for module in [name for name in sys.modules if name.startswith(room)]:
+        monkeypatch.delattr(charrnn.nn.compiled, module.removeprefix(room))
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "numba", None)

@@ -93,7 +93,7 @@ def test_train_is_interrupted(corpus: Path) -> None:
         ("training.learner.Learner.look", 7),
         ("training.learner.Learner.move", 7),
         ("training.learner.Learner.hold", 3),  # after an evaluation
-        ("training.learner.clip_", 12),
+        ("training.optimizer.Optimizer.step", 12),
         ("training.trainer.evaluate", 2),
         ("training.learner.Learner.is_finite", 2),  # in an evaluation
         ("training.plan.Plan.fall_from", 1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from forms import without_numba
 from numpy.typing import NDArray
 
 from charrnn.config import OPTIMIZERS, SCHEDULES, TrainingConfig
@@ -330,10 +330,10 @@ def test_what_pulls_is_not_clipped(blocks: Blocks) -> None:
 def test_nothing_is_compiled_after_the_start(optimizer: str, ema: float) -> None:
     """No first step that takes seconds, on however many threads."""
     pytest.importorskip("numba")
-    from charrnn.nn.compiled import kernels
+    from charrnn.nn.compiled import updates
 
     def known() -> list[int]:
-        loops = (kernels.sum_parts, kernels.adam, kernels.scaled, kernels.momentum)
+        loops = (updates.sum_parts, updates.adam, updates.scaled, updates.momentum)
         return [len(loop.signatures) for loop in loops]
 
     config = TrainingConfig(optimizer=optimizer, ema=ema)
@@ -355,11 +355,7 @@ def test_compiled_blocks_are_declined(monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setenv("CHARRNN_KERNELS", "numpy")
         assert type(compiled_blocks(TrainingConfig())) is Blocks
     pytest.importorskip("numba")
-    monkeypatch.setattr("charrnn.nn.compiled._failure", None)
-    for name in ("kernels", "blocks"):
-        monkeypatch.delattr(f"charrnn.nn.compiled.{name}")
-        monkeypatch.delitem(sys.modules, f"charrnn.nn.compiled.{name}")
-    monkeypatch.setitem(sys.modules, "numba", None)
+    without_numba(monkeypatch)
     assert type(compiled_blocks(TrainingConfig())) is Blocks
 
 

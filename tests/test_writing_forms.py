@@ -120,7 +120,7 @@ model = charrnn.CharacterModel.fresh(
 )
 list(islice(generate_batch(model, [Prompt("a", 0, SamplingConfig(None))]), 3))
 list(generate_batch(model, [Prompt("a", seed, SamplingConfig(20)) for seed in range(40)]))
-sys.exit("numba" in sys.modules or "charrnn.nn.compiled.kernels" in sys.modules)
+sys.exit("numba" in sys.modules or "charrnn.nn.compiled.steps" in sys.modules)
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parent).returncode == 0
 

@@ -31,7 +31,8 @@ pytest.importorskip("numba")
 
 from numba.core.errors import LoweringError
 
-from charrnn.nn.compiled import compiling, kernels
+from charrnn.nn.compiled import compiling
+from charrnn.nn.compiled.vectors import BYTES
 
 WORDS = "compiling the steps for this processor, once"
 SMALL = ("--hidden-size", 4, "--batch-size", 2, "--steps", 4, "--sample-every", 0)
@@ -69,7 +70,7 @@ def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CompileOne:
         small: Any = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(small)
         called: list[str] = []
-        monkeypatch.setattr(compiling, "kernels", small)
+        monkeypatch.setattr(compiling, "MODULES", (small,))
         make = partial(call, small, called)
         assert compiling.compile_by(make, lambda: called.append("starts"), between) == "made"
         return called
@@ -278,7 +279,7 @@ def test_without_fused_multiply_add() -> None:
 
 def test_another_form_goes_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A line says that it is not the same bit by bit; none does where it is, or where nobody knows."""
-    vectors = f"numba ({kernels.BYTES}-byte vectors)"
+    vectors = f"numba ({BYTES}-byte vectors)"
     assert run("train", "corpus.txt", *SMALL, "-o", "run.npz").code == 0
     assert charrnn.load_checkpoint("run.npz").form == vectors
     assert _noticed(run, 6) == []
@@ -306,3 +307,17 @@ def _noticed(run: Run, steps: int) -> list[str]:
     outcome = run("train", "--resume", "run.npz", "--steps", steps)
     assert outcome.code == 0, outcome.err
     return [line for line in outcome.err.splitlines() if "taken by" in line]
+
+
+# What is kept nowhere is compiled for the process.
+NO_FOLDER = """
+from numba.core.caching import CacheImpl
+CacheImpl._locator_classes = []
+from charrnn.nn.compiled import recurrences
+print(type(recurrences.rnn_forward._cache).__name__)
+"""
+
+
+def test_without_a_folder_to_keep_it_in() -> None:
+    """Where neither the code's folder nor the user's can be written."""
+    assert _in_a_process(NO_FOLDER) == "NullCache\n"

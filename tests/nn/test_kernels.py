@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Run
-from forms import as_compiled
+from forms import as_compiled, without_numba
 from samples import make_text
 from stack_problem import assert_same, random_problem
 
@@ -25,8 +25,10 @@ from charrnn.training.trainer import Training
 
 numba = pytest.importorskip("numba")
 
-from charrnn.nn.compiled import kernels  # noqa: E402  (it needs Numba)
+from charrnn.nn.compiled import products, recurrences, steps, updates  # noqa: E402  (it needs Numba)
+from charrnn.nn.compiled.activations import lstm_gates, sigmoids, tanh  # noqa: E402
 from charrnn.nn.compiled.stack import RECURRENCES  # noqa: E402
+from charrnn.nn.compiled.vectors import BYTES, load, store, width  # noqa: E402
 
 COMPILED = [name for name in CELLS if cell_class(name) in RECURRENCES]
 
@@ -37,28 +39,34 @@ def test_which_have_a_twin() -> None:
 
 
 CORPUS = charrnn.Corpus.from_text(make_text(60))
+KERNELS = {
+    id(thing): thing
+    for module in (products, recurrences, steps, updates)
+    for thing in vars(module).values()
+    if hasattr(thing, "signatures")
+}.values()
 
 
 @numba.njit
 def _tanh(x, out):  # type: ignore[no-untyped-def]
-    for k in range(0, x.shape[1], kernels.width(x)):
-        kernels.store(out, 0, k, kernels.tanh(kernels.load(x, 0, k)))
+    for k in range(0, x.shape[1], width(x)):
+        store(out, 0, k, tanh(load(x, 0, k)))
 
 
 @numba.njit
 def _gates(x, out):  # type: ignore[no-untyped-def]
     """An LSTM's gates of four rows, then the sigmoids of the first two."""
-    for k in range(0, x.shape[1], kernels.width(x)):
+    for k in range(0, x.shape[1], width(x)):
         i, f, o, g = (
-            kernels.load(x, 0, k),
-            kernels.load(x, 1, k),
-            kernels.load(x, 2, k),
-            kernels.load(x, 3, k),
+            load(x, 0, k),
+            load(x, 1, k),
+            load(x, 2, k),
+            load(x, 3, k),
         )
-        for row, gate in enumerate(kernels.lstm_gates(i, f, o, g)):
-            kernels.store(out, row, k, gate)
-        for row, gate in enumerate(kernels.sigmoids(i, f), 4):
-            kernels.store(out, row, k, gate)
+        for row, gate in enumerate(lstm_gates(i, f, o, g)):
+            store(out, row, k, gate)
+        for row, gate in enumerate(sigmoids(i, f), 4):
+            store(out, row, k, gate)
 
 
 def _of_tanh(x: Array) -> Array:
@@ -111,23 +119,23 @@ def test_product_sums_in_order(rows: int, dtype: type) -> None:
     P: Array = np.empty((1, K * padded), dtype)
     C: Array = np.empty((rows, padded), dtype)
     alone: Array = np.empty((1, padded), dtype)
-    kernels.pack_columns(M, K, K, P)
-    vector = kernels.BYTES // P.itemsize
-    width = -(-columns // vector) * vector
-    _product(A, P, C, width)
+    products.pack_columns(M, K, K, P)
+    vector = BYTES // P.itemsize
+    filled = -(-columns // vector) * vector
+    _product(A, P, C, filled)
     np.testing.assert_allclose(C[:, :columns], A @ M, atol=1e-5)
-    assert not C[:, columns:width].any()
+    assert not C[:, columns:filled].any()
     for row in range(rows):
-        _product(A[row : row + 1], P, alone, width)
-        np.testing.assert_array_equal(alone[0, :width], C[row, :width])
+        _product(A[row : row + 1], P, alone, filled)
+        np.testing.assert_array_equal(alone[0, :filled], C[row, :filled])
 
 
 @numba.njit
-def _product(A, P, C, width):  # type: ignore[no-untyped-def]
-    (rows, K), V = A.shape, kernels.width(A)
-    for left in range(0, width, 4 * V):
-        vectors = min(4, (width - left) // V)
-        kernels._panel(vectors, A, 0, rows, P, left * K, 0, C, 0, left, V, K, False)
+def _product(A, P, C, filled):  # type: ignore[no-untyped-def]
+    (rows, K), V = A.shape, width(A)
+    for left in range(0, filled, 4 * V):
+        vectors = min(4, (filled - left) // V)
+        products.panel_product(vectors, A, 0, rows, P, left * K, 0, C, 0, left, V, K, False)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -170,7 +178,7 @@ def _weights(cell: str, *, threads: int = 2) -> tuple[Training, charrnn.nn.param
 def test_training_agrees_with_numpy(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same weights to rounding, and the same bits when it is done again."""
     training, compiled = _weights(cell)
-    assert training.form == f"numba ({kernels.BYTES}-byte vectors)"
+    assert training.form == f"numba ({BYTES}-byte vectors)"
     np.testing.assert_array_equal(_weights(cell)[1], compiled)
 
     monkeypatch.setenv("CHARRNN_KERNELS", "numpy")
@@ -183,11 +191,19 @@ def test_training_agrees_with_numpy(cell: str, monkeypatch: pytest.MonkeyPatch) 
 def test_nothing_is_compiled_after_the_start(cell: str) -> None:
     """``compile_ahead`` compiles what training calls: no first step that takes seconds."""
     compile_ahead(charrnn.ModelConfig(cell), charrnn.TrainingConfig())
-    names = [name for name, thing in vars(kernels).items() if hasattr(thing, "signatures")]
-    assert len([name for name in names if name.startswith(cell.removesuffix("-relu"))]) == 2
-    before = {name: len(getattr(kernels, name).signatures) for name in names}
+    before = [len(kernel.signatures) for kernel in KERNELS]
     _weights(cell)
-    assert before == {name: len(getattr(kernels, name).signatures) for name in names}
+    assert before == [len(kernel.signatures) for kernel in KERNELS]
+
+
+def test_names_of_kernels_differ() -> None:
+    """Numba links what is on disk by them: of two with one name, from two processes, one would be taken for the other.
+
+    They also tell what is in all files of the folder, of which Numba itself looks at one only.
+    """
+    names = [(kernel.py_func.__module__, kernel.py_func.__qualname__) for kernel in KERNELS]
+    assert len(set(names)) == len(names) > 20
+    assert len({name.rsplit("_", 1)[1] for _, name in names}) == 1
 
 
 def test_writing_does_not_load_numba(tmp_path: Path) -> None:
@@ -206,9 +222,5 @@ def test_train_says_who_takes_the_steps(run: Run, monkeypatch: pytest.MonkeyPatc
     """And does without Numba where it cannot be imported."""
     options = ("--hidden-size", "4", "--seq-length", "20", "--batch-size", "2", "--epochs", "1")
     assert "steps by Numba" in run("train", "corpus.txt", *options).err
-    monkeypatch.setattr("charrnn.nn.compiled._failure", None)
-    for name in ("kernels", "compiling", "stack"):
-        monkeypatch.delattr(f"charrnn.nn.compiled.{name}")
-        monkeypatch.delitem(sys.modules, f"charrnn.nn.compiled.{name}")
-    monkeypatch.setitem(sys.modules, "numba", None)
+    without_numba(monkeypatch)
     assert "steps by NumPy" in run("train", "corpus.txt", *options).err

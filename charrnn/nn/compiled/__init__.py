@@ -46,9 +46,9 @@ def current_form() -> Form:
         return Form("numpy")
     if _failure is not None:
         return Form("numpy", _failure)
-    from charrnn.nn.compiled import kernels
+    from charrnn.nn.compiled.vectors import BYTES
 
-    return Form(f"numba ({kernels.BYTES}-byte vectors)")
+    return Form(f"numba ({BYTES}-byte vectors)")
 
 
 def compile_stack(stack: Stack, on_start: Call | None = None) -> Stack:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from charrnn.nn.blocks import Blocks, Change, tree
-from charrnn.nn.compiled import kernels
+from charrnn.nn.compiled import updates
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 
@@ -33,8 +33,8 @@ class CompiledBlocks(Blocks):
     """Agrees with :class:`Blocks` to rounding; the sum of parts bit by bit."""
 
     def sum_parts(self, parts: Array, block: slice) -> float:
-        return float(kernels.sum_parts(parts, tree(len(parts)), block.start, block.stop))
+        return float(updates.sum_parts(parts, tree(len(parts)), block.start, block.stop))
 
-    adam = _rule(kernels.adam)
-    scaled = _rule(kernels.scaled)
-    momentum = _rule(kernels.momentum)
+    adam = _rule(updates.adam)
+    scaled = _rule(updates.scaled)
+    momentum = _rule(updates.momentum)

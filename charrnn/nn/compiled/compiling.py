@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from numba.core.errors import NumbaError
 from numba.core.event import Listener, install_listener
 
-from charrnn.nn.compiled import kernels
+from charrnn.nn.compiled import products, recurrences, steps, updates
+
+MODULES = (products, recurrences, steps, updates)
 
 Made = TypeVar("Made")
 Call = Callable[[], object]
@@ -53,7 +55,7 @@ def compile_by(make: Callable[[], Made], on_start: Call, between: Call) -> Made:
 
 def _do_without_disk() -> None:
     """Let this process neither read nor write what has been compiled, and the next one begin anew."""
-    for function in vars(kernels).values():
+    for function in (f for module in MODULES for f in vars(module).values()):
         if (cache := getattr(function, "_cache", None)) is not None:
             with suppress(OSError):
                 cache.flush()

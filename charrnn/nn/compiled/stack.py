@@ -1,6 +1,6 @@
 """The stack's quick twin: what it computes is the reference's, its arrays have a row for each step and stream.
 
-Of a layer, one compiled call goes through a whole chunk, and one goes back (:mod:`charrnn.nn.compiled.kernels`).
+Of a layer, one compiled call goes through a whole chunk, and one goes back (:mod:`charrnn.nn.compiled.recurrences`).
 The products over the whole chunk, of the input and for the gradients, are large and NumPy's.
 """
 
@@ -15,7 +15,9 @@ from charrnn.nn.cells.cell import Cell
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN, ReLURNN
-from charrnn.nn.compiled import kernels
+from charrnn.nn.compiled import recurrences
+from charrnn.nn.compiled.products import pack_columns, pack_gates
+from charrnn.nn.compiled.vectors import BYTES
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids, columns
 from charrnn.nn.layer import Layer
@@ -103,7 +105,7 @@ class CompiledLSTM(Recurrence):
     def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
         P = packed_gates(own["W"], s, scratch)
         tanh_c = kept.array("tanh_c", s.steps, s.width())
-        kernels.lstm_forward(P, *x, kept["z"], kept["h"], kept["c"], tanh_c, *s[:4])
+        recurrences.lstm_forward(P, *x, kept["z"], kept["h"], kept["c"], tanh_c, *s[:4])
 
     @staticmethod
     def backward(
@@ -118,7 +120,7 @@ class CompiledLSTM(Recurrence):
     ) -> Array:
         P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
         c, tanh_c = kept["c"], kept["tanh_c"]
-        kernels.lstm_backward(P, z, c, tanh_c, dh, dh_t, dc_t, *dx[:2], s.T, s.B, s.padded)
+        recurrences.lstm_backward(P, z, c, tanh_c, dh, dh_t, dc_t, *dx[:2], s.T, s.B, s.padded)
         return z
 
 
@@ -127,7 +129,7 @@ class CompiledGRU(Recurrence):
     def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
         P, d = packed_gates(own["W"], s, scratch), filled_up(own["d"], s, scratch)
         y = kept.array("y", s.steps, s.width(3))
-        kernels.gru_forward(P, *x, d.reshape(1, -1), kept["z"], y, kept["h"], *s[:4])
+        recurrences.gru_forward(P, *x, d.reshape(1, -1), kept["z"], y, kept["h"], *s[:4])
 
     @staticmethod
     def backward(
@@ -143,7 +145,7 @@ class CompiledGRU(Recurrence):
         P, z, y = packed_back(own["W"], s, scratch), kept["z"], kept["y"]
         dd = scratch.array(1, s.padded)
         dd.fill(0)
-        kernels.gru_backward(P, z, y, kept["h"], dh, dstate[0], *dx[:2], dd, s.T, s.B, s.padded)
+        recurrences.gru_backward(P, z, y, kept["h"], dh, dstate[0], *dx[:2], dd, s.T, s.B, s.padded)
         add_unfilled(d_own["d"], dd, s)
         return y
 
@@ -155,8 +157,8 @@ class CompiledRNN(Recurrence):
     def forward(cls, own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
         WT, P = scratch.array(s.H, s.H), scratch.array(1, s.padded * s.H)
         WT[...] = own["W"].T
-        kernels.pack_columns(WT, s.H, s.H, P)
-        kernels.rnn_forward(P, *x, cls.relu, kept["z"], kept["h"], *s[:4])
+        pack_columns(WT, s.H, s.H, P)
+        recurrences.rnn_forward(P, *x, cls.relu, kept["z"], kept["h"], *s[:4])
 
     @classmethod
     def backward(
@@ -171,7 +173,7 @@ class CompiledRNN(Recurrence):
         scratch: Scratch,
     ) -> Array:
         P, z, h = packed_back(own["W"], s, scratch), kept["z"], kept["h"]
-        kernels.rnn_backward(P, cls.relu, z, h, dh, dstate[0], *dx[:2], s.T, s.B, s.padded)
+        recurrences.rnn_backward(P, cls.relu, z, h, dh, dstate[0], *dx[:2], s.T, s.B, s.padded)
         return z
 
 
@@ -208,14 +210,14 @@ def add_unfilled(gradient: Array, filled: Array, s: Sizes) -> None:
 def packed_gates(W: Array, s: Sizes, scratch: Scratch) -> Array:
     """W as panels for products with rows of h."""
     P = scratch.array(1, len(W) // s.H * s.padded * s.H)
-    kernels.pack_gates(W, s.H, s.padded, P)
+    pack_gates(W, s.H, s.padded, P)
     return P
 
 
 def packed_back(W: Array, s: Sizes, scratch: Scratch) -> Array:
     """W as panels for products with rows of δy."""
     P = scratch.array(1, len(W) // s.H * s.padded * s.padded)
-    kernels.pack_columns(W, s.H, s.padded, P)
+    pack_columns(W, s.H, s.padded, P)
     return P
 
 
@@ -224,7 +226,7 @@ class CompiledStack(Stack):
     """Agrees with :class:`Stack` to rounding. A layer's ``h``, as it is returned, has a row for each step and stream."""
 
     def _sizes(self, chunk: tuple[int, ...], dtype: np.dtype[np.generic]) -> Sizes:
-        vector = kernels.BYTES // dtype.itemsize
+        vector = BYTES // dtype.itemsize
         T, B = chunk
         return Sizes(T, B, self.hidden_size, -(-self.hidden_size // vector) * vector, vector)
 

@@ -12,17 +12,19 @@ from charrnn.nn.cells.cell import Cell
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
 from charrnn.nn.cells.rnn import RNN, ReLURNN
-from charrnn.nn.compiled import kernels
+from charrnn.nn.compiled import steps
+from charrnn.nn.compiled.products import MOST_VECTORS
+from charrnn.nn.compiled.vectors import BYTES
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
 
 STEPS: dict[type[Cell], Callable[..., None]] = {
-    LSTM: kernels.step_lstm,
-    GRU: kernels.step_gru,
-    RNN: kernels.step_rnn,
-    ReLURNN: kernels.step_relu_rnn,
+    LSTM: steps.step_lstm,
+    GRU: steps.step_gru,
+    RNN: steps.step_rnn,
+    ReLURNN: steps.step_relu_rnn,
 }
 """The compiled step of each cell that has one."""
 
@@ -39,12 +41,12 @@ class CompiledStepper:
     def __init__(
         self, stack: Stack, readout: Readout, params: Parameters, by_character: Array, state: Array
     ) -> None:
-        V = self._vector = kernels.BYTES // state.dtype.itemsize
+        V = self._vector = BYTES // state.dtype.itemsize
         self._step = STEPS[stack.cell]
         own = [layer.own(params) for layer in stack.layers]
         rows, H = len(stack.cell.rows), stack.hidden_size
         self._padded = -(-H // V) * V
-        wide = V * rows if rows > 1 else kernels.MOST_VECTORS * V
+        wide = V * rows if rows > 1 else MOST_VECTORS * V
         # A row for each character, then one for each further layer.
         beside = [(by_character.T + own[0]["b"]), *(layer["b"][None] for layer in own[1:])]
         table = np.concatenate(beside).reshape(-1, rows, H)
@@ -64,7 +66,7 @@ class CompiledStepper:
             panels += _panels(by_vector.reshape(M.shape[2], -1), wide)
         weights, c = readout.own(params).values()
         read_out = self._filled_up(self._filled_up(weights), 0)
-        panels += _panels(read_out.T, kernels.MOST_VECTORS * V)
+        panels += _panels(read_out.T, MOST_VECTORS * V)
         self._P = np.concatenate(panels)[None]
         self._c, self._symbols = self._filled_up(c[None]), len(c)
         self._begin(state)
