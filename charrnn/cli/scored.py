@@ -124,9 +124,8 @@ class _Reader(ABC):
         """The next lines, or parts of them."""
         composed, known, lost = list(map(self._composed, texts)), [], []
         whole = "".join(composed)
-        if not self.model.vocabulary.unknown_in(
-            whole
-        ):  # as a rule, and to look line by line takes a while
+        # As a rule there are none, and to look line by line takes a while.
+        if not self.model.vocabulary.unknown_in(whole):
             self._line += whole.count("\n")
             return list(map(Reading, composed, self.bits(composed), [0] * len(composed)))
         for text in composed:
