@@ -8,14 +8,13 @@ in tinyshakespeare; a PyTorch model gets them as rows of an identity matrix.
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 VOCABULARY = 65
 TEMPERATURE = 0.8
 WRITTEN = 16
+SCORED = 1 << 18
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Call = Callable[[], Any]
@@ -106,7 +105,13 @@ def charrnn_sampling(cell: str, shape: list[int]) -> Call:
     model = charrnn.CharacterModel.fresh(config, vocabulary, np.random.default_rng(0))
     if texts == 1:
         text = generate(model, length=1 << 40, temperature=TEMPERATURE, rng=0)
-        return lambda: deque(islice(text, WRITTEN), maxlen=0)
+
+        def write_one() -> None:
+            characters = 0
+            while characters < WRITTEN:  # they come in pieces
+                characters += len(next(text))
+
+        return write_one
     settings = SamplingConfig(length=None, temperature=TEMPERATURE)
     batch = generate_batch(model, [Prompt("A", seed, settings) for seed in range(texts)])
 
@@ -143,6 +148,25 @@ def torch_sampling(cell: str, shape: list[int]) -> Call:
             step()
 
     return write
+
+
+def charrnn_scoring(cell: str, shape: list[int], line: int = 0) -> Call:
+    """``SCORED`` characters of a file in segments side by side, or in lines of so many, each by itself."""
+    import numpy as np
+
+    import charrnn
+    from charrnn.writing.scoring import SegmentScorer, score_texts
+
+    codes = np.random.default_rng(0).integers(33, 33 + VOCABULARY, SCORED)
+    vocabulary = charrnn.Vocabulary("".join(map(chr, range(33, 33 + VOCABULARY))))
+    config = charrnn.ModelConfig(cell, *shape)
+    model = charrnn.CharacterModel.fresh(config, vocabulary, np.random.default_rng(0))
+    model, text = model.to_read(1 << 40), "".join(map(chr, codes))
+    if line:
+        lines = [text[start : start + line] for start in range(0, SCORED, line)]
+        return lambda: score_texts(model, lines)
+    scorer, ids = SegmentScorer(model), vocabulary.encode(text)
+    return lambda: scorer.read(ids)
 
 
 def matrix_product(size: int) -> Call:
@@ -183,6 +207,7 @@ CONTESTANTS: dict[str, Callable[..., Call]] = {
     "charrnn training": charrnn_training,
     "torch training": torch_training,
     "charrnn sampling": charrnn_sampling,
+    "charrnn scoring": charrnn_scoring,
     "torch sampling": torch_sampling,
     "matrix product": matrix_product,
     "multiply-adds": multiply_adds,

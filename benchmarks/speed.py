@@ -23,7 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from contestants import THREADS, VOCABULARY, WRITTEN
+from contestants import SCORED, THREADS, VOCABULARY, WRITTEN
 
 HERE = Path(__file__).parent
 TURNS = 3
@@ -45,6 +45,8 @@ PROFILED = (
     ("rnn", (512, 2, 100, 64)),
 )
 MANY = 64
+SCORING_SHAPES = ((128, 1, 50, 50), (128, 2, 50, 50), (512, 2, 100, 64))
+LINE = 64  # characters
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 GOALS = {"lstm": 1.5, "gru": 2.0, "rnn": 2.0}
 OTHERWISE = ((128, 2, 50, 50), (512, 2, 100, 64))  # also compared with other ways to run PyTorch
@@ -228,6 +230,33 @@ def sampling() -> str:
     return table(["cell", "H, L", "texts", "charrnn, chars/s", "PyTorch, chars/s", "ratio"], rows)
 
 
+def scoring() -> str:
+    """A file's and lines' score beside training at equal size, characters a second of each."""
+    rows = []
+    for shape in SCORING_SHAPES:
+        H, L, T, B = shape
+        with (
+            Worker("charrnn scoring", cell="lstm", shape=[H, L]) as text,
+            Worker("charrnn scoring", cell="lstm", shape=[H, L], line=LINE) as lines,
+            Worker("charrnn training", cell="lstm", shape=list(shape)) as trained,
+        ):
+            rounds = [[w.seconds() for w in (text, lines, trained)] for _ in range(TURNS)]
+        speeds = [[SCORED / a, SCORED / b, T * B / c] for a, b, c in rounds]
+        ratios = [statistics.median(own[n] / own[2] for own in speeds) for n in (0, 1)]
+        cells = (f"{statistics.median(own):,.0f}" for own in zip(*speeds, strict=True))
+        rows.append([", ".join(map(str, shape)), *cells, *(f"**{ratio:.2f}**" for ratio in ratios)])
+        say(f"scoring {shape}: {ratios[0]:.2f}, {ratios[1]:.2f}")
+    header = [
+        "H, L, T, B",
+        "a file",
+        f"lines of {LINE}",
+        "training",
+        "file / training",
+        "lines / training",
+    ]
+    return table(header, rows)
+
+
 def start_up() -> str:
     program = Path(sys.executable).with_name("charrnn")
     model = HERE.parent / "checkpoints" / "demo.npz"
@@ -378,7 +407,7 @@ def main() -> None:
     output = parser.parse_args().output
     peak = Peak()
     trained, others = training(peak), otherwise()
-    written = sampling()
+    written, scored = sampling(), scoring()
     started, used = start_up(), memory()
     profiled = profiles()
     growth()
@@ -413,6 +442,11 @@ memory, and what the rest grows by is waiting for the interpreter's lock.
 ## Sampling
 
 {written}
+## Scoring
+
+An LSTM, characters a second.
+
+{scored}
 ## Start-up
 
 {started}
