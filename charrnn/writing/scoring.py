@@ -53,8 +53,8 @@ class Scorer:
 class SegmentScorer:
     """The same of long pieces, each in segments side by side (:class:`~charrnn.text.chunks.Segments`), on threads.
 
-    Each segment but a text's first one is read from ``WARM_UP`` characters before its start. As there are up to
-    64 segments in a piece, however short, pieces should be long.
+    Each segment but a text's first one is read from ``WARM_UP`` characters before its start. Segments are many times as
+    long as that, so that short pieces have few, and pieces should be long.
     """
 
     def __init__(self, model: CharacterModel) -> None:

@@ -70,7 +70,7 @@ def one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CompileOne:
         small: Any = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(small)
         called: list[str] = []
-        monkeypatch.setattr(compiling, "MODULES", (small,))
+        monkeypatch.setattr(compiling, "COMPILED", [small.twice])
         make = partial(call, small, called)
         assert compiling.compile_by(make, lambda: called.append("starts"), between) == "made"
         return called

@@ -20,12 +20,13 @@ import charrnn
 from charrnn.config import CELLS
 from charrnn.nn import cell_class
 from charrnn.nn.parameters import Array
+from charrnn.nn.workspace import Workspace
 from charrnn.training.learner import compile_ahead
 from charrnn.training.trainer import Training
 
 numba = pytest.importorskip("numba")
 
-from charrnn.nn.compiled import products, recurrences, steps, updates  # noqa: E402  (it needs Numba)
+from charrnn.nn.compiled import products, vectors  # noqa: E402  (it needs Numba)
 from charrnn.nn.compiled.activations import lstm_gates, sigmoids, tanh  # noqa: E402
 from charrnn.nn.compiled.stack import RECURRENCES  # noqa: E402
 from charrnn.nn.compiled.vectors import BYTES, load, store, width  # noqa: E402
@@ -39,12 +40,6 @@ def test_which_have_a_twin() -> None:
 
 
 CORPUS = charrnn.Corpus.from_text(make_text(60))
-KERNELS = {
-    id(thing): thing
-    for module in (products, recurrences, steps, updates)
-    for thing in vars(module).values()
-    if hasattr(thing, "signatures")
-}.values()
 
 
 @numba.njit
@@ -191,9 +186,9 @@ def test_training_agrees_with_numpy(cell: str, monkeypatch: pytest.MonkeyPatch) 
 def test_nothing_is_compiled_after_the_start(cell: str) -> None:
     """``compile_ahead`` compiles what training calls: no first step that takes seconds."""
     compile_ahead(charrnn.ModelConfig(cell), charrnn.TrainingConfig())
-    before = [len(kernel.signatures) for kernel in KERNELS]
+    before = [len(kernel.signatures) for kernel in vectors.COMPILED]
     _weights(cell)
-    assert before == [len(kernel.signatures) for kernel in KERNELS]
+    assert before == [len(kernel.signatures) for kernel in vectors.COMPILED]
 
 
 def test_names_of_kernels_differ() -> None:
@@ -201,7 +196,9 @@ def test_names_of_kernels_differ() -> None:
 
     They also tell what is in all files of the folder, of which Numba itself looks at one only.
     """
-    names = [(kernel.py_func.__module__, kernel.py_func.__qualname__) for kernel in KERNELS]
+    names = [
+        (kernel.py_func.__module__, kernel.py_func.__qualname__) for kernel in vectors.COMPILED
+    ]
     assert len(set(names)) == len(names) > 20
     assert len({name.rsplit("_", 1)[1] for _, name in names}) == 1
 
@@ -224,3 +221,22 @@ def test_train_says_who_takes_the_steps(run: Run, monkeypatch: pytest.MonkeyPatc
     assert "steps by Numba" in run("train", "corpus.txt", *options).err
     without_numba(monkeypatch)
     assert "steps by NumPy" in run("train", "corpus.txt", *options).err
+
+
+def test_one_type_of_numbers() -> None:
+    """Kernels trust their arrays: what does not fit is an error before it reaches one."""
+    problem = random_problem("lstm", form=as_compiled).as_type(np.float32)
+    with pytest.raises(TypeError, match="one type"):
+        problem.forward(Workspace(np.float64))
+    with pytest.raises(TypeError, match="one type"):
+        replace(problem, state=problem.state.astype(np.float64)).forward(Workspace())
+    with pytest.raises(TypeError, match="C-contiguous"):
+        _tanh(np.ones((16, 16), np.float32).T, np.ones((16, 16), np.float32))
+
+
+@pytest.mark.parametrize("cell", COMPILED)
+def test_ids_out_of_range(cell: str) -> None:
+    """They are taken as the nearest one, as in the reference: no memory of others is read or written."""
+    problem = random_problem(cell, one_hot=True, form=as_compiled)
+    bounds = replace(problem, x=problem.x * 0 + 2)
+    assert_same(replace(problem, x=problem.x * 0 + 200).run(), bounds.run())

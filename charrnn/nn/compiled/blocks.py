@@ -30,7 +30,7 @@ def _rule(kernel: Any) -> Callable[..., None]:
 
 
 class CompiledBlocks(Blocks):
-    """Agrees with :class:`Blocks` to rounding; the sum of parts bit by bit."""
+    """Agrees with :class:`Blocks` to rounding; the sum of parts bit by bit, its square to rounding."""
 
     def sum_parts(self, parts: Array, block: slice) -> float:
         return float(updates.sum_parts(parts, tree(len(parts)), block.start, block.stop))

@@ -4,33 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from threading import get_ident
 from typing import Any, TypeVar
 
 from numba.core.errors import NumbaError
 from numba.core.event import Listener, install_listener
 
-from charrnn.nn.compiled import products, recurrences, steps, updates
-
-MODULES = (products, recurrences, steps, updates)
+from charrnn.nn.compiled.vectors import COMPILED
 
 Made = TypeVar("Made")
 Call = Callable[[], object]
 
 
 class _Watch(Listener):
-    """Sees each function that is compiled, not what is found on disk."""
+    """Sees each function that is compiled, not what is found on disk; on this thread, though all are told of."""
 
     def __init__(self, on_start: Call, between: Call) -> None:
         self._told, self._on_start, self._between = False, on_start, between
+        self._thread = get_ident()
 
     def on_start(self, _event: Any) -> None:
-        if not self._told:
-            self._told = True
-            self._on_start()
-        self._between()
+        if get_ident() == self._thread:
+            if not self._told:
+                self._told = True
+                self._on_start()
+            self._between()
 
     def on_end(self, _event: Any) -> None:
-        self._between()
+        if get_ident() == self._thread:
+            self._between()
 
 
 def compile_by(make: Callable[[], Made], on_start: Call, between: Call) -> Made:
@@ -55,8 +57,7 @@ def compile_by(make: Callable[[], Made], on_start: Call, between: Call) -> Made:
 
 def _do_without_disk() -> None:
     """Let this process neither read nor write what has been compiled, and the next one begin anew."""
-    for function in (f for module in MODULES for f in vars(module).values()):
-        if (cache := getattr(function, "_cache", None)) is not None:
-            with suppress(OSError):
-                cache.flush()
-            cache.disable()
+    for function in COMPILED:
+        with suppress(OSError):
+            function._cache.flush()
+        function._cache.disable()

@@ -33,8 +33,8 @@ MOST_ROWS = (
 def make_tile(rows: int, vectors: int) -> Any:
     """``C[c + r, column + v * step …] (+)= Σ_k A[a + r, k] P[p + k, v]`` for so many rows and vectors.
 
-    All sums are in registers. Meanwhile the panel that is needed next, at ``ahead``, is on its way from the
-    outer cache, a cache line for each k.
+    All sums are in registers. Meanwhile what is needed next, at ``ahead``, is on its way from the outer cache, a vector
+    for each k.
     """
 
     @intrinsic

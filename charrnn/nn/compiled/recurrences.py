@@ -5,7 +5,7 @@ What follows a product, the gates and states of those units, is computed while t
 Arrays are matrices with a row for each step and stream, ``(T*B, width)``: vectors run along hidden units, so
 any batch fills them. H is padded to whole vectors in the weights; the rows are longer still by a vector,
 because lengths that are a power of two make cache lines collide. Of *h* and *c* there is a step more,
-the first being the incoming state. Of a row of *n* gates, each has its H numbers side by side, as in W.
+the first being the incoming state. Of a row of *n* gates, each has its padded H numbers side by side, in W's order.
 """
 
 from __future__ import annotations

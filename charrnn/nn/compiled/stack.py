@@ -6,6 +6,7 @@ The products over the whole chunk, of the input and for the gradients, are large
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -238,6 +239,8 @@ class CompiledStack(Stack):
         workspace: Workspace,
         dropout: Dropout = NO_DROPOUT,
     ) -> tuple[Array, Array]:
+        if not params.flat.dtype == state.dtype == workspace.dtype:
+            raise TypeError("parameters, state and workspace have not one type of numbers")
         s, new_state = self._sizes(x.shape[-2:], params.flat.dtype), np.empty_like(state)
         for index, layer in enumerate(self.layers):
             own, kept = layer.own(params), workspace.child(layer.name)
@@ -255,13 +258,20 @@ class CompiledStack(Stack):
             x = dropout.drop(h, kept)
         return x, new_state
 
+    def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:
+        """Of the reference alone: here a workspace holds something else."""
+        raise NotImplementedError
+
     def _from_below(
         self, layer: Layer, own: Own, s: Sizes, x: Array | Ids, kept: Workspace, scratch: Scratch
     ) -> Input:
         U, b = filled_up(own["U"], s, scratch), filled_up(own["b"], s, scratch)
         z = kept.array("z", s.steps, s.width(len(self.cell.rows)))
         if layer.one_hot:
-            ids, table = x.astype(np.intp).reshape(-1), scratch.array(*U.T.shape)
+            ids, table = (
+                np.clip(x.reshape(-1), 0, len(U.T) - 1).astype(np.intp),
+                scratch.array(*U.T.shape),
+            )
             np.add(U.T, b, out=table)
         else:
             ids, table = np.zeros(s.steps, np.intp), b.reshape(1, -1)

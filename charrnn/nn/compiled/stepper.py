@@ -41,6 +41,8 @@ class CompiledStepper:
     def __init__(
         self, stack: Stack, readout: Readout, params: Parameters, by_character: Array, state: Array
     ) -> None:
+        if params.flat.dtype != state.dtype:
+            raise TypeError("parameters and state have not one type of numbers")
         V = self._vector = BYTES // state.dtype.itemsize
         self._step = STEPS[stack.cell]
         own = [layer.own(params) for layer in stack.layers]

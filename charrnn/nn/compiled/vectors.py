@@ -26,21 +26,25 @@ _SOURCES = hashlib.sha256(
     b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
 ).hexdigest()[:8]
 
+COMPILED: list[Any] = []
+"""All that :func:`compiled` has made."""
+
 
 def compiled(function: Any) -> Any:
     """Compile a function when it is called for the first time, and keep that on disk where there is a folder for it.
 
     Numba looks at the time stamp of the file in which the function is, though code of other ones is a part of
-    it; so its name tells what is in all of this folder. A product and a sum may be rounded once instead of twice, which
-    changes nothing from run to run. No other liberty is taken, so NaN stays NaN.
+    it; so its name tells what is in all of this folder. No liberty is taken with numbers, so NaN stays NaN.
     """
     function.__qualname__ += f"_{_SOURCES}"
     made = njit(nogil=True, error_model="numpy")(function)
     with suppress(RuntimeError):  # no folder can be written
         made.enable_caching()
+    COMPILED.append(made)
     return made
 
 
+# Of vectors a product and a sum may be rounded once instead of twice, which changes nothing from run to run.
 _FLAGS = ("contract",)
 
 
@@ -82,7 +86,13 @@ class _VectorModel(models.PrimitiveModel):
 def address_of(
     context: Any, builder: Any, array_type: Any, array: Any, row: Any, column: Any
 ) -> Any:
-    """Where ``array[row, column]`` is, of a C-contiguous matrix."""
+    """Where ``array[row, column]`` is, of a C-contiguous matrix.
+
+    Raises:
+        TypeError: It is none.
+    """
+    if (array_type.ndim, array_type.layout) != (2, "C"):
+        raise TypeError(f"a C-contiguous matrix is wanted, not {array_type}")
     made = context.make_array(array_type)(context, builder, array)
     _, width = cgutils.unpack_tuple(builder, made.shape)
     return builder.gep(made.data, [builder.add(builder.mul(row, width), column)])
