@@ -229,3 +229,9 @@ class SamplingConfig(Checked):
             raise InputError("stop must be a string of at least one character")
         if self.length is None and self.final_temperature is not None:
             raise InputError("a temperature that changes over a text needs its length; give one")
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it is the best of texts that nothing ends, except a record's own end."""
+        unbounded = self.length is None and not self.stop and not self.until_lines
+        return self.best_of > 1 and unbounded

@@ -54,7 +54,7 @@ MANUAL_TAIL = """\
 Nothing is coloured.
 .TP
 .B CHARRNN_KERNELS
-With the value numpy, training does without Numba where that is installed.
+With the value numpy, nothing goes through Numba where that is installed: no training, no score, no writing.
 .SH FILES
 .TP
 .I checkpoints/

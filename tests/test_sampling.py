@@ -533,6 +533,13 @@ def test_best_of_without_a_seed() -> None:
     assert len("".join(generate(model, length=40, best_of=4))) == 40
 
 
+def test_the_best_of_endless_texts() -> None:
+    """It would never be known: an error at once. A record ends by itself."""
+    with pytest.raises(InputError, match="is known when they end"):
+        next(iter(generate(_model(), length=None, best_of=3, rng=1)))
+    assert next(iter(generate(_model(), length=None, best_of=3, until_lines=1, rng=1)))
+
+
 # ------------------------------------------------------------------------------------------ ends
 
 

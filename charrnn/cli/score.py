@@ -55,7 +55,7 @@ def score(
     exact: bool = of_text(
         False,
         "Read a file as one stream, as what comes through a pipe is read; without it, in segments side by side, "
-        "each after the 400 characters before it: many times as fast, with the same four digits.",
+        "each after the 400 characters before it: many times as fast, with the same four digits of the total.",
         "--exact",
     ),
     unknown: str = of_text(

@@ -10,6 +10,7 @@ from io import StringIO
 import numpy as np
 
 from charrnn.config import seed_after
+from charrnn.errors import InputError
 from charrnn.models.mixture import Writable
 from charrnn.models.stepper import form
 from charrnn.nn.parallel import Shards, default_shards, single_threaded_blas
@@ -33,13 +34,17 @@ def generate_batch(
         Pieces of all texts in turn, until the last one has ended.
 
     Raises:
-        InputError: ``ban`` leaves nothing to write.
+        InputError: ``ban`` leaves nothing to write, or the best of texts that never end is asked for.
         UnknownCharacterError: A prime has a character that the model does not know.
         CheckpointError: On the way: the model's numbers overflow.
     """
     counts = [prompt.config.best_of for prompt in prompts]
     if max(counts, default=1) == 1:
         return _written(model, prompts, scored=scored)
+    if not model.vocabulary.config.end and any(prompt.config.is_endless for prompt in prompts):
+        raise InputError(
+            "the best of several texts is known when they end: give a length, stop or until_lines"
+        )
     candidates = [candidate for prompt in prompts for candidate in _candidates(prompt)]
     return _best(_written(model, candidates, scored=True), counts)
 

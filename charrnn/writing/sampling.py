@@ -50,6 +50,7 @@ def generate(
         unknown: What becomes of its characters that the model does not know: ``error``, ``skip`` or
             ``replace`` (by a similar one).
         rng: A generator, or a seed for one.
+        length: Most characters to write; None is without end, 0 is none.
 
     The other arguments are those of :class:`charrnn.config.SamplingConfig`. A model of bytes writes a
     character of U+0000 to U+00FF for each: ``text.encode("latin-1")`` has them.
