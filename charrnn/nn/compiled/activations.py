@@ -40,6 +40,12 @@ def _clamped(x: Any, limit: Any) -> Any:
 
 
 @compiled
+def relu(x: Any) -> Any:
+    """max(x, 0), except what is no number."""
+    return where_below(x, like(x, 0), like(x, 0), x)
+
+
+@compiled
 def _tanh_fraction(x: Any) -> tuple[Any, Any]:
     """Numerator and denominator."""
     x = _clamped(x, _NINE)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.nn.compiled.activations import lstm_gates, sigmoids, tanh
+from charrnn.nn.compiled.activations import lstm_gates, relu, sigmoids, tanh
 from charrnn.nn.compiled.products import (
     panel_product,
     panel_product3,
@@ -218,7 +218,7 @@ def rnn_forward(
     x: Array,
     ids: Array,
     dense: bool,
-    relu: bool,
+    rectified: bool,
     z: Array,
     h: Array,
     T: int,
@@ -239,8 +239,8 @@ def rnn_forward(
             for j in range(left, right, V):
                 for r in range(first, first + B):
                     z_t = load(z, r, j) + load(x, ids[r], j)
-                    if relu:
-                        store(h, r + B, j, where_below(z_t, like(z_t, 0), like(z_t, 0), z_t))
+                    if rectified:
+                        store(h, r + B, j, relu(z_t))
                     else:
                         store(h, r + B, j, tanh(z_t))
 
@@ -248,7 +248,7 @@ def rnn_forward(
 @compiled
 def rnn_backward(
     P: Array,
-    relu: bool,
+    rectified: bool,
     z: Array,
     h: Array,
     dh: Array,
@@ -276,7 +276,7 @@ def rnn_backward(
                 for q in range(B):
                     r = t * B + q
                     h_t, dh_q = load(h, r + B, j), load(dh_t, q, j) + load(dh, r, j)
-                    if relu:
+                    if rectified:
                         dz_t = where_below(like(h_t, 0), h_t, dh_q, like(h_t, 0))
                     else:
                         dz_t = dh_q * (_ONE - h_t * h_t)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class Input(NamedTuple):
     dense: bool
 
 
-class Recurrence:
+class Recurrence(Protocol):
     """A cell's kernels, with what they are called with.
 
     Matrices are in the layer's workspace: the states under their names, with the incoming one in the first
@@ -80,7 +80,6 @@ class Recurrence:
     @staticmethod
     def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
         """Fill in the states."""
-        raise NotImplementedError
 
     @staticmethod
     def backward(
@@ -98,7 +97,7 @@ class Recurrence:
         Returns:
             The gradient by W h, for each row of z.
         """
-        raise NotImplementedError
+        ...
 
 
 class CompiledLSTM(Recurrence):
@@ -152,14 +151,14 @@ class CompiledGRU(Recurrence):
 
 
 class CompiledRNN(Recurrence):
-    relu = False
+    rectified = False
 
     @classmethod
     def forward(cls, own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
         WT, P = scratch.array(s.H, s.H), scratch.array(1, s.padded * s.H)
         WT[...] = own["W"].T
         pack_columns(WT, s.H, s.H, P)
-        recurrences.rnn_forward(P, *x, cls.relu, kept["z"], kept["h"], *s[:4])
+        recurrences.rnn_forward(P, *x, cls.rectified, kept["z"], kept["h"], *s[:4])
 
     @classmethod
     def backward(
@@ -174,12 +173,12 @@ class CompiledRNN(Recurrence):
         scratch: Scratch,
     ) -> Array:
         P, z, h = packed_back(own["W"], s, scratch), kept["z"], kept["h"]
-        recurrences.rnn_backward(P, cls.relu, z, h, dh, dstate[0], *dx[:2], s.T, s.B, s.padded)
+        recurrences.rnn_backward(P, cls.rectified, z, h, dh, dstate[0], *dx[:2], s.T, s.B, s.padded)
         return z
 
 
 class CompiledReLURNN(CompiledRNN):
-    relu = True
+    rectified = True
 
 
 RECURRENCES: dict[type[Cell], type[Recurrence]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ from charrnn.nn.stack import Stack
 STEPS: dict[type[Cell], Callable[..., None]] = {
     LSTM: steps.step_lstm,
     GRU: steps.step_gru,
-    RNN: steps.step_rnn,
-    ReLURNN: steps.step_relu_rnn,
+    RNN: partial(steps.step_rnn, False),
+    ReLURNN: partial(steps.step_rnn, True),
 }
 """The compiled step of each cell that has one."""
 

@@ -7,9 +7,9 @@ products lie one after the other, in the order in which they are taken.
 
 from __future__ import annotations
 
-from charrnn.nn.compiled.activations import lstm_gates, sigmoids, tanh
+from charrnn.nn.compiled.activations import lstm_gates, relu, sigmoids, tanh
 from charrnn.nn.compiled.products import MOST_VECTORS, panel_product
-from charrnn.nn.compiled.vectors import BYTES, compiled, like, load, store, where_below, width
+from charrnn.nn.compiled.vectors import BYTES, compiled, load, store, width
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array
 
@@ -139,18 +139,21 @@ def step_gru(
 
 
 @compiled
-def _step_rnn(
-    relu: bool,
+def step_rnn(
+    rectified: bool,
     P: Array,
     table: Array,
     ids: Ids,
     h: Array,
+    cells: Array,
+    z: Array,
     new: Array,
     c: Array,
     logits: Array,
     L: int,
     padded: int,
 ) -> None:
+    """The same, with tanh or ReLU; it has neither cells nor z."""
     B, V, p = ids.size, width(h), 0
     for layer in range(L):
         below, own = max(layer - 1, 0) * padded, layer * padded
@@ -160,45 +163,9 @@ def _step_rnn(
             for j in range(left, right, V):
                 for r in range(B):
                     z_t = load(new, r, j) + load(table, _beside(ids, r, layer, table, L), j)
-                    if relu:
-                        store(new, r, j, where_below(z_t, like(z_t, 0), like(z_t, 0), z_t))
+                    if rectified:
+                        store(new, r, j, relu(z_t))
                     else:
                         store(new, r, j, tanh(z_t))
         _take_place(new, h, own, padded, B)
     _read_out(P, p, c, h, (L - 1) * padded, logits, padded, B)
-
-
-@compiled
-def step_rnn(
-    P: Array,
-    table: Array,
-    ids: Ids,
-    h: Array,
-    cells: Array,
-    z: Array,
-    new: Array,
-    c: Array,
-    logits: Array,
-    L: int,
-    padded: int,
-) -> None:
-    """The same."""
-    _step_rnn(False, P, table, ids, h, new, c, logits, L, padded)
-
-
-@compiled
-def step_relu_rnn(
-    P: Array,
-    table: Array,
-    ids: Ids,
-    h: Array,
-    cells: Array,
-    z: Array,
-    new: Array,
-    c: Array,
-    logits: Array,
-    L: int,
-    padded: int,
-) -> None:
-    """The same."""
-    _step_rnn(True, P, table, ids, h, new, c, logits, L, padded)
