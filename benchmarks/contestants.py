@@ -185,20 +185,20 @@ def multiply_adds(operations: float, threads: int = THREADS) -> Call:
     import numpy as np
     from numba import njit
 
-    from charrnn.nn.compiled.products import MOST_ROWS, MOST_VECTORS, make_tile
+    from charrnn.nn.compiled.products import MOST_ROWS, make_tile
     from charrnn.nn.compiled.vectors import BYTES
 
-    tile, vector, K = make_tile(MOST_ROWS, MOST_VECTORS), BYTES // 4, 32
-    columns = MOST_VECTORS * vector
-    times = round(operations / threads / (2 * MOST_ROWS * columns * K))
+    rows, vectors, vector, K = MOST_ROWS[-1], len(MOST_ROWS), BYTES // 4, 32
+    tile, columns = make_tile(rows, vectors, vectors), vectors * vector
+    times = round(operations / threads / (2 * rows * columns * K))
 
     @njit(nogil=True)
     def work(A: Any, P: Any, C: Any) -> None:
         for _ in range(times):
             tile(A, 0, P, 0, 0, C, 0, 0, vector, K, False)
 
-    A, P = np.zeros((MOST_ROWS, K), np.float32), np.zeros((1, K * columns), np.float32)
-    sums = [np.zeros((MOST_ROWS, columns), np.float32) for _ in range(threads)]
+    A, P = np.zeros((rows, K), np.float32), np.zeros((1, K * columns), np.float32)
+    sums = [np.zeros((rows, columns), np.float32) for _ in range(threads)]
     pool = ThreadPoolExecutor(threads)
     return lambda: list(pool.map(lambda C: work(A, P, C), sums))
 

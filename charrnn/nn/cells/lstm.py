@@ -54,8 +54,7 @@ class LSTM(Cell):
         gates = workspace.array("gates", T, 4, H, B)
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
         c = workspace.array("c", T + 1, H, B)
-        tanh_c = workspace.array("tanh_c", T, H, B)
-        Wh = workspace.scratch.array(4 * H, B)
+        Wh, tanh_c = workspace.scratch.array(4 * H, B), workspace.scratch.array(H, B)
         h[:, 0], c[0] = state
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
@@ -76,9 +75,9 @@ class LSTM(Cell):
 
     @staticmethod
     def step(t: int, z: Array, Wh: Array, gates: Array, h: Array, c: Array, tanh_c: Array) -> None:
-        """One time step of a chunk."""
+        """One time step of a chunk; ``tanh_c`` ``(H, B)`` is overwritten."""
         a = gates[t].reshape(Wh.shape)
-        _step(z[:, t], Wh, a, gates[t], c[t], c[t + 1], tanh_c[t], h[:, t + 1])
+        _step(z[:, t], Wh, a, gates[t], c[t], c[t + 1], tanh_c, h[:, t + 1])
 
     @staticmethod
     def through_time(
@@ -95,8 +94,8 @@ class LSTM(Cell):
         for block in reversed(blocks(T, H * B)):
             with scratch:
                 slopes = scratch.array(block.stop - block.start, 4, H, B)
-                h_by_c = scratch.array(block.stop - block.start, H, B)
-                _slopes(workspace, block, slopes, h_by_c)
+                tanh_c, h_by_c = scratch.array(2, block.stop - block.start, H, B)
+                _slopes(workspace, block, slopes, tanh_c, h_by_c)
                 for t in reversed(range(block.start, block.stop)):
                     n, f = t - block.start, gates[t, 1]
                     dh_t += dh[:, t]  # δh_t
@@ -136,14 +135,18 @@ def _step(
     np.multiply(o, tanh_c, h)
 
 
-def _slopes(workspace: Workspace, block: slice, slopes: Array, h_by_c: Array) -> None:
+def _slopes(
+    workspace: Workspace, block: slice, slopes: Array, tanh_c: Array, h_by_c: Array
+) -> None:
     """What the gradients are multiplied with; nothing of it depends on one, so many steps at once.
 
     Args:
         slopes: ``(n, 4, H, B)``, becomes ∂c_t/∂z of i, f and g, and ∂h_t/∂z of o, for each step.
+        tanh_c: ``(n, H, B)``, computed again: kept, it would be a seventh of what a chunk keeps.
         h_by_c: ``(n, H, B)``, becomes ∂h_t/∂c_t.
     """
-    gates, tanh_c, c_before = (workspace[name][block] for name in ("gates", "tanh_c", "c"))
+    gates, c_before = workspace["gates"][block], workspace["c"][block]
+    np.tanh(workspace["c"][1:][block], out=tanh_c)
     i, _, o, g = gates.swapaxes(0, 1)
     by_i, by_f, by_o, by_g = slopes.swapaxes(0, 1)
 

@@ -19,19 +19,22 @@ from charrnn.nn.compiled.vectors import (
     compiled,
     intrinsic,
     llvm_type,
+    load,
     spread,
+    store,
     width,
 )
 from charrnn.nn.parameters import Array
 
-MOST_VECTORS = 4  # of a tile, side by side: the gates of an LSTM
-MOST_ROWS = (
-    6 if REGISTERS == 32 else 3
-)  # with 4 vectors of sums for each, they leave room for operands
+MOST_VECTORS = 4  # of a panel, side by side: the gates of an LSTM
+MOST_ROWS = (6, 6, 6, 6) if REGISTERS == 32 else (6, 6, 4)
+"""Of a tile of one vector, of two, and so on: the sums leave registers for the operands."""
 
 
-def make_tile(rows: int, vectors: int) -> Any:
+def make_tile(rows: int, vectors: int, panel: int) -> Any:
     """``C[c + r, column + v * step …] (+)= Σ_k A[a + r, k] P[p + k, v]`` for so many rows and vectors.
+
+    The vectors lie side by side in a panel of so many.
 
     All sums are in registers. Meanwhile what is needed next, at ``ahead``, is on its way from the outer cache, a vector
     for each k.
@@ -82,7 +85,7 @@ def make_tile(rows: int, vectors: int) -> Any:
                 soon = at(p_type, P, zero, add_(ahead, mul(k, V)))
                 line = builder.bitcast(soon, int8.as_pointer())
                 builder.call(prefetch, [line, reading, outer, data])
-                first = add_(p, mul(k, ir.Constant(int64, vectors * kind.count)))
+                first = add_(p, mul(k, ir.Constant(int64, panel * kind.count)))
                 factors = [
                     builder.load(at(p_type, P, zero, add_(first, mul(v, V))), align=align)
                     for v in numbers[:vectors]
@@ -105,7 +108,9 @@ def make_tile(rows: int, vectors: int) -> Any:
 
 def _panel_product_of(vectors: int) -> Any:
     """The tiles of all heights, for panels of one width, by the height."""
-    t1, t2, t3, t4, t5, t6 = (make_tile(min(r, MOST_ROWS), vectors) for r in range(1, 7))
+    across = vectors if vectors <= len(MOST_ROWS) else vectors // 2
+    most = MOST_ROWS[across - 1]
+    t1, t2, t3, t4, t5, t6 = (make_tile(min(r, most), across, vectors) for r in range(1, 7))
 
     def panel(
         A: Array,
@@ -121,23 +126,27 @@ def _panel_product_of(vectors: int) -> Any:
         K: int,
         add: bool,
     ) -> None:
-        pieces = (rows + MOST_ROWS - 1) // MOST_ROWS
+        V = width(A)
+        pieces = (rows + most - 1) // most
         for piece in range(pieces):
             first = piece * rows // pieces
             height = (piece + 1) * rows // pieces - first
-            x, y, far = a + first, c + first, ahead + piece * K * width(A)
-            if height == 6:
-                t6(A, x, P, p, far, C, y, column, step, K, add)
-            elif height == 5:
-                t5(A, x, P, p, far, C, y, column, step, K, add)
-            elif height == 4:
-                t4(A, x, P, p, far, C, y, column, step, K, add)
-            elif height == 3:
-                t3(A, x, P, p, far, C, y, column, step, K, add)
-            elif height == 2:
-                t2(A, x, P, p, far, C, y, column, step, K, add)
-            else:
-                t1(A, x, P, p, far, C, y, column, step, K, add)
+            x, y = a + first, c + first
+            for left in range(0, vectors, across):
+                q, place = p + left * V, column + left * step
+                far = ahead + (piece * (vectors // across) + left // across) * K * V
+                if height == 6:
+                    t6(A, x, P, q, far, C, y, place, step, K, add)
+                elif height == 5:
+                    t5(A, x, P, q, far, C, y, place, step, K, add)
+                elif height == 4:
+                    t4(A, x, P, q, far, C, y, place, step, K, add)
+                elif height == 3:
+                    t3(A, x, P, q, far, C, y, place, step, K, add)
+                elif height == 2:
+                    t2(A, x, P, q, far, C, y, place, step, K, add)
+                else:
+                    t1(A, x, P, q, far, C, y, place, step, K, add)
 
     # Compiled code is linked by this name and its order in the process that compiled it: of functions with one
     # name, in files from different processes, one would be taken for the other.
@@ -208,12 +217,14 @@ def pack_columns(M: Array, rows: int, padded: int, P: Array) -> None:
     at = 0
     for first in range(0, columns, 4 * V):
         inside = min(4 * V, columns - first)
-        wide = (inside + V - 1) // V * V
+        whole, wide = inside // V * V, (inside + V - 1) // V * V
         for block in range(M.shape[0] // rows):
-            for k in range(padded):
-                some = inside if k < rows else 0
-                for v in range(some):
-                    P[0, at + v] = M[block * rows + k, first + v]
-                for v in range(some, wide):
-                    P[0, at + v] = 0
+            for k in range(block * rows, (block + 1) * rows):
+                for v in range(0, whole, V):
+                    store(P, 0, at + v, load(M, k, first + v))
+                for v in range(whole, wide):
+                    P[0, at + v] = M[k, first + v] if v < inside else 0
                 at += wide
+            for _ in range((padded - rows) * wide):
+                P[0, at] = 0
+                at += 1
