@@ -14,7 +14,7 @@ from typing import Any
 VOCABULARY = 65
 TEMPERATURE = 0.8
 WRITTEN = 16
-SCORED = 1 << 18
+SCORED = 1 << 19  # as many characters as `charrnn score` reads at once
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Call = Callable[[], Any]

@@ -23,7 +23,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from speed import HERE, Peak, Worker, commit, environment, say, table
+from measuring import HERE, Peak, Worker, commit, environment, say, table
 
 from charrnn.config import ModelConfig
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
-import os
 import platform
 import statistics
 import subprocess
@@ -19,15 +17,25 @@ import sys
 import time
 from collections.abc import Sequence
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from contestants import SCORED, THREADS, VOCABULARY, WRITTEN
+from measuring import (
+    HERE,
+    SECONDS,
+    TURNS,
+    Peak,
+    Worker,
+    commit,
+    environment,
+    geometric_mean,
+    has_avx512,
+    say,
+    table,
+    turns,
+)
 
-HERE = Path(__file__).parent
-TURNS = 3
-SECONDS = 1.0
 TRAINING_SHAPES = (
     (128, 1, 50, 50),
     (128, 2, 50, 50),
@@ -52,96 +60,12 @@ GOALS = {"lstm": 1.5, "gru": 2.0, "rnn": 2.0}
 OTHERWISE = ((128, 2, 50, 50), (512, 2, 100, 64))  # also compared with other ways to run PyTorch
 
 
-def environment() -> dict[str, str]:
-    """This process's environment without what would choose another BLAS kernel than a user's."""
-    unwanted = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    return {name: value for name, value in os.environ.items() if name not in unwanted}
-
-
-class Worker:
-    """A process with one contestant; use it as a context manager."""
-
-    def __init__(self, contestant: str, kernels: str = "compiled", **arguments: Any) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment() | {"CHARRNN_KERNELS": kernels},
-        )
-        self._ask({"make": contestant, "arguments": arguments})
-
-    def __enter__(self) -> Worker:  # noqa: PYI034 (typing.Self is younger than Python 3.10)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait()
-
-    def _ask(self, command: dict[str, Any]) -> Any:
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def seconds(self, seconds: float = SECONDS) -> float:
-        """Median time of a call, over about so many seconds."""
-        return statistics.median(self._ask({"seconds": seconds}))
-
-    def describe(self) -> dict[str, Any]:
-        return self._ask({"describe": True})
-
-
-class Peak:
-    """The best rates of this run in FLOP/s: of large products, and of multiply-adds in registers."""
-
-    size, operations = 2048, 1e10
-
-    def __init__(self) -> None:
-        self.product = self.registers = 0.0
-        with Worker("matrix product", size=self.size) as worker:
-            self.libraries = worker.describe()["libraries"]
-        self.measure()
-
-    def measure(self) -> None:
-        with Worker("matrix product", size=self.size) as worker:
-            self.product = max(self.product, 2 * self.size**3 / worker.seconds(1.0))
-        with Worker("multiply-adds", operations=self.operations) as worker:
-            self.registers = max(self.registers, self.operations / worker.seconds(1.0))
-
-    @property
-    def best(self) -> float:
-        return max(self.product, self.registers)
-
-
-def turns(*workers: Worker, seconds: float = SECONDS) -> list[tuple[float, float]]:
-    """For each contestant its median time, and the median over the turns of how many times faster
-    it is than the last one.
-    """
-    rounds = [[worker.seconds(seconds) for worker in workers] for _ in range(TURNS)]
-    return [
-        (
-            statistics.median(own),
-            statistics.median(times[-1] / t for t, times in zip(own, rounds, strict=True)),
-        )
-        for own in zip(*rounds, strict=True)
-    ]
-
-
 def flops(cell: str, hidden_size: int, num_layers: int) -> int:
     """Arithmetic of a training step for each character: two for each multiply-add, three products
     for each weight (forward, and two backward). The first layer's input is looked up, not multiplied.
     """
     weights = (2 * num_layers - 1) * GATES[cell] * hidden_size**2 + VOCABULARY * hidden_size
     return 6 * weights
-
-
-def geometric_mean(ratios: Sequence[float]) -> float:
-    return math.exp(statistics.fmean(map(math.log, ratios)))
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def training(peak: Peak) -> str:
@@ -187,6 +111,27 @@ def _training_table(cell: str, figures: Sequence[Any], peak: Peak) -> str:
         )
     ]
     return f"### {cell.upper()}\n\n{table(header, rows)}\nGeometric means: {', '.join(means)}. Goal: {GOALS[cell]}.\n"
+
+
+def held_to_avx2() -> str:
+    """The same on a processor with narrower vectors, as most laptops have: this one, held to AVX2."""
+    if not has_avx512():
+        return "This processor has no wider vectors: see above.\n"
+    rows = []
+    for cell in GATES:
+        ratios = []
+        for shape in TRAINING_SHAPES:
+            arguments: dict[str, Any] = {"cell": cell, "shape": list(shape), "avx2": True}
+            with (
+                Worker("charrnn training", **arguments) as ours,
+                Worker("torch training", **arguments) as theirs,
+            ):
+                ratios.append(turns(ours, theirs)[0][1])
+            say(f"{cell} {shape}, AVX2: {ratios[-1]:.2f}")
+        figures = [*ratios, geometric_mean(ratios), min(ratios)]
+        rows.append([cell.upper(), *(f"{ratio:.2f}" for ratio in figures)])
+    shapes = (", ".join(map(str, shape)) for shape in TRAINING_SHAPES)
+    return table(["charrnn + Numba / PyTorch", *shapes, "mean", "smallest"], rows)
 
 
 def otherwise() -> str:
@@ -319,8 +264,8 @@ def profiles() -> str:
     return "\n".join(told)
 
 
-def growth() -> None:
-    """How speed and memory depend on each size, from an LSTM (128, 2, 50, 64) on; as a plot."""
+def growth(peak: Peak) -> str:
+    """How speed and memory depend on each size, from an LSTM (128, 2, 50, 64) on, as a plot; how good that is."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -347,6 +292,8 @@ def growth() -> None:
             ) as worker:
                 speeds.append(sizes["T"] * sizes["B"] / worker.seconds())
                 peaks.append(worker.describe()["peak_bytes"] / 1e6)
+            if sizes == base:
+                reached = speeds[-1]
         for row, (figures, label) in enumerate(
             ((speeds, "characters a second"), (peaks, "peak memory, MB"))
         ):
@@ -362,13 +309,8 @@ def growth() -> None:
                 panel.set_ylabel(label)
     figure.suptitle("LSTM, from (H, L, T, B) = (128, 2, 50, 64): one size at a time")
     figure.savefig(HERE / "growth.svg", metadata={"Date": None})
-
-
-def commit() -> str:
-    """What of charrnn is measured; that its figures have just been written changes nothing."""
-    git = partial(subprocess.run, cwd=HERE.parent, capture_output=True, text=True, check=False)
-    changed = git(["git", "diff", "--quiet", "HEAD", "--", "charrnn"]).returncode
-    return git(["git", "describe", "--always"]).stdout.strip() + ("-dirty" if changed else "")
+    share = flops("lstm", base["H"], base["L"]) * reached / peak.best
+    return f"Where the curves meet, {reached:,.0f} characters a second, {share:.0%} of the peak."
 
 
 def machine(peak: Peak) -> str:
@@ -397,20 +339,16 @@ def machine(peak: Peak) -> str:
     return "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=HERE / "RESULTS.md")
     output = parser.parse_args().output
     peak = Peak()
-    trained, others = training(peak), otherwise()
+    trained, narrow, others = training(peak), held_to_avx2(), otherwise()
     written, scored = sampling(), scoring()
     started, used = start_up(), memory()
     profiled = profiles()
-    growth()
+    grown = growth(peak)
     output.write_text(
         f"""# Speed and memory beside PyTorch
 
@@ -427,6 +365,9 @@ the step over the machine's peak, the larger of the two above; the largest ratio
 does nothing but those products, at that rate.
 
 {trained}
+### Held to AVX2
+
+{narrow}
 ### PyTorch otherwise, an LSTM
 
 {others}
@@ -456,6 +397,8 @@ An LSTM, characters a second.
 ## How cost grows
 
 ![Speed and memory against hidden size, chunk length, batch and threads](growth.svg)
+
+{grown}
 """,
         encoding="utf-8",
     )
