@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.nn.lengths import Places
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Scratch
 
@@ -80,6 +81,14 @@ def blocks(steps: int, size: int) -> list[slice]:
 def columns(x: Array) -> Array:
     """View ``(features, T, B)`` as ``(features, T*B)``."""
     return x.reshape(x.shape[0], -1)
+
+
+def take_columns(x: Array, places: Places, out: Array) -> None:
+    """``out[:, n] = x[:, places[n]]``, of matrices in whose memory rows or columns lie together."""
+    if x.strides[0] == x.itemsize:
+        out.T[...] = x.T[places]
+    else:
+        np.take(x, places, axis=1, out=out, mode="clip")
 
 
 def add_product(gradient: Array, dz: Array, x: Array, scratch: Scratch) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids, add_columns, add_product, columns, gather_columns
+from charrnn.nn.lengths import Lengths, join_ends, remember_lengths
 from charrnn.nn.parameters import Array, Parameters, Part, scaled_uniform
 from charrnn.nn.workspace import Workspace
 
@@ -45,12 +46,18 @@ class Layer(Part):
         state: Array,
         workspace: Workspace,
         dropout: Dropout = NO_DROPOUT,
+        lengths: Lengths | None = None,
     ) -> tuple[Array, Array]:
-        """Returns ``h`` ``(H, T, B)``, dropped if it is to be, and the new state, which never is."""
-        own = self.own(params)
+        """Returns ``h`` ``(H, T, B)``, dropped if it is to be, and the new state, which never is.
+
+        Args:
+            lengths: Of the texts; without it all have T steps.
+        """
+        own, of_cell = self.own(params), workspace.child("cell")
         own["W"] = dropout.drop_weights(own["W"], workspace)
         U, b = own["U"], own["b"][:, None]
         workspace.remember(x=x)
+        remember_lengths(lengths, of_cell)
         with workspace.scratch as scratch:
             z = scratch.array(len(U), *x.shape[-2:])
             if self.one_hot:
@@ -58,7 +65,9 @@ class Layer(Part):
             else:
                 np.matmul(U, columns(x), out=columns(z))
                 columns(z)[...] += b
-            h, state = self.cell.forward(own, z, state, workspace.child("cell"))
+            h, state = self.cell.forward(own, z, state, of_cell)
+        if lengths is not None:
+            state = self.cell.states_after(lengths, of_cell)
         return dropout.drop(h, workspace), state
 
     def backward(
@@ -74,18 +83,22 @@ class Layer(Part):
         Args:
             dh: ``(H, T, B)``, contiguous; overwritten, by what is returned if it has the same shape.
         """
-        x = workspace["x"]
+        x, of_cell = workspace["x"], workspace.child("cell")
         own, d_own = self.own(params), self.own(gradients)
         U, dU, dW, db = own["U"], d_own["U"], d_own["W"], d_own["b"]
         if "mask" in workspace:
             dh *= workspace["mask"]
+        passing: Array | float = 0.0
+        if "lengths" in of_cell:
+            dstate, passing = join_ends(dh, dstate, of_cell["lengths"])
         with workspace.scratch as scratch:
             dz = scratch.array(len(U), *x.shape[-2:])
             if "W_mask" in workspace:
                 own["W"] = workspace["W_kept"]
                 d_own["W"] = scratch.array(*dW.shape)
                 d_own["W"].fill(0)
-            dstate = self.cell.backward(own, d_own, dz, dh, dstate, workspace.child("cell"))
+            dstate = self.cell.backward(own, d_own, dz, dh, dstate, of_cell)
+            dstate += passing
             if "W_mask" in workspace:
                 dW += np.multiply(d_own["W"], workspace["W_mask"], out=d_own["W"])
             db += columns(dz).sum(axis=1)

@@ -10,8 +10,9 @@ import numpy as np
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
-from charrnn.nn.functions import Ids
+from charrnn.nn.functions import Ids, columns, take_columns
 from charrnn.nn.layer import Layer
+from charrnn.nn.lengths import Lengths, reversing
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 
@@ -22,14 +23,16 @@ class Stack:
 
     The state of the whole stack is one array ``(L, states, H, B)``, in which a layer has a row.
 
-    For layers of two directions there would be two of :class:`Layer` in a place of ``layers``, one of which,
-    ``layer0/reverse``, reads texts reversed within their lengths: their outputs are joined to
-    ``(2H, T, B)``, which is what the layer above reads, and each has a row of the state.
+    A bidirectional stack (Schuster, Paliwal 1997) has two of :class:`Layer` on each level, the second of which,
+    ``layer0/reverse``, reads each text from its last character to its first. The level above reads what both make of a
+    character, joined to ``(2H, T, B)``, and each has a row of the state, ``(2L, states, H, B)``: so after a text's last
+    character stands where the forward direction ends, and before its first where the other one does.
 
     Args:
         input_size: Rows of a dense input, or the number of ids.
         one_hot: Whether the input comes as ids.
         name: What the layers' names begin with (``"encoder/"``), where a model has several stacks.
+        bidirectional: Whether it may look ahead.
     """
 
     cell: type[Cell]
@@ -38,19 +41,34 @@ class Stack:
     num_layers: int = 1
     one_hot: bool = False
     name: str = ""
+    bidirectional: bool = False
+
+    @property
+    def output_size(self) -> int:
+        """Rows of what the top level makes of a character, and of what each level but the lowest reads."""
+        return 2 * self.hidden_size if self.bidirectional else self.hidden_size
+
+    @cached_property
+    def levels(self) -> tuple[tuple[Layer, ...], ...]:
+        """The lowest first: of each the layer that reads forwards, then the one that reads backwards, if there is one."""
+        directions = ("", "/reverse") if self.bidirectional else ("",)
+        return tuple(
+            tuple(
+                Layer(
+                    self.cell(self.hidden_size),
+                    self.output_size if level else self.input_size,
+                    f"{self.name}layer{level}{direction}",
+                    one_hot=self.one_hot and level == 0,
+                )
+                for direction in directions
+            )
+            for level in range(self.num_layers)
+        )
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
-        """The lowest first."""
-        return tuple(
-            Layer(
-                self.cell(self.hidden_size),
-                self.hidden_size if index else self.input_size,
-                f"{self.name}layer{index}",
-                one_hot=self.one_hot and index == 0,
-            )
-            for index in range(self.num_layers)
-        )
+        """All of them, in the order of the state's rows."""
+        return tuple(layer for level in self.levels for layer in level)
 
     @property
     def multiplications(self) -> int:
@@ -66,8 +84,8 @@ class Stack:
             layer.initialize(params, rng)
 
     def state_shape(self, batch: int) -> tuple[int, int, int, int]:
-        """``(L, states, H, B)``."""
-        return self.num_layers, len(self.cell.states), self.hidden_size, batch
+        """``(L, states, H, B)``, or ``2L`` of two directions."""
+        return len(self.layers), len(self.cell.states), self.hidden_size, batch
 
     def forward(
         self,
@@ -76,18 +94,63 @@ class Stack:
         state: Array,
         workspace: Workspace,
         dropout: Dropout = NO_DROPOUT,
+        lengths: Lengths | None = None,
     ) -> tuple[Array, Array]:
-        """Returns the top layer's ``h`` ``(H, T, B)`` and the new state.
+        """Returns the top level's ``h`` ``(H, T, B)``, or ``(2H, T, B)``, and the new state.
 
         Args:
             x: Dense ``(input_size, T, B)``, or ids ``(T, B)``.
-            state: ``(L, states, H, B)``.
+            state: ``(L, states, H, B)``, before each text's first character, or after its last one for who reads it backwards.
+            lengths: ``(B,)``, of the texts; without it all have T steps. What is returned for steps beyond them means nothing.
         """
         new_state = np.empty_like(state)
-        for index, layer in enumerate(self.layers):
+
+        def read(index: int, x: Array | Ids) -> Array:
+            layer = self.layers[index]
             own = workspace.child(layer.name)
-            x, new_state[index] = layer.forward(params, x, state[index], own, dropout)
+            h, new_state[index] = self._read(layer, params, x, state[index], own, dropout, lengths)
+            return h
+
+        for level, (_, *reverse) in enumerate(self.levels):
+            first = level * (1 + len(reverse))
+            h = read(first, x)
+            for layer in reverse:
+                own, places = workspace.child(layer.name), reversing(lengths, *x.shape[-2:])
+                own.remember(places=places)
+                back = read(first + 1, self._turned(x, own, "x_turned"))
+                joined = self._room(own, "joined", 2 * len(h), *h.shape[1:])
+                joined[: len(h)] = h
+                take_columns(columns(back), places, out=columns(joined[len(h) :]))
+                h = joined
+            x = h
         return x, new_state
+
+    def _read(
+        self,
+        layer: Layer,
+        params: Parameters,
+        x: Array | Ids,
+        state: Array,
+        workspace: Workspace,
+        dropout: Dropout,
+        lengths: Lengths | None,
+    ) -> tuple[Array, Array]:
+        """What one layer makes of its input, and its new state."""
+        return layer.forward(params, x, state, workspace, dropout, lengths)
+
+    def _turned(self, x: Array | Ids, workspace: Workspace, name: str) -> Array:
+        """Each text from its last step to its first, by the places that a reverse layer's workspace has."""
+        places = workspace["places"]
+        if x.ndim == 2:
+            return x.ravel()[places].reshape(x.shape)
+        out = self._room(workspace, name, *x.shape)
+        take_columns(columns(x), places, out=columns(out))
+        return out
+
+    @staticmethod
+    def _room(workspace: Workspace, name: str, *shape: int) -> Array:
+        """An array ``(features, T, B)``, whose memory lies as this form of the stack has it."""
+        return workspace.array(name, *shape)
 
     def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:
         """Each layer's cell, with the workspace in which it kept what the last ``forward`` did."""
@@ -111,10 +174,22 @@ class Stack:
         Returns:
             The gradients by a dense ``x`` and by the initial state.
         """
-        dstate_in = np.empty_like(dstate)
+        dstate_in, H = np.empty_like(dstate), self.hidden_size
         down: Array | None = np.ascontiguousarray(dh)
-        for index, layer in reversed(list(enumerate(self.layers))):
-            assert down is not None  # only the lowest layer can have an input without a gradient
+
+        def back(index: int, dh: Array) -> Array | None:
+            layer = self.layers[index]
             own = workspace.child(layer.name)
-            down, dstate_in[index] = layer.backward(params, gradients, down, dstate[index], own)
+            dx, dstate_in[index] = layer.backward(params, gradients, dh, dstate[index], own)
+            return dx
+
+        for level, (_, *reverse) in reversed(list(enumerate(self.levels))):
+            assert down is not None  # only the lowest layer can have an input without a gradient
+            first, above = level * (1 + len(reverse)), down
+            down = back(first, above[:H])
+            for layer in reverse:
+                own = workspace.child(layer.name)
+                dx = back(first + 1, self._turned(above[H:], own, "dh_turned"))
+                if down is not None and dx is not None:
+                    down += self._turned(dx, own, "dx_turned")
         return down, dstate_in

@@ -18,13 +18,16 @@ from torch import Tensor, nn
 PATH = Path(__file__).with_name("golden_torch.npz")
 
 T, B, L = 6, 3, 2
+LENGTHS = (4, 6, 1)
 INPUT_SIZE, HIDDEN_SIZE, EMBEDDING_SIZE, VOCABULARY_SIZE = 5, 4, 3, 7
 
 MODULES = {
-    "lstm": lambda size: nn.LSTM(size, HIDDEN_SIZE, L),
-    "gru": lambda size: nn.GRU(size, HIDDEN_SIZE, L),
-    "rnn": lambda size: nn.RNN(size, HIDDEN_SIZE, L, nonlinearity="tanh"),
-    "rnn-relu": lambda size: nn.RNN(size, HIDDEN_SIZE, L, nonlinearity="relu"),
+    "lstm": lambda size, **options: nn.LSTM(size, HIDDEN_SIZE, L, **options),
+    "gru": lambda size, **options: nn.GRU(size, HIDDEN_SIZE, L, **options),
+    "rnn": lambda size, **options: nn.RNN(size, HIDDEN_SIZE, L, nonlinearity="tanh", **options),
+    "rnn-relu": lambda size, **options: nn.RNN(
+        size, HIDDEN_SIZE, L, nonlinearity="relu", **options
+    ),
 }
 
 
@@ -34,15 +37,26 @@ def random_weights(module: nn.Module) -> None:
         nn.init.normal_(weight, std=0.6)
 
 
-def random_state(cell: str) -> tuple[Tensor, ...]:
-    """(h, c) of an LSTM, (h,) of the others; each ``(L, B, H)``."""
-    count = 2 if cell == "lstm" else 1
-    return tuple(torch.randn(L, B, HIDDEN_SIZE, requires_grad=True) for _ in range(count))
+def random_state(cell: str, directions: int = 1) -> tuple[Tensor, ...]:
+    """(h, c) of an LSTM, (h,) of the others; each ``(L, B, H)``, or ``(2L, B, H)``."""
+    count, shape = 2 if cell == "lstm" else 1, (L * directions, B, HIDDEN_SIZE)
+    return tuple(torch.randn(*shape, requires_grad=True) for _ in range(count))
 
 
-def run(cell: str, module: nn.Module, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The outputs ``(T, B, H)``, then the parts of the final state."""
-    out, final = module(x, state if cell == "lstm" else state[0])
+def run(
+    cell: str,
+    module: nn.Module,
+    x: Tensor,
+    state: tuple[Tensor, ...],
+    lengths: tuple[int, ...] | None = None,
+) -> tuple[Tensor, ...]:
+    """The outputs ``(T, B, H)``, then the parts of the final state; of texts of these lengths, packed."""
+    given = x
+    if lengths:
+        given = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+    out, final = module(given, state if cell == "lstm" else state[0])
+    if lengths:
+        out, _ = nn.utils.rnn.pad_packed_sequence(out)
     return (out, *final) if cell == "lstm" else (out, final)
 
 
@@ -50,14 +64,17 @@ def gradients(module: nn.Module) -> dict[str, Tensor]:
     return {f"grad/{name}": weight.grad for name, weight in module.named_parameters()}
 
 
-def recurrent(cell: str) -> dict[str, Tensor]:
-    """A loss of random weight on each output and on each number of the final state."""
-    module = MODULES[cell](INPUT_SIZE)
+def recurrent(cell: str, lengths: tuple[int, ...] | None = None) -> dict[str, Tensor]:
+    """A loss of random weight on each output and on each number of the final state.
+
+    Texts of several lengths are read in both directions.
+    """
+    module = MODULES[cell](INPUT_SIZE, bidirectional=bool(lengths))
     random_weights(module)
     x = torch.randn(T, B, INPUT_SIZE, requires_grad=True)
-    state = random_state(cell)
+    state = random_state(cell, 2 if lengths else 1)
 
-    outputs = run(cell, module, x, state)
+    outputs = run(cell, module, x, state, lengths)
     weights = tuple(torch.randn(part.shape) for part in outputs)
     sum((part * weight).sum() for part, weight in zip(outputs, weights, strict=True)).backward()
 
@@ -117,6 +134,7 @@ def main() -> None:
     cases = {cell: recurrent(cell) for cell in MODULES}
     cases["model-one-hot"] = language_model("lstm", embedded=False)
     cases["model-embedded"] = language_model("gru", embedded=True)
+    cases |= {f"both-{cell}": recurrent(cell, LENGTHS) for cell in MODULES}
     np.savez(
         PATH,
         **{

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 from charrnn.nn.cells import cell_class
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids
+from charrnn.nn.lengths import Lengths, inside
 from charrnn.nn.parameters import Array, Parameters, Shapes
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
@@ -35,8 +36,9 @@ class StackProblem:
     Args:
         x: ``(input_size, T, B)``, or ids ``(T, B)``.
         state: The incoming state ``(L, states, H, B)``; not zero, or it would hide its own terms.
-        dh: ``(H, T, B)``.
+        dh: ``(H, T, B)``, or ``(2H, T, B)``.
         dstate: ``(L, states, H, B)``.
+        lengths: ``(B,)``, of the texts. The loss does not see what is beyond them.
         rate: Dropout of the layers' outputs.
         weight_rate: Dropout of the recurrent weights.
         seed: Of the masks: each forward pass draws the same ones.
@@ -51,6 +53,7 @@ class StackProblem:
     rate: float = 0.0
     weight_rate: float = 0.0
     seed: int = 0
+    lengths: Lengths | None = None
 
     def as_type(self, dtype: DTypeLike) -> StackProblem:
         """The same numbers, rounded."""
@@ -67,7 +70,9 @@ class StackProblem:
         return Dropout(rng, self.rate, self.weight_rate)
 
     def forward(self, workspace: Workspace) -> tuple[Array, Array]:
-        return self.stack.forward(self.params, self.x, self.state, workspace, self.dropout())
+        return self.stack.forward(
+            self.params, self.x, self.state, workspace, self.dropout(), self.lengths
+        )
 
     def backward(self, workspace: Workspace, gradients: Parameters) -> tuple[Array | None, Array]:
         return self.stack.backward(
@@ -76,13 +81,17 @@ class StackProblem:
 
     def loss(self, workspace: Workspace) -> float:
         h, final = self.forward(workspace)
-        return float(np.sum(self.dh * h) + np.sum(self.dstate * final))
+        return float(np.sum(self.dh * self.known(h)) + np.sum(self.dstate * final))
+
+    def known(self, h: Array) -> Array:
+        """``h`` with zeros for what means nothing."""
+        return h if self.lengths is None else h * inside(self.lengths, h.shape[1])
 
     def run(self, workspace: Workspace | None = None) -> Result:
         """Forward and back; the arrays of the result are copies."""
         workspace = workspace or self.workspace()
         h, final = self.forward(workspace)
-        h, gradients = h.copy(), self.params.zeros()
+        h, gradients = self.known(h).copy(), self.params.zeros()
         dx, dstate = self.backward(workspace, gradients)
         return Result(h, final, gradients, None if dx is None else dx.copy(), dstate)
 
@@ -109,11 +118,14 @@ def random_problem(
     weight_rate: float = 0.0,
     seed: int = 0,
     form: Form = as_it_is,
+    bidirectional: bool = False,
+    lengths: Sequence[int] | None = None,
 ) -> StackProblem:
     """A problem in float64."""
     rng = np.random.default_rng(seed)
-    kind = cell_class(cell)
-    stack = form(Stack(kind, input_size, hidden_size, num_layers, one_hot=one_hot))
+    sizes = input_size, hidden_size, num_layers
+    plain = Stack(cell_class(cell), *sizes, one_hot=one_hot, bidirectional=bidirectional)
+    stack, batch = form(plain), batch if lengths is None else len(lengths)
     state_shape = stack.state_shape(batch)
     return StackProblem(
         stack,
@@ -124,11 +136,12 @@ def random_problem(
             else rng.standard_normal((input_size, length, batch))
         ),
         state=rng.standard_normal(state_shape),
-        dh=rng.standard_normal((hidden_size, length, batch)),
+        dh=rng.standard_normal((stack.output_size, length, batch)),
         dstate=rng.standard_normal(state_shape),
         rate=rate,
         weight_rate=weight_rate,
         seed=seed,
+        lengths=None if lengths is None else np.array(lengths),
     )
 
 

@@ -21,6 +21,8 @@ from charrnn.nn.workspace import Workspace
 
 Tensors = Mapping[str, Array]
 
+LENGTHS = (4, 6, 1)  # of the texts that are read in both directions, as in golden_torch.py
+
 
 class Precision(NamedTuple):
     dtype: type[np.floating]
@@ -62,24 +64,29 @@ def our_gate_order(cell: str, tensor: Array) -> Array:
     return np.concatenate(gates)
 
 
-def our_layers(cell: str, tensors: Tensors, *, gradients: bool = False) -> dict[str, Array]:
-    """Weights of the recurrent layers, or their gradients, by our names.
+def our_layers(
+    cell: str, tensors: Tensors, *, gradients: bool = False, both: bool = False
+) -> dict[str, Array]:
+    """Weights of the recurrent layers, of both directions perhaps, or their gradients, by our names.
 
     PyTorch has a bias for the input and one for the state. They only ever occur as a sum, our b,
     whose gradient either of them has; but not for the GRU's candidate, where the second is our d.
     """
     ours = {}
-    for index in range(2):
+    theirs = {f"layer{index}": f"l{index}" for index in range(2)}
+    if both:
+        theirs |= {f"{our}/reverse": f"{their}_reverse" for our, their in theirs.items()}
+    for our, their in theirs.items():
         U, W, b_ih, b_hh = (
-            our_gate_order(cell, tensors[f"{name}_l{index}"])
+            our_gate_order(cell, tensors[f"{name}_{their}"])
             for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
         )
         b = b_ih.copy() if gradients else b_ih + b_hh
         if cell == "gru":
             H = W.shape[1]
             b[2 * H :] = b_ih[2 * H :]
-            ours[f"layer{index}/d"] = b_hh[2 * H :]
-        ours |= {f"layer{index}/U": U, f"layer{index}/W": W, f"layer{index}/b": b}
+            ours[f"{our}/d"] = b_hh[2 * H :]
+        ours |= {f"{our}/U": U, f"{our}/W": W, f"{our}/b": b}
     return ours
 
 
@@ -114,25 +121,30 @@ def filled(shapes: Mapping[str, tuple[int, ...]], values: Tensors, dtype: type) 
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("both", [False, True], ids=["forwards", "both-ways"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_recurrent_layers(
-    golden: Tensors, cell: str, precision: Precision, every_form: Form
+    golden: Tensors, cell: str, both: bool, precision: Precision, every_form: Form
 ) -> None:
-    """``nn.LSTM``, ``nn.GRU`` and ``nn.RNN``, two layers: outputs, final state, every gradient."""
-    tensors = below(golden, f"{cell}/")
+    """``nn.LSTM``, ``nn.GRU`` and ``nn.RNN``, two layers: outputs, final state, every gradient.
+
+    In both directions it is of texts of several lengths, which PyTorch packs.
+    """
+    tensors = below(golden, f"both-{cell}/" if both else f"{cell}/")
     sequences = {name: our_sequence(tensors[name]) for name in ("x", "dout", "out", "grad/x")}
     states = {name: our_state(tensors[name]) for name in ("state", "dfinal", "final", "grad/state")}
-    input_size, hidden_size = sequences["x"].shape[0], sequences["out"].shape[0]
-    stack = every_form(Stack(cell_class(cell), input_size, hidden_size, 2, one_hot=False))
+    input_size, hidden_size = sequences["x"].shape[0], states["state"].shape[2]
+    stack = every_form(Stack(cell_class(cell), input_size, hidden_size, 2, bidirectional=both))
     dtype = precision.dtype
 
     result = StackProblem(
         stack,
-        filled(stack.parameter_shapes(), our_layers(cell, tensors), dtype),
+        filled(stack.parameter_shapes(), our_layers(cell, tensors, both=both), dtype),
         x=sequences["x"].astype(dtype),
         state=states["state"].astype(dtype),
         dh=sequences["dout"].astype(dtype),
         dstate=states["dfinal"].astype(dtype),
+        lengths=np.array(LENGTHS) if both else None,
     ).run()
 
     precision.assert_close(result.h, sequences["out"], "h")
@@ -140,7 +152,7 @@ def test_recurrent_layers(
     assert result.dx is not None
     precision.assert_close(result.dx, sequences["grad/x"], "dx")
     precision.assert_close(result.dstate, states["grad/state"], "dstate")
-    expected = our_layers(cell, below(tensors, "grad/"), gradients=True)
+    expected = our_layers(cell, below(tensors, "grad/"), gradients=True, both=both)
     assert set(expected) == set(result.gradients)
     for name, gradient in result.gradients.items():
         precision.assert_close(gradient, expected[name], f"d{name}")

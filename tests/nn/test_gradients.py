@@ -105,6 +105,41 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float, form: For
         assert_gradient(dx, loss, problem.x, "input")
 
 
+@pytest.mark.parametrize(("num_layers", "rate"), [(1, 0.0), (2, 0.4)])
+@pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forwards", "both-ways"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_texts_of_several_lengths(
+    cell: str, bidirectional: bool, one_hot: bool, num_layers: int, rate: float, form: Form
+) -> None:
+    """The same with padding, an empty text and both directions; the loss sees the state after each text."""
+    problem = random_problem(
+        cell,
+        hidden_size=3,
+        num_layers=num_layers,
+        length=T,
+        lengths=(2, T, 0, 1, 3),
+        one_hot=one_hot,
+        rate=rate,
+        weight_rate=rate,
+        bidirectional=bidirectional,
+        seed=CELLS.index(cell),
+        form=form,
+    )
+    workspace, scratch, gradients = problem.workspace(), problem.workspace(), problem.params.zeros()
+    problem.forward(workspace)
+    dx, dstate = problem.backward(workspace, gradients)
+
+    def loss() -> float:
+        return problem.loss(scratch)
+
+    assert_parameter_gradients(gradients, loss, problem.params)
+    assert_gradient(dstate, loss, problem.state, "initial state")
+    assert (dx is None) == one_hot
+    if dx is not None:
+        assert_gradient(dx, loss, problem.x, "input")
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_stack_backward_adds(cell: str, form: Form) -> None:
     """Passed through twice, a chunk leaves twice the gradient: nothing is assigned."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from charrnn.nn.lengths import Lengths
 from charrnn.nn.parameters import Array, Own, orthogonal_blocks
 from charrnn.nn.workspace import Workspace
 
@@ -55,6 +56,13 @@ class Cell(ABC):
         after = (h[:, 1:].transpose(1, 2, 0), *(other[1:].swapaxes(1, 2) for other in others))
         return np.stack(after, axis=2)
 
+    def states_after(self, lengths: Lengths, workspace: Workspace) -> Array:
+        """``(states, H, B)``, after so many steps of each stream in the last ``forward``."""
+        streams = np.arange(len(lengths))
+        h, *others = (workspace[name] for name in self.states)
+        after = (other[lengths, :, streams].T for other in others)
+        return np.stack((h[:, lengths, streams], *after))
+
     def kept_gates(self, workspace: Workspace) -> Array:
         """``(T, G, H, B)``, at each step of the last ``forward``."""
         return workspace["gates"][:, : len(self.gates)]
@@ -77,7 +85,8 @@ class Cell(ABC):
             gradients: The recurrence's gradients are added here.
             dz: Overwritten with the gradient by ``z``.
             dh: ``(H, T, B)``, gradient by each ``h`` as seen from above.
-            dstate: Gradient by the state after the last step (zero where BPTT is truncated).
+            dstate: Gradient by the state after the last step (zero where BPTT is truncated). Where
+                ``workspace`` has ``lengths``, that by other states than *h* is by those after each text.
 
         Returns:
             The gradient by the incoming state.

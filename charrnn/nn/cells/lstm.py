@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import numpy as np
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.functions import add_product, blocks, gates_
+from charrnn.nn.lengths import Streams, last_steps
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
@@ -69,7 +70,12 @@ class LSTM(Cell):
         WT = scratch.array(H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
         dh_t, dc_t = dstate = dstate.copy()
-        self.through_time(WT, dz, dh, dh_t, dc_t, workspace)
+        ends = dict[int, tuple[Streams, Array]]()
+        if "lengths" in workspace:
+            lengths = workspace["lengths"]
+            ends = {t: (some, dc_t[:, some]) for t, some in last_steps(lengths, T).items()}
+            dc_t[:, lengths < T] = 0
+        self.through_time(WT, dz, dh, dh_t, dc_t, ends, workspace)
         add_product(gradients["W"], dz, h[:, :T], scratch)
         return dstate
 
@@ -81,13 +87,20 @@ class LSTM(Cell):
 
     @staticmethod
     def through_time(
-        WT: Array, dz: Array, dh: Array, dh_t: Array, dc_t: Array, workspace: Workspace
+        WT: Array,
+        dz: Array,
+        dh: Array,
+        dh_t: Array,
+        dc_t: Array,
+        ends: Mapping[int, tuple[Streams, Array]],
+        workspace: Workspace,
     ) -> None:
         """From the last step to the first: fills ``dz``.
 
         Args:
             dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
             dc_t: ``(H, B)``, δc_{t+1} ∘ f_{t+1}; the same.
+            ends: After which steps texts end, which, and the gradient by their last c.
         """
         scratch, gates, T, (H, B) = workspace.scratch, workspace["gates"], dz.shape[1], dh_t.shape
         dz_by_gate, through_h = dz.reshape(4, H, T, B), scratch.array(H, B)
@@ -98,6 +111,9 @@ class LSTM(Cell):
                 _slopes(workspace, block, slopes, tanh_c, h_by_c)
                 for t in reversed(range(block.start, block.stop)):
                     n, f = t - block.start, gates[t, 1]
+                    if t in ends:
+                        texts, dc_end = ends[t]
+                        dc_t[:, texts] += dc_end
                     dh_t += dh[:, t]  # δh_t
                     dc_t += np.multiply(dh_t, h_by_c[n], out=through_h)  # δc_t
                     np.multiply(dc_t, slopes[n], out=dz_by_gate[:, :, t])  # δz_i, δz_f, δz_g

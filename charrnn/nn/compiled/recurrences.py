@@ -21,6 +21,7 @@ from charrnn.nn.compiled.products import (
     panel_product4,
 )
 from charrnn.nn.compiled.vectors import compiled, like, load, store, where_below, width
+from charrnn.nn.lengths import Lengths
 from charrnn.nn.parameters import Array
 
 _ONE = np.float32(1)
@@ -80,13 +81,20 @@ def lstm_backward(
     dh: Array,
     dh_t: Array,
     dc_t: Array,
+    dc_end: Array,
+    lengths: Lengths,
     dx: Array,
     ids: Array,
     T: int,
     B: int,
     padded: int,
 ) -> None:
-    """From the gates in ``z`` to δz in their place."""
+    """From the gates in ``z`` to δz in their place.
+
+    Args:
+        dc_end: Gradient by c after a text's last step, added to ``dc_t`` there.
+        lengths: Of the texts; with 0 nothing is added.
+    """
     V, K = width(z), 4 * padded
     for t in range(T - 1, -2, -1):
         for left in range(0, padded, 4 * V):
@@ -106,7 +114,10 @@ def lstm_backward(
                     o, g = load(z, r, 2 * padded + j), load(z, r, 3 * padded + j)
                     tanh_c_t = load(tanh_c, r, j)
                     dh_q = load(dh_t, q, j) + load(dh, r, j)
-                    dc_q = load(dc_t, q, j) + dh_q * o * (_ONE - tanh_c_t * tanh_c_t)
+                    dc_q = load(dc_t, q, j)
+                    if t + 1 == lengths[q]:
+                        dc_q = dc_q + load(dc_end, q, j)
+                    dc_q = dc_q + dh_q * o * (_ONE - tanh_c_t * tanh_c_t)
                     dz_i = dc_q * g * i * (_ONE - i)
                     dz_f = dc_q * load(c, r, j) * f * (_ONE - f)
                     dz_o = dh_q * tanh_c_t * o * (_ONE - o)

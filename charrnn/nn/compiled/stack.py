@@ -19,9 +19,10 @@ from charrnn.nn.cells.rnn import RNN, ReLURNN
 from charrnn.nn.compiled import recurrences
 from charrnn.nn.compiled.products import pack_columns, pack_gates
 from charrnn.nn.compiled.vectors import BYTES
-from charrnn.nn.dropout import NO_DROPOUT, Dropout
+from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, columns
 from charrnn.nn.layer import Layer
+from charrnn.nn.lengths import Lengths, Places, join_ends, remember_lengths
 from charrnn.nn.parameters import Array, Own, Parameters
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Scratch, Workspace
@@ -120,7 +121,14 @@ class CompiledLSTM(Recurrence):
     ) -> Array:
         P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
         c, tanh_c = kept["c"], kept["tanh_c"]
-        recurrences.lstm_backward(P, z, c, tanh_c, dh, dh_t, dc_t, *dx[:2], s.T, s.B, s.padded)
+        dc_end, lengths = dc_t, np.zeros(s.B, np.intp)
+        if "lengths" in kept:
+            dc_end, lengths = scratch.array(*dc_t.shape), kept["lengths"].astype(np.intp)
+            dc_end[...] = dc_t
+            dc_t.fill(0)
+        recurrences.lstm_backward(
+            P, z, c, tanh_c, dh, dh_t, dc_t, dc_end, lengths, *dx[:2], s.T, s.B, s.padded
+        )
         return z
 
 
@@ -230,32 +238,40 @@ class CompiledStack(Stack):
         T, B = chunk
         return Sizes(T, B, self.hidden_size, -(-self.hidden_size // vector) * vector, vector)
 
-    def forward(
+    def _read(
         self,
+        layer: Layer,
         params: Parameters,
         x: Array | Ids,
         state: Array,
         workspace: Workspace,
-        dropout: Dropout = NO_DROPOUT,
+        dropout: Dropout,
+        lengths: Lengths | None,
     ) -> tuple[Array, Array]:
         if not params.flat.dtype == state.dtype == workspace.dtype:
             raise TypeError("parameters, state and workspace have not one type of numbers")
-        s, new_state = self._sizes(x.shape[-2:], params.flat.dtype), np.empty_like(state)
-        for index, layer in enumerate(self.layers):
-            own, kept = layer.own(params), workspace.child(layer.name)
-            own["W"] = dropout.drop_weights(own["W"], kept)
-            states = [kept.array(name, s.steps + s.B, s.width()) for name in self.cell.states]
-            for matrix, incoming in zip(states, state[index], strict=True):
-                matrix[: s.B] = 0
-                matrix[: s.B, : s.H] = incoming.T
-            with workspace.scratch as scratch:
-                below = self._from_below(layer, own, s, x, kept, scratch)
-                RECURRENCES[self.cell].forward(own, s, below, kept, scratch)
-            for matrix, outgoing in zip(states, new_state[index], strict=True):
-                outgoing[...] = matrix[s.steps :, : s.H].T
-            h = states[0][s.B :, : s.H].T.reshape(s.H, s.T, s.B)
-            x = dropout.drop(h, kept)
-        return x, new_state
+        s, own = self._sizes(x.shape[-2:], params.flat.dtype), layer.own(params)
+        own["W"] = dropout.drop_weights(own["W"], workspace)
+        remember_lengths(lengths, workspace)
+        states = [workspace.array(name, s.steps + s.B, s.width()) for name in self.cell.states]
+        for matrix, incoming in zip(states, state, strict=True):
+            matrix[: s.B] = 0
+            matrix[: s.B, : s.H] = incoming.T
+        with workspace.scratch as scratch:
+            below = self._from_below(layer, own, s, x, workspace, scratch)
+            RECURRENCES[self.cell].forward(own, s, below, workspace, scratch)
+        after: slice | Places = slice(s.steps, None)
+        if lengths is not None:
+            after = lengths * s.B + np.arange(s.B)
+        new_state = np.stack([matrix[after, : s.H].T for matrix in states])
+        h = states[0][s.B :, : s.H].T.reshape(s.H, s.T, s.B)
+        return dropout.drop(h, workspace), new_state
+
+    @staticmethod
+    def _room(workspace: Workspace, name: str, *shape: int) -> Array:
+        """Its memory has a row for each step and stream."""
+        size, T, B = shape
+        return workspace.array(name, T * B, size).T.reshape(shape)
 
     def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:
         """Of the reference alone: here a workspace holds something else."""
@@ -289,46 +305,70 @@ class CompiledStack(Stack):
         s, dstate_in = self._sizes(dh.shape[1:], params.flat.dtype), np.empty_like(dstate)
         dx: Array | None = None
         with workspace.scratch as scratch:
-            d = columns(
-                dh
-            ).T  # for each layer the gradient by its h, then by that of the layer below
-            if s.padded != s.H or not d.flags.c_contiguous:
-                d = scratch.array(s.steps, s.width())
-                d[:, s.H :] = 0
-                d[:, : s.H] = columns(dh).T
-            for index, layer in reversed(list(enumerate(self.layers))):
-                own, d_own = layer.own(params), layer.own(gradients)
-                kept = workspace.child(layer.name)
-                with scratch:
-                    self._back_through(
-                        layer, own, d_own, s, d, dstate[index], dstate_in[index], kept, scratch
-                    )
-                    if layer.one_hot:
-                        continue
-                    dz, U = kept["z"][:, : s.rows(layer)], filled_up(own["U"], s, scratch)
-                    if index:
-                        np.matmul(dz, U, out=d[:, : s.H])
-                    else:
+            # For each level the gradient by its h, then that by the h of the level below.
+            above = columns(dh).T
+            if not self.bidirectional:
+                above = self._filled(above, s, scratch)
+            rooms = [above[:, : s.H]]  # in place of what has been read
+            if self.bidirectional:  # the second direction still has to read it
+                rooms = [scratch.array(s.steps, self.output_size) for _ in range(2)]
+            for level, layers in reversed(list(enumerate(self.levels))):
+                down = rooms[level % len(rooms)]
+                for direction, layer in enumerate(layers):
+                    index, kept = level * len(layers) + direction, workspace.child(layer.name)
+                    if direction == 0 and level == 0 and not layer.one_hot:
                         dx = kept.array("dx", *kept["x"].shape)
-                        np.matmul(U.T, dz.T, out=columns(dx))
+                        down = columns(dx).T
+                    with scratch:
+                        d = above
+                        if self.bidirectional:
+                            own = above[:, direction * s.H :][:, : s.H]
+                            d = self._filled(own[kept["places"]] if direction else own, s, scratch)
+                        dstate_in[index] = self._back_through(
+                            layer, params, gradients, s, d, dstate[index], kept, scratch
+                        )
+                        if layer.one_hot:
+                            continue
+                        dz = kept["z"][:, : s.rows(layer)]
+                        U = filled_up(layer.own(params)["U"], s, scratch)
+                        if direction == 0:
+                            np.matmul(dz, U, out=down)
+                        else:
+                            turned = np.matmul(dz, U, out=scratch.array(*down.shape))
+                            down += turned[kept["places"]]
+                if self.bidirectional:
+                    above = down
         return dx, dstate_in
+
+    @staticmethod
+    def _filled(d: Array, s: Sizes, scratch: Scratch) -> Array:
+        """Rows of H numbers, filled up to whole vectors for the kernels; the same ones where they are so."""
+        if s.padded == s.H and d.flags.c_contiguous:
+            return d
+        filled = scratch.array(s.steps, s.width())
+        filled[:, s.H :] = 0
+        filled[:, : s.H] = d
+        return filled
 
     def _back_through(
         self,
         layer: Layer,
-        own: Own,
-        d_own: Own,
+        params: Parameters,
+        gradients: Parameters,
         s: Sizes,
         dh: Array,
         dstate: Array,
-        dstate_in: Array,
         kept: Workspace,
         scratch: Scratch,
-    ) -> None:
-        """Make the layer's z to δz; add to its gradients, and fill in that by its incoming state."""
-        own = dict(own)
+    ) -> Array:
+        """Make the layer's z to δz, and add to its gradients; returns that by its incoming state."""
+        own, d_own = layer.own(params), layer.own(gradients)
         if "mask" in kept:
             dh[:, : s.H] *= columns(kept["mask"]).T
+        passing: Array | float = 0.0
+        if "lengths" in kept:
+            by_h = dh[:, : s.H].T.reshape(s.H, s.T, s.B)
+            dstate, passing = join_ends(by_h, dstate, kept["lengths"])
         if "W_mask" in kept:
             own["W"] = kept["W_kept"]
         carried = [scratch.array(s.B, s.width()) for _ in self.cell.states]
@@ -343,8 +383,8 @@ class CompiledStack(Stack):
         )
         below.table.fill(0)
         dy = RECURRENCES[self.cell].backward(own, d_own, s, below, dh, carried, kept, scratch)
-        for matrix, incoming in zip(carried, dstate_in, strict=True):
-            incoming[...] = matrix[:, : s.H].T
+        dstate_in: Array = np.stack([matrix[:, : s.H].T for matrix in carried])
+        dstate_in += passing
         dW = scratch.array(rows, s.H)
         np.matmul(dy[:, :rows].T, kept["h"][: s.steps, : s.H], out=dW)
         if "W_mask" in kept:
@@ -358,3 +398,4 @@ class CompiledStack(Stack):
             dU = scratch.array(rows, layer.input_size)
             np.matmul(kept["z"][:, :rows].T, columns(kept["x"]).T, out=dU)
         add_unfilled(d_own["U"], dU, s)
+        return dstate_in
