@@ -190,7 +190,7 @@ def _refuse_changes(
     """Raise an InputError if settings would change a saved model, or how it reads text."""
     for name, value in only(ModelConfig, given).items():
         if (old := getattr(model, name)) != value:
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag} is {old} in that model, and stays so with {option}")
+            flag, is_so = f"--{name.replace('_', '-')}", "not set" if old is None else f"{old}"
+            raise InputError(f"{flag} is {is_so} in that model, and stays so with {option}")
     if (asked := replace(text, **only(TextConfig, given))) != text:
         raise InputError(f"that model is one of {text}, not of {asked}, and stays so with {option}")

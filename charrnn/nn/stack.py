@@ -1,8 +1,8 @@
-"""Recurrent layers on top of each other: the reference, which reads as the equations."""
+"""Layers on top of each other: the reference, which reads as the equations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
-from charrnn.nn.functions import Ids
+from charrnn.nn.functions import Ids, affine, product
 from charrnn.nn.layer import Layer
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -42,15 +42,14 @@ class Stack:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The lowest first."""
-        return tuple(
-            Layer(
-                self.cell(self.hidden_size),
-                self.hidden_size if index else self.input_size,
-                f"{self.name}layer{index}",
-                one_hot=self.one_hot and index == 0,
-            )
-            for index in range(self.num_layers)
-        )
+        names = [f"{self.name}layer{index}" for index in range(self.num_layers)]
+        lowest = self.lowest(self.cell(self.hidden_size), names[0])
+        size = self.hidden_size
+        return lowest, *(Layer(self.cell(size), size, name, one_hot=False) for name in names[1:])
+
+    def lowest(self, cell: Cell, name: str) -> Layer:
+        """The layer that reads what the stack reads."""
+        return Layer(cell, self.input_size, name, one_hot=self.one_hot)
 
     @property
     def multiplications(self) -> int:
@@ -66,8 +65,13 @@ class Stack:
             layer.initialize(params, rng)
 
     def state_shape(self, batch: int) -> tuple[int, int, int, int]:
-        """``(L, states, H, B)``."""
-        return self.num_layers, len(self.cell.states), self.hidden_size, batch
+        """``(L, states, H, B)``; of cells that are not recurrent ``(L, 0, H, B)``."""
+        states = len(self.cell.states) if self.cell.recurrent else 0
+        return self.num_layers, states, self.hidden_size, batch
+
+    def is_state(self, state: Array) -> bool:  # noqa: ARG002
+        """Whether finite numbers of its shape are a state that a stack can come to."""
+        return True
 
     def forward(
         self,
@@ -118,3 +122,57 @@ class Stack:
             own = workspace.child(layer.name)
             down, dstate_in[index] = layer.backward(params, gradients, down, dstate[index], own)
         return down, dstate_in
+
+    def by_character(self, params: Parameters, E: Array | None = None) -> Array:
+        """``(n*H, K)``: what the lowest layer makes of each character, without its bias.
+
+        Args:
+            E: ``(input_size, K)``, the embedding; without it characters are one-hot.
+        """
+        U = self.layers[0].own(params)["U"]
+        return U if E is None else U @ E
+
+    def stepper(
+        self, params: Parameters, state: Array, E: Array | None = None
+    ) -> tuple[Callable[[Ids], None], Array]:
+        """A function that reads one more character of each text: to write, not to learn.
+
+        Args:
+            params: Not to be changed while it is in use.
+            state: ``(L, states, H, B)``, after what was read before; becomes the next state.
+            E: As for :meth:`by_character`.
+
+        Returns:
+            It, to be called with ``(B,)`` ids, and the top layer's ``h`` ``(H, B)``, which it overwrites.
+        """
+        table = (
+            np.ascontiguousarray(self.by_character(params, E).T) + self.layers[0].own(params)["b"]
+        )
+        looked_up = np.empty((state.shape[-1], table.shape[1]), state.dtype)
+        steps, h = self._steps(params, looked_up.T, state)
+
+        def step(ids: Ids) -> None:
+            table.take(ids, axis=0, out=looked_up, mode="clip")
+            for one in steps:
+                one()
+
+        return step, h
+
+    def _steps(
+        self, params: Parameters, z: Array, state: Array
+    ) -> tuple[list[Callable[[], None]], Array]:
+        """What a step of each layer does, once ``z`` is the lowest one's U x + b; and the top one's ``h``."""
+        cells, B = self.cell, state.shape[-1]
+        held = state
+        if not cells.recurrent:
+            held = np.empty((self.num_layers, len(cells.states), self.hidden_size, B), state.dtype)
+        steps: list[Callable[[], None]] = []
+        for index, layer in enumerate(self.layers):
+            own, Wh = layer.own(params), np.empty((layer.rows, B), state.dtype)
+            if index:
+                z = np.empty_like(Wh)
+                steps.append(affine(own["U"], held[index - 1, 0], own["b"], out=z))
+            if cells.recurrent:
+                steps.append(product(own["W"], held[index, 0], out=Wh))
+            steps.append(layer.cell.stepper(own, z, Wh, held[index]))
+        return steps, held[-1, 0]
