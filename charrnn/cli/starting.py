@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cli.terminal import tell
+from charrnn.cli.terminal import tell_of_compiling
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
@@ -64,8 +64,7 @@ def compiled_ahead(
 ) -> float:
     """Compile a run's steps before anything is measured, and say so; the seconds that it took."""
     model = start.config if isinstance(start, CharacterModel) else start
-    words = "compiling the steps for this processor, once"
-    return compile_ahead(model, config, lambda: None if quiet else tell(words))
+    return compile_ahead(model, config, lambda: None if quiet else tell_of_compiling())
 
 
 def resumed_start(

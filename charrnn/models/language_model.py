@@ -6,6 +6,7 @@ x = E e(id), or one-hot;  h = stack(x),  o = V h + c,  p = softmax(o)
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,10 @@ class LanguageModel:
             return NotImplemented
         return (self.config, self.vocabulary_size) == (other.config, other.vocabulary_size)
 
-    def compiled(self) -> LanguageModel:
-        """The same model with the stack's quick twin, where there is one, to train with."""
+    def compiled(self, on_start: Callable[[], object] | None = None) -> LanguageModel:
+        """The same model with its stack's quick twin, where there is one, as :func:`compile_stack` has it."""
         quick = copy.copy(self)
-        quick.stack = compile_stack(self.stack)
+        quick.stack = compile_stack(self.stack, on_start)
         return quick
 
     @property

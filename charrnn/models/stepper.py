@@ -31,16 +31,22 @@ Begin = Callable[[LanguageModel, Parameters, Array], Stepping]
 """Makes one of a model, its parameters and a state."""
 
 
-def form(networks: Sequence[LanguageModel], texts: int, characters: float) -> Begin:
+def form(
+    networks: Sequence[LanguageModel],
+    texts: int,
+    characters: float,
+    on_start: Callable[[], object] | None = None,
+) -> Begin:
     """Who reads so many texts of so many characters in all, by all of the models: by these sizes alone.
 
     The compiled form is for several texts, and for work that is worth loading it; it is declined as
-    :func:`charrnn.nn.compiled.compile_stepper` says. The two agree to rounding.
+    :func:`charrnn.nn.compiled.compile_stepper` says, which takes ``on_start``, too. The two agree to rounding.
     """
     work = characters * sum(network.multiplications for network in networks)
     if texts == 1 or work < WORTH_LOADING:
         return Stepper
-    kinds = {cell: compile_stepper(cell) for cell in {network.stack.cell for network in networks}}
+    cells = {network.stack.cell for network in networks}
+    kinds = {cell: compile_stepper(cell, on_start) for cell in cells}
 
     def begin(network: LanguageModel, params: Parameters, state: Array) -> Stepping:
         stack, kind = network.stack, kinds[network.stack.cell]

@@ -97,8 +97,12 @@ def compile_blocks(
     return _made(twin, on_start) or blocks
 
 
-def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
-    """Who takes steps of such cells, ready for float32; None where :func:`compile_stack` has no twin."""
+def compile_stepper(cell: type[Cell], on_start: Call | None = None) -> type[CompiledStepper] | None:
+    """Who takes steps of such cells, ready for float32; None where :func:`compile_stack` has no twin.
+
+    Args:
+        on_start: As for :func:`compile_stack`.
+    """
 
     def twin() -> type[CompiledStepper] | None:
         from charrnn.nn.compiled.stepper import STEPS, CompiledStepper
@@ -111,7 +115,7 @@ def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
         CompiledStepper(stack, readout, params, U, state).step(np.zeros(1, np.intp))
         return CompiledStepper
 
-    return _made(twin)
+    return _made(twin, on_start)
 
 
 def _made(make: Callable[[], Twin], on_start: Call | None = None) -> Twin | None:
