@@ -115,20 +115,23 @@ class ContextStack(Stack):
     ) -> tuple[Callable[[Ids], None], Array]:
         lowest, N, K = self.layers[0].own(params), self.context, self.input_size
         # The tables one below the other, with a row for each character.
-        table = np.concatenate([lowest[f"U{place}"].T for place in range(N)])
+        table = np.concatenate([lowest[f"U{place}"] for place in range(N)], axis=1).T.copy()
         table[:K] += lowest["b"]
         first = K * np.arange(N)[:, None]
-        before, places = state[0, 0], np.empty((N, state.shape[-1]), np.intp)
-        rows = np.empty_like(places)
+        before, places = state[0, 0], np.empty((N, state.shape[-1]), state.dtype)
+        newest, older, kept = places[0], places[1:], places[:-1]
+        unread, rows = np.empty(older.shape, np.bool_), np.empty(places.shape, np.intp)
         looked_up = np.empty((*rows.shape, self.layers[0].rows), table.dtype)
         z = np.empty(looked_up.shape[1:], table.dtype)
         steps, h = self._steps(params, z.T, state)
 
         def step(ids: Ids) -> None:
-            places[0] = ids
-            places[1:] = np.where(before == 0, places[0] + 1, before) - 1
-            np.add(places[:-1], 1, out=before, casting="unsafe")
-            np.add(places, first, out=rows)
+            newest[...] = ids
+            np.subtract(before, 1, out=older)
+            np.less(older, 0, out=unread)
+            np.copyto(older, newest, where=unread)
+            np.add(kept, 1, out=before)
+            np.add(places, first, out=rows, casting="unsafe")
             table.take(rows, axis=0, out=looked_up, mode="clip")
             np.add.reduce(looked_up, axis=0, out=z)
             for one in steps:
