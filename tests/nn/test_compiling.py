@@ -23,7 +23,6 @@ from charrnn import notebook
 from charrnn.cli import budgeted, starting
 from charrnn.errors import InputError
 from charrnn.nn import compiled
-from charrnn.nn.context import ContextStack
 from charrnn.signals import Held
 from charrnn.training import learner
 from charrnn.training.learner import compile_ahead
@@ -202,9 +201,8 @@ def test_writing_and_scoring_tell(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     """Where there is something to compile, once each; not of a cell that has no compiled form, nor a single text."""
 
     def compiles(make: Callable[[], object], on_start: Callable[[], object], _: object) -> object:
-        if (made := make()) is not None and not isinstance(made, ContextStack):
-            on_start()
-        return made
+        on_start()
+        return make()
 
     monkeypatch.setattr(compiling, "compile_by", compiles)
     monkeypatch.setattr("charrnn.models.stepper.WORTH_LOADING", 1)

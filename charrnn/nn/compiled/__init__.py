@@ -76,7 +76,8 @@ def compile_stack(stack: Stack, on_start: Call | None = None) -> Stack:
         one.backward(params, params.zeros(), np.zeros(h.shape, np.float32), state, workspace)
         return twin
 
-    return _made(twin, on_start) or stack
+    # There are recurrences only: for nothing else is Numba loaded.
+    return (_made(twin, on_start) if stack.cell.recurrent else None) or stack
 
 
 def compile_blocks(
@@ -115,7 +116,7 @@ def compile_stepper(cell: type[Cell], on_start: Call | None = None) -> type[Comp
         CompiledStepper(stack, readout, params, U, state).step(np.zeros(1, np.intp))
         return CompiledStepper
 
-    return _made(twin, on_start)
+    return _made(twin, on_start) if cell.recurrent else None
 
 
 def _made(make: Callable[[], Twin], on_start: Call | None = None) -> Twin | None:
