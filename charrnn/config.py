@@ -58,7 +58,7 @@ class ModelConfig(Checked):
             but one without memory, which predicts from the last characters alone.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
-        context: How many those are, the current one among them; None where the cell has a state instead.
+        context: The characters that ``feedforward`` predicts from, the current one among them; None with another cell.
     """
 
     cell: Annotated[str, OneOf(CELLS), "Cell"] = "lstm"

@@ -18,6 +18,8 @@ from charrnn.errors import CheckpointError
 from charrnn.files.npz import write_arrays
 from charrnn.inspection.neurons import Unit, activation, find_neurons
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.continuing import OneModel
+from charrnn.models.reading import read_prime
 from charrnn.nn.loss import bits
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.budget import Speed, choose
@@ -159,6 +161,28 @@ def test_what_a_model_keeps(run: Run, trained: Trained) -> None:
     outcome = run("train", learnt, "--init-from", path, "--steps", 3, "-o", "on.npz", "-q")
     assert outcome.code == 0, outcome.err
     assert charrnn.load_checkpoint("on.npz").model.config.context == 2
+
+
+def test_texts_that_stand_still() -> None:
+    """Of texts side by side one may read on while another one waits, as in a mixture."""
+    config = charrnn.ModelConfig("feedforward", 5, 2, context=4)
+    model = CharacterModel.fresh(config, Vocabulary("\n abc"), np.random.default_rng(3))
+    both = OneModel(model, ["ab", "c"])
+    both.step_some(np.array([3, 4]), np.array([False, True]))
+    both.step(np.array([1, 2]))
+    for column, text in enumerate(["ab ", "cca"]):
+        logits, state = read_prime(model, text)
+        np.testing.assert_allclose(both.logits[:, [column]], logits, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(both._stepper.state[..., [column]], state)
+
+
+def test_from_python() -> None:
+    corpus = charrnn.Corpus.from_text(make_text(20))
+    training = charrnn.train(corpus, cell="feedforward", context=2, hidden_size=8, steps=5)
+    assert repr(training.model()).startswith("<CharacterModel: feedforward, 2 x 8, ")
+    assert len("".join(charrnn.generate(training.model(), length=20, rng=1))) == 20
+    with pytest.raises(charrnn.CharrnnError, match="lstm carries a state instead"):
+        charrnn.train(corpus, context=2, steps=5)
 
 
 # ----------------------------------------------------------------------------------- looking inside
