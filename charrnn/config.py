@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from charrnn.errors import InputError
 from charrnn.fields import Between, Checked, OneOf, declared
 from charrnn.nn.cells import CELLS as CELLS
+from charrnn.nn.cells import cell_class
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
@@ -25,6 +26,8 @@ UNKNOWN = ("error", "skip", "replace")
 # Limits that no sensible run meets; they keep a typing error from asking for the whole memory.
 MAX_HIDDEN_SIZE = 1 << 14
 MAX_VOCABULARY = 0x110000
+MAX_CONTEXT = 64
+CONTEXT = 3  # characters that a net without memory reads at once, if nothing else is said
 
 Size = Annotated[int, Between(1, 1 << 20)]
 Steps = Annotated[int, Between(0, 1 << 40)]
@@ -51,12 +54,14 @@ class ModelConfig(Checked):
     """The shape of a character language model: *L* layers of *H* units, an embedding of width *D*.
 
     Args:
-        cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``.
+        cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``; ``feedforward`` is no recurrent net
+            but one without memory, which predicts from the last characters alone.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
+        context: The characters that ``feedforward`` predicts from, the current one among them; None with another cell.
     """
 
-    cell: Annotated[str, OneOf(CELLS), "Recurrent cell"] = "lstm"
+    cell: Annotated[str, OneOf(CELLS), "Cell"] = "lstm"
     hidden_size: Annotated[int, Between(1, MAX_HIDDEN_SIZE), "Units in each layer."] = 256
     num_layers: Annotated[int, Between(1, 64), "Layers on top of each other."] = 2
     embedding_size: Annotated[
@@ -64,6 +69,45 @@ class ModelConfig(Checked):
     ] = 0
     dropout: Annotated[Share, "Share of each layer's output that is dropped."] = 0.2
     weight_drop: Annotated[Share, "Share of recurrent weights that is dropped."] = 0.0
+    context: (
+        Annotated[
+            int,
+            Between(1, MAX_CONTEXT),
+            "Characters that a net without memory predicts from, with --cell feedforward.",
+        ]
+        | None
+    ) = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.is_recurrent:
+            if self.context is not None:
+                raise InputError(
+                    f"context is for a net without memory (--cell feedforward); {self.cell} carries a state instead"
+                )
+            return
+        if self.weight_drop:
+            raise InputError(
+                f"weight-drop drops recurrent weights, and {self.cell} has none; dropout drops outputs"
+            )
+        if self.embedding_size:
+            raise InputError(
+                f"embedding-size is not for {self.cell}, which learns a vector for each character in each place already"
+            )
+        if self.context is None:
+            object.__setattr__(self, "context", CONTEXT)
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a state is carried from step to step, by recurrent weights."""
+        return cell_class(self.cell).recurrent
+
+    @property
+    def inputs(self) -> str:
+        """What a step reads, in words."""
+        if self.context is not None:
+            return f"context of {self.context}"
+        return f"embedding of {self.embedding_size}" if self.embedding_size else "one-hot"
 
     @property
     def dropped(self) -> str:

@@ -16,6 +16,7 @@ from conftest import Run
 import charrnn
 from charrnn.config import CELLS, OPTIMIZERS
 from charrnn.files.checkpoint import FORMAT
+from charrnn.nn.cells import cell_class
 
 ROOT = Path(__file__).parent.parent
 GOLDEN_FOLDER = ROOT / "tests" / "golden"
@@ -77,6 +78,14 @@ GOLDEN = {
         300,
         0.19907059336358027,
         "sea was calm,\nand nobody said a word.\nA café on the sun was low, the sea was calm,\nand nobody said a word.\nA café on the",
+    ),
+    6: Golden(
+        "9424fc26efc7151c85b0e7783f7e27b85c48f02359a4a9ce28fab61e17194c5d",
+        "feedforward",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.1941139762157675,
+        "sea was low, the sea was low, the sea was low, the sea was low, the sea was low, the sea was low, the sea was low, the s",
     ),
 }
 
@@ -153,9 +162,10 @@ def _names(meta: Any) -> set[str]:
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_entry_is_described(cell: str, optimizer: str, tmp_path: Path) -> None:
     """Names, types and shapes are those that the document gives."""
+    recurrent = cell_class(cell).recurrent
     training = charrnn.Training(
         charrnn.Corpus.from_text("abcdefgh" * 99),
-        charrnn.ModelConfig(cell=cell, hidden_size=3, embedding_size=2),
+        charrnn.ModelConfig(cell=cell, hidden_size=3, embedding_size=2 if recurrent else 0),
         charrnn.TrainingConfig(
             batch_size=2, seq_length=9, epochs=1, eval_every=1, optimizer=optimizer, ema=0.9
         ),
@@ -170,9 +180,20 @@ def test_every_entry_is_described(cell: str, optimizer: str, tmp_path: Path) -> 
         )
     }
     (slots,) = re.findall(r"^\| `progress/slots/….*", DOCUMENT, re.MULTILINE)
-    gates, states = {"lstm": (4, 2), "gru": (3, 1), "rnn": (1, 1), "rnn-relu": (1, 1)}[cell]
+    gates, states = {"lstm": (4, 2), "gru": (3, 1)}.get(cell, (1, 1))
     size = training.model().parameters.flat.size
-    sizes = {"K": 8, "H": 3, "D": 2, "L": 2, "B": 2, "P": size, "G·H": 3 * gates, "1 or 2": states}
+    sizes = {
+        "K": 8,
+        "H": 3,
+        "D": 2,
+        "L": 2,
+        "B": 2,
+        "P": size,
+        "G·H": 3 * gates,
+        "1 or 2": states,
+        "1": 1,
+        "C-1": 2,
+    }
     with np.load(path) as file:
         meta = json.loads(file["meta"].tobytes())
         for name in set(file.files) - {"meta"}:
@@ -180,7 +201,10 @@ def test_every_entry_is_described(cell: str, optimizer: str, tmp_path: Path) -> 
                 dtype, shape = rows["progress/slots/…"]
                 assert f"`{Path(name).name}`" in slots
             else:
-                dtype, shape = rows[re.sub(r"layer\d+", "layerN", name)]
+                dtype, shape = rows[
+                    re.sub(r"layer\d+(?!/Uk)", "layerN", re.sub(r"U\d", "Uk", name))
+                ]
+                shape = shape.split("; feedforward ")[-1 if not recurrent else 0]
             sizes["in"] = 2 if name.startswith("model/layer0") else 3
             assert file[name].dtype.str == dtype
             assert file[name].shape == tuple(sizes[part.strip("*")] for part in shape.split(", "))

@@ -22,7 +22,16 @@ from charrnn.cli.files import newest_checkpoints
 from charrnn.cli.train import CHOSEN
 from charrnn.training.trainer import Training
 
-RULES = ("epochs", "steps", "warmup", "cooldown", "val_fraction", "eval_every", "threads")
+RULES = (
+    "context",
+    "epochs",
+    "steps",
+    "warmup",
+    "cooldown",
+    "val_fraction",
+    "eval_every",
+    "threads",
+)
 """Settings whose default is a rule."""
 TINY = ("--hidden-size", 8, "--epochs", 1, "--sample-every", 0)
 CHARRNN = [sys.executable, "-m", "charrnn"]
@@ -120,7 +129,7 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
     assert outcome.code == 0, outcome.err
     config = _meta(run, "deep/er/a.npz")["config"]
     assert {**config["model"], **config["training"]} == {
-        **{"hidden_size": 6, "steps": 0, "rewarm": 0},
+        **{"hidden_size": 6, "context": None, "steps": 0, "rewarm": 0},
         **options,
     }
 
@@ -698,7 +707,7 @@ def test_help_is_grouped(run: Run) -> None:
     [
         ("tr", "train"),
         ("sample --until", "--until-lines"),
-        ("train --cell ", "lstm gru rnn rnn-relu"),
+        ("train --cell ", "lstm gru rnn rnn-relu feedforward"),
         ("train --schedule tra", "trapezoid"),
         ("score --unknown ", "error skip replace"),
         ("inspect --unknown r", "replace"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kinds import every_recurrent
 
 from charrnn.config import CELLS, ModelConfig, TextConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
@@ -146,7 +147,7 @@ def test_planted_unit_is_found_in_parts() -> None:
 
 
 @pytest.mark.parametrize("config", [TextConfig(), RECORDS])
-@pytest.mark.parametrize("cell", CELLS)
+@every_recurrent
 def test_states_are_the_steppers(cell: str, config: TextConfig) -> None:
     """Each character's state is that after reading it, from a line feed on; a record's is its own."""
     model, text = _model(cell, config), "ab (c)\nb\n\nca"

@@ -110,7 +110,16 @@ def test_python_example(folder: Path) -> None:
     assert (folder / "model.npz").exists()
 
 
-RULES = ("epochs", "steps", "warmup", "cooldown", "val_fraction", "eval_every", "threads")
+RULES = (
+    "context",
+    "epochs",
+    "steps",
+    "warmup",
+    "cooldown",
+    "val_fraction",
+    "eval_every",
+    "threads",
+)
 
 
 def test_table_of_defaults() -> None:

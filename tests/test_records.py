@@ -16,6 +16,7 @@ import pytest
 from conftest import Run
 from hypothesis import given
 from hypothesis import strategies as st
+from kinds import random_state
 
 import charrnn
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
@@ -186,7 +187,7 @@ def test_loss_and_gradient_are_those_of_each_record_alone(cell: str) -> None:
     alone = _alone(network, params, corpus, spans)
     records = Records(corpus.ids, spans, 4, 100, seed=2)  # 13 records: the first group is not full
     loss, gradients = 0.0, params.zeros()
-    state = np.random.default_rng(0).standard_normal(network.zero_state(4).shape)
+    state = random_state(network.stack, 4, np.random.default_rng(0))
     for index in range(len(records)):
         chunk = records.chunk(index)
         state[..., chunk.fresh] = 0

@@ -19,6 +19,7 @@ import pytest
 from browser import Browser, find_browser
 from conftest import Run
 from figures import CHARACTERS, blocks
+from kinds import RECURRENT
 from samples import SHA256, USED
 
 from charrnn.config import CELLS, ModelConfig, TextConfig
@@ -43,10 +44,11 @@ from charrnn.inspection import VIEWS
 from charrnn.inspection.look import Look, Subject
 from charrnn.inspection.report import LEFT_OUT, page, without_text
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.cells import cell_class
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 
-KINDS = ("lstm", "gru", "rnn", "rnn-relu", "bytes", "records")
+KINDS = (*CELLS, "bytes", "records")
 TEXT = "abc\ndefé <fed>\nabcde\nf <é> e\n"
 HOSTILE = "</script><script>document.title='owned'</script><!--\"'&\x07\u202e\udc80"
 VOID = {"br", "img", "input", "link", "meta", "line", "path", "rect"}
@@ -206,8 +208,9 @@ def test_every_model(kind: str) -> None:
     sections = {each.attributes["id"]: each for each in root.all("section")}
     assert list(sections) == [view.file for view in VIEWS if view.section]
     without = [name for name, each in sections.items() if "nothing to see" in each.text]
-    assert without == [*(["gates"] if kind.startswith("rnn") else []), "ngrams"]
-    if "gates" in without:
+    ungated = kind in CELLS and not cell_class(kind).gates
+    assert without == ["gates"] * ungated + ["gradients"] * (kind == "feedforward") + ["ngrams"]
+    if ungated:
         assert f"a model of {kind} cells has no gates" in sections["gates"].text
     assert "its corpus is not at hand; --counts FILE names" in sections["ngrams"].text
     told = [each.text for each in sections["card"].all("dt")]
@@ -376,7 +379,8 @@ def test_a_model_of_one_character(run: Run, cell: str, character: str) -> None:
     outcome = run("inspect", path, *reading)
     assert outcome.code == 0, outcome.err
     root = _check(Path("page.html").read_text(encoding="utf-8"))
-    assert "all gradients are zero" in root.by_id("gradients").text
+    nothing = "all gradients are zero" if cell in RECURRENT else "a net without memory"
+    assert nothing in root.by_id("gradients").text
     assert "two different characters" in root.by_id("embedding").text
     assert "needs 0.000 bits/char more than 1-grams" in root.by_id("ngrams").text
     assert len(list(root.by_id("surprise-text").all("span"))) == 40

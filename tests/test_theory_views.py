@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run
+from kinds import RECURRENT
 from rich.console import Console
 from samples import SHA256, USED
 
-from charrnn.config import CELLS, ModelConfig, TextConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
@@ -20,7 +21,13 @@ from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 VIEWS = ("--gates", "--gradients", "--weights", "--embedding")
-KINDS = ("lstm", "rnn", "bytes", "records")  # the last ones of GRU and RNN (ReLU) cells
+KINDS = (
+    "lstm",
+    "rnn",
+    "feedforward",
+    "bytes",
+    "records",
+)  # the last ones of GRU and RNN (ReLU) cells
 TEXT = "abc\ndefé fed\n" * 2
 
 
@@ -58,7 +65,14 @@ def test_every_model(run: Run, view: str, kind: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COLUMNS", "60")
     path = _saved(kind)
     outcome = run("inspect", path, view)
-    if view == "--gates" and kind in ("rnn", "records"):
+    if view == "--gradients" and kind == "feedforward":
+        assert outcome.code == 2
+        assert outcome.err == (
+            "charrnn: feedforward.npz: no gradient goes back through time in a net without memory: "
+            "it predicts from 3 characters and nothing before\n"
+        )
+        return
+    if view == "--gates" and kind in ("rnn", "feedforward", "records"):
         assert outcome.code == 2
         kind = "rnn-relu" if kind == "records" else kind
         assert (
@@ -104,7 +118,7 @@ def test_gradients(run: Run) -> None:
     Path("text.txt").write_text(TEXT, encoding="utf-8")
     gru, rnn = _saved("gru"), _saved("rnn")
     alone = _json(run, gru, "--gradients", "--on", "text.txt")["gradients"]
-    assert [one["name"] for one in alone] == ["gru", *(f"fresh {cell}" for cell in CELLS)]
+    assert [one["name"] for one in alone] == ["gru", *(f"fresh {cell}" for cell in RECURRENT)]
     assert [one["trained"] for one in alone] == [True, False, False, False, False]
     assert len(alone[0]["rms"]) == len(TEXT) + 1
     assert np.shape(alone[1]["layers"]) == (len(TEXT) + 1, 2, 2)

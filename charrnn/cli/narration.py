@@ -19,7 +19,6 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     config, model = training.config, training.network.config
     corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
     tail = training.corpus_info.characters - training.corpus_info.train_characters
-    inputs = f"embedding of {model.embedding_size}" if model.embedding_size else "one-hot"
     learnt, apart = list(corpus.sources), ""
     if corpus.val_file:
         apart = f"; validated on {shortened(learnt.pop())}"
@@ -27,7 +26,7 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
         "corpus": f"{listed(learnt)}{apart}",
         "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
-        "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {inputs}, "
+        "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {model.inputs}, "
         f"{model.dropped}: {training.model().parameters.flat.size:,} parameters",
         "training": f"{counted(training.total_steps, 'step')}, "
         f"{training.steps_per_epoch:,} an epoch, "

@@ -213,7 +213,7 @@ def sample(
 
     from charrnn.cli.jsonl import Asking
     from charrnn.cli.prompts import Request, known_prime, read_prime, read_requests, require_end
-    from charrnn.cli.terminal import tell
+    from charrnn.cli.terminal import tell, tell_of_compiling
     from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.models.mixture import Mixture
     from charrnn.text.source import Source, tidied
@@ -282,12 +282,13 @@ def sample(
             output: Output = Json(kind, originals)
         else:
             output = Plain(kind, between, echo=echo, originals=originals)
+        on_start = None if quiet else tell_of_compiling
         try:
             with np.errstate(all="ignore"):  # what overflows is an error of one line
                 if novel_only:
-                    write_novel(model, request, num_samples, novel_only, output)
+                    write_novel(model, request, num_samples, novel_only, output, on_start)
                 else:
-                    write_all(model, groups, output)
+                    write_all(model, groups, output, on_start)
         except KeyboardInterrupt:
             output.close()  # the shell's next prompt begins a line
             raise

@@ -82,7 +82,7 @@ def score(
     from charrnn.cli.display import scoring_bar
     from charrnn.cli.figures import Form
     from charrnn.cli.scored import as_lines, as_one, require_any
-    from charrnn.cli.terminal import Writer, put_json, tell
+    from charrnn.cli.terminal import Writer, put_json, tell, tell_of_compiling
     from charrnn.text.source import STANDARD_INPUT, Source
 
     found = checkpoints(models, rest=rest)
@@ -94,7 +94,7 @@ def score(
     source = Source(text or STANDARD_INPUT)
     # What comes as it comes is read so; its length is not known either.
     size = None if exact or source.name == STANDARD_INPUT else source.size_at_hand()
-    readers = [checkpoint.model.to_read(size or 0) for _, checkpoint in found]
+    readers = [checkpoint.model.to_read(size or 0, tell_of_compiling) for _, checkpoint in found]
     kind = readers[0].vocabulary.config
     form = Form(names, kind.encoding, best)
     rows_of = form.lines if per_line else form.characters if per_char else form.total

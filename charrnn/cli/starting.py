@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.cli.terminal import tell
+from charrnn.cli.terminal import tell_of_compiling
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
@@ -64,8 +64,7 @@ def compiled_ahead(
 ) -> float:
     """Compile a run's steps before anything is measured, and say so; the seconds that it took."""
     model = start.config if isinstance(start, CharacterModel) else start
-    words = "compiling the steps for this processor, once"
-    return compile_ahead(model, config, lambda: None if quiet else tell(words))
+    return compile_ahead(model, config, lambda: None if quiet else tell_of_compiling())
 
 
 def resumed_start(
@@ -190,7 +189,7 @@ def _refuse_changes(
     """Raise an InputError if settings would change a saved model, or how it reads text."""
     for name, value in only(ModelConfig, given).items():
         if (old := getattr(model, name)) != value:
-            flag = f"--{name.replace('_', '-')}"
-            raise InputError(f"{flag} is {old} in that model, and stays so with {option}")
+            flag, is_so = f"--{name.replace('_', '-')}", "not set" if old is None else f"{old}"
+            raise InputError(f"{flag} is {is_so} in that model, and stays so with {option}")
     if (asked := replace(text, **only(TextConfig, given))) != text:
         raise InputError(f"that model is one of {text}, not of {asked}, and stays so with {option}")

@@ -76,6 +76,11 @@ def tell(message: str) -> None:
     print(printable(message), file=sys.stderr, flush=True)
 
 
+def tell_of_compiling() -> None:
+    """Where it is about to begin: it takes some seconds, and the next time none."""
+    tell("compiling the steps for this processor, once")
+
+
 class Writer:
     """Standard output for a model's text: a pipe gets it as it is, a terminal nothing that would act on it."""
 

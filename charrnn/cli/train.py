@@ -16,7 +16,7 @@ import typer
 from charrnn.cli import terminal
 from charrnn.cli.settings import panel, sets
 from charrnn.cli.times import parse_minutes
-from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig, only
+from charrnn.config import CONTEXT, MINUTES, ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
 from charrnn.words import as_argument, printable, quoted
@@ -51,6 +51,7 @@ of_text, of_training, of_run = panel(TEXT), panel(TRAINING), panel("Run")
 PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
 ALIASES = {"hidden_size": "--rnn-size"}
 OPEN = {
+    "context": f"{CONTEXT}",
     "epochs": "as many as there is time for",
     "steps": "as many as there is time for",
     "warmup": "100, or a tenth of a short run",

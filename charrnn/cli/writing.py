@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -55,9 +55,15 @@ class Output:
 
 
 def write_all(
-    model: Writable, groups: Iterable[Iterator[Request | Refusal]], output: Output
+    model: Writable,
+    groups: Iterable[Iterator[Request | Refusal]],
+    output: Output,
+    on_start: Callable[[], object] | None = None,
 ) -> None:
     """Write what is asked for, a group after the other, each in batches.
+
+    Args:
+        on_start: As for :func:`generate_batch`.
 
     Raises:
         SamplingError: When all is written: not every line could be answered.
@@ -70,7 +76,8 @@ def write_all(
             continue
         prompts = [Prompt(request.prime, request.seed, request.config) for request in batch]
         begun = -1
-        for piece in _in_order(generate_batch(model, prompts, scored=output.scored), len(batch)):
+        pieces = generate_batch(model, prompts, scored=output.scored, on_start=on_start)
+        for piece in _in_order(pieces, len(batch)):
             if piece.number != begun:
                 begun = piece.number
                 output.begin(batch[begun])
@@ -80,8 +87,18 @@ def write_all(
         raise SamplingError(f"{counted(refused, 'line')} got an error for an answer; first {first}")
 
 
-def write_novel(model: Writable, request: Request, count: int, corpus: str, output: Output) -> None:
+def write_novel(
+    model: Writable,
+    request: Request,
+    count: int,
+    corpus: str,
+    output: Output,
+    on_start: Callable[[], object] | None = None,
+) -> None:
     """Write that many different records, each as it is asked for, that are not in a corpus.
+
+    Args:
+        on_start: As for :func:`generate_batch`.
 
     Raises:
         InputError: The corpus cannot be read.
@@ -91,7 +108,7 @@ def write_novel(model: Writable, request: Request, count: int, corpus: str, outp
     if known == {""}:
         print(printable(f"notice: {Source(corpus)} is empty"), file=sys.stderr)
     most, written = TRIES * max(10, count), set[str]()
-    records = write_records(model, request.prime, request.config, request.seed)
+    records = write_records(model, request.prime, request.config, request.seed, on_start)
     equal = ""
     for number, record in enumerate(islice(records, most)):
         if record in written:

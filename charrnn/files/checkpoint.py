@@ -28,7 +28,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 5
+FORMAT = 6
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -73,6 +73,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         TrainingConfig: {"rewarm": 0},
     },
     5: {Meta: {"form": ""}},
+    6: {ModelConfig: {"context": None}},
 }
 """Entries that a format brought, each with the value that means what was done before."""
 

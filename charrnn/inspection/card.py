@@ -68,7 +68,7 @@ def _architecture(checkpoint: Checkpoint) -> str:
     parts = (
         cell_class(config.cell).title,
         f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size} units",
-        f"embedding of {config.embedding_size}" if config.embedding_size else "one-hot",
+        config.inputs,
         config.dropped,
         f"{model.parameters.flat.size:,} parameters",
     )

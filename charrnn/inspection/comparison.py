@@ -119,6 +119,8 @@ def _chart(found: Mapping[str, Any], names: Sequence[str]) -> fig.Chart:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return "none"
     if isinstance(value, float):
         return f"{value:g}"
     return f"{value:,}" if isinstance(value, int) else str(value)

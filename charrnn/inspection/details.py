@@ -43,7 +43,11 @@ def view(look: Look) -> fig.Figure:
 
 def _arrays(checkpoint: Checkpoint) -> fig.Table:
     config, arrays = checkpoint.model.config, checkpoint.model.parameters
-    embedded = f"characters embedded in {config.embedding_size} numbers"
+    read = "one-hot characters"
+    if config.embedding_size:
+        read = f"characters embedded in {config.embedding_size} numbers"
+    if config.context is not None:
+        read = f"{config.inputs}, {read}"
     rows = [
         (n, " × ".join(map(str, array.shape)), f"{array.size:,}") for n, array in arrays.items()
     ]
@@ -52,7 +56,7 @@ def _arrays(checkpoint: Checkpoint) -> fig.Table:
         rows,
         f"Model: {config.cell}, {config.num_layers} × {config.hidden_size}",
         ("all", "", f"{arrays.flat.size:,}"),
-        f"{config.dropped}; {embedded if config.embedding_size else 'one-hot characters'}",
+        f"{config.dropped}; {read}",
     )
 
 

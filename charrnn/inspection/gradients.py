@@ -27,11 +27,13 @@ from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.reading import ChunkReader, starts_in
+from charrnn.nn.cells import cell_class
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Scratch, Workspace
+from charrnn.words import counted
 
 STEPS = 100
 LOSSES = 32
@@ -109,13 +111,18 @@ def gradient_flow(
         losses: Number of steps t, *N*, spread over the text, at most.
 
     Raises:
-        InputError: There is no text.
+        InputError: There is no text, or the model carries no state that a gradient could go back through.
         UnknownCharacterError: It has a character that the model does not know.
         CheckpointError: The model's numbers overflow while it reads.
     """
+    network, config = model.network, model.config
+    if not config.is_recurrent:
+        raise InputError(
+            "no gradient goes back through time in a net without memory: "
+            f"it predicts from {counted(config.context or 0, model.vocabulary.config.unit)} and nothing before"
+        )
     if not text:
         raise InputError("there is no text to go back through")
-    network, config = model.network, model.config
     params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
     ids = model.vocabulary.encode(model.beginning() + text)
     first, last = min(steps, len(ids) // 2) - 1, len(ids) - 2
@@ -164,9 +171,9 @@ def fresh_flows(
     losses: int = LOSSES,
     rng: np.random.Generator | int = 0,
 ) -> Iterator[tuple[str, GradientFlow]]:
-    """The same of a fresh model of the same size for each kind of cell, by its name, as ``rng`` draws it."""
+    """The same of a fresh model of the same size for each kind of recurrent cell, by its name, as ``rng`` draws it."""
     rng = np.random.default_rng(rng)
-    for cell in CELLS:
+    for cell in filter(lambda name: cell_class(name).recurrent, CELLS):
         config = replace(model.config, cell=cell)
         fresh = CharacterModel.fresh(config, model.vocabulary, rng)
         yield cell, gradient_flow(fresh, text, steps=steps, losses=losses)
@@ -243,7 +250,10 @@ def view(look: Look) -> fig.Figure:
         while name in flows:
             number += 1
             name = f"{first} ({number})"
-        flows[name] = gradient_flow(model, read, losses=losses)
+        try:
+            flows[name] = gradient_flow(model, read, losses=losses)
+        except InputError as why:
+            raise InputError(f"{subject.name}: {why}") from None
     trained, beside = len(flows), ""
     if trained == 1:
         fresh = fresh_flows(model, text, losses=losses)

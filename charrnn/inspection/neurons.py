@@ -33,7 +33,7 @@ VARIES_NOT = "the text is too short: nothing in it varies"
 
 @dataclass(frozen=True)
 class Unit:
-    """One number of the recurrent state."""
+    """One number of what the layers hold."""
 
     layer: int
     number: int
@@ -49,7 +49,7 @@ class Unit:
         Raises:
             InputError: It is no name, or the model has no such unit.
         """
-        layers, states, size, _ = model.network.stack.state_shape(1)
+        layers, states, size = _shape(model)
         match = re.fullmatch(r"(\d+):(\d+)(?::([hc]))?", name, re.ASCII)
         unit = cls(int(match[1]), int(match[2]), STATES.index(match[3] or "h")) if match else None
         if unit is None or unit.layer >= layers or unit.number >= size or unit.state >= states:
@@ -98,7 +98,7 @@ class Neurons:
 def find_neurons(model: CharacterModel, text: str) -> Neurons:
     """Correlate every unit with every feature, over a text; errors as :func:`read_states`."""
     names, features = measure_features(text)
-    shape = model.network.stack.state_shape(1)[:3]
+    shape = _shape(model)
     features = features - features.mean(axis=1, keepdims=True)
     products = np.zeros((len(names), int(np.prod(shape))))
     total, squares = np.zeros(products.shape[1]), np.zeros(products.shape[1])
@@ -139,6 +139,12 @@ def follows(text: str, values: Array) -> list[tuple[str, float]]:
     correlations = np.corrcoef(np.vstack([values, features]))[0, 1:]
     found = zip(names, map(float, correlations), strict=True)
     return sorted(found, key=lambda pair: -abs(pair[1]))
+
+
+def _shape(model: CharacterModel) -> tuple[int, int, int]:
+    """``(L, states, H)``, of what the layers hold."""
+    stack = model.network.stack
+    return stack.num_layers, len(stack.cell.states), stack.hidden_size
 
 
 def read_states(

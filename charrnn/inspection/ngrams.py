@@ -259,9 +259,10 @@ def view(look: Look) -> fig.Figure:
     rivals["the model"] = own
     top = max(rivals.values()) or 1.0
     bars = [(who, fig.Bar(loss / top, f"{loss:.3f}")) for who, loss in rivals.items()]
-    less, worth = "less", "so much is what it remembers worth"
+    known = f"its {model.config.inputs}" if model.config.context else "what it remembers"
+    less, worth = "less", f"so much is {known} worth"
     if gain <= 0:
-        less, worth = "more", "what it remembers is not worth yet what they count"
+        less, worth = "more", f"{known} is not worth yet what they count"
     blocks: list[fig.Block] = [
         fig.Words(fig.Strong(f"read: {source}")),
         fig.Words(

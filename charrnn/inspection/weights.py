@@ -73,9 +73,9 @@ class Update:
 
 
 def recurrences(network: LanguageModel, params: Parameters) -> list[Recurrence]:
-    """Each block of each layer's recurrent matrix."""
-    found = []
-    for number, layer in enumerate(network.stack.layers):
+    """Each block of each layer's recurrent matrix; none of a net without memory."""
+    found: list[Recurrence] = []
+    for number, layer in enumerate(network.stack.layers if network.config.is_recurrent else ()):
         H = layer.cell.hidden_size
         blocks = params[f"{layer.name}/W"].reshape(-1, H, H).astype(np.float64)
         for gate, block in zip(layer.cell.rows, blocks, strict=True):
@@ -148,17 +148,20 @@ def view(look: Look) -> fig.Figure:
     except InputError as why:
         unknown = str(why)
     matrices, arrays = recurrences(model.network, model.parameters), spreads(model.parameters)
-    top = max(float(one.singular_values[0]) for one in matrices) or 1.0
+    top = max((float(one.singular_values[0]) for one in matrices), default=0.0) or 1.0
     layers = groupby(matrices, key=lambda one: one.layer)
     values = [_values(layer, list(gates), top) for layer, gates in layers]
     histograms = fig.Panels([_histogram(*item) for item in enumerate(arrays)], 4, narrow=True)
+    stretched: tuple[fig.Block, ...] = (
+        fig.Heading("The recurrent matrix W of each gate"),
+        fig.Panels(values, on=fig.PAGE),
+        _matrices(matrices, top),
+        fig.Words(STRETCH),
+    )
     return fig.Figure(
         "Weights",
         (
-            fig.Heading("The recurrent matrix W of each gate"),
-            fig.Panels(values, on=fig.PAGE),
-            _matrices(matrices, top),
-            fig.Words(STRETCH),
+            *(stretched if matrices else ()),
             fig.Heading("All weights"),
             _table(arrays, updates),
             fig.Words(f"{unknown.capitalize()}." if unknown else UPDATE),
@@ -166,8 +169,10 @@ def view(look: Look) -> fig.Figure:
         ),
         {"recurrences": matrices, "spreads": arrays, "updates": updates, "unknown": unknown},
         "Singular values of each gate's recurrent matrix in falling order, the largest being "
-        f"{top:.2f}, and a histogram of each array's numbers.",
-        (fig.Panels(values), histograms),
+        f"{top:.2f}, and a histogram of each array's numbers."
+        if matrices
+        else "A histogram of each array's numbers.",
+        (fig.Panels(values), histograms) if matrices else (histograms,),
     )
 
 

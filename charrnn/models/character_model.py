@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,10 +59,16 @@ class CharacterModel:
             return end + prime
         return prime or ("\n" if "\n" in self.vocabulary else self.vocabulary.characters[0])
 
-    def to_read(self, characters: int) -> CharacterModel:
-        """The same model, by its network's quick twin if it pays to load that for so many characters."""
+    def to_read(
+        self, characters: int, on_start: Callable[[], object] | None = None
+    ) -> CharacterModel:
+        """The same model, by its network's quick twin if it pays to load that for so many characters.
+
+        Args:
+            on_start: As for :func:`charrnn.nn.compiled.compile_stack`.
+        """
         worth = self.network.multiplications * characters >= WORTH_LOADING
-        return replace(self, network=self.network.compiled()) if worth else self
+        return replace(self, network=self.network.compiled(on_start)) if worth else self
 
     def extended_to(self, vocabulary: Vocabulary, rng: np.random.Generator) -> CharacterModel:
         """This model with the further characters that ``vocabulary`` has at its end.

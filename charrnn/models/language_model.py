@@ -1,4 +1,4 @@
-"""The character language model: a recurrent stack that predicts the next character.
+"""The character language model: a stack of layers that predicts the next character.
 
 x = E e(id), or one-hot;  h = stack(x),  o = V h + c,  p = softmax(o)
 """
@@ -6,6 +6,7 @@ x = E e(id), or one-hot;  h = stack(x),  o = V h + c,  p = softmax(o)
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
+from charrnn.nn.context import ContextStack
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
@@ -26,15 +28,20 @@ from charrnn.nn.workspace import Workspace
 class LanguageModel:
     """The mathematics of the model; its numbers are in a :class:`Parameters`, given to each call.
 
-    Arrays: ids and targets ``(T, B)``; a state ``(L, states, H, B)``; logits ``(K, T, B)``, for a
-    vocabulary of *K* characters.
+    Arrays: ids and targets ``(T, B)``; a state ``(L, states, H, B)``, or what else the stack has one of; logits
+    ``(K, T, B)``, for a vocabulary of *K* characters.
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int) -> None:
         K, H, D = vocabulary_size, config.hidden_size, config.embedding_size
         self.config, self.vocabulary_size = config, K
         self.embedding = Embedding(K, D) if D else None  # else characters are one-hot
-        self.stack = Stack(cell_class(config.cell), D or K, H, config.num_layers, one_hot=not D)
+        layers = cell_class(config.cell), D or K, H, config.num_layers
+        self.stack: Stack = (
+            Stack(*layers, one_hot=not D)
+            if config.context is None
+            else ContextStack(*layers, one_hot=True, context=config.context)
+        )
         self.readout = Readout(H, K)
 
     def __eq__(self, other: object) -> bool:
@@ -42,10 +49,10 @@ class LanguageModel:
             return NotImplemented
         return (self.config, self.vocabulary_size) == (other.config, other.vocabulary_size)
 
-    def compiled(self) -> LanguageModel:
-        """The same model with the stack's quick twin, where there is one, to train with."""
+    def compiled(self, on_start: Callable[[], object] | None = None) -> LanguageModel:
+        """The same model with its stack's quick twin, where there is one, as :func:`compile_stack` has it."""
         quick = copy.copy(self)
-        quick.stack = compile_stack(self.stack)
+        quick.stack = compile_stack(self.stack, on_start)
         return quick
 
     @property
@@ -62,6 +69,10 @@ class LanguageModel:
     def read_by(self) -> str:
         """The array that has a column for each character, as it is read."""
         return next(iter((self.embedding or self.stack).parameter_shapes()))
+
+    def embedded(self, params: Parameters) -> Array | None:
+        """``(D, K)``, the embedding; None where characters are one-hot."""
+        return params[self.read_by] if self.embedding else None
 
     @property
     def predicted_by(self) -> str:
@@ -80,7 +91,7 @@ class LanguageModel:
         return params
 
     def zero_state(self, batch: int, dtype: np.dtype[np.floating] | type = np.float32) -> Array:
-        """The state before any text, ``(L, states, H, B)``."""
+        """The state before any text: zeros."""
         return np.zeros(self.stack.state_shape(batch), dtype)
 
     def logits(

@@ -1,4 +1,4 @@
-"""The numeric core: what recurrent networks are made of, over plain arrays.
+"""The numeric core: what networks that read texts are made of, over plain arrays.
 
 It knows nothing of text, files or printing. Parts hold no numbers: parameters, state, what is kept for
 the backward pass and the random generator are arguments. Names are imported when they are first used,
@@ -14,11 +14,13 @@ from charrnn.nn.cells import CELLS, cell_class
 
 if TYPE_CHECKING:
     from charrnn.nn.cells.cell import Cell as Cell
+    from charrnn.nn.cells.feedforward import Feedforward as Feedforward
     from charrnn.nn.cells.gru import GRU as GRU
     from charrnn.nn.cells.lstm import LSTM as LSTM
     from charrnn.nn.cells.rnn import RNN as RNN
     from charrnn.nn.cells.rnn import ReLURNN as ReLURNN
     from charrnn.nn.compiled import compile_stack as compile_stack
+    from charrnn.nn.context import ContextStack as ContextStack
     from charrnn.nn.dropout import Dropout as Dropout
     from charrnn.nn.embedding import Embedding as Embedding
     from charrnn.nn.layer import Layer as Layer
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Cell": "cells.cell",
+    "ContextStack": "context",
     "Dropout": "dropout",
     "Embedding": "embedding",
+    "Feedforward": "cells.feedforward",
     "GRU": "cells.gru",
     "LSTM": "cells.lstm",
     "Layer": "layer",

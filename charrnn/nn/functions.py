@@ -6,6 +6,8 @@ them as ``(features, T*B)`` without a copy, see :func:`columns`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,3 +127,22 @@ def add_columns(gradient: Array, d: Array, ids: Ids, scratch: Scratch) -> None:
             by_character = scratch.array(*part.shape)
             np.take(part, order, axis=1, out=by_character, mode="clip")
             gradient[rows, present] += np.add.reduceat(by_character, starts, axis=1)
+
+
+def product(weights: Array, h: Array, out: Array) -> Callable[[], None]:
+    """``out = weights @ h``, as a function to be called at each step."""
+    if h.shape[1] == 1:
+        # One text: a matrix times a vector is as quick as memory is, and columns are read in a row.
+        weights = np.asfortranarray(weights)
+    return partial(np.matmul, weights, h, out)
+
+
+def affine(weights: Array, h: Array, bias: Array, out: Array) -> Callable[[], None]:
+    """``out = weights @ h + bias``, as a function to be called at each step."""
+    multiply, column = product(weights, h, out), np.repeat(bias[:, None], h.shape[1], axis=1)
+
+    def step() -> None:
+        multiply()
+        np.add(out, column, out)
+
+    return step

@@ -61,6 +61,8 @@ def join_ends(dh: Array, dstate: Array, lengths: Lengths) -> tuple[Array, Array]
         ``dstate`` without what was added, and that of texts without a step, which goes straight to their incoming state.
     """
     dh *= inside(lengths, dh.shape[1])
+    if not len(dstate):  # nothing is carried
+        return dstate, dstate
     (read,) = np.nonzero(lengths)
     dh[:, lengths[read] - 1, read] += dstate[0][:, read]
     passing = dstate * (lengths == 0)

@@ -1,8 +1,8 @@
-"""Recurrent layers on top of each other: the reference, which reads as the equations."""
+"""Layers on top of each other: the reference, which reads as the equations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
-from charrnn.nn.functions import Ids, columns, take_columns
+from charrnn.nn.functions import Ids, affine, columns, product, take_columns
 from charrnn.nn.layer import Layer
 from charrnn.nn.lengths import Lengths, reversing
 from charrnn.nn.parameters import Array, Parameters
@@ -54,21 +54,26 @@ class Stack:
         directions = ("", "/reverse") if self.bidirectional else ("",)
         return tuple(
             tuple(
-                Layer(
-                    self.cell(self.hidden_size),
-                    self.output_size if level else self.input_size,
-                    f"{self.name}layer{level}{direction}",
-                    one_hot=self.one_hot and level == 0,
-                )
+                self._layer(level, f"{self.name}layer{level}{direction}")
                 for direction in directions
             )
             for level in range(self.num_layers)
+        )
+
+    def _layer(self, level: int, name: str) -> Layer:
+        cell = self.cell(self.hidden_size)
+        return (
+            Layer(cell, self.output_size, name, one_hot=False) if level else self.lowest(cell, name)
         )
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """All of them, in the order of the state's rows."""
         return tuple(layer for level in self.levels for layer in level)
+
+    def lowest(self, cell: Cell, name: str) -> Layer:
+        """A layer that reads what the stack reads."""
+        return Layer(cell, self.input_size, name, one_hot=self.one_hot)
 
     @property
     def multiplications(self) -> int:
@@ -84,8 +89,13 @@ class Stack:
             layer.initialize(params, rng)
 
     def state_shape(self, batch: int) -> tuple[int, int, int, int]:
-        """``(L, states, H, B)``, or ``2L`` of two directions."""
-        return len(self.layers), len(self.cell.states), self.hidden_size, batch
+        """``(L, states, H, B)``, or ``2L`` of two directions; of cells that are not recurrent ``(L, 0, H, B)``."""
+        states = len(self.cell.states) if self.cell.recurrent else 0
+        return len(self.layers), states, self.hidden_size, batch
+
+    def is_state(self, state: Array) -> bool:  # noqa: ARG002
+        """Whether finite numbers of its shape are a state that a stack can come to."""
+        return True
 
     def forward(
         self,
@@ -193,3 +203,57 @@ class Stack:
                 if down is not None and dx is not None:
                     down += self._turned(dx, own, "dx_turned")
         return down, dstate_in
+
+    def by_character(self, params: Parameters, E: Array | None = None) -> Array:
+        """``(n*H, K)``: what the lowest layer makes of each character, without its bias.
+
+        Args:
+            E: ``(input_size, K)``, the embedding; without it characters are one-hot.
+        """
+        U = self.layers[0].own(params)["U"]
+        return U if E is None else U @ E
+
+    def stepper(
+        self, params: Parameters, state: Array, E: Array | None = None
+    ) -> tuple[Callable[[Ids], None], Array]:
+        """A function that reads one more character of each text: to write, not to learn.
+
+        Args:
+            params: Not to be changed while it is in use.
+            state: ``(L, states, H, B)``, after what was read before; becomes the next state.
+            E: As for :meth:`by_character`.
+
+        Returns:
+            It, to be called with ``(B,)`` ids, and the top layer's ``h`` ``(H, B)``, which it overwrites.
+        """
+        table = (
+            np.ascontiguousarray(self.by_character(params, E).T) + self.layers[0].own(params)["b"]
+        )
+        looked_up = np.empty((state.shape[-1], table.shape[1]), state.dtype)
+        steps, h = self._steps(params, looked_up.T, state)
+
+        def step(ids: Ids) -> None:
+            table.take(ids, axis=0, out=looked_up, mode="clip")
+            for one in steps:
+                one()
+
+        return step, h
+
+    def _steps(
+        self, params: Parameters, z: Array, state: Array
+    ) -> tuple[list[Callable[[], None]], Array]:
+        """What a step of each layer does, once ``z`` is the lowest one's U x + b; and the top one's ``h``."""
+        cells, B = self.cell, state.shape[-1]
+        held = state
+        if not cells.recurrent:
+            held = np.empty((self.num_layers, len(cells.states), self.hidden_size, B), state.dtype)
+        steps: list[Callable[[], None]] = []
+        for index, layer in enumerate(self.layers):
+            own, Wh = layer.own(params), np.empty((layer.rows, B), state.dtype)
+            if index:
+                z = np.empty_like(Wh)
+                steps.append(affine(own["U"], held[index - 1, 0], own["b"], out=z))
+            if cells.recurrent:
+                steps.append(product(own["W"], held[index, 0], out=Wh))
+            steps.append(layer.cell.stepper(own, z, Wh, held[index]))
+        return steps, held[-1, 0]

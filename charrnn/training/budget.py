@@ -29,6 +29,8 @@ MOST_EPOCHS = 50.0  # after which more bring little, however much is dropped
 UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 1.0, 0.0165, 0.6
 """How many recurrent weights are dropped, for each time more that a character is seen: against
 over-fitting they do more than dropout, and need none beside them."""
+FORGIVEN_EPOCHS, MOST_DROPOUT = 7.0, 0.5
+"""A net without memory has none: of it outputs are dropped, from where it sees a character more often than that."""
 RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 2.5, 0.02
 """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
 SEQ_LENGTH = 50
@@ -160,7 +162,7 @@ def choose(
         evaluation = READING_SHARE * validated / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
     if not {"dropout", "weight_drop"} & set(kept):
-        kept["weight_drop"] = _weight_drop(epochs, cost.operations / 6 / learnt)
+        kept |= _dropped(ModelConfig(**kept), vocabulary_size, epochs, learnt, cost)
     kept.setdefault("dropout", 0.0)
     return Choice(
         ModelConfig(**kept),
@@ -193,12 +195,22 @@ def _batch_size(read: float, speed: Speed) -> int:
     return max(speed.streams, min(enough, LARGEST_BATCH))
 
 
-def _weight_drop(epochs: float, weights: float) -> float:
-    """That of a run of so many epochs and so many weights for each character of the text."""
+def _dropped(
+    model: ModelConfig, vocabulary_size: int, epochs: float, learnt: int, cost: Cost
+) -> dict[str, float]:
+    """What is dropped, and how much of it, in a run that reads a text of so many characters so often."""
     # Both how often the text is seen and how much of it the model could hold make it over-fit.
-    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * weights)
-    dropped = DROP_PER_EPOCH * max(0.0, pressure - UNDROPPED_EPOCHS)
-    return min(MOST_WEIGHT_DROP, round(20 * dropped) / 20)
+    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
+    if model.context is None:
+        return {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
+    # Where there are fewer contexts than characters, each has several things after it: none is learnt by heart.
+    if model.context * math.log(vocabulary_size) < math.log(learnt):
+        return {"dropout": 0.0}
+    return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT)}
+
+
+def _share(pressure: float, most: float) -> float:
+    return min(most, round(20 * DROP_PER_EPOCH * max(0.0, pressure)) / 20)
 
 
 def _digits(value: float) -> float:

@@ -170,7 +170,7 @@ def _restraints(model: ModelConfig) -> tuple[str, ...]:
 
 def _dropping(model: ModelConfig) -> tuple[str, float]:
     """The option by which a model's training drops something, and how much."""
-    if model.dropout:
+    if model.dropout or not model.is_recurrent:
         return "--dropout", model.dropout
     return "--weight-drop", model.weight_drop
 

@@ -102,8 +102,8 @@ class GeneratorState(TypedDict):
 class Progress:
     """Where a run stands: with the corpus and the configuration, all that the next step depends on.
 
-    Arrays: ``weights`` and each of ``slots`` are flat parameter vectors, ``state`` is the recurrent
-    state ``(L, states, H, B)``. ``generators`` are the states of the shards' random generators.
+    Arrays: ``weights`` and each of ``slots`` are flat parameter vectors, ``state`` is what the
+    stack goes on from, ``(L, states, H, B)`` in a recurrent one. ``generators`` are the states of the shards' random generators.
     ``loss_sum`` nats over ``loss_count`` characters have been seen since the last evaluation, and
     ``stale_evaluations`` is what ``patience`` is compared with.
     """
@@ -225,6 +225,8 @@ class Checkpoint:
         _check_history(self.history)
         if self.progress is not None:
             _check_progress(self.progress, self.history, self.training)
+            state = self.model.network.stack.is_state(self.progress.state)
+            _require(state, "its state is none of such a model")
             best = self.validation_loss == self.progress.best_loss
             _require(best, "its kept weights have not its best loss")
 

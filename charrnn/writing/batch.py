@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
 
@@ -19,7 +19,11 @@ from charrnn.writing.writer import Piece, Prompt, Writer
 
 
 def generate_batch(
-    model: Writable, prompts: Sequence[Prompt], *, scored: bool = False
+    model: Writable,
+    prompts: Sequence[Prompt],
+    *,
+    scored: bool = False,
+    on_start: Callable[[], object] | None = None,
 ) -> Iterator[Piece]:
     """Write several texts side by side, many times as fast as one after the other.
 
@@ -29,6 +33,7 @@ def generate_batch(
 
     Args:
         scored: Tell how unexpected the characters are.
+        on_start: As for :func:`charrnn.nn.compiled.compile_stepper`.
 
     Returns:
         Pieces of all texts in turn, until the last one has ended.
@@ -40,16 +45,22 @@ def generate_batch(
     """
     counts = [prompt.config.best_of for prompt in prompts]
     if max(counts, default=1) == 1:
-        return _written(model, prompts, scored=scored)
+        return _written(model, prompts, on_start, scored=scored)
     if not model.vocabulary.config.end and any(prompt.config.is_endless for prompt in prompts):
         raise InputError(
             "the best of several texts is known when they end: give a length, stop or until_lines"
         )
     candidates = [candidate for prompt in prompts for candidate in _candidates(prompt)]
-    return _best(_written(model, candidates, scored=True), counts)
+    return _best(_written(model, candidates, on_start, scored=True), counts)
 
 
-def _written(model: Writable, prompts: Sequence[Prompt], *, scored: bool) -> Iterator[Piece]:
+def _written(
+    model: Writable,
+    prompts: Sequence[Prompt],
+    on_start: Callable[[], object] | None,
+    *,
+    scored: bool,
+) -> Iterator[Piece]:
     """The pieces of all texts, written on as many threads as are worth it."""
     if not prompts:
         return iter(())
@@ -70,7 +81,7 @@ def _written(model: Writable, prompts: Sequence[Prompt], *, scored: bool) -> Ite
 
     lengths = [prompt.config.length for prompt in prompts]
     characters = sum(math.inf if length is None else length for length in lengths)
-    stepper = form(model.networks, len(prompts), characters)
+    stepper = form(model.networks, len(prompts), characters, on_start)
     shards = Shards(default_shards(len(prompts)))
     # A single shard, too: for products as small as a step's, the library's threads only wait for each other.
     with single_threaded_blas():

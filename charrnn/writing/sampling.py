@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -102,9 +102,13 @@ def generate_records(
 
 
 def write_records(
-    model: Writable, prime: str, config: SamplingConfig, rng: Seed | None
+    model: Writable,
+    prime: str,
+    config: SamplingConfig,
+    rng: Seed | None,
+    on_start: Callable[[], object] | None = None,
 ) -> Iterator[str]:
-    """As :func:`generate_records`, of what has been read."""
+    """As :func:`generate_records`, of what has been read; ``on_start`` as for :func:`generate_batch`."""
     end = model.vocabulary.config.end
     if not end:
         raise InputError("the model was not trained on records")
@@ -116,7 +120,7 @@ def write_records(
         later = range(0, count * config.best_of, config.best_of)
         prompts = [Prompt(prime, seed_after(seed, number), config) for number in later]
         records = [prime] * count
-        for piece in generate_batch(model, prompts):
+        for piece in generate_batch(model, prompts, on_start=on_start):
             records[piece.number] += piece.text
         yield from (record.removesuffix(end) for record in records)
         seed, count = seed_after(seed, later.stop), min(2 * count, RECORDS)

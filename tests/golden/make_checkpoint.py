@@ -26,7 +26,7 @@ def main() -> None:
     training = charrnn.Training(
         corpus,
         charrnn.ModelConfig(
-            cell="gru", hidden_size=16, num_layers=1, embedding_size=6, dropout=0.1
+            cell="feedforward", context=4, hidden_size=16, num_layers=2, dropout=0.1
         ),
         charrnn.TrainingConfig(
             epochs=20, batch_size=4, seq_length=16, learning_rate=0.02, eval_every=50, threads=2

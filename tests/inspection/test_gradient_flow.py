@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kinds import RECURRENT, every_recurrent
 
-from charrnn.config import CELLS, ModelConfig, TextConfig
+from charrnn.config import ModelConfig, TextConfig
 from charrnn.errors import CheckpointError, InputError
 from charrnn.inspection.gradients import (
     GradientFlow,
@@ -45,7 +46,7 @@ def _loss(network: LanguageModel, params: Parameters, ids: Ids, target: int, sta
 
 
 @pytest.mark.parametrize("embedding_size", [0, 3])
-@pytest.mark.parametrize("cell", CELLS)
+@every_recurrent
 def test_equals_finite_differences(cell: str, embedding_size: int) -> None:
     """By every number of the state, for every k, in float64, from a state that is not zero."""
     rng = np.random.default_rng(1)
@@ -130,15 +131,19 @@ def test_an_exploding_gradient() -> None:
 
 def test_fresh_models_of_each_cell() -> None:
     flows = dict(fresh_flows(_model("gru"), TEXT, steps=20, losses=4, rng=1))
-    assert tuple(flows) == CELLS
+    assert list(flows) == RECURRENT
     assert flows["lstm"].parts.shape == (21, 2, 2)
     again = dict(fresh_flows(_model("lstm"), TEXT, steps=20, losses=4, rng=1))
-    assert all(np.array_equal(flows[cell].norms, again[cell].norms) for cell in CELLS)
+    assert all(np.array_equal(flows[cell].norms, again[cell].norms) for cell in RECURRENT)
 
 
 def test_errors() -> None:
     with pytest.raises(InputError, match="no text"):
         gradient_flow(_model(), "")
+    with pytest.raises(
+        InputError, match="without memory: it predicts from 3 characters and nothing"
+    ):
+        gradient_flow(_model("feedforward"), TEXT)
     model = _model("rnn-relu")
     model.parameters["layer1/W"][...] = 1e30
     model.parameters["layer1/b"][...] = 1

@@ -6,9 +6,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from kinds import every_recurrent
 from samples import SHA256, USED
 
-from charrnn.config import CELLS, OPTIMIZERS, ModelConfig
+from charrnn.config import OPTIMIZERS, ModelConfig
 from charrnn.errors import InputError
 from charrnn.inspection.weights import last_updates, recurrences, spreads
 from charrnn.models.character_model import CharacterModel
@@ -25,7 +26,7 @@ def _model(cell: str = "lstm") -> CharacterModel:
     return CharacterModel.fresh(config, Vocabulary("abc"), np.random.default_rng(4))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@every_recurrent
 def test_orthogonal_matrices(cell: str) -> None:
     """As they are at the start: all singular values are 1, and all eigenvalues lie on the circle."""
     model = _model(cell)

@@ -1,4 +1,4 @@
-"""The recurrent cells as a textbook writes them: one gate a line, one step a turn of the loop.
+"""The cells as a textbook writes them: one gate a line, one step a turn of the loop.
 
 Slow on purpose, and it shares no code with ``charrnn``. Vectors are columns, those of a batch lie
 side by side as ``(H, B)``, and a sequence is a list of them over time. Every operation also takes
@@ -52,6 +52,21 @@ def rnn(
     return hs, h
 
 
+def feedforward(tables: Sequence[Array], bias: Array, windows: Sequence[Columns]) -> Columns:
+    """Bengio et al. 2003, without the direct connections: a table for each place, the current one first.
+
+    Args:
+        windows: At each step the inputs of all places.
+    """
+    hs = []
+    for window in windows:
+        a = bias[:, None]
+        for table, x in zip(tables, window, strict=True):
+            a = a + table @ x
+        hs.append(tanh(a))
+    return hs
+
+
 def lstm(weights: Weights, xs: Columns, h: Array, c: Array) -> tuple[Columns, Array, Array]:
     """Goodfellow, Bengio, Courville, equations 10.40 to 10.44, with tanh for what is written."""
     U, W, b = weights["U"], weights["W"], weights["b"]
@@ -95,9 +110,11 @@ def layer(cell: str, weights: Weights, xs: Columns, state: Array) -> tuple[Colum
         hs, *final = lstm(weights, xs, state[0], state[1])
     elif cell == "gru":
         hs, *final = gru(weights, xs, state[0])
+    elif cell == "feedforward":
+        hs, final = feedforward([weights["U"]], weights["b"], [[x] for x in xs]), list(state)
     else:
         hs, *final = rnn(weights, xs, state[0], tanh if cell == "rnn" else relu)
-    return hs, np.stack(final)
+    return hs, np.stack(final) if final else state
 
 
 def stack(

@@ -197,6 +197,36 @@ def test_the_time_of_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("anew")
+def test_writing_and_scoring_tell(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is something to compile, once each; not of a cell that has no compiled form, nor a single text."""
+
+    def compiles(make: Callable[[], object], on_start: Callable[[], object], _: object) -> object:
+        on_start()
+        return make()
+
+    monkeypatch.setattr(compiling, "compile_by", compiles)
+    monkeypatch.setattr("charrnn.models.stepper.WORTH_LOADING", 1)
+    monkeypatch.setattr("charrnn.models.character_model.WORTH_LOADING", 1)
+    for name in ("gru", "feedforward"):
+        train = ("train", "corpus.txt", "--cell", name, *SMALL, "-o", f"{name}.npz", "-q")
+        assert run(*train).code == 0
+    several = ("--num-samples", 3, "-n", 5, "--seed", 1)
+    seeded = "gru.npz: seed 1\n"
+    assert run("sample", "gru.npz", *several).err == f"{seeded}{WORDS}\n"
+    assert run("sample", "gru.npz", *several, "-q").err == ""
+    assert run("sample", "gru.npz", *several[2:]).err == seeded
+    assert run("sample", "feedforward.npz", *several).err == "feedforward.npz: seed 1\n"
+    assert run("score", "gru.npz", "corpus.txt").err == f"{WORDS}\n"
+    assert run("score", "gru.npz", "corpus.txt", "--exact").err == ""
+    assert run("score", "feedforward.npz", "corpus.txt").err == ""
+    lines = ("--records", "-o", "records.npz", "-q")
+    assert run("train", "corpus.txt", *SMALL, *lines).code == 0
+    Path("none.txt").write_text("nothing\n", encoding="utf-8")
+    novel = run("sample", "records.npz", *several, "--novel-only", "none.txt").err
+    assert novel == f"records.npz: seed 1\n{WORDS}\n"
+
+
+@pytest.mark.usefixtures("anew")
 @pytest.mark.parametrize(
     ("error", "words"),
     [

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from forms import Form
+from kinds import every_recurrent
 from stack_problem import random_parameters, random_problem
 
-from charrnn.config import CELLS, ModelConfig
+from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.parameters import Array
@@ -21,8 +22,6 @@ from charrnn.nn.workspace import Workspace
 K = 6
 
 assert_close = partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-14)
-
-every_cell = pytest.mark.parametrize("cell", CELLS)
 
 
 @pytest.mark.parametrize("rate", [0.125, 0.25, 0.5, 0.9])
@@ -84,7 +83,7 @@ def test_dropout_masks_differ() -> None:
         assert 0.3 < np.mean(masks[0] != np.roll(masks[0], 1, axis)) < 0.7
 
 
-@every_cell
+@every_recurrent
 def test_dropped_weights(cell: str, form: Form) -> None:
     """The stack is the one whose recurrent weights are multiplied by the masks."""
     problem = random_problem(cell, weight_rate=0.5, seed=2, form=form)
@@ -100,7 +99,7 @@ def test_dropped_weights(cell: str, form: Form) -> None:
     assert not dropped.gradients["layer0/W"][W_mask == 0].any()
 
 
-@every_cell
+@every_recurrent
 def test_dropout_is_never_in_the_recurrence(cell: str, form: Form) -> None:
     """Only a layer's output upwards is dropped: the lowest state is that of a stack without."""
     problem = random_problem(cell, rate=0.5, form=form)

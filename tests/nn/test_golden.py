@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from forms import Form
+from kinds import RECURRENT
 from stack_problem import StackProblem
 
-from charrnn.config import CELLS, ModelConfig
+from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import cross_entropy_
@@ -122,7 +123,7 @@ def filled(shapes: Mapping[str, tuple[int, ...]], values: Tensors, dtype: type) 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("both", [False, True], ids=["forwards", "both-ways"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", RECURRENT)
 def test_recurrent_layers(
     golden: Tensors, cell: str, both: bool, precision: Precision, every_form: Form
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from forms import Form
+from kinds import RECURRENT, every_model, random_state
 from stack_problem import random_parameters, random_problem
 
 from charrnn.config import CELLS, ModelConfig
@@ -90,7 +91,7 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float, form: For
     for layer in problem.stack.layers:
         own = workspace.child(layer.name)
         assert ("mask" in own) == (rate > 0)
-        assert ("W_mask" in own) == (rate > 0 and num_layers > 1)
+        assert ("W_mask" in own) == (rate > 0 and num_layers > 1 and layer.cell.recurrent)
     dx, dstate = problem.backward(workspace, gradients)
     gradients.flat -= before.flat
 
@@ -99,7 +100,8 @@ def test_stack(cell: str, one_hot: bool, num_layers: int, rate: float, form: For
 
     scratch = problem.workspace()
     assert_parameter_gradients(gradients, loss, problem.params)
-    assert_gradient(dstate, loss, problem.state, "initial state")
+    if problem.stack.cell.recurrent:
+        assert_gradient(dstate, loss, problem.state, "initial state")
     assert (dx is None) == one_hot
     if dx is not None:
         assert_gradient(dx, loss, problem.x, "input")
@@ -134,7 +136,8 @@ def test_texts_of_several_lengths(
         return problem.loss(scratch)
 
     assert_parameter_gradients(gradients, loss, problem.params)
-    assert_gradient(dstate, loss, problem.state, "initial state")
+    if problem.stack.cell.recurrent:
+        assert_gradient(dstate, loss, problem.state, "initial state")
     assert (dx is None) == one_hot
     if dx is not None:
         assert_gradient(dx, loss, problem.x, "input")
@@ -170,21 +173,17 @@ def random_model(
     params = random_parameters(model.parameter_shapes(), rng)
     ids, targets = rng.integers(K, size=(2, T, B))
     ids.flat[:K] = np.arange(K)  # each character is there: none of its columns lies idle
-    state = rng.standard_normal(model.zero_state(B).shape)
+    state = random_state(model.stack, B, rng)
     return model, params, ids, targets, state
 
 
-@pytest.mark.parametrize(
-    "dropping",
-    [{}, {"dropout": 0.4, "weight_drop": 0.3}],
-    ids=["whole", "dropped"],
-)
-@pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
-@pytest.mark.parametrize("cell", CELLS)
-def test_language_model(
-    cell: str, embedding_size: int, dropping: dict[str, Any], form: Form
-) -> None:
+@pytest.mark.parametrize("dropped", [False, True], ids=["whole", "dropped"])
+@every_model
+def test_language_model(cell: str, embedding_size: int, dropped: bool, form: Form) -> None:
     """From the logits and the final state back to every parameter and the initial state."""
+    dropping = {"dropout": 0.4} if dropped else {}
+    if dropped and cell in RECURRENT:
+        dropping["weight_drop"] = 0.3
     model, params, ids, _, state = random_model(cell, embedding_size, **dropping)
     model = form(model)
     rng = np.random.default_rng(2)
@@ -203,12 +202,14 @@ def test_language_model(
     gradients.flat -= before.flat
 
     assert_parameter_gradients(gradients, loss, params)
-    assert_gradient(dstate, loss, state, "initial state")
+    if model.stack.cell.recurrent:
+        assert_gradient(dstate, loss, state, "initial state")
+    else:
+        assert not dstate.any()  # of characters there is no gradient
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-@pytest.mark.parametrize("embedding_size", [0, 2], ids=["one-hot", "embedded"])
-@pytest.mark.parametrize("cell", CELLS)
+@every_model
 def test_loss_and_gradients(cell: str, embedding_size: int, dropout: float, form: Form) -> None:
     """The gradient is that of ``scale`` times the summed loss, added; the loss is not scaled."""
     model, params, ids, targets, state = random_model(cell, embedding_size, dropout)

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from kinds import every_model
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
@@ -52,20 +53,20 @@ def test_scaled_uniform(fan_in: int) -> None:
     assert abs(array.mean()) < 5 * bound / np.sqrt(3 * array.size)
 
 
-@pytest.mark.parametrize("embedding_size", [0, 25], ids=["one-hot", "embedded"])
-@every_cell
+@every_model
 def test_initial_parameters(cell: str, embedding_size: int) -> None:
     """W orthogonal by gate, U and V scaled, the forget gate open, all other biases zero."""
-    H = 16
+    H, N = 16, 3
     model = LanguageModel(ModelConfig(cell, H, 2, embedding_size), 60)
     params = model.initialize(np.random.default_rng(0))
     assert params.flat.dtype == np.float32
     assert np.all(np.isfinite(params.flat))
 
     fan_in = {"layer0/U": embedding_size or 1, "layer1/U": H, "V": H}  # one-hot: a single one
+    fan_in |= {f"layer0/U{place}": N for place in range(N)}  # or one in each place
     for name, array in params.items():
         kind = name.rpartition("/")[2]
-        if kind in ("U", "V"):
+        if kind.startswith(("U", "V")):
             largest = np.abs(array).max() * np.sqrt(fan_in[name])
             assert 0.95 < largest < 1 + 1e-6, name
         elif kind == "W":
@@ -90,8 +91,7 @@ def test_a_seed_gives_its_parameters() -> None:
     assert np.mean(one != other) > 0.5
 
 
-@pytest.mark.parametrize("embedding_size", [0, 3], ids=["one-hot", "embedded"])
-@every_cell
+@every_model
 def test_every_number_is_set(cell: str, embedding_size: int) -> None:
     """Whatever lay in the vector before: a model can be started anew in its place."""
     model = LanguageModel(ModelConfig(cell, 4, 2, embedding_size), K)
@@ -105,9 +105,10 @@ def test_every_number_is_set(cell: str, embedding_size: int) -> None:
 
 @every_cell
 def test_zero_state(cell: str) -> None:
-    """One row of states for each layer; two for the LSTM."""
+    """One row of states for each layer, two for the LSTM; the characters before, where there is no memory."""
     model = LanguageModel(ModelConfig(cell, 4, 3), K)
     state = model.zero_state(5)
-    assert state.shape == (3, 2 if cell == "lstm" else 1, 4, 5)
+    shape = {"lstm": (3, 2, 4, 5), "feedforward": (1, 1, 2, 5)}.get(cell, (3, 1, 4, 5))
+    assert state.shape == shape
     assert state.dtype == np.float32
     assert not state.any()

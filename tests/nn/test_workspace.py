@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from forms import Form
+from kinds import every_model
 from stack_problem import assert_same, random_problem
 from test_cells import Echo
 
@@ -74,8 +75,7 @@ def test_workspace_memory_is_kept() -> None:
     assert workspace.child("part") is workspace.child("part")
 
 
-@pytest.mark.parametrize("embedding_size", [0, 3], ids=["one-hot", "embedded"])
-@every_cell
+@every_model
 def test_float32_stays_float32(cell: str, embedding_size: int, form: Form) -> None:
     """No step of a float32 model makes float64 by accident."""
     model = form(LanguageModel(ModelConfig(cell, 4, 2, embedding_size, 0.3), K))

@@ -1,4 +1,4 @@
-"""Recurrent cells. A new one takes its file, and its line here: the name in ``--cell`` and checkpoints.
+"""Cells. A new one takes its file, and its line here: the name in ``--cell`` and checkpoints.
 
 Names are known without NumPy; a class is imported when it is asked for.
 """
@@ -16,6 +16,7 @@ _CLASSES = {
     "gru": ("gru", "GRU"),
     "rnn": ("rnn", "RNN"),
     "rnn-relu": ("rnn", "ReLURNN"),
+    "feedforward": ("feedforward", "Feedforward"),
 }
 
 CELLS = tuple(_CLASSES)

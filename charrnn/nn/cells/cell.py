@@ -1,4 +1,4 @@
-"""What a recurrent cell is."""
+"""What a cell is."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from charrnn.nn.workspace import Workspace
 
 
 class Cell(ABC):
-    """The recurrence of one layer; it holds its size only, never numbers that change.
+    """What one layer makes of its input; it holds its size only, never numbers that change.
 
     The layer has already computed the part that needs no recurrence, ``z = U x + b`` for the whole
-    chunk; the cell adds what comes from the previous step. ``params`` are those of its layer, under
+    chunk; a recurrent cell adds what comes from the previous step. ``params`` are those of its layer, under
     their own names (``"W"``).
 
-    Shapes, with *n* rows: ``z`` is ``(n*H, T, B)``, ``h`` is ``(H, T, B)``, a state is ``(states, H, B)``.
+    Shapes, with *n* rows: ``z`` is ``(n*H, T, B)``, ``h`` is ``(H, T, B)``, a state is ``(states, H, B)``,
+    of which there is nothing, ``(0, H, B)``, where a cell is not recurrent. Of a recurrent one
     ``forward`` keeps, under the names of the states, those before the first step and after each: *h* as
     ``(H, T+1, B)``, any other as ``(T+1, H, B)``; and, of a cell with gates, all rows as ``gates``,
     ``(T, n, H, B)``.
@@ -30,7 +31,8 @@ class Cell(ABC):
         rows: What the blocks of H rows of U, W and b are for, from the top.
         gates: The first of these, where they are gates: sigmoids, which may be shut or open.
         keeps: The gate that multiplies what a unit held at the step before.
-        states: What is carried from step to step; the first is *h*, which others see.
+        states: What a unit holds; the first is *h*, which others see.
+        recurrent: Whether that is carried from step to step, and has a say in the next one by way of *W*.
     """
 
     title: ClassVar[str]
@@ -38,6 +40,7 @@ class Cell(ABC):
     gates: ClassVar[tuple[str, ...]] = ()
     keeps: ClassVar[str | None] = None
     states: ClassVar[tuple[str, ...]] = ("h",)
+    recurrent: ClassVar[bool] = True
 
     def __init__(self, hidden_size: int) -> None:
         self.hidden_size = hidden_size
@@ -99,5 +102,5 @@ class Cell(ABC):
         Args:
             z: ``(n*H, B)``, ``U x + b``; not changed.
             Wh: ``(n*H, B)``, ``W h``; overwritten.
-            state: ``(states, H, B)``; becomes the next state.
+            state: ``(states, H, B)``, what the units hold; becomes that after the step.
         """

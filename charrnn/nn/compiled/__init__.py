@@ -76,7 +76,8 @@ def compile_stack(stack: Stack, on_start: Call | None = None) -> Stack:
         one.backward(params, params.zeros(), np.zeros(h.shape, np.float32), state, workspace)
         return twin
 
-    return _made(twin, on_start) or stack
+    # There are recurrences only: for nothing else is Numba loaded.
+    return (_made(twin, on_start) if stack.cell.recurrent else None) or stack
 
 
 def compile_blocks(
@@ -97,8 +98,12 @@ def compile_blocks(
     return _made(twin, on_start) or blocks
 
 
-def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
-    """Who takes steps of such cells, ready for float32; None where :func:`compile_stack` has no twin."""
+def compile_stepper(cell: type[Cell], on_start: Call | None = None) -> type[CompiledStepper] | None:
+    """Who takes steps of such cells, ready for float32; None where :func:`compile_stack` has no twin.
+
+    Args:
+        on_start: As for :func:`compile_stack`.
+    """
 
     def twin() -> type[CompiledStepper] | None:
         from charrnn.nn.compiled.stepper import STEPS, CompiledStepper
@@ -111,7 +116,7 @@ def compile_stepper(cell: type[Cell]) -> type[CompiledStepper] | None:
         CompiledStepper(stack, readout, params, U, state).step(np.zeros(1, np.intp))
         return CompiledStepper
 
-    return _made(twin)
+    return _made(twin, on_start) if cell.recurrent else None
 
 
 def _made(make: Callable[[], Twin], on_start: Call | None = None) -> Twin | None:
