@@ -66,8 +66,12 @@ def train(corpus: Path, minutes: float, seed: int, folder: Path) -> Results:
         "parameters": told["parameters"],
         "config": told["config"],
         "history": [
-            {"seconds": e["seconds"], "validation_loss": NAT * e["validation_bits_per_char"]}
-            for e in told["history"]
+            {
+                "epoch": entry["epoch"],
+                "seconds": entry["seconds"],
+                "validation_loss": NAT * entry["validation_bits_per_char"],
+            }
+            for entry in told["history"]
         ],
         "repeat": repeat[1].replace(str(corpus), corpus.name) if repeat else "",
         "sample": _run("sample", str(model), *SAMPLE).stdout,

@@ -1,4 +1,4 @@
-"""docs/building.md: its model is built, trained and writes, and its cell's gradient is right."""
+"""docs/building.md and docs/shapes.md: nets are built from the parts, and learn what the pages say."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "building.md").read_text(encoding="utf-8")
 
 
-def test_every_line_runs() -> None:
-    """What the page claims stands in its code as assertions."""
-    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) == PAGE.count("```") / 2 >= 5
+@pytest.mark.parametrize(("page", "claims"), [("building.md", 4), ("shapes.md", 5)])
+def test_every_line_runs(page: str, claims: int) -> None:
+    """What a page claims stands in its code as assertions."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) >= 5
     code = "\n".join(blocks)
-    assert code.count("assert ") >= 4
+    assert code.count("assert ") >= claims
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=ROOT, check=False)
     assert done.returncode == 0

@@ -185,12 +185,12 @@ class Stack:
             The gradients by a dense ``x`` and by the initial state.
         """
         dstate_in, H = np.empty_like(dstate), self.hidden_size
-        down: Array | None = np.ascontiguousarray(dh)
+        down: Array | None = self._in_memory(dh)
 
         def back(index: int, dh: Array) -> Array | None:
             layer = self.layers[index]
             own = workspace.child(layer.name)
-            dx, dstate_in[index] = layer.backward(params, gradients, dh, dstate[index], own)
+            dx, dstate_in[index] = self._back(layer, params, gradients, dh, dstate[index], own)
             return dx
 
         for level, (_, *reverse) in reversed(list(enumerate(self.levels))):
@@ -203,6 +203,23 @@ class Stack:
                 if down is not None and dx is not None:
                     down += self._turned(dx, own, "dx_turned")
         return down, dstate_in
+
+    @staticmethod
+    def _in_memory(dh: Array) -> Array:
+        """As this form of the stack has it."""
+        return np.ascontiguousarray(dh)
+
+    def _back(
+        self,
+        layer: Layer,
+        params: Parameters,
+        gradients: Parameters,
+        dh: Array,
+        dstate: Array,
+        workspace: Workspace,
+    ) -> tuple[Array | None, Array]:
+        """Back through one layer."""
+        return layer.backward(params, gradients, dh, dstate, workspace)
 
     def by_character(self, params: Parameters, E: Array | None = None) -> Array:
         """``(n*H, K)``: what the lowest layer makes of each character, without its bias.

@@ -294,67 +294,58 @@ class CompiledStack(Stack):
         kept.remember(x=x, ids=ids)
         return Input(table, ids, not layer.one_hot)
 
-    def backward(
+    @staticmethod
+    def _in_memory(dh: Array) -> Array:
+        return dh
+
+    def _back(
         self,
+        layer: Layer,
         params: Parameters,
         gradients: Parameters,
         dh: Array,
         dstate: Array,
         workspace: Workspace,
     ) -> tuple[Array | None, Array]:
-        s, dstate_in = self._sizes(dh.shape[1:], params.flat.dtype), np.empty_like(dstate)
-        dx: Array | None = None
+        s, x = self._sizes(dh.shape[1:], params.flat.dtype), workspace["x"]
+        own, d_own = layer.own(params), layer.own(gradients)
+        if "mask" in workspace:
+            dh *= workspace["mask"]
+        if "W_mask" in workspace:
+            own["W"] = workspace["W_kept"]
+        passing: Array | float = 0.0
+        if "lengths" in workspace:
+            dstate, passing = join_ends(dh, dstate, workspace["lengths"])
         with workspace.scratch as scratch:
-            # For each level the gradient by its h, then that by the h of the level below.
-            above = columns(dh).T
-            if not self.bidirectional:
-                above = self._filled(above, s, scratch)
-            rooms = [above[:, : s.H]]  # in place of what has been read
-            if self.bidirectional:  # the second direction still has to read it
-                rooms = [scratch.array(s.steps, self.output_size) for _ in range(2)]
-            for level, layers in reversed(list(enumerate(self.levels))):
-                down = rooms[level % len(rooms)]
-                for direction, layer in enumerate(layers):
-                    index, kept = level * len(layers) + direction, workspace.child(layer.name)
-                    if direction == 0 and level == 0 and not layer.one_hot:
-                        dx = kept.array("dx", *kept["x"].shape)
-                        down = columns(dx).T
-                    with scratch:
-                        d = above
-                        if self.bidirectional:
-                            own = above[:, direction * s.H :][:, : s.H]
-                            d = self._filled(own[kept["places"]] if direction else own, s, scratch)
-                        dstate_in[index] = self._back_through(
-                            layer, params, gradients, s, d, dstate[index], kept, scratch
-                        )
-                        if layer.one_hot:
-                            continue
-                        dz = kept["z"][:, : s.rows(layer)]
-                        U = filled_up(layer.own(params)["U"], s, scratch)
-                        if direction == 0:
-                            np.matmul(dz, U, out=down)
-                        else:
-                            turned = np.matmul(dz, U, out=scratch.array(*down.shape))
-                            down += turned[kept["places"]]
-                if self.bidirectional:
-                    above = down
-        return dx, dstate_in
+            rows = self._rows(dh, s, scratch)
+            dstate = self._back_through(layer, own, d_own, s, rows, dstate, workspace, scratch)
+            dstate += passing
+            if layer.one_hot:
+                return None, dstate
+            if layer in self.levels[0]:
+                dx = workspace.array("dx", *x.shape)  # an embedding's, which has columns together
+            else:
+                dx = dh if x.shape == dh.shape else self._room(workspace, "dx", *x.shape)
+            U = filled_up(own["U"], s, scratch)
+            np.matmul(workspace["z"][:, : s.rows(layer)], U, out=columns(dx).T)
+            return dx, dstate
 
     @staticmethod
-    def _filled(d: Array, s: Sizes, scratch: Scratch) -> Array:
-        """Rows of H numbers, filled up to whole vectors for the kernels; the same ones where they are so."""
-        if s.padded == s.H and d.flags.c_contiguous:
-            return d
+    def _rows(dh: Array, s: Sizes, scratch: Scratch) -> Array:
+        """A row for each step and stream, filled up to whole vectors; the memory of ``dh`` where it is so."""
+        rows = columns(dh).T
+        if s.padded == s.H and rows.flags.c_contiguous:
+            return rows
         filled = scratch.array(s.steps, s.width())
         filled[:, s.H :] = 0
-        filled[:, : s.H] = d
+        filled[:, : s.H] = rows
         return filled
 
     def _back_through(
         self,
         layer: Layer,
-        params: Parameters,
-        gradients: Parameters,
+        own: Own,
+        d_own: Own,
         s: Sizes,
         dh: Array,
         dstate: Array,
@@ -362,15 +353,6 @@ class CompiledStack(Stack):
         scratch: Scratch,
     ) -> Array:
         """Make the layer's z to δz, and add to its gradients; returns that by its incoming state."""
-        own, d_own = layer.own(params), layer.own(gradients)
-        if "mask" in kept:
-            dh[:, : s.H] *= columns(kept["mask"]).T
-        passing: Array | float = 0.0
-        if "lengths" in kept:
-            by_h = dh[:, : s.H].T.reshape(s.H, s.T, s.B)
-            dstate, passing = join_ends(by_h, dstate, kept["lengths"])
-        if "W_mask" in kept:
-            own["W"] = kept["W_kept"]
         carried = [scratch.array(s.B, s.width()) for _ in self.cell.states]
         for matrix, final in zip(carried, dstate, strict=True):
             matrix.fill(0)
@@ -384,7 +366,6 @@ class CompiledStack(Stack):
         below.table.fill(0)
         dy = RECURRENCES[self.cell].backward(own, d_own, s, below, dh, carried, kept, scratch)
         dstate_in: Array = np.stack([matrix[:, : s.H].T for matrix in carried])
-        dstate_in += passing
         dW = scratch.array(rows, s.H)
         np.matmul(dy[:, :rows].T, kept["h"][: s.steps, : s.H], out=dW)
         if "W_mask" in kept:
