@@ -2,7 +2,7 @@
 # make test   every test
 # make docs   the reference of the command line and the pictures of inspect anew
 # make check  format, lint, types and tests (the docs too): what has to be green at every commit
-# make bench  speed and memory beside PyTorch, in an environment of its own; some 15 minutes
+# make bench  speed and memory beside PyTorch, in an environment of its own; some 20 minutes
 # make quality  what is learnt in 82 s, 10 and 30 minutes; some two and a half hours
 # make compare BASE=COMMIT  whether the program does bit for bit what it did there; some five minutes
 # make mutants  whether the tests see faults that are planted in the numerics, training and writing; hours

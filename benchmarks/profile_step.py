@@ -29,6 +29,7 @@ import charrnn.nn.layer
 import charrnn.nn.loss
 import charrnn.nn.readout
 import charrnn.training.optimizer
+from charrnn.nn.blocks import Blocks
 
 MODULES = (
     charrnn.nn.functions,
@@ -85,20 +86,28 @@ class Timed:
         return getattr(self._function, name)
 
 
+def _method(timed: Timed) -> Any:
+    """As a function, which a class makes a method of."""
+    return lambda *arguments: timed(*arguments)
+
+
 def time_kernels(watch: Stopwatch) -> list[tuple[Any, str, Any]]:
     """Let the compiled kernels be timed, where there are any; returns where they are, and them as they were."""
-    stack, recurrences, updates = (
-        sys.modules.get(f"charrnn.nn.compiled.{name}")
-        for name in ("stack", "recurrences", "updates")
+    stack, recurrences = (
+        sys.modules.get(f"charrnn.nn.compiled.{name}") for name in ("stack", "recurrences")
     )
     kinds = {
         "_forward": "recurrences",
         "_backward": "recurrences",
         "pack_": "packing of weights",
-        "sum_parts": "optimiser",
     }
-    timed = []
-    for module in filter(None, (stack, recurrences, updates)):
+    timed: list[tuple[Any, str, Any]] = []
+    blocks = sys.modules.get("charrnn.nn.compiled.blocks")
+    work = blocks.CompiledBlocks if blocks else Blocks
+    for name in ("sum_parts", "adam", "scaled", "momentum"):
+        timed.append((work, name, getattr(work, name)))
+        setattr(work, name, _method(Timed(getattr(work, name), watch, "optimiser")))
+    for module in filter(None, (stack, recurrences)):
         for name, function in list(vars(module).items()):
             kind = next((k for part, k in kinds.items() if part in name), None)
             if kind and callable(function):

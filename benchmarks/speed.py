@@ -144,14 +144,16 @@ def otherwise() -> str:
         ):
             arguments: dict[str, Any] = {"cell": "lstm", "shape": list(shape)}
             try:
-                with (
-                    Worker("charrnn training", **arguments, **ours) as a,
-                    Worker("torch training", **arguments, **theirs) as b,
-                ):
-                    (seconds, ratio), (other, _) = turns(a, b)
+                with Worker("torch training", **arguments, **theirs) as b:
+                    b.seconds()
             except json.JSONDecodeError:  # it has ended: there is no compiler, say
                 rows.append([", ".join(map(str, shape)), name, "", "", "does not work here"])
                 continue
+            with (
+                Worker("charrnn training", **arguments, **ours) as a,
+                Worker("torch training", **arguments, **theirs) as b,
+            ):
+                (seconds, ratio), (other, _) = turns(a, b)
             speeds = (f"{shape[2] * shape[3] / s:,.0f}" for s in (seconds, other))
             rows.append([", ".join(map(str, shape)), name, *speeds, f"**{ratio:.2f}**"])
             say(f"{shape} {name}: {ratio:.2f}")
@@ -375,7 +377,7 @@ does nothing but those products, at that rate.
 
 By `profile_step.py`, with Numba: shares of the threads' time, first half the batch on one thread, then the
 batch on {THREADS}. On one thread nothing waits; what the same products take longer on {THREADS} is the price of shared caches and
-memory, and what the rest grows by is waiting for the interpreter's lock.
+memory, and what the rest grows by is waiting, for the interpreter's lock and for each other.
 
 ```text
 {profiled}```

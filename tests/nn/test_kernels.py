@@ -104,33 +104,34 @@ def test_gates(dtype: type, error: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("rows", range(1, 15))
-def test_product_sums_in_order(rows: int, dtype: type) -> None:
+@pytest.mark.parametrize("add", [False, True], ids=["set", "added"])
+@pytest.mark.parametrize("vectors", [1, 2, 3, 4])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 6, 7, 14])
+def test_product_sums_in_order(rows: int, vectors: int, add: bool, dtype: type) -> None:
     """A number is the same, whatever else is computed beside it: how rows are split changes no bit."""
-    rng, K, columns = np.random.default_rng(rows), 37, 23
+    rng, K = np.random.default_rng(rows), 37
+    columns = vectors * (BYTES // np.dtype(dtype).itemsize) - 1
     A: Array = rng.standard_normal((rows, K)).astype(dtype)
     M: Array = rng.standard_normal((K, columns)).astype(dtype)
-    padded = -(-columns // 16) * 16
+    padded = columns + 1
     P: Array = np.empty((1, K * padded), dtype)
-    C: Array = np.empty((rows, padded), dtype)
-    alone: Array = np.empty((1, padded), dtype)
+    C: Array = np.full((rows, padded), 3, dtype)
     products.pack_columns(M, K, K, P)
-    vector = BYTES // P.itemsize
-    filled = -(-columns // vector) * vector
-    _product(A, P, C, filled)
-    np.testing.assert_allclose(C[:, :columns], A @ M, atol=1e-5)
-    assert not C[:, columns:filled].any()
+    _product(A, P, C, padded, add)
+    np.testing.assert_allclose(C[:, :columns], A @ M + 3 * add, atol=1e-5)
+    np.testing.assert_array_equal(C[:, columns:], 3 * add)
     for row in range(rows):
-        _product(A[row : row + 1], P, alone, filled)
-        np.testing.assert_array_equal(alone[0, :filled], C[row, :filled])
+        alone: Array = np.full((1, padded), 3, dtype)
+        _product(A[row : row + 1], P, alone, padded, add)
+        np.testing.assert_array_equal(alone[0], C[row])
 
 
 @numba.njit
-def _product(A, P, C, filled):  # type: ignore[no-untyped-def]
+def _product(A, P, C, filled, add):  # type: ignore[no-untyped-def]
     (rows, K), V = A.shape, width(A)
     for left in range(0, filled, 4 * V):
         vectors = min(4, (filled - left) // V)
-        products.panel_product(vectors, A, 0, rows, P, left * K, 0, C, 0, left, V, K, False)
+        products.panel_product(vectors, A, 0, rows, P, left * K, 0, C, 0, left, V, K, add)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -140,6 +140,30 @@ def test_chunks_of_padded_texts(cell: str, form: Form) -> None:
     np.testing.assert_allclose(state, expected.final, rtol=1e-10, atol=1e-12)
 
 
+@every_cell
+def test_gradients_lie_in_memory_as_they_will(cell: str, form: Form) -> None:
+    """Texts first, say: what comes back does not depend on it."""
+    problem = random_problem(cell, hidden_size=16, num_layers=3, form=form)
+    expected = problem.run()
+    workspace, gradients = problem.workspace(), problem.params.zeros()
+    problem.forward(workspace)
+    for axes in ((2, 1, 0), (1, 2, 0), (0, 2, 1)):
+        dh = problem.dh.transpose(axes).copy().transpose(np.argsort(axes))
+        gradients.flat.fill(0)
+        problem.forward(workspace)
+        problem.stack.backward(problem.params, gradients, dh, problem.dstate.copy(), workspace)
+        np.testing.assert_allclose(gradients.flat, expected.gradients.flat, 1e-10, 1e-12)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64])
+def test_lengths_of_any_integers(kind: type, form: Form) -> None:
+    """Also such as do not hold the number of a place."""
+    steps = np.random.default_rng(2).integers(0, 10, 60)
+    problem = random_problem("lstm", length=9, lengths=steps.tolist(), form=form)
+    narrow = replace(problem, lengths=steps.astype(kind))
+    assert_same(narrow.run(), problem.run())
+
+
 @pytest.mark.parametrize("size", [1, 8, 16, 21])
 @every_input
 @every_cell

@@ -1,12 +1,14 @@
 """Products of few rows, through a tile of fused multiply-adds; and the packing of what is on their right.
 
 A recurrence's products are small, and a BLAS packs the same weights anew at each time step. Here they are
-packed once into *panels*, the columns that a tile multiplies at once. It sums over k in order, so neither its size nor how
+packed once into *panels*, up to four vectors of columns that lie together; a tile multiplies all of them at once, or with
+AVX2 half of four. It sums over k in order, so neither its size nor how
 rows are split changes a bit.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -151,7 +153,7 @@ def _panel_product_of(vectors: int) -> Any:
     # Compiled code is linked by this name and its order in the process that compiled it: of functions with one
     # name, in files from different processes, one would be taken for the other.
     panel.__qualname__ = f"panel_of_{vectors}"
-    return compiled(panel)
+    return compiled(panel, kept=False)
 
 
 panel_product1, panel_product2, panel_product3, panel_product4 = (
@@ -159,7 +161,7 @@ panel_product1, panel_product2, panel_product3, panel_product4 = (
 )
 
 
-@compiled
+@partial(compiled, kept=False)
 def panel_product(
     vectors: int,
     A: Array,

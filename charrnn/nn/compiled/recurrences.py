@@ -41,7 +41,6 @@ def lstm_forward(
     z: Array,
     h: Array,
     c: Array,
-    tanh_c: Array,
     T: int,
     B: int,
     H: int,
@@ -62,14 +61,12 @@ def lstm_forward(
                     load(z, r, 3 * padded + j) + load(x, ids[r], 3 * padded + j),
                 )
                 c_t = f * load(c, r, j) + i * g
-                tanh_c_t = tanh(c_t)
                 store(z, r, j, i)
                 store(z, r, padded + j, f)
                 store(z, r, 2 * padded + j, o)
                 store(z, r, 3 * padded + j, g)
                 store(c, r + B, j, c_t)
-                store(tanh_c, r, j, tanh_c_t)
-                store(h, r + B, j, o * tanh_c_t)
+                store(h, r + B, j, o * tanh(c_t))
 
 
 @compiled
@@ -77,7 +74,6 @@ def lstm_backward(
     P: Array,
     z: Array,
     c: Array,
-    tanh_c: Array,
     dh: Array,
     dh_t: Array,
     dc_t: Array,
@@ -112,7 +108,7 @@ def lstm_backward(
                     r = t * B + q
                     i, f = load(z, r, j), load(z, r, padded + j)
                     o, g = load(z, r, 2 * padded + j), load(z, r, 3 * padded + j)
-                    tanh_c_t = load(tanh_c, r, j)
+                    tanh_c_t = tanh(load(c, r + B, j))  # as quick as to keep it
                     dh_q = load(dh_t, q, j) + load(dh, r, j)
                     dc_q = load(dc_t, q, j)
                     if t + 1 == lengths[q]:

@@ -105,8 +105,7 @@ class CompiledLSTM(Recurrence):
     @staticmethod
     def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
         P = packed_gates(own["W"], s, scratch)
-        tanh_c = kept.array("tanh_c", s.steps, s.width())
-        recurrences.lstm_forward(P, *x, kept["z"], kept["h"], kept["c"], tanh_c, *s[:4])
+        recurrences.lstm_forward(P, *x, kept["z"], kept["h"], kept["c"], *s[:4])
 
     @staticmethod
     def backward(
@@ -120,14 +119,13 @@ class CompiledLSTM(Recurrence):
         scratch: Scratch,
     ) -> Array:
         P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
-        c, tanh_c = kept["c"], kept["tanh_c"]
         dc_end, lengths = dc_t, np.zeros(s.B, np.intp)
         if "lengths" in kept:
             dc_end, lengths = scratch.array(*dc_t.shape), kept["lengths"].astype(np.intp)
             dc_end[...] = dc_t
             dc_t.fill(0)
         recurrences.lstm_backward(
-            P, z, c, tanh_c, dh, dh_t, dc_t, dc_end, lengths, *dx[:2], s.T, s.B, s.padded
+            P, z, kept["c"], dh, dh_t, dc_t, dc_end, lengths, *dx[:2], s.T, s.B, s.padded
         )
         return z
 
@@ -262,7 +260,7 @@ class CompiledStack(Stack):
             RECURRENCES[self.cell].forward(own, s, below, workspace, scratch)
         after: slice | Places = slice(s.steps, None)
         if lengths is not None:
-            after = lengths * s.B + np.arange(s.B)
+            after = lengths.astype(np.intp) * s.B + np.arange(s.B)
         new_state = np.stack([matrix[after, : s.H].T for matrix in states])
         h = states[0][s.B :, : s.H].T.reshape(s.H, s.T, s.B)
         return dropout.drop(h, workspace), new_state
@@ -296,7 +294,7 @@ class CompiledStack(Stack):
 
     @staticmethod
     def _in_memory(dh: Array) -> Array:
-        return dh
+        return columns(dh).reshape(dh.shape)  # so that what is written into its columns is in it
 
     def _back(
         self,

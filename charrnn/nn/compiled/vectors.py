@@ -30,16 +30,21 @@ COMPILED: list[Any] = []
 """All that :func:`compiled` has made."""
 
 
-def compiled(function: Any) -> Any:
+def compiled(function: Any, *, kept: bool = True) -> Any:
     """Compile a function when it is called for the first time, and keep that on disk where there is a folder for it.
 
     Numba looks at the time stamp of the file in which the function is, though code of other ones is a part of
     it; so its name tells what is in all of this folder. No liberty is taken with numbers, so NaN stays NaN.
+
+    Args:
+        kept: Not where a function is called from kernels alone, whose files have it in them, and holds what Numba
+            would find another in each process: it would never be found, and kept again and again.
     """
     function.__qualname__ += f"_{_SOURCES}"
     made = njit(nogil=True, error_model="numpy")(function)
     with suppress(RuntimeError):  # no folder can be written
-        made.enable_caching()
+        if kept:
+            made.enable_caching()
     COMPILED.append(made)
     return made
 
@@ -73,7 +78,10 @@ class Vector(types.Type):
 
 
 def llvm_type(dtype: Any) -> ir.VectorType:
-    number, size = (ir.FloatType(), 4) if dtype == types.float32 else (ir.DoubleType(), 8)
+    numbers = {types.float32: (ir.FloatType(), 4), types.float64: (ir.DoubleType(), 8)}
+    if dtype not in numbers:
+        raise TypeError(f"float32 or float64 is wanted, not {dtype}")
+    number, size = numbers[dtype]
     return ir.VectorType(number, BYTES // size)
 
 
