@@ -12,6 +12,17 @@ from charrnn.config import TrainingConfig
 
 USED = TrainingConfig(epochs=1, val_fraction=0.1, warmup=0, eval_every=1, threads=1)
 """The settings of a run, with nothing left to be chosen."""
+RULES = (
+    "context",
+    "epochs",
+    "steps",
+    "warmup",
+    "cooldown",
+    "val_fraction",
+    "eval_every",
+    "threads",
+)
+"""Settings whose default is a rule."""
 SHA256 = "0" * 64
 """Of no text."""
 

@@ -16,23 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Run
+from samples import RULES
 
 import charrnn
 from charrnn.cli.files import newest_checkpoints
 from charrnn.cli.train import CHOSEN
 from charrnn.training.trainer import Training
 
-RULES = (
-    "context",
-    "epochs",
-    "steps",
-    "warmup",
-    "cooldown",
-    "val_fraction",
-    "eval_every",
-    "threads",
-)
-"""Settings whose default is a rule."""
 TINY = ("--hidden-size", 8, "--epochs", 1, "--sample-every", 0)
 CHARRNN = [sys.executable, "-m", "charrnn"]
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell or signals")

@@ -16,6 +16,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from samples import RULES
 
 import charrnn
 import charrnn.inspection
@@ -108,18 +109,6 @@ def test_python_example(folder: Path) -> None:
     assert {"Step", "Evaluation"} <= set(re.findall(r"^(\w+)\(step=", printed, re.MULTILINE))
     assert 0 < float(printed.splitlines()[-1]) < 8
     assert (folder / "model.npz").exists()
-
-
-RULES = (
-    "context",
-    "epochs",
-    "steps",
-    "warmup",
-    "cooldown",
-    "val_fraction",
-    "eval_every",
-    "threads",
-)
 
 
 def test_table_of_defaults() -> None:

@@ -133,7 +133,7 @@ def gradient_flow(
     K, N = int(reach.max()), len(chosen)
     squares = np.full((K + 1, *network.stack.state_shape(N)[:2], N), np.nan)
     shards = Shards(min(2, available_processors(), N))
-    # The largest cell keeps of one step and column: gates, h and c before and after, tanh c.
+    # The largest cell keeps of one step and column: gates, h and c before and after; two more for what is underway.
     kept = 10 * config.num_layers * config.hidden_size
     kept += config.embedding_size + len(model.vocabulary)
     width = max(1, MEMORY // shards.count // (K * 8 * kept))

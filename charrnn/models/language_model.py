@@ -67,7 +67,7 @@ class LanguageModel:
 
     @property
     def read_by(self) -> str:
-        """The array that has a column for each character, as it is read."""
+        """The array that has a column for each character, as it is read; of a context, for the current one."""
         return next(iter((self.embedding or self.stack).parameter_shapes()))
 
     def embedded(self, params: Parameters) -> Array | None:

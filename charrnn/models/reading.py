@@ -31,7 +31,7 @@ class ChunkReader:
         checked: Whether a prediction that is not finite is an error; else it is a value like others.
 
     Attributes:
-        state: ``(L, states, H, B)``, after what was read so far.
+        state: As the network has it, after what was read so far.
         workspace: Holds what the layers kept of the last chunk.
     """
 

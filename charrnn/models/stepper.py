@@ -67,7 +67,7 @@ class Stepper:
 
     Args:
         params: Not to be changed while this object is in use.
-        state: ``(L, states, H, B)``, after what was read before; copied.
+        state: As the network has it, after what was read before; copied.
 
     Attributes:
         state: The same, after what was read so far.

@@ -18,7 +18,7 @@ from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids, add_columns, gather_columns
 from charrnn.nn.layer import Layer
-from charrnn.nn.lengths import Lengths
+from charrnn.nn.lengths import Lengths, checked
 from charrnn.nn.parameters import Array, Own, Parameters, scaled_uniform
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Scratch, Workspace
@@ -62,9 +62,18 @@ class ContextStack(Stack):
 
     Args:
         context: The characters that it reads at a time, *N*.
+
+    Raises:
+        ValueError: The cell is recurrent, the input dense, or two directions are asked for.
     """
 
     context: int = 1
+
+    def __post_init__(self) -> None:
+        if self.cell.recurrent or self.bidirectional or not self.one_hot:
+            raise ValueError(
+                "a context is for one-hot ids, one direction, and a cell without a recurrence"
+            )
 
     def lowest(self, cell: Cell, name: str) -> Layer:
         return ContextLayer(cell, self.input_size, name, self.context)
@@ -89,6 +98,7 @@ class ContextStack(Stack):
     ) -> tuple[Array, Array]:
         """As that of :class:`Stack`, of ids ``(T, B)``."""
         (T, B), N = x.shape, self.context
+        lengths = checked(lengths, T, B)
         before = state[0, 0, ::-1]
         before = np.where(before == 0, x[:1], before - 1).astype(x.dtype)
         read = np.concatenate((before, x))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from charrnn.nn.lengths import Places
 from charrnn.nn.parameters import Array
-from charrnn.nn.workspace import Scratch
+from charrnn.nn.workspace import Scratch, units_together
 
 Ids = NDArray[np.integer[Any]]
 """Character numbers, ``(T, B)``."""
@@ -86,8 +86,8 @@ def columns(x: Array) -> Array:
 
 
 def take_columns(x: Array, places: Places, out: Array) -> None:
-    """``out[:, n] = x[:, places[n]]``, of matrices in whose memory rows or columns lie together."""
-    if x.strides[0] == x.itemsize:
+    """``out[:, n] = x[:, places[n]]``, of matrices whose memory lies alike."""
+    if units_together(x):
         out.T[...] = x.T[places]
     else:
         np.take(x, places, axis=1, out=out, mode="clip")

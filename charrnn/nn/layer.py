@@ -63,18 +63,25 @@ class Layer(Part):
         Args:
             lengths: Of the texts; without it all have T steps.
         """
-        own, of_cell = self.own(params), workspace.child("cell")
+        own = self.own(params)
         if self.cell.recurrent:
             own["W"] = dropout.drop_weights(own["W"], workspace)
         workspace.remember(x=x)
-        remember_lengths(lengths, of_cell)
+        remember_lengths(lengths, workspace)
         with workspace.scratch as scratch:
-            z = scratch.array(self.rows, *x.shape[-2:])
-            self.read(own, x, z, scratch)
-            h, state = self.cell.forward(own, z, state, of_cell)
-        if lengths is not None:
-            state = self.cell.states_after(lengths, of_cell)
+            h, state = self.run(own, x, state, workspace, scratch)
         return dropout.drop(h, workspace), state
+
+    def run(
+        self, own: Own, x: Array | Ids, state: Array, workspace: Workspace, scratch: Scratch
+    ) -> tuple[Array, Array]:
+        """``h`` and the state after each text, if ``workspace`` has ``lengths``, or after the last step."""
+        of_cell, lengths = workspace.child("cell"), workspace.get("lengths")
+        remember_lengths(lengths, of_cell)
+        z = scratch.array(self.rows, *x.shape[-2:])
+        self.read(own, x, z, scratch)
+        h, state = self.cell.forward(own, z, state, of_cell)
+        return h, state if lengths is None else self.cell.states_after(lengths, of_cell)
 
     def read(self, own: Own, x: Array | Ids, z: Array, scratch: Scratch) -> None:  # noqa: ARG002
         """Fill in ``z = U x + b``."""
@@ -96,32 +103,53 @@ class Layer(Part):
         """Adds to ``gradients``; returns the gradient by a dense ``x`` and by the incoming state.
 
         Args:
-            dh: ``(H, T, B)``, contiguous; overwritten, by what is returned if it has the same shape.
+            dh: ``(H, T, B)``, of which :func:`columns` is a view; overwritten, by what is returned if it has the same
+                shape.
         """
-        x, of_cell = workspace["x"], workspace.child("cell")
+        x, lengths = workspace["x"], workspace.get("lengths")
         own, d_own = self.own(params), self.own(gradients)
         if "mask" in workspace:
             dh *= workspace["mask"]
-        passing: Array | float = 0.0
-        if "lengths" in of_cell:
-            dstate, passing = join_ends(dh, dstate, of_cell["lengths"])
+        if "W_mask" in workspace:
+            own["W"] = workspace["W_kept"]
+        passing = None
+        if lengths is not None:
+            dstate, passing = join_ends(dh, dstate, lengths)
         with workspace.scratch as scratch:
-            dz = scratch.array(self.rows, *x.shape[-2:])
-            if "W_mask" in workspace:
-                own["W"], dW = workspace["W_kept"], d_own["W"]
-                d_own["W"] = scratch.array(*dW.shape)
-                d_own["W"].fill(0)
-            dstate = self.cell.backward(own, d_own, dz, dh, dstate, of_cell)
-            dstate += passing
-            if "W_mask" in workspace:
-                dW += np.multiply(d_own["W"], workspace["W_mask"], out=d_own["W"])
-            d_own["b"][...] += columns(dz).sum(axis=1)
-            self.read_back(d_own, x, dz, scratch)
+            dz, dstate = self.run_back(own, d_own, dh, dstate, workspace, scratch)
+            if passing is not None:
+                dstate = dstate + passing
             if self.one_hot:
                 return None, dstate
-            dx = dh if x.shape == dh.shape else workspace.array("dx", *x.shape)
-            np.matmul(own["U"].T, columns(dz), out=columns(dx))
+            dx = dh if x.shape == dh.shape else workspace.array("dx", *x.shape, like=x)
+            self.give_down(own, dz, dx, scratch)
             return dx, dstate
+
+    def run_back(
+        self,
+        own: Own,
+        d_own: Own,
+        dh: Array,
+        dstate: Array,
+        workspace: Workspace,
+        scratch: Scratch,
+    ) -> tuple[Array, Array]:
+        """Adds to the gradients; returns those by z and by the incoming state."""
+        x, d_kept = workspace["x"], dict(d_own)
+        dz = scratch.array(self.rows, *x.shape[-2:])
+        if "W_mask" in workspace:
+            d_kept["W"] = scratch.array(*d_own["W"].shape)
+            d_kept["W"].fill(0)
+        dstate = self.cell.backward(own, d_kept, dz, dh, dstate, workspace.child("cell"))
+        if "W_mask" in workspace:
+            d_own["W"][...] += np.multiply(d_kept["W"], workspace["W_mask"], out=d_kept["W"])
+        d_own["b"][...] += columns(dz).sum(axis=1)
+        self.read_back(d_own, x, dz, scratch)
+        return dz, dstate
+
+    def give_down(self, own: Own, dz: Array, dx: Array, scratch: Scratch) -> None:  # noqa: ARG002
+        """Fill in the gradient by a dense input."""
+        np.matmul(own["U"].T, columns(dz), out=columns(dx))
 
     def read_back(self, d_own: Own, x: Array | Ids, dz: Array, scratch: Scratch) -> None:
         """Add to the gradient of what the input was multiplied with."""

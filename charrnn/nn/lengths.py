@@ -20,8 +20,22 @@ Lengths = NDArray[np.integer[Any]]
 Places = NDArray[np.intp]
 """Of a chunk's steps and streams, ``(T*B,)``: step *t* of stream *b* is place ``t*B + b``."""
 
-Streams = NDArray[np.intp]
-"""Numbers of some columns of a chunk."""
+Columns = NDArray[np.intp]
+"""Numbers of some streams of a chunk."""
+
+
+def checked(lengths: Lengths | None, T: int, B: int) -> Lengths | None:
+    """The same as numbers of steps, whatever integers they were.
+
+    Raises:
+        ValueError: They are not B numbers from 0 to T.
+    """
+    if lengths is None:
+        return None
+    whole = np.issubdtype(lengths.dtype, np.integer)
+    if not whole or lengths.shape != (B,) or (lengths < 0).any() or (lengths > T).any():
+        raise ValueError(f"lengths are {B} integers from 0 to {T}, not {lengths}")
+    return lengths.astype(np.intp)
 
 
 def remember_lengths(lengths: Lengths | None, workspace: Workspace) -> None:
@@ -42,7 +56,7 @@ def reversing(lengths: Lengths | None, T: int, B: int) -> Places:
 
     Padding stays where it is. Without lengths all texts have T steps.
     """
-    length = np.full(B, T) if lengths is None else lengths.astype(np.intp)
+    length = np.full(B, T) if lengths is None else lengths
     t = np.arange(T)[:, None]
     step = np.where(t < length, length - 1 - t, t)
     return (step * B + np.arange(B)).ravel()
@@ -71,7 +85,7 @@ def join_ends(dh: Array, dstate: Array, lengths: Lengths) -> tuple[Array, Array]
     return left, passing
 
 
-def last_steps(lengths: Lengths, T: int) -> dict[int, Streams]:
+def last_steps(lengths: Lengths, T: int) -> dict[int, Columns]:
     """The streams whose last step is *t*, for each such *t* before the chunk's own last one."""
     ends = np.unique(lengths[(lengths > 0) & (lengths < T)])
     return {int(end) - 1: np.flatnonzero(lengths == end) for end in ends}

@@ -95,7 +95,7 @@ class Part:
     ``forward(params, input, …, workspace)`` computes, and ``backward(params, gradients, gradient by
     the output, …, workspace)`` adds to the gradients of the part's parameters and returns that by its
     input. ``params`` and ``gradients`` are those of the whole model. What is returned lies in the part's
-    workspace, valid until the next call.
+    workspace, or in what it was given to overwrite, valid until the next call.
 
     Args:
         prefix: What the names of its parameters begin with in the model: ``"layer0/"`` for ``"layer0/W"``.

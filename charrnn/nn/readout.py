@@ -38,10 +38,6 @@ class Readout(Part):
         h = workspace["h"]
         add_product(dV, dlogits, h, workspace.scratch)
         dc += columns(dlogits).sum(axis=1)
-        if h.strides[0] == h.itemsize:  # a compiled stack's: a row for each step and stream
-            dh = workspace.array("dh", *h.shape[1:], len(h)).transpose(2, 0, 1)
-            np.matmul(columns(dlogits).T, V, out=columns(dh).T)
-        else:
-            dh = workspace.array("dh", *h.shape)
-            np.matmul(V.T, columns(dlogits), out=columns(dh))
+        dh = workspace.array("dh", *h.shape, like=h)
+        np.matmul(V.T, columns(dlogits), out=columns(dh))
         return dh

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from charrnn.nn.cells.cell import Cell
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.functions import Ids, affine, columns, product, take_columns
 from charrnn.nn.layer import Layer
-from charrnn.nn.lengths import Lengths, reversing
+from charrnn.nn.lengths import Lengths, checked, reversing
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 
@@ -32,8 +33,10 @@ class Stack:
         input_size: Rows of a dense input, or the number of ids.
         one_hot: Whether the input comes as ids.
         name: What the layers' names begin with (``"encoder/"``), where a model has several stacks.
-        bidirectional: Whether it may look ahead.
+        bidirectional: Whether it may look ahead: it reads whole texts only, neither in chunks nor by steps.
     """
+
+    layer_class: ClassVar[type[Layer]] = Layer
 
     cell: type[Cell]
     input_size: int
@@ -49,31 +52,31 @@ class Stack:
         return 2 * self.hidden_size if self.bidirectional else self.hidden_size
 
     @cached_property
-    def levels(self) -> tuple[tuple[Layer, ...], ...]:
-        """The lowest first: of each the layer that reads forwards, then the one that reads backwards, if there is one."""
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """The lowest first: which of ``layers`` reads forwards, and then, if there is one, which backwards."""
+        directions = 1 + self.bidirectional
+        rows = range(0, directions * self.num_layers, directions)
+        return tuple(tuple(range(row, row + directions)) for row in rows)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """In the order of the state's rows."""
         directions = ("", "/reverse") if self.bidirectional else ("",)
         return tuple(
-            tuple(
-                self._layer(level, f"{self.name}layer{level}{direction}")
-                for direction in directions
-            )
+            self._layer(level, f"{self.name}layer{level}{direction}")
             for level in range(self.num_layers)
+            for direction in directions
         )
 
     def _layer(self, level: int, name: str) -> Layer:
         cell = self.cell(self.hidden_size)
-        return (
-            Layer(cell, self.output_size, name, one_hot=False) if level else self.lowest(cell, name)
-        )
-
-    @cached_property
-    def layers(self) -> tuple[Layer, ...]:
-        """All of them, in the order of the state's rows."""
-        return tuple(layer for level in self.levels for layer in level)
+        if level:
+            return self.layer_class(cell, self.output_size, name, one_hot=False)
+        return self.lowest(cell, name)
 
     def lowest(self, cell: Cell, name: str) -> Layer:
         """A layer that reads what the stack reads."""
-        return Layer(cell, self.input_size, name, one_hot=self.one_hot)
+        return self.layer_class(cell, self.input_size, name, one_hot=self.one_hot)
 
     @property
     def multiplications(self) -> int:
@@ -113,54 +116,27 @@ class Stack:
             state: ``(L, states, H, B)``, before each text's first character, or after its last one for who reads it backwards.
             lengths: ``(B,)``, of the texts; without it all have T steps. What is returned for steps beyond them means nothing.
         """
-        new_state = np.empty_like(state)
+        T, B = x.shape[-2:]
+        new_state, lengths = np.empty_like(state), checked(lengths, T, B)
 
-        def read(index: int, x: Array | Ids) -> Array:
-            layer = self.layers[index]
+        def read(row: int, x: Array | Ids) -> Array:
+            layer = self.layers[row]
             own = workspace.child(layer.name)
-            h, new_state[index] = self._read(layer, params, x, state[index], own, dropout, lengths)
+            h, new_state[row] = layer.forward(params, x, state[row], own, dropout, lengths)
             return h
 
-        for level, (_, *reverse) in enumerate(self.levels):
-            first = level * (1 + len(reverse))
-            h = read(first, x)
-            for layer in reverse:
-                own, places = workspace.child(layer.name), reversing(lengths, *x.shape[-2:])
+        for forwards, *backwards in self.levels:
+            h = read(forwards, x)
+            for row in backwards:
+                own, places = workspace.child(self.layers[row].name), reversing(lengths, T, B)
                 own.remember(places=places)
-                back = read(first + 1, self._turned(x, own, "x_turned"))
-                joined = self._room(own, "joined", 2 * len(h), *h.shape[1:])
+                back = read(row, _turned(x, own, "x_turned"))
+                joined = own.array("joined", 2 * len(h), T, B, like=h)
                 joined[: len(h)] = h
                 take_columns(columns(back), places, out=columns(joined[len(h) :]))
                 h = joined
             x = h
         return x, new_state
-
-    def _read(
-        self,
-        layer: Layer,
-        params: Parameters,
-        x: Array | Ids,
-        state: Array,
-        workspace: Workspace,
-        dropout: Dropout,
-        lengths: Lengths | None,
-    ) -> tuple[Array, Array]:
-        """What one layer makes of its input, and its new state."""
-        return layer.forward(params, x, state, workspace, dropout, lengths)
-
-    def _turned(self, x: Array | Ids, workspace: Workspace, name: str) -> Array:
-        """Each text from its last step to its first, by the places that a reverse layer's workspace has."""
-        places = workspace["places"]
-        if x.ndim == 2:
-            return x.ravel()[places].reshape(x.shape)
-        out = self._room(workspace, name, *x.shape)
-        take_columns(columns(x), places, out=columns(out))
-        return out
-
-    @staticmethod
-    def _room(workspace: Workspace, name: str, *shape: int) -> Array:
-        """An array ``(features, T, B)``, whose memory lies as this form of the stack has it."""
-        return workspace.array(name, *shape)
 
     def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:
         """Each layer's cell, with the workspace in which it kept what the last ``forward`` did."""
@@ -185,41 +161,26 @@ class Stack:
             The gradients by a dense ``x`` and by the initial state.
         """
         dstate_in, H = np.empty_like(dstate), self.hidden_size
-        down: Array | None = self._in_memory(dh)
+        down: Array | None = columns(dh).reshape(
+            dh.shape
+        )  # what is written into its columns is in it
 
-        def back(index: int, dh: Array) -> Array | None:
-            layer = self.layers[index]
+        def back(row: int, dh: Array) -> Array | None:
+            layer = self.layers[row]
             own = workspace.child(layer.name)
-            dx, dstate_in[index] = self._back(layer, params, gradients, dh, dstate[index], own)
+            dx, dstate_in[row] = layer.backward(params, gradients, dh, dstate[row], own)
             return dx
 
-        for level, (_, *reverse) in reversed(list(enumerate(self.levels))):
+        for forwards, *backwards in reversed(self.levels):
             assert down is not None  # only the lowest layer can have an input without a gradient
-            first, above = level * (1 + len(reverse)), down
-            down = back(first, above[:H])
-            for layer in reverse:
-                own = workspace.child(layer.name)
-                dx = back(first + 1, self._turned(above[H:], own, "dh_turned"))
+            above = down
+            down = back(forwards, above[:H])
+            for row in backwards:
+                own = workspace.child(self.layers[row].name)
+                dx = back(row, _turned(above[H:], own, "dh_turned"))
                 if down is not None and dx is not None:
-                    down += self._turned(dx, own, "dx_turned")
+                    down += _turned(dx, own, "dx_turned")
         return down, dstate_in
-
-    @staticmethod
-    def _in_memory(dh: Array) -> Array:
-        """As this form of the stack has it."""
-        return np.ascontiguousarray(dh)
-
-    def _back(
-        self,
-        layer: Layer,
-        params: Parameters,
-        gradients: Parameters,
-        dh: Array,
-        dstate: Array,
-        workspace: Workspace,
-    ) -> tuple[Array | None, Array]:
-        """Back through one layer."""
-        return layer.backward(params, gradients, dh, dstate, workspace)
 
     def by_character(self, params: Parameters, E: Array | None = None) -> Array:
         """``(n*H, K)``: what the lowest layer makes of each character, without its bias.
@@ -260,6 +221,8 @@ class Stack:
         self, params: Parameters, z: Array, state: Array
     ) -> tuple[list[Callable[[], None]], Array]:
         """What a step of each layer does, once ``z`` is the lowest one's U x + b; and the top one's ``h``."""
+        if self.bidirectional:
+            raise ValueError("who looks ahead cannot read one character at a time")
         cells, B = self.cell, state.shape[-1]
         held = state
         if not cells.recurrent:
@@ -274,3 +237,13 @@ class Stack:
                 steps.append(product(own["W"], held[index, 0], out=Wh))
             steps.append(layer.cell.stepper(own, z, Wh, held[index]))
         return steps, held[-1, 0]
+
+
+def _turned(x: Array | Ids, workspace: Workspace, name: str) -> Array:
+    """Each text from its last step to its first, by the places that a reverse layer's workspace has."""
+    places = workspace["places"]
+    if x.ndim == 2:
+        return x.ravel()[places].reshape(x.shape)
+    out = workspace.array(name, *x.shape, like=x)
+    take_columns(columns(x), places, out=columns(out))
+    return out

@@ -20,6 +20,14 @@ def _aligned(size: int, dtype: DTypeLike) -> Array:
     return memory[start : memory.size - line + start].view(dtype)
 
 
+def units_together(x: Array) -> bool:
+    """Whether the features of one step, of ``(features, …)``, lie side by side in memory, as in a compiled stack's.
+
+    Else those of one feature do.
+    """
+    return x.strides[0] == x.itemsize
+
+
 class Scratch:
     """Arrays for a moment, without names: what is taken in a ``with`` block is given up at its end.
 
@@ -72,16 +80,27 @@ class Workspace:
         self._views: dict[str, Array] = {}
         self._children: dict[str, Workspace] = {}
 
-    def array(self, name: str, *shape: int) -> Array:
-        """A C-contiguous array with undefined contents; the same memory each time it is asked."""
+    def array(self, name: str, *shape: int, like: Array | None = None) -> Array:
+        """An array with undefined contents; the same memory each time it is asked.
+
+        It is C-contiguous, or lies in memory as ``like`` does, see :func:`units_together`.
+        """
+        together = like is not None and units_together(like)
         view = self._views.get(name)
         if view is not None and view.shape == shape:
-            return view
+            lies_so = (np.moveaxis(view, 0, -1) if together else view).flags.c_contiguous
+            if lies_so:
+                return view
         size = prod(shape)
         memory = self._memory.get(name)
         if memory is None or memory.size < size:
             memory = self._memory[name] = _aligned(size, self.dtype)
-        view = self._views[name] = memory[:size].reshape(shape)
+        if together:
+            features, *others = shape
+            view = np.moveaxis(memory[:size].reshape(*others, features), -1, 0)
+        else:
+            view = memory[:size].reshape(shape)
+        self._views[name] = view
         return view
 
     def remember(self, **arrays: Array) -> None:
@@ -97,6 +116,10 @@ class Workspace:
 
     def __getitem__(self, name: str) -> Array:
         return self._views[name]
+
+    def get(self, name: str) -> Array | None:
+        """What is kept under a name, if anything is."""
+        return self._views.get(name)
 
     def child(self, name: str) -> Workspace:
         """The workspace of a part, made at the first call."""

@@ -201,10 +201,10 @@ def _dropped(
     """What is dropped, and how much of it, in a run that reads a text of so many characters so often."""
     # Both how often the text is seen and how much of it the model could hold make it over-fit.
     pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
-    if model.context is None:
+    if model.is_recurrent:
         return {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
     # Where there are fewer contexts than characters, each has several things after it: none is learnt by heart.
-    if model.context * math.log(vocabulary_size) < math.log(learnt):
+    if (model.context or 0) * math.log(vocabulary_size) < math.log(learnt):
         return {"dropout": 0.0}
     return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT)}
 

@@ -113,7 +113,7 @@ def layer(cell: str, weights: Weights, xs: Columns, state: Array) -> tuple[Colum
     elif cell == "feedforward":
         hs, final = feedforward([weights["U"]], weights["b"], [[x] for x in xs]), list(state)
     else:
-        hs, *final = rnn(weights, xs, state[0], tanh if cell == "rnn" else relu)
+        hs, *final = rnn(weights, xs, state[0], {"rnn": tanh, "rnn-relu": relu}[cell])
     return hs, np.stack(final) if final else state
 
 

@@ -16,7 +16,9 @@ from charrnn.errors import InputError
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.stepper import Stepper
 from charrnn.nn import compile_stack
+from charrnn.nn.cells.cell import Cell
 from charrnn.nn.cells.feedforward import Feedforward
+from charrnn.nn.cells.gru import GRU
 from charrnn.nn.context import ContextStack
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array, Parameters
@@ -234,11 +236,13 @@ def test_the_usual_context() -> None:
     assert ModelConfig("gru").context is None
 
 
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
 @every_context
-def test_texts_of_several_lengths(context: int) -> None:
+def test_texts_of_several_lengths(context: int, kind: type) -> None:
     """A text beside longer ones is the same as alone: its outputs, what stands before the next chunk, and all gradients."""
     network, params, ids, state = _problem(context)
-    lengths, rng = np.array([0, 2, T]), np.random.default_rng(4)
+    lengths: Ids = np.array([0, 2, T], kind)
+    rng = np.random.default_rng(4)
     stack, workspace, gradients = network.stack, Workspace(np.float64), params.zeros()
     dh = rng.standard_normal((H, T, B))
     h, after = stack.forward(params, ids, state, workspace, lengths=lengths)
@@ -246,7 +250,7 @@ def test_texts_of_several_lengths(context: int) -> None:
     stack.backward(params, gradients, dh.copy(), np.zeros_like(state), workspace)
 
     alone = params.zeros()
-    for text, length in enumerate(lengths):
+    for text, length in enumerate(lengths.tolist()):
         if not length:
             np.testing.assert_array_equal(after[..., text], state[..., text])
             continue
@@ -258,3 +262,18 @@ def test_texts_of_several_lengths(context: int) -> None:
             params, alone, dh[(slice(None), *part)].copy(), np.zeros_like(end), workspace
         )
     assert_close(gradients.flat, alone.flat)
+
+
+@pytest.mark.parametrize(
+    ("cell", "options"),
+    [
+        (GRU, {"one_hot": True}),
+        (Feedforward, {"one_hot": False}),
+        (Feedforward, {"one_hot": True, "bidirectional": True}),
+    ],
+    ids=["recurrent", "dense", "both ways"],
+)
+def test_what_has_no_context(cell: type[Cell], options: dict[str, Any]) -> None:
+    """It would read what is not there."""
+    with pytest.raises(ValueError, match="a context is for"):
+        ContextStack(cell, K, H, context=2, **options)

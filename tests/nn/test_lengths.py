@@ -155,7 +155,26 @@ def test_gradients_lie_in_memory_as_they_will(cell: str, form: Form) -> None:
         np.testing.assert_allclose(gradients.flat, expected.gradients.flat, 1e-10, 1e-12)
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64])
+@pytest.mark.parametrize(
+    "lengths",
+    [[1, 2], [1, 2, 6], [1, -1, 2], [1.0, 2.0, 3.0]],
+    ids=["few", "long", "below 0", "float"],
+)
+def test_what_are_no_lengths(lengths: list[float], form: Form) -> None:
+    """They would read what is not there, or nothing."""
+    problem = random_problem("gru", length=T, form=form)
+    with pytest.raises(ValueError, match="3 integers from 0 to 5"):
+        replace(problem, lengths=np.array(lengths)).forward(problem.workspace())
+
+
+def test_no_steps_in_two_directions() -> None:
+    """What comes next is not known yet."""
+    problem = random_problem("lstm", input_size=4, bidirectional=True, one_hot=True)
+    with pytest.raises(ValueError, match="looks ahead"):
+        problem.stack.stepper(problem.params, problem.state)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int32, np.int64, np.uint64])
 def test_lengths_of_any_integers(kind: type, form: Form) -> None:
     """Also such as do not hold the number of a place."""
     steps = np.random.default_rng(2).integers(0, 10, 60)

@@ -169,3 +169,20 @@ def test_two_stacks_in_one_model() -> None:
         stack.backward(params, gradients, problem.dh.copy(), problem.dstate, workspace)
     expected = np.concatenate([problem.run().gradients.flat for problem in problems])
     np.testing.assert_allclose(gradients.flat, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 4), (2, 3, 5), (3, 1, 1), (1, 2, 2)])
+def test_an_array_lies_as_another(shape: tuple[int, ...]) -> None:
+    """Whatever was asked for under its name before: what is written into its columns is in it."""
+    workspace, features = Workspace(np.float64), shape[0]
+    plain = np.zeros(shape)
+    turned = np.moveaxis(np.zeros((*shape[1:], features)), -1, 0)
+    for like in (plain, turned, turned, plain, turned):
+        found = workspace.array("x", *shape, like=like)
+        assert found.shape == shape
+        if max(shape[1:]) > 1 < features:
+            assert found.strides == like.strides
+        found[...] = 0
+        found.reshape(features, -1)[...] = 1
+        assert found.all()
+    assert workspace.array("x", *shape).flags.c_contiguous

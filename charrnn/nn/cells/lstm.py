@@ -9,7 +9,7 @@ import numpy as np
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.functions import add_product, blocks, gates_
-from charrnn.nn.lengths import Streams, last_steps
+from charrnn.nn.lengths import Columns, last_steps
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
@@ -70,7 +70,7 @@ class LSTM(Cell):
         WT = scratch.array(H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
         dh_t, dc_t = dstate = dstate.copy()
-        ends = dict[int, tuple[Streams, Array]]()
+        ends = dict[int, tuple[Columns, Array]]()
         if "lengths" in workspace:
             lengths = workspace["lengths"]
             ends = {t: (some, dc_t[:, some]) for t, some in last_steps(lengths, T).items()}
@@ -92,7 +92,7 @@ class LSTM(Cell):
         dh: Array,
         dh_t: Array,
         dc_t: Array,
-        ends: Mapping[int, tuple[Streams, Array]],
+        ends: Mapping[int, tuple[Columns, Array]],
         workspace: Workspace,
     ) -> None:
         """From the last step to the first: fills ``dz``.

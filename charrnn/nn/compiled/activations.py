@@ -82,7 +82,7 @@ def _library_tanh(_typing: Any, x: Any) -> Any:
 
 def tanh(x: Any) -> Any:
     """tanh of a vector: a name for compiled code, to which Numba gives the body for the type."""
-    raise NotImplementedError
+    raise TypeError("compiled code alone can call it")
 
 
 @overload(tanh)
@@ -99,7 +99,7 @@ def _tanh_by_type(x: Any) -> Callable[[Any], Any]:
 
 def sigmoids(x: Any, y: Any) -> Any:
     """Sigmoids of two vectors, at the cost of one division: a name, as :func:`tanh` is."""
-    raise NotImplementedError
+    raise TypeError("compiled code alone can call it")
 
 
 @overload(sigmoids)
@@ -117,7 +117,7 @@ def _sigmoids_by_type(x: Any, y: Any) -> Callable[[Any, Any], Any]:
 
 def lstm_gates(i: Any, f: Any, o: Any, g: Any) -> Any:
     """Three sigmoids and a tanh, with one division."""
-    raise NotImplementedError
+    raise TypeError("compiled code alone can call it")
 
 
 @overload(lstm_gates)

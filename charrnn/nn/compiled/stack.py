@@ -7,7 +7,6 @@ The products over the whole chunk, of the input and for the gradients, are large
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -19,11 +18,9 @@ from charrnn.nn.cells.rnn import RNN, ReLURNN
 from charrnn.nn.compiled import recurrences
 from charrnn.nn.compiled.products import pack_columns, pack_gates
 from charrnn.nn.compiled.vectors import BYTES
-from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids, columns
 from charrnn.nn.layer import Layer
-from charrnn.nn.lengths import Lengths, Places, join_ends, remember_lengths
-from charrnn.nn.parameters import Array, Own, Parameters
+from charrnn.nn.parameters import Array, Own
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Scratch, Workspace
 
@@ -121,7 +118,7 @@ class CompiledLSTM(Recurrence):
         P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
         dc_end, lengths = dc_t, np.zeros(s.B, np.intp)
         if "lengths" in kept:
-            dc_end, lengths = scratch.array(*dc_t.shape), kept["lengths"].astype(np.intp)
+            dc_end, lengths = scratch.array(*dc_t.shape), kept["lengths"]
             dc_end[...] = dc_t
             dc_t.fill(0)
         recurrences.lstm_backward(
@@ -227,106 +224,84 @@ def packed_back(W: Array, s: Sizes, scratch: Scratch) -> Array:
     return P
 
 
-@dataclass(frozen=True)
-class CompiledStack(Stack):
-    """Agrees with :class:`Stack` to rounding. A layer's ``h``, as it is returned, has a row for each step and stream."""
+class CompiledLayer(Layer):
+    """Agrees with :class:`Layer` to rounding; *h*, as it is returned, has a row for each step and stream."""
 
     def _sizes(self, chunk: tuple[int, ...], dtype: np.dtype[np.generic]) -> Sizes:
-        vector = BYTES // dtype.itemsize
-        T, B = chunk
-        return Sizes(T, B, self.hidden_size, -(-self.hidden_size // vector) * vector, vector)
+        (T, B), H, vector = chunk, self.cell.hidden_size, BYTES // dtype.itemsize
+        return Sizes(T, B, H, -(-H // vector) * vector, vector)
 
-    def _read(
-        self,
-        layer: Layer,
-        params: Parameters,
-        x: Array | Ids,
-        state: Array,
-        workspace: Workspace,
-        dropout: Dropout,
-        lengths: Lengths | None,
+    def run(
+        self, own: Own, x: Array | Ids, state: Array, workspace: Workspace, scratch: Scratch
     ) -> tuple[Array, Array]:
-        if not params.flat.dtype == state.dtype == workspace.dtype:
+        if not own["b"].dtype == state.dtype == workspace.dtype:
             raise TypeError("parameters, state and workspace have not one type of numbers")
-        s, own = self._sizes(x.shape[-2:], params.flat.dtype), layer.own(params)
-        own["W"] = dropout.drop_weights(own["W"], workspace)
-        remember_lengths(lengths, workspace)
+        s, lengths = self._sizes(x.shape[-2:], state.dtype), workspace.get("lengths")
         states = [workspace.array(name, s.steps + s.B, s.width()) for name in self.cell.states]
         for matrix, incoming in zip(states, state, strict=True):
             matrix[: s.B] = 0
             matrix[: s.B, : s.H] = incoming.T
-        with workspace.scratch as scratch:
-            below = self._from_below(layer, own, s, x, workspace, scratch)
-            RECURRENCES[self.cell].forward(own, s, below, workspace, scratch)
-        after: slice | Places = slice(s.steps, None)
-        if lengths is not None:
-            after = lengths.astype(np.intp) * s.B + np.arange(s.B)
-        new_state = np.stack([matrix[after, : s.H].T for matrix in states])
+        below = self._from_below(own, s, x, workspace, scratch)
+        RECURRENCES[type(self.cell)].forward(own, s, below, workspace, scratch)
+        after = slice(s.steps, None) if lengths is None else lengths * s.B + np.arange(s.B)
         h = states[0][s.B :, : s.H].T.reshape(s.H, s.T, s.B)
-        return dropout.drop(h, workspace), new_state
-
-    @staticmethod
-    def _room(workspace: Workspace, name: str, *shape: int) -> Array:
-        """Its memory has a row for each step and stream."""
-        size, T, B = shape
-        return workspace.array(name, T * B, size).T.reshape(shape)
-
-    def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:
-        """Of the reference alone: here a workspace holds something else."""
-        raise NotImplementedError
+        return h, np.stack([matrix[after, : s.H].T for matrix in states])
 
     def _from_below(
-        self, layer: Layer, own: Own, s: Sizes, x: Array | Ids, kept: Workspace, scratch: Scratch
+        self, own: Own, s: Sizes, x: Array | Ids, kept: Workspace, scratch: Scratch
     ) -> Input:
         U, b = filled_up(own["U"], s, scratch), filled_up(own["b"], s, scratch)
         z = kept.array("z", s.steps, s.width(len(self.cell.rows)))
-        if layer.one_hot:
-            ids, table = (
-                np.clip(x.reshape(-1), 0, len(U.T) - 1).astype(np.intp),
-                scratch.array(*U.T.shape),
-            )
-            np.add(U.T, b, out=table)
+        if self.one_hot:
+            ids = np.clip(x.reshape(-1), 0, len(U.T) - 1).astype(np.intp)
+            table = np.add(U.T, b, out=scratch.array(*U.T.shape))
         else:
             ids, table = np.zeros(s.steps, np.intp), b.reshape(1, -1)
             np.matmul(columns(x).T, U.T, out=z[:, : len(U)])
-        kept.remember(x=x, ids=ids)
-        return Input(table, ids, not layer.one_hot)
+        kept.remember(ids=ids)
+        return Input(table, ids, not self.one_hot)
 
-    @staticmethod
-    def _in_memory(dh: Array) -> Array:
-        return columns(dh).reshape(dh.shape)  # so that what is written into its columns is in it
-
-    def _back(
+    def run_back(
         self,
-        layer: Layer,
-        params: Parameters,
-        gradients: Parameters,
+        own: Own,
+        d_own: Own,
         dh: Array,
         dstate: Array,
         workspace: Workspace,
-    ) -> tuple[Array | None, Array]:
-        s, x = self._sizes(dh.shape[1:], params.flat.dtype), workspace["x"]
-        own, d_own = layer.own(params), layer.own(gradients)
-        if "mask" in workspace:
-            dh *= workspace["mask"]
-        if "W_mask" in workspace:
-            own["W"] = workspace["W_kept"]
-        passing: Array | float = 0.0
-        if "lengths" in workspace:
-            dstate, passing = join_ends(dh, dstate, workspace["lengths"])
-        with workspace.scratch as scratch:
-            rows = self._rows(dh, s, scratch)
-            dstate = self._back_through(layer, own, d_own, s, rows, dstate, workspace, scratch)
-            dstate += passing
-            if layer.one_hot:
-                return None, dstate
-            if layer in self.levels[0]:
-                dx = workspace.array("dx", *x.shape)  # an embedding's, which has columns together
-            else:
-                dx = dh if x.shape == dh.shape else self._room(workspace, "dx", *x.shape)
-            U = filled_up(own["U"], s, scratch)
-            np.matmul(workspace["z"][:, : s.rows(layer)], U, out=columns(dx).T)
-            return dx, dstate
+        scratch: Scratch,
+    ) -> tuple[Array, Array]:
+        s, kept = self._sizes(dh.shape[1:], dstate.dtype), workspace
+        carried = [scratch.array(s.B, s.width()) for _ in self.cell.states]
+        for matrix, final in zip(carried, dstate, strict=True):
+            matrix.fill(0)
+            matrix[:, : s.H] = final.T
+        rows = s.rows(self)
+        below = Input(
+            scratch.array(self.input_size if self.one_hot else 1, rows),
+            kept["ids"],
+            not self.one_hot,
+        )
+        below.table.fill(0)
+        d = self._rows(dh, s, scratch)
+        dy = RECURRENCES[type(self.cell)].backward(own, d_own, s, below, d, carried, kept, scratch)
+        dz, dW = kept["z"][:, :rows].T, scratch.array(rows, s.H)
+        np.matmul(dy[:, :rows].T, kept["h"][: s.steps, : s.H], out=dW)
+        if "W_mask" in kept:
+            blocks = dW.reshape(-1, s.padded, s.H)[:, : s.H]
+            blocks *= kept["W_mask"].reshape(blocks.shape)
+        add_unfilled(d_own["W"], dW, s)
+        add_unfilled(d_own["b"], below.table.sum(axis=0), s)
+        if self.one_hot:
+            dU = below.table.T
+        else:
+            dU = scratch.array(rows, self.input_size)
+            np.matmul(dz, columns(kept["x"]).T, out=dU)
+        add_unfilled(d_own["U"], dU, s)
+        return dz, np.stack([matrix[:, : s.H].T for matrix in carried])
+
+    def give_down(self, own: Own, dz: Array, dx: Array, scratch: Scratch) -> None:
+        U = filled_up(own["U"], self._sizes(dx.shape[1:], dx.dtype), scratch)
+        np.matmul(U.T, dz, out=columns(dx))
 
     @staticmethod
     def _rows(dh: Array, s: Sizes, scratch: Scratch) -> Array:
@@ -339,42 +314,11 @@ class CompiledStack(Stack):
         filled[:, : s.H] = rows
         return filled
 
-    def _back_through(
-        self,
-        layer: Layer,
-        own: Own,
-        d_own: Own,
-        s: Sizes,
-        dh: Array,
-        dstate: Array,
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        """Make the layer's z to δz, and add to its gradients; returns that by its incoming state."""
-        carried = [scratch.array(s.B, s.width()) for _ in self.cell.states]
-        for matrix, final in zip(carried, dstate, strict=True):
-            matrix.fill(0)
-            matrix[:, : s.H] = final.T
-        rows = s.rows(layer)
-        below = Input(
-            scratch.array(layer.input_size if layer.one_hot else 1, rows),
-            kept["ids"],
-            not layer.one_hot,
-        )
-        below.table.fill(0)
-        dy = RECURRENCES[self.cell].backward(own, d_own, s, below, dh, carried, kept, scratch)
-        dstate_in: Array = np.stack([matrix[:, : s.H].T for matrix in carried])
-        dW = scratch.array(rows, s.H)
-        np.matmul(dy[:, :rows].T, kept["h"][: s.steps, : s.H], out=dW)
-        if "W_mask" in kept:
-            blocks = dW.reshape(-1, s.padded, s.H)[:, : s.H]
-            blocks *= kept["W_mask"].reshape(blocks.shape)
-        add_unfilled(d_own["W"], dW, s)
-        add_unfilled(d_own["b"], below.table.sum(axis=0), s)
-        if layer.one_hot:
-            dU = below.table.T
-        else:
-            dU = scratch.array(rows, layer.input_size)
-            np.matmul(kept["z"][:, :rows].T, columns(kept["x"]).T, out=dU)
-        add_unfilled(d_own["U"], dU, s)
-        return dstate_in
+
+class CompiledStack(Stack):
+    """Agrees with :class:`Stack` to rounding: a stack of :class:`CompiledLayer`."""
+
+    layer_class = CompiledLayer
+
+    def kept(self, workspace: Workspace) -> Iterator[tuple[Cell, Workspace]]:  # noqa: ARG002
+        raise TypeError("what a compiled stack keeps has no gates by name; take the reference")

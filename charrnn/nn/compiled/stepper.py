@@ -46,6 +46,8 @@ class CompiledStepper:
             raise TypeError("parameters and state have not one type of numbers")
         V = self._vector = BYTES // state.dtype.itemsize
         self._step = STEPS[stack.cell]
+        if stack.bidirectional:
+            raise ValueError("who looks ahead cannot read one character at a time")
         own = [layer.own(params) for layer in stack.layers]
         rows, H = len(stack.cell.rows), stack.hidden_size
         self._padded = -(-H // V) * V
