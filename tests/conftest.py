@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from forms import Form, make_form
-from samples import make_text
+from samples import TINY, make_text
 
 from charrnn.nn import functions
 
@@ -59,6 +62,25 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Outcome(code, captured.out, captured.err)
 
     return run_command
+
+
+@pytest.fixture
+def model(run: Run) -> Path:
+    """A checkpoint in the working folder's ``checkpoints``."""
+    assert run("train", "corpus.txt", *TINY, "--quiet").code == 0
+    return Path("checkpoints/corpus.npz")
+
+
+@pytest.fixture
+def piped(run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a command with bytes on its standard input."""
+
+    def run_piped(data: str | bytes, *arguments: object) -> Any:
+        raw = data.encode() if isinstance(data, str) else data
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+        return run(*arguments)
+
+    return run_piped
 
 
 Trained = Callable[..., Path]

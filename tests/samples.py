@@ -12,6 +12,8 @@ from charrnn.config import TrainingConfig
 
 USED = TrainingConfig(epochs=1, val_fraction=0.1, warmup=0, eval_every=1, threads=1)
 """The settings of a run, with nothing left to be chosen."""
+TINY = ("--hidden-size", 8, "--epochs", 1, "--sample-every", 0)
+"""A run that is over at once."""
 RULES = (
     "context",
     "epochs",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from conftest import Run, Trained
 from samples import make_text
+from talking import objects
 
 import charrnn
 
@@ -24,10 +25,6 @@ DEMO = Path(__file__).parents[1] / "checkpoints/demo.npz"
 @pytest.fixture
 def model(trained: Trained) -> Path:
     return trained(TEXT)
-
-
-def _objects(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def _write(model: Any, seed: int, length: int = 60, **settings: Any) -> str:
@@ -62,13 +59,13 @@ def test_options_are_settings(
 def test_best_of_several(run: Run, model: Path) -> None:
     """Each text tells its own seed, the candidates of no two are the same, prompts have their turn."""
     options = ("-n", 60, "--json", "-q")
-    every = _objects(run("sample", model, "--seed", 7, "--num-samples", 12, *options).out)
+    every = objects(run("sample", model, "--seed", 7, "--num-samples", 12, *options).out)
     best = run("sample", model, "--seed", 7, "--num-samples", 3, "--best-of", 4, *options)
     groups = [every[start : start + 4] for start in (0, 4, 8)]
     expected = [min(group, key=lambda entry: entry["bits_per_char"]) for group in groups]
-    assert _objects(best.out) == expected
+    assert objects(best.out) == expected
     again = run("sample", model, "--seed", expected[1]["seed"], *options).out
-    assert _objects(again) == expected[1:2]
+    assert objects(again) == expected[1:2]
 
 
 def test_lines_have_settings(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +81,7 @@ def test_lines_have_settings(run: Run, model: Path, monkeypatch: pytest.MonkeyPa
     outcome = run("sample", model, "-", "--jsonl", "-n", 60, "--seed", 10, "-q")
     loaded = charrnn.load_checkpoint(model).model
     seeds = (range(10, 14), range(50, 52), [16], [17])
-    for line, found, among in zip(lines, _objects(outcome.out), seeds, strict=True):
+    for line, found, among in zip(lines, objects(outcome.out), seeds, strict=True):
         start = {**line, "rng": among[0]}
         start.pop("seed", None)
         assert found["text"] == "".join(charrnn.generate(loaded, length=60, **start))
@@ -100,7 +97,7 @@ def test_models_write_together(run: Run, model: Path, trained: Trained) -> None:
     assert outcome.err == f"{model} + {other}: seed 3\n"
     one, two = (charrnn.load_checkpoint(path).model for path in (model, other))
     mixture = charrnn.Mixture.of([one, two], (0.2, 0.8))
-    (entry,) = _objects(outcome.out)
+    (entry,) = objects(outcome.out)
     assert entry["text"] == _write(mixture, 3, prime="éI")
     assert set(entry["text"]) - set(one.vocabulary.characters)
     equal = run("sample", model, other, "-n", 60, "--seed", 3, "-q").out
@@ -109,7 +106,7 @@ def test_models_write_together(run: Run, model: Path, trained: Trained) -> None:
     together = run(
         "sample", model, other, "--num-samples", 3, "--best-of", 2, "--min-p", 0.1, *options
     )
-    assert len(_objects(together.out)) == 3
+    assert len(objects(together.out)) == 3
 
 
 def test_records_write_together(run: Run, trained: Trained) -> None:

@@ -16,10 +16,10 @@ from unittest import mock
 import pytest
 from conftest import Run
 from samples import content
+from talking import CHARRNN
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and a shell")
 
-CHARRNN = [sys.executable, "-m", "charrnn"]
 TINY = ("--hidden-size", "4", "--num-layers", "1", "--epochs", "1")
 ENDLESS = ("train", "corpus.txt", *TINY[:4], "--epochs", "100000", "--patience", "0")
 
