@@ -29,14 +29,18 @@ if TYPE_CHECKING:
     from charrnn.inspection import summarize as summarize
     from charrnn.models.character_model import CharacterModel as CharacterModel
     from charrnn.models.mixture import Mixture as Mixture
+    from charrnn.notebook import Prediction as Prediction
     from charrnn.notebook import Score as Score
     from charrnn.notebook import inspect as inspect
     from charrnn.notebook import load as load
+    from charrnn.notebook import predict as predict
     from charrnn.notebook import score as score
     from charrnn.notebook import score_all as score_all
     from charrnn.notebook import train as train
     from charrnn.text.corpus import Corpus as Corpus
     from charrnn.text.corpus import load_corpus as load_corpus
+    from charrnn.text.examples import Examples as Examples
+    from charrnn.text.examples import load_examples as load_examples
     from charrnn.text.vocabulary import Vocabulary as Vocabulary
     from charrnn.training.reports import Cooldown as Cooldown
     from charrnn.training.reports import Recovery as Recovery
@@ -54,8 +58,18 @@ _HOMES = {
     "inspection": ("summarize",),
     "models.character_model": ("CharacterModel",),
     "models.mixture": ("Mixture",),
-    "notebook": ("Score", "inspect", "load", "score", "score_all", "train"),
+    "notebook": (
+        "Prediction",
+        "Score",
+        "inspect",
+        "load",
+        "predict",
+        "score",
+        "score_all",
+        "train",
+    ),
     "text.corpus": ("Corpus", "load_corpus"),
+    "text.examples": ("Examples", "load_examples"),
     "text.vocabulary": ("Vocabulary",),
     "training.reports": ("Cooldown", "Recovery", "Step"),
     "training.run": ("Checkpoint", "Evaluation"),

@@ -6,7 +6,7 @@ They are plain data (numbers and strings), so that a checkpoint can hold them as
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from charrnn.errors import InputError
@@ -16,10 +16,18 @@ from charrnn.nn.cells import cell_class
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
+KEEPING = ("loss", "accuracy", "f1")
+CLASS_WEIGHTS = ("none", "balanced")
 ANNEALING = ("cosine", "trapezoid")
 """Schedules that end at zero, so that a model is at its best only at the end."""
 
 MINUTES = 10  # that a new run takes where nothing says how long
+TASKS = ("lm", "classify", "tag", "conditional")
+"""What a model is for: to go on with a text, to find a label for it, or a tag for each of its characters, to write one for a label."""
+WRITING_TASKS = ("lm", "conditional")
+LABELLED_TASKS = ("classify", "tag", "conditional")
+READING_TASKS = ("classify", "tag")
+"""Those that read whole texts, which have an answer each."""
 UNKNOWN = ("error", "skip", "replace")
 """What may become of characters that a model does not know."""
 
@@ -27,6 +35,7 @@ UNKNOWN = ("error", "skip", "replace")
 MAX_HIDDEN_SIZE = 1 << 14
 MAX_VOCABULARY = 0x110000
 MAX_CONTEXT = 64
+MAX_LABELS = 1 << 20
 CONTEXT = 3  # characters that a net without memory reads at once, if nothing else is said
 
 Size = Annotated[int, Between(1, 1 << 20)]
@@ -51,16 +60,20 @@ def seed_after(seed: int, number: int) -> int:
 
 @dataclass(frozen=True)
 class ModelConfig(Checked):
-    """The shape of a character language model: *L* layers of *H* units, an embedding of width *D*.
+    """The shape of a model: *L* layers of *H* units, an embedding of width *D*.
 
     Args:
+        task: ``lm`` is a language model, which predicts the next character; ``classify`` reads a text and finds a label
+            for it, ``tag`` one for each of its characters; ``conditional`` writes a text for a label.
         cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``; ``feedforward`` is no recurrent net
             but one without memory, which predicts from the last characters alone.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
         context: The characters that ``feedforward`` predicts from, the current one among them; None with another cell.
+        bidirectional: Whether each text is also read from its end; None does so where whole texts are read, by a cell with a state.
     """
 
+    task: Annotated[str, OneOf(TASKS), "What is learnt"] = field(default="lm", kw_only=True)
     cell: Annotated[str, OneOf(CELLS), "Cell"] = "lstm"
     hidden_size: Annotated[int, Between(1, MAX_HIDDEN_SIZE), "Units in each layer."] = 256
     num_layers: Annotated[int, Between(1, 64), "Layers on top of each other."] = 2
@@ -77,9 +90,20 @@ class ModelConfig(Checked):
         ]
         | None
     ) = None
+    bidirectional: Annotated[bool, "Read each text from both ends."] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.bidirectional is None:
+            object.__setattr__(self, "bidirectional", self.reads_whole and self.is_recurrent)
+        elif self.bidirectional and not self.reads_whole:
+            raise InputError(
+                f"bidirectional is not for {self.task}, which predicts what comes next: who reads from the end has seen it"
+            )
+        if self.task == "conditional" and not self.is_recurrent:
+            raise InputError(
+                f"conditional needs a cell with a state, which a label sets, and {self.cell} has none"
+            )
         if self.is_recurrent:
             if self.context is not None:
                 raise InputError(
@@ -90,6 +114,8 @@ class ModelConfig(Checked):
             raise InputError(
                 f"weight-drop drops recurrent weights, and {self.cell} has none; dropout drops outputs"
             )
+        if self.bidirectional:
+            raise InputError(f"bidirectional is for a cell with a state, and {self.cell} has none")
         if self.embedding_size:
             raise InputError(
                 f"embedding-size is not for {self.cell}, which learns a vector for each character in each place already"
@@ -101,6 +127,11 @@ class ModelConfig(Checked):
     def is_recurrent(self) -> bool:
         """Whether a state is carried from step to step, by recurrent weights."""
         return cell_class(self.cell).recurrent
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether its texts are read whole, each with an answer of its own."""
+        return self.task in READING_TASKS
 
     @property
     def inputs(self) -> str:
@@ -180,6 +211,8 @@ class TrainingConfig(Checked):
             text is very short or very long.
         patience: With a schedule that ends at zero only those evaluations count that over-fit:
             clearly worse than the best, at a lower training loss. ``trapezoid`` first lets its rate fall.
+        keep_best: None takes the loss, or the accuracy where there are labels or tags.
+        class_weights: ``balanced`` lets each example count inversely to how often its label occurs.
         threads: 0 takes one for each processor, as long as each part stays wide enough.
     """
 
@@ -212,6 +245,13 @@ class TrainingConfig(Checked):
     eval_every: Annotated[Steps, "Steps between evaluations."] = 0
     patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10
     seed: Annotated[Seed, "Makes the same run again."] = 0
+    keep_best: (
+        Annotated[str, OneOf(KEEPING), "Which evaluation's weights are kept, the one of the best"]
+        | None
+    ) = None
+    class_weights: Annotated[
+        str, OneOf(CLASS_WEIGHTS), "Whether rare labels count as much as frequent ones"
+    ] = "none"
     threads: Annotated[
         int,
         Between(0, 1024),

@@ -28,11 +28,14 @@ from charrnn.fields import Between, checks, declared
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection import VIEWS
 from charrnn.inspection.look import Look, Subject
+from charrnn.models.answering import Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.mixture import Writable
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.text.corpus import Corpus, load_corpus
+from charrnn.text.examples import Examples, load_examples
+from charrnn.text.labels import NO_LABELS
 from charrnn.text.source import Paths, several
 from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import AIM, Pace, choose_here
@@ -51,7 +54,7 @@ def load(path: str | os.PathLike[str]) -> CharacterModel:
 
 @checks
 def train(
-    corpus: Corpus | Paths = (),
+    corpus: Corpus | Examples | Paths = (),
     *,
     minutes: Annotated[float, Between(0, 1e6, without=(0,))] | None = None,
     start: CharacterModel | None = None,
@@ -61,8 +64,8 @@ def train(
     """Train a model, in a given time or for so many ``epochs`` or ``steps``, as ``charrnn train`` does.
 
     Args:
-        corpus: A file or files, or a text that has been read (:meth:`Corpus.from_text`); none at all is the
-            Python language reference.
+        corpus: A file or files, or a text or examples that have been read (:meth:`Corpus.from_text`, :meth:`Examples.from_lines`,
+            :func:`charrnn.load_examples`); none at all is the Python language reference, or the example of the ``task``.
         minutes: How long to take in all, 10 where nothing says how long. What is not set is chosen
             for that time and this machine. Compiling, once on each machine, is not taken from it.
         start: A model to start from, in whose alphabet the text then is.
@@ -86,22 +89,27 @@ def train(
         raise InputError("minutes, epochs and steps all say how long a run is; give one of them")
     if start is not None and of_model:
         raise InputError(f"{', '.join(of_model)}: a model to start from has its own")
-    if isinstance(corpus, Corpus):
+    task = of_model.get("task", "lm") if start is None else start.config.task
+    if isinstance(corpus, Corpus | Examples):
         if of_text:
             raise InputError(f"{', '.join(of_text)}: a corpus has been read already")
-    elif start is not None:
-        corpus = load_corpus(corpus, vocabulary=start.vocabulary)
     else:
-        corpus = load_corpus(corpus, config=TextConfig(**of_text))
+        known = {"vocabulary": start.vocabulary} if start else {"config": TextConfig(**of_text)}
+        if task == "lm":
+            corpus = load_corpus(corpus, **known)
+        else:
+            corpus = load_examples(
+                corpus, task, labels=start.labels if start else NO_LABELS, **known
+            )
     if settings.get("epochs") or settings.get("steps"):
         training = Training(corpus, start or ModelConfig(**of_model), TrainingConfig(**of_training))
         after: list[Callable[[Report], object]] = []
     else:
         minutes = MINUTES if minutes is None else minutes
-        known = of_model if start is None else vars(start.config)
-        began += compile_ahead(ModelConfig(**known), TrainingConfig(**of_training))
+        shape = of_model if start is None else vars(start.config)
+        began += compile_ahead(ModelConfig(**shape), TrainingConfig(**of_training))
         deadline = began + AIM * 60 * minutes
-        choice = choose_here(corpus, deadline, known, of_training)
+        choice = choose_here(corpus, deadline, shape, of_training)
         training = Training(corpus, start or choice.model, choice.training)
         after = [Pace(training, choice, deadline).after]
     if on_report is not None:
@@ -207,6 +215,71 @@ def _single(model: Writable) -> CharacterModel:
             f"one model scores a text, not {type(model).__name__}; score with each of them"
         )
     return model
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model finds in a text.
+
+    Attributes:
+        text: As it was read: with what stood in for unknown characters.
+        label: The likeliest one; of tags all of them, as they stand in a file.
+        probabilities: ``(K,)``, of each label; of tags ``(T, K)``, for each character.
+        labels: What these are of.
+        vector: What the model holds of the text after reading it.
+    """
+
+    text: str
+    label: str
+    probabilities: Array
+    labels: tuple[str, ...]
+    vector: Array
+
+    @property
+    def probability(self) -> float:
+        """Of the label; of tags that all of them are right, were they independent."""
+        return float(self.probabilities.max(axis=-1).prod())
+
+    def __repr__(self) -> str:
+        return f"<Prediction: {self.label!r}, {self.probability:.3f}>"
+
+
+@checks
+def predict(
+    model: CharacterModel | Sequence[CharacterModel],
+    texts: Sequence[str],
+    *,
+    unknown: str = "replace",
+) -> list[Prediction]:
+    """Find a label for each text, or tags for its characters, as ``charrnn predict`` does.
+
+    Args:
+        model: Of a task with labels or tags; of several the mean of their probabilities counts.
+        unknown: What becomes of characters that a model does not know: ``replace`` (by a similar one), ``skip`` or ``error``.
+
+    Raises:
+        InputError: A model is for another task, or several do not have the same labels.
+        UnknownCharacterError: There are unknown characters, and ``unknown`` is ``error``.
+    """
+    if isinstance(texts, str):
+        raise InputError("predict takes a list of texts; for one put it in a list")
+    models = [model] if isinstance(model, CharacterModel) else list(model)
+    if not models:
+        raise InputError("there is no model to predict with")
+    answerer = Answerer(models, sum(map(len, texts)))
+    vocabulary = models[0].vocabulary
+    known = [answerer.known(vocabulary.read(text), unknown) for text in texts]
+    labels = answerer.labels
+    return [
+        Prediction(
+            text,
+            labels.joined(np.atleast_1d(answer.best).tolist()),
+            answer.probabilities,
+            labels.names,
+            answer.vector,
+        )
+        for text, answer in zip(known, answerer(known), strict=True)
+    ]
 
 
 @dataclass(frozen=True, repr=False, eq=False)

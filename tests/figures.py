@@ -22,6 +22,7 @@ from charrnn.drawing.figure import (
     Histogram,
     Line,
     Map,
+    Matrix,
     Panels,
     Passage,
     Pick,
@@ -116,6 +117,7 @@ def blocks() -> list[Block]:
         scatter,
         histogram,
         _map(),
+        Matrix("taken", HOSTILE, x, y, HOSTILE, [HOSTILE, "b"], [[0.99, 0.01], [0.0, 0.5]]),
         Panels([scatter] * 4, 3),
         Panels([_chart("a"), _chart("b", log=True), histogram, _map()], narrow=True),
         Passage("text", CHARACTERS, [amounts], guesses=guesses, at=3),
@@ -126,7 +128,7 @@ def blocks() -> list[Block]:
     ]  # fmt: skip
 
 
-PICTURED = (Table, Chart, Scatter, Histogram, Map, Panels, Passage, Distributions)
+PICTURED = (Table, Chart, Scatter, Histogram, Map, Matrix, Panels, Passage, Distributions)
 
 
 def figure(encoding: str = "utf-8") -> Figure:

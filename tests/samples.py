@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from charrnn.config import TrainingConfig
+from charrnn.nn.functions import Ids
+from charrnn.text.chunks import Chunk
 
 USED = TrainingConfig(epochs=1, val_fraction=0.1, warmup=0, eval_every=1, threads=1)
 """The settings of a run, with nothing left to be chosen."""
@@ -23,6 +25,8 @@ RULES = (
     "val_fraction",
     "eval_every",
     "threads",
+    "bidirectional",
+    "keep_best",
 )
 """Settings whose default is a rule."""
 SHA256 = "0" * 64
@@ -48,3 +52,9 @@ def content(path: str | Path) -> dict[str, Any]:
     for timed in (*meta["history"], meta["progress"] or {}):
         timed.pop("seconds", None)
     return {**meta, "arrays": arrays}
+
+
+def chunk_of(ids: Ids, targets: Ids) -> Chunk:
+    """Columns that go on from whatever state they are given."""
+    places = ids.astype(np.intp), targets.astype(np.intp)
+    return Chunk(*places, np.zeros(ids.shape[1], np.bool_))

@@ -50,7 +50,7 @@ def test_streams(length: int, batch_size: int, seq_length: int) -> None:
         assert chunk.inputs.shape == chunk.targets.shape == (len(chunk.inputs), batch_size)
         assert chunk.inputs.flags.c_contiguous
         assert chunk.counted is None
-        assert chunk.characters == chunk.inputs.size
+        assert chunk.predictions == chunk.inputs.size
         assert chunk.fresh.shape == (batch_size,)
         assert (chunk.fresh == (index == 0)).all()
         np.testing.assert_array_equal(chunk.targets, chunk.inputs + 1)
@@ -107,7 +107,7 @@ def test_segments_count_each_prediction_once(length: int, overlap: int, most: in
     assert whole.counted is not None
     counted = whole.inputs[whole.counted]
     np.testing.assert_array_equal(np.sort(counted), np.arange(length - 1))
-    assert segments.characters == whole.characters == length - 1
+    assert segments.characters == whole.predictions == length - 1
     steps, count = whole.inputs.shape
     assert count == segments.columns == max(1, min(most, (length - 1) // (8 * overlap)))
     assert not whole.counted[: segments.overlap].any()

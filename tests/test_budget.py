@@ -12,7 +12,7 @@ from charrnn.config import CELLS, ModelConfig
 from charrnn.training.budget import (
     CHARACTERS_PER_WEIGHT,
     MOST_WEIGHT_DROP,
-    WEIGHTS_PER_CHARACTER,
+    RULES,
     Choice,
     Cost,
     Speed,
@@ -146,7 +146,7 @@ def test_steps_of_short_records() -> None:
 def test_a_short_text() -> None:
     """It gets a small model that drops much, and ends long before a large budget."""
     choice = _chosen(10_000, 3600)
-    assert Cost.of(choice.model, 65).operations / 6 <= WEIGHTS_PER_CHARACTER * 10_000
+    assert Cost.of(choice.model, 65).operations / 6 <= RULES["lm"].weights_per_character * 10_000
     assert choice.model.weight_drop == MOST_WEIGHT_DROP
     assert choice.training.steps == choice.most_steps
     assert choice.characters * choice.seconds_per_character < 360

@@ -87,7 +87,17 @@ GOLDEN = {
         0.1941139762157675,
         "sea was low, the sea was low, the sea was low, the sea was low, the sea was low, the sea was low, the sea was low, the s",
     ),
+    7: Golden(
+        "bd3045a96eda08d0f6b0be3b7c0cad4ef748289b3ed8d531a2810a3b96a5b485",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.2431783877514504,
+        "sun was low, the sea was calm,\nand nobody said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\nThe sun",
+    ),
 }
+TAGS = {7: "2893ecc21731251e65469ab8064361aaad01726d430b083fea0fb94ca70a0107"}
+"""Of each format from the first that knew tags, a model that tells vowels."""
 
 
 def test_each_format_has_a_golden_checkpoint() -> None:
@@ -137,6 +147,31 @@ def test_old_checkpoint_is_resumed(number: int, run: Run, tmp_path: Path) -> Non
     assert checkpoint.validation_loss < golden.validation_loss
 
 
+@pytest.mark.parametrize("number", TAGS)
+def test_old_tags(number: int, run: Run, tmp_path: Path) -> None:
+    """A model of tags answers as it did, and its run goes on."""
+    data = (GOLDEN_FOLDER / f"format-{number}-tag.npz").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == TAGS[number]
+    path, text = tmp_path / "old.npz", CORPUS.read_text(encoding="utf-8")
+    path.write_bytes(data)
+    (before,) = charrnn.predict(charrnn.load(path), ["The sun was low"])
+    assert before.label == "--v--v---v---v-"
+    vowels = "aeiouAEIOU"
+    lines = (
+        f"{line}\t{''.join('v' if c in vowels else '-' for c in line)}\n"
+        for line in text.splitlines()
+        if line
+    )
+    table = tmp_path / "tags.tsv"
+    table.write_text("".join(lines), encoding="utf-8")
+    outcome = run("train", table, "--resume", path, "-q")
+    assert outcome.code == 0, outcome.err
+    checkpoint = charrnn.load_checkpoint(path)
+    assert checkpoint.history[-1].step == 600
+    assert checkpoint.figures is not None
+    assert checkpoint.figures.accuracy == 1
+
+
 def test_newer_format_is_refused_first(tmp_path: Path) -> None:
     """By its number alone, whatever else a newer version may have changed."""
     meta = json.dumps({"format": FORMAT + 1, "vocabulary": {"of": "another kind"}})
@@ -184,6 +219,8 @@ def test_every_entry_is_described(cell: str, optimizer: str, tmp_path: Path) -> 
     size = training.model().parameters.flat.size
     sizes = {
         "K": 8,
+        "O": 8,
+        "R": 3,
         "H": 3,
         "D": 2,
         "L": 2,

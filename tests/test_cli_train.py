@@ -107,6 +107,7 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
     config = _meta(run, "deep/er/a.npz")["config"]
     assert {**config["model"], **config["training"]} == {
         **{"hidden_size": 6, "context": None, "steps": 0, "rewarm": 0},
+        **{"task": "lm", "bidirectional": False, "keep_best": None, "class_weights": "none"},
         **options,
     }
 
@@ -194,7 +195,7 @@ def test_init_from(run: Run, model: Path) -> None:
     assert run("train", "corpus.txt", "--init-from", model, *dropping, *TINY[2:], "-q").code == 0
 
 
-@pytest.mark.parametrize("where", ["text.corpus.load_corpus", "cli.budgeted.choose_here"])
+@pytest.mark.parametrize("where", ["cli.starting.load_corpus", "cli.budgeted.choose_here"])
 def test_interrupted_at_once(run: Run, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """Ctrl-C before there is a run, while the text is read or the machine is measured, says that there is none."""
 

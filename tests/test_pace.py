@@ -348,7 +348,7 @@ class Machine:
 
     def look(self, chunk: Chunk) -> tuple[float, float]:
         self.now += self._per_place * chunk.targets.size
-        return float(chunk.characters), 1.0
+        return float(chunk.predictions), 1.0
 
 
 def _records() -> charrnn.Corpus:

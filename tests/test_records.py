@@ -17,6 +17,7 @@ from conftest import Run
 from hypothesis import given
 from hypothesis import strategies as st
 from kinds import random_state
+from samples import chunk_of
 
 import charrnn
 from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
@@ -83,7 +84,7 @@ def test_every_record_once(lines: list[str], batch_size: int, seq_length: int, s
         assert Counter(_read(records, number)) == expected
     chunks = [records.chunk(index) for index in range(len(records))]
     assert max(len(chunk.inputs) for chunk in chunks) <= seq_length
-    assert sum(chunk.characters for chunk in chunks) == records.characters
+    assert sum(chunk.predictions for chunk in chunks) == records.characters
 
 
 def test_passes_differ_and_repeat() -> None:
@@ -174,7 +175,7 @@ def _alone(
         ids = corpus.ids[first : first + length + 1, None].astype(np.intp)
         gradients, state = params.zeros(), network.zero_state(1, np.float64)
         loss, _ = network.loss_and_gradients(
-            params, gradients, ids[:-1], ids[1:], state, Workspace(np.float64)
+            params, gradients, chunk_of(ids[:-1], ids[1:]), state, Workspace(np.float64)
         )
         found.append((loss, gradients.flat))
     return found
@@ -194,11 +195,9 @@ def test_loss_and_gradient_are_those_of_each_record_alone(cell: str) -> None:
         part, state = network.loss_and_gradients(
             params,
             gradients,
-            chunk.inputs,
-            chunk.targets,
+            chunk,
             state,
             Workspace(np.float64),
-            counted=chunk.counted,
         )
         loss += part
     assert loss == pytest.approx(sum(one for one, _ in alone), rel=1e-12)
@@ -223,12 +222,10 @@ def test_gradient_of_a_padded_group(cell: str) -> None:
         loss, _ = network.loss_and_gradients(
             params,
             gradients,
-            chunk.inputs,
-            chunk.targets,
+            chunk,
             state,
             Workspace(np.float64),
             scale=0.3,
-            counted=chunk.counted,
         )
         return 0.3 * loss, gradients.flat
 

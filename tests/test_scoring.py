@@ -17,7 +17,7 @@ from charrnn.models.reading import STEPS, read_prime
 from charrnn.models.stepper import Stepper
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
-from charrnn.text.source import default_text
+from charrnn.text.embedded import default_text
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.scoring import Scorer, SegmentScorer, score_texts
 

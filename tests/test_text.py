@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.text.corpus import MIN_CHARACTERS, Corpus, Scan, load_corpus
-from charrnn.text.source import DEFAULT_SOURCE
+from charrnn.text.embedded import DEFAULT_SOURCE
 from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -21,7 +21,7 @@ from charrnn.config import ModelConfig, TextConfig
 from charrnn.files.checkpoint import save_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.source import DEFAULT_SOURCE, default_text
+from charrnn.text.embedded import DEFAULT_SOURCE, default_text
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 

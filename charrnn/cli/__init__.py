@@ -24,7 +24,7 @@ from charrnn.version import __version__
 
 MOST = 600  # characters of an error
 COMMANDS = {
-    **{name: name for name in ("train", "sample", "score", "inspect")},
+    **{name: name for name in ("train", "sample", "score", "predict", "evaluate", "inspect")},
     "list": "list_models",  # its function; the word itself is Python's
 }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from typer import TyperException
 
 from charrnn.cli.terminal import tell
+from charrnn.config import READING_TASKS, WRITING_TASKS
 from charrnn.errors import CheckpointError, InputError
 from charrnn.words import as_argument, quoted
 
@@ -91,35 +92,69 @@ def one_text(rest: Sequence[str], models: Sequence[Path], use: str) -> str | Non
 
 
 def checkpoints(
-    models: Sequence[Path], *, quiet: bool = False, rest: Sequence[str] = ()
+    models: Sequence[Path],
+    *,
+    quiet: bool = False,
+    rest: Sequence[str] = (),
+    tasks: Sequence[str] = WRITING_TASKS,
+    use: str = "",
 ) -> list[tuple[Path, Checkpoint]]:
-    """Those that were named, or else the newest one in ``checkpoints/`` that can be read.
+    """Those that were named, or else the newest one in ``checkpoints/`` that can be read and used.
 
     Args:
         quiet: Do not tell, on standard error, which one was taken.
         rest: What else was named, perhaps for a model.
+        tasks: What models are for that the command can use; none in particular where that is nothing.
+        use: The command.
 
     Raises:
-        InputError: There is none.
+        InputError: There is none, or it is for another task.
         CheckpointError: One cannot be read.
     """
     from charrnn.files.checkpoint import load_checkpoint
 
+    def usable(checkpoint: Checkpoint) -> bool:
+        return not tasks or checkpoint.model.config.task in tasks
+
     if models:
-        return [(path, load_checkpoint(path)) for path in models]
+        found = [(path, load_checkpoint(path)) for path in models]
+        for path, checkpoint in found:
+            if not usable(checkpoint):
+                raise InputError(_other_verb(path, checkpoint.model.config.task, use))
+        return found
     from charrnn.cli.files import newest_checkpoints
 
     try:
         newest, *older = newest_checkpoints()
     except InputError as error:
         raise InputError(f"{error}{f'; {rest[0]} is none' if rest else ''}") from None
+    others = 0
     for path in (newest, *older):
         with suppress(CheckpointError):
-            found = load_checkpoint(path)
+            checkpoint = load_checkpoint(path)
+            if not usable(checkpoint):
+                others += 1
+                continue
             if not quiet:
                 tell(f"model: {path}")
-            return [(path, found)]
+            return [(path, checkpoint)]
+    if others:
+        kind = " or ".join(tasks)
+        make = "" if tasks[0] == "lm" else f" --task {tasks[0]}"
+        raise InputError(
+            f"no model for {kind} in {newest.parent}{os.sep}; name one, or make one: charrnn train{make} FILE"
+        )
     return [(newest, load_checkpoint(newest))]
+
+
+def _other_verb(path: Path, task: str, use: str) -> str:
+    """What is wrong with a model of another task."""
+    if task in READING_TASKS:
+        right = "evaluate" if use == "score" else "predict"
+    else:
+        right = "score" if use == "evaluate" else "sample"
+    model = quoted(as_argument(path))
+    return f"{path}: is a model for {task}, which {use} cannot use; try charrnn {right} {model}"
 
 
 def _is_absent(name: str) -> bool:

@@ -11,7 +11,8 @@ from charrnn.cli.starting import DROPPING
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
-from charrnn.text.source import DEFAULT_SOURCE
+from charrnn.text.embedded import STEMS
+from charrnn.text.examples import Examples
 from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import kept_fraction
 from charrnn.training.pace import AIM, Pace, choose_here, extend_here
@@ -20,7 +21,7 @@ from charrnn.words import as_argument, counted, duration, quoted
 
 
 def timed_run(
-    corpus: Corpus,
+    corpus: Corpus | Examples,
     start: ModelConfig | CharacterModel,
     began: float,
     seconds: float,
@@ -66,15 +67,24 @@ def resumed_for(
 
 def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool) -> str:
     """The command that makes the same run again, without a clock."""
-    flags = _text_flags(training.corpus.vocabulary.config)
+    flags = _text_flags(training.corpus.vocabulary.config, training.network.config.task)
     configs: list[ModelConfig | TrainingConfig] = [training.config]
     model = training.network.config
     if init_from:
         flags += ["--init-from", quoted(as_argument(init_from))] + ["--extend-vocab"] * extend_vocab
         flags += [word for name in DROPPING for word in _flag(name, getattr(model, name))]
+        if model.task != "lm":  # perhaps it was another one's
+            flags += _flag("task", model.task)
+        if model.bidirectional != ModelConfig(model.cell, task=model.task).bidirectional:
+            flags += _flag("bidirectional", model.bidirectional)
     else:
         configs.append(model)
-    usual = {"val_fraction": kept_fraction(training.corpus, TrainingConfig())}
+    if training.corpus.columns:
+        flags += _flag("columns", ",".join(map(str, training.corpus.columns)))
+    usual: dict[str, Any] = {"val_fraction": kept_fraction(training.corpus, TrainingConfig())}
+    if model.reads_whole:
+        usual["bidirectional"] = ModelConfig(model.cell, task=model.task).bidirectional
+        usual["seq_length"] = training.config.seq_length  # that of the longest text
     for config in configs:
         for field in fields(config):
             value = getattr(config, field.name)
@@ -83,24 +93,34 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
     return f"charrnn train {_corpus(training.corpus)}{' '.join(flags)}"
 
 
-def _corpus(corpus: Corpus) -> str:
+def _corpus(corpus: Corpus | Examples) -> str:
     """As arguments of ``charrnn train``, each with a space after it."""
     *learnt, last = (quoted(as_argument(source)) for source in corpus.sources)
     words = [*learnt, "--val-file", last] if corpus.val_file else [*learnt, last]
-    if corpus.sources[0] == DEFAULT_SOURCE:
+    if corpus.sources[0] in STEMS:
         del words[0]
     return "".join(f"{word} " for word in words)
 
 
 def _flag(name: str, value: object) -> list[str]:
+    if isinstance(value, bool):
+        return [f"--{'' if value else 'no-'}{name}"]
     return [f"--{name.replace('_', '-')}", str(value)]
 
 
-def _text_flags(config: TextConfig) -> list[str]:
-    flags = ["--records"] * config.records
+def _text_flags(config: TextConfig, task: str) -> list[str]:
+    usual = TextConfig.normalize, "none" if task == "tag" else ""
+    flags = ["--records"] * (config.records and task == "lm")
     if config.unit == "byte":
         return ["--bytes", *flags]
-    return flags if config.normalize == TextConfig.normalize else ["--normalize", "none", *flags]
+    return flags if config.normalize in usual else ["--normalize", "none", *flags]
+
+
+def batch_in_words(config: TrainingConfig, model: ModelConfig, units: str) -> str:
+    """What a step reads."""
+    if model.reads_whole:
+        return f"{config.batch_size} texts, of {config.seq_length} {units} at most"
+    return f"{config.batch_size} × {config.seq_length} {units}"
 
 
 def _about(number: float) -> str:
@@ -110,15 +130,18 @@ def _about(number: float) -> str:
 
 def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     config, vocabulary = training.config, training.corpus.vocabulary
-    cost = Cost.of(choice.model, len(vocabulary))
+    cost = Cost.of(choice.model, len(vocabulary), len(training.labels))
     characters = f"{vocabulary.config.unit}s"
-    units = f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units"
+    both = " in both directions" * bool(choice.model.bidirectional)
+    units = (
+        f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units{both}"
+    )
     early = "; more would bring little to so short a text, and the run ends before its time"
     return [
         f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
         f"chosen: {units}, {choice.model.dropped}, rate {config.learning_rate:g}, some "
-        f"{counted(config.steps, 'step')} of {config.batch_size} × {config.seq_length} {characters}",
+        f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",
         f"reason: each weight sees {_about(6 * choice.characters / cost.operations)} "
         f"{characters}, each character is seen {_about(choice.epochs)} times"
         + (early if config.steps == choice.most_steps else ""),

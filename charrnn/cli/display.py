@@ -99,7 +99,7 @@ class Lines(Display):
 
     def __init__(self, training: Training, path: Path, sample_every: int) -> None:
         self.training, self.path, self.sample_every = training, path, sample_every
-        self.symbol = training.corpus.vocabulary.config.symbol
+        self.symbol, self.unit = training.symbol, training.corpus.vocabulary.config.symbol
         self._evaluations = 0
         self._started = self._printed = time.monotonic()
         self._read_before = training.characters_read
@@ -141,7 +141,14 @@ class Lines(Display):
         if not self.sample_every or self._evaluations % self.sample_every:
             return ""
         model = self.training.current_model()
+        if model.config.reads_whole:
+            return ""
         settings: Any = {"length": 160, "temperature": 0.8, "rng": self.training.step}
+        if model.config.task == "conditional":  # each time for another label
+            names = model.labels.names
+            name = names[(self._evaluations - 1) % len(names)]
+            model = model.writing({name: 1.0})
+            return "\n".join([f"{name}:", *islice(generate_records(model, **settings), 5)])
         if model.vocabulary.config.records:
             text = "\n".join(islice(generate_records(model, **settings), 5))
         else:
@@ -160,7 +167,7 @@ class Lines(Display):
         if (read := training.characters_read - self._read_before) <= 0:
             return ""
         left = (training.total_characters - training.characters_read) * elapsed / read
-        return f"  {read / max(elapsed, 1e-9):,.0f} {self.symbol}s/s  {duration(left)} left"
+        return f"  {read / max(elapsed, 1e-9):,.0f} {self.unit}s/s  {duration(left)} left"
 
 
 class Bars(Lines):
@@ -180,7 +187,7 @@ class Bars(Lines):
         if self.training.history:
             self._remember(self.training.history[-1])
         total, read = self.training.total_characters, self.training.characters_read
-        self._bar = _bar(total=total, initial=read, unit=self.symbol)
+        self._bar = _bar(total=total, initial=read, unit=self.unit)
 
     def report(self, report: Report) -> None:
         assert self._bar is not None

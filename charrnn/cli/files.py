@@ -16,7 +16,8 @@ from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
 from charrnn.files.npz import replaceable, temporaries
 from charrnn.signals import Held
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT
+from charrnn.text.embedded import STEMS
+from charrnn.text.source import STANDARD_INPUT
 
 if sys.platform != "win32":
     import fcntl
@@ -182,8 +183,8 @@ def _unwritable(path: Path, error: Exception, advice: str = "") -> CheckpointErr
 
 
 def _names(folder: Path, sources: Sequence[str]) -> Iterator[Path]:
-    if sources[0] == DEFAULT_SOURCE:
-        stem = "python-reference"
+    if sources[0] in STEMS:
+        stem = STEMS[sources[0]]
     elif sources[0] == STANDARD_INPUT:
         stem = "stdin"
     else:

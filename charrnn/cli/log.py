@@ -13,7 +13,7 @@ from typing import Any
 from charrnn.errors import InputError
 from charrnn.nn.loss import bits, known_bits
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
-from charrnn.training.run import Evaluation
+from charrnn.training.run import Evaluation, json_symbol
 from charrnn.training.trainer import Training
 from charrnn.version import __version__
 
@@ -69,16 +69,17 @@ class RunLog:
 
     def report(self, report: Report) -> None:
         """Add what has just happened."""
+        symbol = json_symbol(self._training.network.config)
         if isinstance(report, Step):
             self._add(
                 "step",
-                bits_per_char=bits(report.loss),
+                **{f"bits_per_{symbol}": bits(report.loss)},
                 rate=report.rate,
                 gradient_norm=report.gradient_norm,
                 characters=report.characters,
             )
         elif isinstance(report, Evaluation):
-            self._add("evaluation", **report.in_bits())
+            self._add("evaluation", **report.in_bits(symbol))
         elif isinstance(report, Recovery):
             self._add(
                 "recovery",
@@ -92,11 +93,12 @@ class RunLog:
     def end(self, reason: str) -> None:
         """Say why the run has ended: finished, stopped early, interrupted or diverged."""
         training = self._training
+        symbol = json_symbol(training.network.config)
         self._add(
             "end",
             reason=reason,
             total_steps=training.total_steps,
-            best_bits_per_char=known_bits(training.validation_loss),
+            **{f"best_bits_per_{symbol}": known_bits(training.validation_loss)},
         )
 
     def close(self) -> None:

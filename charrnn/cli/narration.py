@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from charrnn.cli.budgeted import batch_in_words
 from charrnn.config import ANNEALING
 from charrnn.nn.loss import bits
+from charrnn.text.corpus import Corpus
+from charrnn.text.examples import Examples
 from charrnn.training.evaluation import best_evaluation, file_losses
+from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
@@ -22,15 +26,17 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     learnt, apart = list(corpus.sources), ""
     if corpus.val_file:
         apart = f"; validated on {shortened(learnt.pop())}"
+    both = " in both directions" * bool(model.bidirectional)
     facts = {
         "corpus": f"{listed(learnt)}{apart}",
+        **_examples(corpus),
         "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
-        "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units, {model.inputs}, "
+        "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units{both}, {model.inputs}, "
         f"{model.dropped}: {training.model().parameters.flat.size:,} parameters",
         "training": f"{counted(training.total_steps, 'step')}, "
         f"{training.steps_per_epoch:,} an epoch, "
-        f"{config.batch_size} × {config.seq_length} {unit}s each; {config.optimizer}, "
+        f"{batch_in_words(config, model, f'{unit}s')} each; {config.optimizer}, "
         f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
         f"{counted(config.threads, 'thread')}, steps by {'Numba' if training.compiled else 'NumPy'}",
         "checkpoint": str(path),
@@ -40,13 +46,23 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     return facts
 
 
+def _examples(corpus: Corpus | Examples) -> dict[str, str]:
+    if isinstance(corpus, Corpus):
+        return {}
+    kind = "different tags" if corpus.tagged else "labels"
+    return {"examples": f"{len(corpus.spans):,}, of {len(corpus.labels):,} {kind}"}
+
+
 def notices(training: Training) -> list[str]:
     return [*training.corpus.notices, *training.notices]
 
 
 def losses(evaluation: Evaluation, symbol: str) -> str:
     words, loss = f"train {bits(evaluation.train_loss):.4f}", evaluation.validation_loss
-    return f"{words if loss is None else f'{words}  val {bits(loss):.4f}'} bits/{symbol}"
+    told = f"{words if loss is None else f'{words}  val {bits(loss):.4f}'} bits/{symbol}"
+    if evaluation.accuracy is None or evaluation.f1 is None:
+        return told
+    return f"{told}  accuracy {evaluation.accuracy:.4f}  F1 {evaluation.f1:.4f}"
 
 
 def turn(report: Recovery | Cooldown) -> str:
@@ -75,12 +91,15 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
         first = f"finished: {done}"
     saved = "; saved" if interrupted else ""
     lines = [f"{first} in {duration(training.seconds)} of training{saved}"]
-    best = best_evaluation(training.history)
+    best = best_evaluation(training.history, training.keeps)
     if loss is not None and best is not None:
-        symbol = training.corpus.vocabulary.config.symbol
-        lines.append(
-            f"best validation loss {bits(loss):.4f} bits/{symbol}, after {best.epoch:.2f} epochs"
-        )
+        if training.figures is None:
+            first = f"best validation loss {bits(loss):.4f} bits/{training.symbol}"
+        else:
+            first = f"{in_words(training.figures)}, loss {bits(loss):.4f} bits/{training.symbol}"
+        lines.append(f"{first}, after {best.epoch:.2f} epochs")
+        if training.figures and (wrong := confused(training.figures, training.labels)):
+            lines.append(f"wrong:  {wrong}")
         if each := file_losses(training.corpus_info, best):
             lines.append(f"files:  {each}")
     fit = judge(training.history, training.network.config, training.config)
@@ -89,5 +108,11 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
     if interrupted or fit.longer:
         words = going_on(name, training.corpus_info, fit.longer)
         lines.append(f"go on:  {' '.join(map(quoted, words))}")
-    lines.append(f"write:  charrnn sample {quoted(name)} --temp 0.8")
+    if training.network.config.task == "conditional":
+        label = quoted(training.labels.names[0])
+        lines.append(f"write:  charrnn sample {quoted(name)} --label {label}")
+    elif training.network.config.reads_whole:
+        lines.append(f"answer: charrnn predict {quoted(name)} FILE")
+    else:
+        lines.append(f"write:  charrnn sample {quoted(name)} --temp 0.8")
     return lines

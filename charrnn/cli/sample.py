@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
+from charrnn.cli.labels import Mix, mixes, told, writing
 from charrnn.cli.settings import numbers, of_unknown, option_names, panel
-from charrnn.config import SEEDS, SamplingConfig
+from charrnn.config import SEEDS, SamplingConfig, seed_after
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.words import unescaped
 
@@ -22,6 +23,7 @@ EPILOG = (
     r"as \u001b; a pipe gets it as it is. "
     "For example: charrnn sample model.npz --temp 0.8 --prime 'Once upon a time'"
 )
+OF_COMMAND = ("label", "label_mix")  # what lines of --jsonl may well have, and it is no setting
 MAX_LENGTH = 100_000  # characters that a line of --jsonl may ask for, where nothing else is said
 
 
@@ -42,6 +44,16 @@ def sample(
         None,
         "Continue all of this file, with its line ends and of any length; - is standard input.",
         metavar="FILE",
+    ),
+    label: list[str] | None = of_text(
+        None,
+        "With a model of --task conditional: what to write for; repeated, texts for each.",
+        metavar="NAME",
+    ),
+    label_mix: str | None = of_text(
+        None,
+        "The same for a mixture of labels, as in A=0.7,B=0.3.",
+        metavar="MIX",
     ),
     unknown: str = of_text(
         "error",
@@ -168,6 +180,9 @@ def sample(
     if len(temperatures) > 2:
         raise InputError(f"--temp is one number, or two as in 1.2:0.5, not {temperature}")
     shares = () if weights is None else numbers("--weights", weights, ",")
+    asked = mixes(label or [], label_mix)
+    if len(asked) > 1 and source:
+        raise InputError("prompts are read once: give one --label, or a --label-mix")
     if num_samples < 1:
         raise InputError(f"--num-samples must be at least 1, not {num_samples}")
     if seed is not None and not 0 <= seed < SEEDS:
@@ -221,10 +236,13 @@ def sample(
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
         require_end(config)
-    found = checkpoints(models, quiet=True, rest=rest)  # told with the seed
-    model: Writable = found[0][1].model
-    if len(found) > 1 or shares:
-        model = Mixture.of([checkpoint.model for _, checkpoint in found], shares)
+    found = checkpoints(models, quiet=True, rest=rest, use="sample")  # told with the seed
+    writers: list[Writable] = []
+    each_mix: list[Mix | None] = [*asked] or [None]
+    for mix in each_mix:
+        each = [writing(checkpoint.model, mix) for _, checkpoint in found]
+        writers.append(Mixture.of(each, shares) if len(each) > 1 or shares else each[0])
+    model = writers[0]
     kind = model.vocabulary.config
     if novel_only and not kind.records:
         raise InputError("--novel-only is for models of records; make one with train --records")
@@ -241,7 +259,7 @@ def sample(
     config = replace(config, ban=ban, stop=tuple(ends), dry_breakers=breakers)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
-    request = Request("", seed, config)
+    request = Request("", seed, config, told(asked[0] if asked else None))
 
     if source:
         asking = None
@@ -251,7 +269,7 @@ def sample(
             asking = Asking(
                 model.vocabulary,
                 request,
-                option_names(sample),
+                {name: own for name, own in option_names(sample).items() if own not in OF_COMMAND},
                 most,
                 lambda what: tell(f"{prompts_source}, {what}"),
             )
@@ -272,6 +290,7 @@ def sample(
             prime = known_prime(model.vocabulary, typed, unknown, "--prime")
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
+    further = seed
     with ExitStack() as stack:
         originals = Originals(novelty, kind, stack) if novelty else None
         for name in originals.empty if originals else ():
@@ -285,10 +304,15 @@ def sample(
         on_start = None if quiet else tell_of_compiling
         try:
             with np.errstate(all="ignore"):  # what overflows is an error of one line
-                if novel_only:
-                    write_novel(model, request, num_samples, novel_only, output, on_start)
-                else:
-                    write_all(model, groups, output, on_start)
+                for number, model in enumerate(writers):
+                    if number:  # for another label, which goes on with the seeds
+                        further = seed_after(further, num_samples * best_of)
+                        request = replace(request, seed=further, given=told(asked[number]))
+                        groups = iter([request.times(num_samples)])
+                    if novel_only:
+                        write_novel(model, request, num_samples, novel_only, output, on_start)
+                    else:
+                        write_all(model, groups, output, on_start)
         except KeyboardInterrupt:
             output.close()  # the shell's next prompt begins a line
             raise

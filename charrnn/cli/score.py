@@ -8,6 +8,7 @@ from functools import partial
 import typer
 
 from charrnn.cli.arguments import checkpoints, divided, one_text
+from charrnn.cli.labels import writing
 from charrnn.cli.settings import of_unknown, panel
 from charrnn.errors import InputError
 from charrnn.words import counted, rejoined
@@ -58,6 +59,9 @@ def score(
         "each after the 400 characters before it: many times as fast, with the same four digits of the total.",
         "--exact",
     ),
+    label: str | None = of_text(
+        None, "With a model of --task conditional: what the text is to be of.", metavar="NAME"
+    ),
     unknown: str = of_text(
         "error",
         "Characters that the model does not know: error, skip (they do not count), or "
@@ -85,7 +89,7 @@ def score(
     from charrnn.cli.terminal import Writer, put_json, tell, tell_of_compiling
     from charrnn.text.source import STANDARD_INPUT, Source
 
-    found = checkpoints(models, rest=rest)
+    found = checkpoints(models, rest=rest, use="score")
     names = [rejoined(str(path)) for path, _ in found]
     if as_json and len(set(names)) < len(names):
         raise InputError(
@@ -94,7 +98,9 @@ def score(
     source = Source(text or STANDARD_INPUT)
     # What comes as it comes is read so; its length is not known either.
     size = None if exact or source.name == STANDARD_INPUT else source.size_at_hand()
-    readers = [checkpoint.model.to_read(size or 0, tell_of_compiling) for _, checkpoint in found]
+    mix = None if label is None else {label: 1.0}
+    writers = [writing(checkpoint.model, mix) for _, checkpoint in found]
+    readers = [model.to_read(size or 0, tell_of_compiling) for model in writers]
     kind = readers[0].vocabulary.config
     form = Form(names, kind.encoding, best)
     rows_of = form.lines if per_line else form.characters if per_char else form.total

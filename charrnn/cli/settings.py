@@ -119,7 +119,30 @@ def sets(
                 completed = offering(names[0]) if names else None
                 option = panel(title)(None, help, flags, shown, autocompletion=completed)
                 options[name] = kind | None, option
+                if (
+                    kind is bool and default is None
+                ):  # what follows from others can be said either way
+                    help = f"Not {flags.strip()}, where that follows from others."
+                    option = panel(title)(None, help, f"--no-{name.replace('_', '-')}", False)
+                    options[f"no_{name}"] = bool | None, option
     return takes(options, list(panels))
+
+
+def either_way(given: dict[str, Any]) -> dict[str, Any]:
+    """Settings with ``no_name`` read as ``name`` that is false.
+
+    Raises:
+        InputError: Both are given.
+    """
+    found = dict(given)
+    for name in [name for name in given if name.startswith("no_")]:
+        positive = name.removeprefix("no_")
+        if found.pop(name):
+            if found.get(positive):
+                option = positive.replace("_", "-")
+                raise InputError(f"--{option} and --no-{option} are contraries; choose one")
+            found[positive] = False
+    return found
 
 
 def _words(said: tuple[Any, ...]) -> str:

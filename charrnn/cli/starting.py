@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,14 @@ from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.language_model import LanguageModel
-from charrnn.text.corpus import Corpus
+from charrnn.models.tasks import network_for
+from charrnn.text.corpus import Corpus, load_corpus
+from charrnn.text.embedded import STEMS
+from charrnn.text.examples import Examples, load_examples, usual_config
+from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.recorded import afar, could_be, sizes
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, in_words, is_passing
+from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, in_words, is_passing
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.learner import compile_ahead
 from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.words import as_argument, listed, quoted, shortened
@@ -26,16 +30,48 @@ from charrnn.words import as_argument, listed, quoted, shortened
 DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
 
 
+Data = Corpus | Examples
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Reads what a task is learnt from.
+
+    Args:
+        columns: Of a text and of its answer, where they are said.
+        cache_folder: Where a large text is kept, encoded.
+    """
+
+    columns: tuple[int, ...] = ()
+    cache_folder: Path | None = None
+    progress: OnRead | None = None
+
+    def __call__(self, task: str, paths: Paths, *, labels: Labels = NO_LABELS, **how: Any) -> Data:
+        """A corpus, or examples; errors as those of :func:`load_corpus` and :func:`load_examples`."""
+        if task == "lm":
+            if self.columns:
+                raise InputError(
+                    "--columns are of a table of examples: of labels or tags, see --task"
+                )
+            return load_corpus(paths, cache_folder=self.cache_folder, progress=self.progress, **how)
+        columns = self.columns or None
+        return load_examples(
+            paths, task, columns=columns, labels=labels, progress=self.progress, **how
+        )
+
+
 def fresh_start(
-    load: Callable[..., Corpus],
+    load: Loader,
+    paths: list[str],
+    val_file: str | None,
     init_from: Path | None,
     extend_vocab: bool,
     given: Mapping[str, Any],
-) -> tuple[ModelConfig | CharacterModel, Corpus]:
-    """What a new run starts from, nothing or a model's weights, and its corpus.
+) -> tuple[ModelConfig | CharacterModel, Data]:
+    """What a new run starts from, nothing or a model's weights, and what it learns from.
 
     Args:
-        init_from: A saved model; of its settings only what is dropped may be changed.
+        init_from: A saved model; of its settings only what is dropped may be changed, or its task.
         extend_vocab: Widen it by the characters that it lacks.
 
     Raises:
@@ -45,18 +81,57 @@ def fresh_start(
     config = TrainingConfig(**only(TrainingConfig, given))
     if init_from is None:
         model_config = ModelConfig(**only(ModelConfig, given))
-        return model_config, load(config=TextConfig(**only(TextConfig, given)))
+        text_config = TextConfig(**only(TextConfig, given))
+        return model_config, load(model_config.task, paths, val_file=val_file, config=text_config)
     model = load_checkpoint(init_from).model
+    if given.get("task", model.config.task) != model.config.task:
+        return _other_task(load, paths, val_file, model, given)
     model_config = replace(model.config, **{n: given[n] for n in DROPPING if n in given})
     _refuse_changes(model_config, model.vocabulary.config, given, "--init-from")
     try:
-        corpus = load(vocabulary=model.vocabulary, extend_vocabulary=extend_vocab)
+        corpus = load(
+            model.config.task,
+            paths,
+            val_file=val_file,
+            vocabulary=model.vocabulary,
+            labels=model.labels,
+            extend_vocabulary=extend_vocab,
+        )
     except UnknownCharacterError as error:
         advice = "; add them to the model with --extend-vocab"
         raise UnknownCharacterError(error.characters, advice) from None
     model = model.extended_to(corpus.vocabulary, np.random.default_rng(config.seed))
-    network = LanguageModel(model_config, len(corpus.vocabulary))
-    return CharacterModel(network, model.parameters, corpus.vocabulary), corpus
+    network = network_for(model_config, len(corpus.vocabulary), len(model.labels))
+    return replace(model, network=network), corpus
+
+
+def _other_task(
+    load: Loader,
+    paths: list[str],
+    val_file: str | None,
+    model: CharacterModel,
+    given: Mapping[str, Any],
+) -> tuple[CharacterModel, Data]:
+    """A model for another task, which begins with what fits of this one: what it has learnt of characters and of how they follow each other."""
+    if given["task"] == "lm":
+        raise InputError(
+            f"a model for {model.config.task} reads whole texts; a language model cannot start from it"
+        )
+    changed = {name: given[name] for name in (*DROPPING, "bidirectional", "task") if name in given}
+    config = replace(model.config, **{"bidirectional": None, **changed})
+    shape = {name: value for name, value in given.items() if name not in changed}
+    reads = replace(model.vocabulary.config, records=False)
+    _refuse_changes(config, reads, shape, "--init-from")
+    reads = usual_config(config.task, reads)
+    known = model.vocabulary.characters
+    vocabulary = Vocabulary(known + reads.end * (reads.end not in known), reads)
+    data = load(
+        config.task, paths, val_file=val_file, vocabulary=vocabulary, extend_vocabulary=True
+    )
+    rng = np.random.default_rng(given.get("seed", TrainingConfig.seed))
+    fresh = CharacterModel.fresh(config, data.vocabulary, rng, data.labels)
+    fresh.take_over(model)
+    return fresh, data
 
 
 def compiled_ahead(
@@ -68,12 +143,12 @@ def compiled_ahead(
 
 
 def resumed_start(
-    load: Callable[..., Corpus],
+    load: Loader,
     corpus_paths: list[str],
     val_file: str | None,
     path: Path,
     given: Mapping[str, Any],
-) -> tuple[Checkpoint, Corpus, TrainingConfig]:
+) -> tuple[Checkpoint, Data, TrainingConfig]:
     """The run that a checkpoint holds, its text, and its settings with those that may be changed on the way.
 
     Args:
@@ -86,10 +161,15 @@ def resumed_start(
     vocabulary = checkpoint.model.vocabulary
     _refuse_changes(checkpoint.model.config, vocabulary.config, given, "--resume")
     corpus_paths, val_file = _texts(checkpoint, path, corpus_paths, val_file)
+    task, labels = checkpoint.model.config.task, checkpoint.model.labels
+    if not load.columns:
+        load = replace(load, columns=checkpoint.corpus.columns)
     corpus = load(
+        task,
         corpus_paths,
         val_file=val_file,
         vocabulary=vocabulary,
+        labels=labels,
         extend_vocabulary=True,  # it is named by its length where it is another text
     )
     if corpus.sha256 != checkpoint.corpus.sha256:
@@ -100,7 +180,7 @@ def resumed_start(
     return checkpoint, corpus, replace(checkpoint.training, **settings)
 
 
-def _another_text(corpus: Corpus, recorded: CorpusInfo, path: Path) -> str:
+def _another_text(corpus: Data, recorded: CorpusInfo, path: Path) -> str:
     """What is wrong with a text that is not that of a run."""
     then, now = f"{recorded.characters:,}", f"{len(corpus):,}"
     units = f"{corpus.vocabulary.config.unit}s"
@@ -126,7 +206,7 @@ def _texts(
         val_file = _recorded(sources[-1], path, "--val-file FILE", "the text to validate on")
     if not corpus_paths:
         names = sources[:-1] if apart else sources
-        default = names == (DEFAULT_SOURCE,)
+        default = names[0] in STEMS
         corpus_paths = [] if default else [_recorded(name, path, "- or a file") for name in names]
         return _possible(checkpoint, path, corpus_paths), val_file
     return corpus_paths, val_file
@@ -142,8 +222,8 @@ def _possible(checkpoint: Checkpoint, path: Path, recorded: list[str]) -> list[s
     """
     corpus, config = checkpoint.corpus, checkpoint.model.vocabulary.config
     counts = sizes(recorded)
-    if counts is None or not recorded:
-        return recorded
+    if counts is None or not recorded or checkpoint.model.config.reads_whole:
+        return recorded  # of a table not all is text, and its first wrong line tells
     characters = sum(corpus.parts[:-1]) if corpus.val_file else corpus.characters
     if not could_be(counts, characters, config):
         raise InputError(

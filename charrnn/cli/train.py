@@ -7,16 +7,23 @@ import sys
 import time
 from collections.abc import Container
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.settings import panel, sets
+from charrnn.cli.settings import either_way, panel, sets
 from charrnn.cli.times import parse_minutes
-from charrnn.config import CONTEXT, MINUTES, ModelConfig, TextConfig, TrainingConfig, only
+from charrnn.config import (
+    CONTEXT,
+    MINUTES,
+    READING_TASKS,
+    ModelConfig,
+    TextConfig,
+    TrainingConfig,
+    only,
+)
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
 from charrnn.words import as_argument, printable, quoted
@@ -34,7 +41,7 @@ EPILOG = (
 )
 
 CHOSEN = (
-    *("hidden_size", "dropout", "weight_drop"),
+    *("cell", "hidden_size", "num_layers", "dropout", "weight_drop"),
     *("batch_size", "learning_rate", "schedule", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""
@@ -52,6 +59,8 @@ PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
 ALIASES = {"hidden_size": "--rnn-size"}
 OPEN = {
     "context": f"{CONTEXT}",
+    "bidirectional": "for classify and tag",
+    "keep_best": "loss, or accuracy of labels and tags",
     "epochs": "as many as there is time for",
     "steps": "as many as there is time for",
     "warmup": "100, or a tenth of a short run",
@@ -69,11 +78,18 @@ DEFAULTS = dict.fromkeys(CHOSEN, "chosen; {} with --epochs or --steps") | OPEN
 def train(
     corpus: list[str] | None = typer.Argument(
         None,
-        help="Text files in UTF-8, read one after the other; - is standard input.",
-        show_default="the Python language reference",
+        help="Text files in UTF-8, read one after the other; - is standard input. For labels and tags: a text, a TAB and its "
+        "label or its tags on each line.",
+        show_default="the Python language reference, or an example for the task",
     ),
     by_bytes: bool = of_text(
         False, "Learn bytes, of any file whatever, instead of characters.", "--bytes"
+    ),
+    columns: str | None = of_text(
+        None,
+        "Of a text and of its label or tags, counted from 1, where a line has more or they stand the other way round.",
+        metavar="N,N",
+        shown="1,2",
     ),
     val_file: str | None = of_training(
         None,
@@ -114,15 +130,21 @@ def train(
     quiet: bool = of_run(False, "Report nothing but errors.", "--quiet -q"),
     **settings: Any,
 ) -> None:
-    """Train a model on text, in a given time."""
+    """Train a model on text, in a given time: to write, or to find labels or tags."""
     began = time.monotonic() - terminal.LOADING_SECONDS
-    given = {name: value for name, value in settings.items() if value is not None}
+    given = either_way({name: value for name, value in settings.items() if value is not None})
     if by_bytes:
         if given.get("normalize") not in (None, "none"):
             raise InputError("--normalize is for characters; leave it out with --bytes")
         given.update(unit="byte", normalize="none")
+    if given.get("task") == "tag" and given.get("normalize") == "nfc":
+        raise InputError(
+            "--normalize nfc is not for tags: they are of characters as written, and nothing is composed"
+        )
     if sample_every < 0:
         raise InputError(f"--sample-every must be at least 0, not {sample_every}")
+    if given.get("task") in READING_TASKS and "seq_length" in given:
+        raise InputError(f"--seq-length is not for {given['task']}: its texts are read whole")
     if resume and (init_from or output):
         other = "--init-from" if init_from else "--output"
         raise InputError(f"--resume goes on in its own file; leave out {other}")
@@ -138,8 +160,7 @@ def train(
     from charrnn.cli.files import claim_new, claim_old
     from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver, parse_interval
-    from charrnn.cli.starting import compiled_ahead, fresh_start, resumed_start
-    from charrnn.text.corpus import load_corpus
+    from charrnn.cli.starting import Loader, compiled_ahead, fresh_start, resumed_start
     from charrnn.text.source import STANDARD_INPUT
     from charrnn.training.trainer import Training
 
@@ -159,14 +180,13 @@ def train(
         )
     with terminal.telling_of_interruption() as telling, ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
-            load = partial(load_corpus, cache_folder=cache_dir, progress=progress)
+            load = Loader(parse_columns(columns), cache_dir, progress)
             if resume:
                 with Held():
                     path = stack.enter_context(claim_old(resume)).path
                 saved, text, config = resumed_start(load, paths, val_file, path, given)
             else:
-                load = partial(load, paths, val_file=val_file)
-                start, text = fresh_start(load, init_from, extend_vocab, given)
+                start, text = fresh_start(load, paths, val_file, init_from, extend_vocab, given)
                 config = TrainingConfig(**only(TrainingConfig, given))
                 with Held():
                     path = stack.enter_context(claim_new(output, text.sources)).path
@@ -203,6 +223,22 @@ def train(
         _run(training, path, display, saver, pace, record, reasons)
     if pace and training.finished and not resume:
         display.note([f"repeat: {repeating(training, init_from, extend_vocab=extend_vocab)}"])
+
+
+def parse_columns(value: str | None) -> tuple[int, ...]:
+    """Numbers of columns, as in ``2,1``.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if value is None:
+        return ()
+    numbers = value.split(",")
+    if len(numbers) != 2 or not all(number.isdecimal() and int(number) for number in numbers):
+        raise InputError(
+            f"--columns is two numbers, of the text and of its answer, such as 2,1, not {value!r}"
+        )
+    return tuple(map(int, numbers))
 
 
 def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:

@@ -234,6 +234,14 @@ class Map(Panel):
 
 
 @dataclass(frozen=True)
+class Matrix(Panel):
+    """Shares from 0 to 1 as shades: a row for each name, from the top, and a column for each."""
+
+    names: Sequence[str]
+    shares: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
 class Panels(Block):
     """Panels beside each other, up to so many ``columns``; if ``narrow``, as small as can be."""
 

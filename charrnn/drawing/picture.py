@@ -23,6 +23,7 @@ from charrnn.drawing.figure import (
     Figure,
     Histogram,
     Map,
+    Matrix,
     Panel,
     Panels,
     Passage,
@@ -63,6 +64,7 @@ HATCHES = ("", "//", "..", "xx", "\\\\")
 DPI = 150
 ROW = 80  # characters of a passage beside each other
 FEW = 40  # points of a line that are marked one by one
+LONGEST = 24  # characters of a name
 ROOM = 0.03  # share of an axis that is left free at its ends, so that no point is cut
 
 Place = canvas.Figure | canvas.SubFigure
@@ -118,6 +120,8 @@ def _size(block: Block) -> tuple[float, float]:
         columns, rows = _grid(block)
         one = (2, 1.5) if block.narrow else (2.4, 2.5) if columns > 2 else (4.2, 4)
         return columns * one[0], rows * one[1]
+    if isinstance(block, Matrix):
+        return 8, 3 + 0.22 * len(block.names)
     return 8, 4
 
 
@@ -163,6 +167,8 @@ def _panel(axes: Axes, panel: Panel, encoding: str) -> None:
         axes.stairs(panel.counts, panel.edges, fill=True, color=of_series(panel.series))
     elif isinstance(panel, Map):
         _map(axes, panel, encoding)
+    elif isinstance(panel, Matrix):
+        _matrix(axes, panel)
     room = 0 if isinstance(panel, Chart) else ROOM
     for name, axis in (("x", panel.x), ("y", panel.y)):
         found: dict[str, Any] = {"label": _safe(axis.label)}
@@ -207,6 +213,18 @@ def _rules(axes: Axes, rules: Sequence[Rule]) -> None:
         ends = zip(rule.start, rule.end, strict=True)
         axes.plot(*ends, color="black", linewidth=0.8, linestyle=(0, (1, 3)))
         axes.annotate(_safe(rule.name), rule.start, (4, 2), textcoords="offset points")
+
+
+def _matrix(axes: Axes, found: Matrix) -> None:
+    """Squares as dark as their shares, with a scale beside."""
+    names = [
+        _safe(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in found.names
+    ]
+    shown = axes.imshow(np.array(found.shares), cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize="small")
+    axes.set_yticks(range(len(names)), names, fontsize="small")
+    axes.grid(visible=False)
+    axes.figure.colorbar(shown, ax=axes, format=PercentFormatter(1))
 
 
 def _map(axes: Axes, found: Map, encoding: str) -> None:

@@ -15,20 +15,23 @@ from typing import Annotated, Any, TypedDict
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import MAX_LABELS, ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import CheckpointError
-from charrnn.fields import Amount, Between, Length, check, checks
+from charrnn.fields import Amount, Between, Length, OneOf, check, checks
 from charrnn.files.codec import arrays_of, entries, from_json, parse, to_json
 from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.tasks import network_for
 from charrnn.nn.parameters import Array, Parameters
+from charrnn.text.examples import LONGEST_LABEL
+from charrnn.text.labels import Labels
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.figures import Figures
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 6
+FORMAT = 7
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -54,10 +57,13 @@ class Meta:
     text: TextConfig
     training: TrainingConfig
     vocabulary: str
+    labels: Annotated[tuple[Annotated[str, Length(1, LONGEST_LABEL)], ...], Length(0, MAX_LABELS)]
+    between: Annotated[str, OneOf(("", " "))]
     corpus: CorpusInfo
     history: tuple[Evaluation, ...]
     validation_loss: Amount | None
     form: Annotated[str, Length(0, 100)]
+    figures: Figures | None
     progress: Any
 
 
@@ -74,6 +80,13 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     },
     5: {Meta: {"form": ""}},
     6: {ModelConfig: {"context": None}},
+    7: {
+        ModelConfig: {"task": "lm", "bidirectional": False},
+        TrainingConfig: {"keep_best": None, "class_weights": "none"},
+        Evaluation: {"accuracy": None, "f1": None},
+        CorpusInfo: {"columns": []},
+        Meta: {"labels": [], "between": "", "figures": None},
+    },
 }
 """Entries that a format brought, each with the value that means what was done before."""
 
@@ -93,10 +106,13 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
         model.vocabulary.config,
         checkpoint.training,
         model.vocabulary.characters,
+        model.labels.names,
+        model.labels.between,
         checkpoint.corpus,
         checkpoint.history,
         checkpoint.validation_loss,
         checkpoint.form,
+        checkpoint.figures,
         to_json(progress),
     )
     arrays = {f"model/{name}": array for name, array in model.parameters.items()}
@@ -152,7 +168,8 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
     meta = from_json(Meta, values, older)
     training = meta.training
     vocabulary = Vocabulary(meta.vocabulary, meta.text)
-    network = LanguageModel(meta.model, len(vocabulary))
+    labels = Labels(meta.labels, meta.between)
+    network = network_for(meta.model, len(vocabulary), len(labels))
     shapes = network.parameter_shapes()
     of_run = Progress.array_shapes(network, training) if meta.progress is not None else {}
     file.require({"meta", *_names("model", shapes), *_names("progress", of_run)})
@@ -163,7 +180,7 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
         if with_progress:
             progress = Progress(**numbers, **_arrays(file, "progress", of_run))
     return Checkpoint(
-        CharacterModel(network, Parameters(shapes, np.concatenate(weights)), vocabulary),
+        CharacterModel(network, Parameters(shapes, np.concatenate(weights)), vocabulary, labels),
         training,
         meta.corpus,
         meta.history,
@@ -171,6 +188,7 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
         progress,
         resumable=meta.progress is not None,
         form=meta.form,
+        figures=meta.figures,
     )
 
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from charrnn.config import READING_TASKS, TASKS
+from charrnn.errors import InputError
+
 if TYPE_CHECKING:
     from charrnn.drawing.figure import Figure
     from charrnn.inspection.look import Look
@@ -32,10 +35,25 @@ class View:
     takes: tuple[str, ...] = ()  # other options: "at", "temp", "on", "unknown", "counts"
     several: bool = False  # it looks at several checkpoints at once
     section: str = ""  # its heading on the page; empty if it is not there
+    tasks: tuple[str, ...] = ("lm",)  # of the models that it shows
+    answering: str = ""  # another file, for models with labels or tags
 
     def figure(self, look: Look) -> Figure:
-        """What is to be seen; errors as the view's own."""
-        module: Any = import_module(f"charrnn.inspection.{self.file}")
+        """What is to be seen; errors as the view's own.
+
+        Raises:
+            InputError: It shows no models of such a task.
+        """
+        file = self.file
+        for subject in look.subjects:
+            if (task := subject.checkpoint.model.config.task) not in self.tasks:
+                others = [view.flag for view in VIEWS if view.flag and task in view.tasks]
+                raise InputError(
+                    f"{self.flag or self.file} is not for a model of the task {task}; there are {', '.join(others)}"
+                )
+            if task != "lm" and self.answering:
+                file = self.answering
+        module: Any = import_module(f"charrnn.inspection.{file}")
         kind = look.subjects[0].checkpoint.model.vocabulary.config
         found: Figure = replace(module.view(look), encoding=kind.encoding)
         return found
@@ -44,16 +62,31 @@ class View:
 READING = ("on", "unknown")
 
 VIEWS = (
-    View("card", section="The model"),
-    View("details", "--details", "Tables: each array, the corpus, the configuration, the history."),
+    View("card", section="The model", tasks=TASKS),
+    View(
+        "details",
+        "--details",
+        "Tables: each array, the corpus, the configuration, the history.",
+        tasks=TASKS,
+    ),
+    View(
+        "graded",
+        "--answers",
+        "How right its labels or tags are: a row for each, and which are taken for which.",
+        section="How right it is",
+        tasks=READING_TASKS,
+    ),
     View(
         "surprise",
         "--text",
         "A text (a file, - for standard input, or the text itself), coloured by how much each "
-        "character surprises the model.",
+        "character surprises the model. With labels: how the label comes about, and which characters carry it; with tags: "
+        "them, and where the model is not sure.",
         metavar="TEXT",
         takes=("at", "unknown"),
         section="What surprises it",
+        tasks=TASKS,
+        answering="carrying",
     ),
     View(
         "following",
@@ -106,6 +139,7 @@ VIEWS = (
         "--weights",
         "What the recurrent matrices stretch, how weights are spread, the last update.",
         section="Its weights",
+        tasks=TASKS,
     ),
     View(
         "embedding",
@@ -119,11 +153,13 @@ VIEWS = (
         "--compare",
         "Several checkpoints side by side: what was different, and the curves in one chart.",
         several=True,
+        tasks=TASKS,
     ),
 )
 """In the order of the help and of the page."""
 
 _FOUND_IN = {
+    "charrnn.inspection.carrying": ("Carrying", "read_carrying"),
     "charrnn.inspection.embedding": ("CharacterMap", "character_map"),
     "charrnn.inspection.following": ("Following", "read_following"),
     "charrnn.inspection.gates": ("GateActivity", "gate_activity"),

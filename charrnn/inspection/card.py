@@ -10,27 +10,45 @@ from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
 from charrnn.training.evaluation import best_evaluation, file_losses
+from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import going_on, judge, longer
-from charrnn.training.run import Checkpoint
-from charrnn.words import as_argument, duration, listed, quoted, rejoined, shortened
+from charrnn.training.run import Checkpoint, json_symbol
+from charrnn.words import as_argument, duration, listed, printable, quoted, rejoined, shortened
 
 NO_PICTURE = "there is no picture before the first evaluation"
+LOOK_ANSWERS = 'charrnn inspect … --answers, --text "…", --details, --help'
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
 
 
 def view(look: Look) -> fig.Figure:
     """What a checkpoint says of itself, with the curves of its losses."""
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
-    symbol = checkpoint.model.vocabulary.config.symbol
+    model, figures = checkpoint.model, checkpoint.figures
+    symbol, per = model.symbol, json_symbol(model.config)
     fit = str(judge(checkpoint.history, checkpoint.model.config, checkpoint.training))
-    lines = [loss_line(name, found["history"], "epoch", name) for name in ("train", "validation")]
+    kinds = ("train", "validation")
+    lines = [loss_line(name, found["history"], "epoch", f"{name}_bits_per_{per}") for name in kinds]
     lines = [line for line in lines if line.x]
     told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
     title, x, y = "Loss while it learnt", fig.Axis("epochs"), fig.Axis(f"bits/{symbol}")
     curves = fig.Chart("losses", title, x, y, f"Curves over epochs: {told}.", lines, height=12)
+    charts = [curves] if lines else []
+    if shares := [
+        loss_line(name, found["history"], "epoch", name.lower()) for name in ("accuracy", "F1")
+    ]:
+        shares = [line for line in shares if line.x]
+    if shares:
+        told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in shares)
+        title, x, y = "Right answers while it learnt", fig.Axis("epochs"), fig.Axis("share")
+        charts.insert(
+            0, fig.Chart("shares", title, x, y, f"Curves over epochs: {told}.", shares, height=12)
+        )
     each = file_losses(checkpoint.corpus, best_evaluation(checkpoint.history))
     facts = (
         ("text", _text(found["corpus"]["sources"], checkpoint)),
+        *([("labels", _labels(checkpoint))] if len(model.labels) else []),
+        *([("answers", in_words(figures))] if figures else []),
+        *([("wrong", wrong)] if figures and (wrong := confused(figures, model.labels)) else []),
         ("loss", _loss(checkpoint.validation_loss, symbol)),
         *([("files", each)] if each else []),
         ("training", _training(checkpoint)),
@@ -43,14 +61,18 @@ def view(look: Look) -> fig.Figure:
             fig.Words(fig.Strong(look.subject.name), whole=True),
             fig.Words(_architecture(checkpoint)),
             fig.Facts(facts),
-            curves if lines else fig.Words("It has not been evaluated yet.", on=fig.PAGE),
+            *charts,
+            *([] if charts else [fig.Words("It has not been evaluated yet.", on=fig.PAGE)]),
             fig.Heading("To go on", on=fig.PAGE),
             fig.Commands(commands, on=fig.PAGE),
-            fig.Commands((*commands, ("look", LOOK)), on=fig.TERMINAL),
+            fig.Commands(
+                (*commands, ("look", LOOK_ANSWERS if model.config.reads_whole else LOOK)),
+                on=fig.TERMINAL,
+            ),
         ),
         found,
         f"Curves of bits/{symbol} over epochs. {fit}",
-        [curves] if lines else [],
+        charts,
         NO_PICTURE,
         one_screen=True,
         exact=True,
@@ -58,9 +80,15 @@ def view(look: Look) -> fig.Figure:
 
 
 def loss_line(name: str, history: Sequence[Mapping[str, Any]], x: str, kind: str) -> fig.Line:
-    """What is known of a loss, in bits over epochs or steps."""
-    points = [(e[x], loss) for e in history if (loss := e[f"{kind}_bits_per_char"]) is not None]
+    """What is known of a figure, over epochs or steps."""
+    points = [(e[x], value) for e in history if (value := e.get(kind)) is not None]
     return fig.Line(name, [at for at, _ in points], [loss for _, loss in points])
+
+
+def _labels(checkpoint: Checkpoint) -> str:
+    names = [printable(name) for name in checkpoint.model.labels.names]
+    kind = "tags" if checkpoint.model.config.task == "tag" else "labels"
+    return f"{len(names):,} {kind}: {listed(names)}"
 
 
 def _architecture(checkpoint: Checkpoint) -> str:
@@ -68,6 +96,7 @@ def _architecture(checkpoint: Checkpoint) -> str:
     parts = (
         cell_class(config.cell).title,
         f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size} units",
+        *(["in both directions"] if config.bidirectional else []),
         config.inputs,
         config.dropped,
         f"{model.parameters.flat.size:,} parameters",
@@ -114,4 +143,9 @@ def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
         onward = " ".join(map(quoted, words))
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"
+    if checkpoint.model.config.task == "conditional":
+        label = quoted(printable(checkpoint.model.labels.names[0]))
+        return ("write", f"charrnn sample {path} --label {label}"), ("go on", onward)
+    if checkpoint.model.config.reads_whole:
+        return ("answer", f"charrnn predict {path} FILE"), ("go on", onward)
     return ("write", f"charrnn sample {path} --temp 0.8"), ("go on", onward)

@@ -12,10 +12,11 @@ from charrnn.errors import InputError
 from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import known_bits
-from charrnn.training.run import Checkpoint
+from charrnn.training.run import Checkpoint, json_symbol
 from charrnn.words import duration, listed, shortened
 
 MOST = 8  # checkpoints
+SHARES = (("accuracy", "accuracy"), ("F1", "f1"))
 
 
 def view(look: Look) -> fig.Figure:
@@ -52,6 +53,12 @@ def compare(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     tell how long each was trained, up to its last evaluation. Without ``same_text`` losses say little about which is
     the better model.
     """
+    symbols = {json_symbol(checkpoint.model.config) for checkpoint in checkpoints}
+    if len(symbols) > 1:
+        raise InputError(
+            "models of different tasks cannot be compared: their losses are for different things"
+        )
+    (symbol,) = symbols
     settings = [_settings(checkpoint) for checkpoint in checkpoints]
     rows = {name: [own[name] for own in settings] for name in settings[0]}
     last = [checkpoint.history[-1] if checkpoint.history else None for checkpoint in checkpoints]
@@ -59,12 +66,29 @@ def compare(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     return {
         "differences": {name: row for name, row in rows.items() if len(set(row)) > 1},
         "parameters": [int(c.model.parameters.flat.size) for c in checkpoints],
-        "bits_per_char": [known_bits(checkpoint.validation_loss) for checkpoint in checkpoints],
+        f"bits_per_{symbol}": [
+            known_bits(checkpoint.validation_loss) for checkpoint in checkpoints
+        ],
         "epochs": [entry.epoch if entry else 0.0 for entry in last],
         "steps": [entry.step if entry else 0 for entry in last],
         "seconds": [entry.seconds if entry else 0.0 for entry in last],
-        "histories": [[e.in_bits() for e in checkpoint.history] for checkpoint in checkpoints],
+        "histories": [
+            [e.in_bits(symbol) for e in checkpoint.history] for checkpoint in checkpoints
+        ],
         "same_text": len(texts) == 1,
+        "per": symbol,
+        **_shares(checkpoints),
+    }
+
+
+def _shares(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
+    """Of right answers, where models answer."""
+    figures = [checkpoint.figures for checkpoint in checkpoints]
+    if not any(figures):
+        return {}
+    return {
+        "accuracy": [None if one is None else one.accuracy for one in figures],
+        "f1": [None if one is None else one.f1 for one in figures],
     }
 
 
@@ -82,19 +106,21 @@ def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _table(found: Mapping[str, Any]) -> fig.Table:
-    best = min((loss for loss in found["bits_per_char"] if loss is not None), default=None)
+    each = found[f"bits_per_{found['per']}"]
+    best = min((loss for loss in each if loss is not None), default=None)
     columns = [
         fig.Column(letter, figures=True, series=number)
         for number, letter in enumerate(ascii_uppercase[: len(found["parameters"])])
     ]
     losses: list[fig.Cell] = [
         "unknown" if loss is None else fig.Strong(f"{loss:.4f}") if loss == best else f"{loss:.4f}"
-        for loss in found["bits_per_char"]
+        for loss in each
     ]
     rows: list[Sequence[fig.Cell]] = [
         *((name, *map(_shown, values)) for name, values in found["differences"].items()),
         ("parameters", *map(_shown, found["parameters"])),
         ("validation, bits", *losses),
+        *((name, *map(_shown, found[key])) for name, key in SHARES if key in found),
         ("epochs trained", *(f"{epochs:.4g}" for epochs in found["epochs"])),
         ("steps", *map(_shown, found["steps"])),
         ("time", *map(duration, found["seconds"])),
@@ -105,11 +131,11 @@ def _table(found: Mapping[str, Any]) -> fig.Table:
 def _chart(found: Mapping[str, Any], names: Sequence[str]) -> fig.Chart:
     """Losses over epochs of the same text, or over steps: those of training, unless all have others."""
     histories = found["histories"]
-    known = "validation_bits_per_char"
+    known = f"validation_bits_per_{found['per']}"
     validated = all(any(e[known] is not None for e in history) for history in histories)
     x, y = "epoch" if found["same_text"] else "step", "validation" if validated else "train"
     pairs = zip(names, histories, strict=False)
-    lines = [loss_line(name, history, x, y) for name, history in pairs]
+    lines = [loss_line(n, history, x, f"{y}_bits_per_{found['per']}") for n, history in pairs]
     ends = "; ".join(f"{line.name} {line.y[-1]:.4f}" for line in lines if line.x)
     told = f"Curves of {y} loss, bits over {x}s. Last values: {ends}."
     title, across, upwards = "Runs side by side", fig.Axis(f"{x}s"), fig.Axis(f"{y} loss, bits")

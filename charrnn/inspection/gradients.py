@@ -25,7 +25,7 @@ from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.models.reading import ChunkReader, starts_in
 from charrnn.nn.cells import cell_class
 from charrnn.nn.functions import Ids
@@ -180,7 +180,7 @@ def fresh_flows(
 
 
 def state_gradients(
-    network: LanguageModel,
+    network: Network,
     params: Parameters,
     ids: Ids,
     targets: Ids,
@@ -208,8 +208,7 @@ def state_gradients(
     """
     dtype, scratch = params.flat.dtype, Scratch(params.flat.dtype)
     steps = len(ids) if steps is None else steps
-    reader, last = ChunkReader(network, params, ids.shape[1]), len(ids) - 1
-    reader.state = state
+    reader, last = ChunkReader(network, params, ids.shape[1], state=state), len(ids) - 1
     saved: list[Workspace] = []
     for step, symbols in enumerate(ids[:, None]):
         reader.workspace = Workspace(dtype, scratch=scratch)

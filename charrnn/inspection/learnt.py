@@ -12,8 +12,9 @@ from contextlib import ExitStack
 from charrnn.config import TextConfig
 from charrnn.errors import InputError
 from charrnn.text.corpus import Scan
+from charrnn.text.embedded import DEFAULT_SOURCE, default_text
 from charrnn.text.recorded import could_be, sizes
-from charrnn.text.source import DEFAULT_SOURCE, STANDARD_INPUT, Reader, default_text
+from charrnn.text.source import STANDARD_INPUT, Reader
 from charrnn.training.run import Checkpoint, CorpusInfo
 
 MOST_BYTES = 256 << 20  # that are read to see whether they are the text

@@ -23,7 +23,10 @@ class Listed:
     seconds_old: float  # since it was written
     model: str | None = None  # in words
     corpus: str | None = None  # what it learnt from
-    bits_per_char: float | None = None  # of the kept weights, on the text kept for validation
+    bits_per_char: float | None = (
+        None  # of the kept weights, on the text kept for validation; of labels there are none
+    )
+    accuracy: float | None = None  # of labels or tags
     steps: int | None = None
     resumable: bool | None = None
     error: str | None = None
@@ -46,9 +49,10 @@ def listed(path: Path, now: float) -> Listed:
         name,
         status.st_size,
         old,
-        f"{config.cell} {config.num_layers} × {config.hidden_size}",
+        f"{'' if config.task == 'lm' else f'{config.task}, '}{config.cell} {config.num_layers} × {config.hidden_size}",
         Subject(path, checkpoint).source,
-        None if loss is None else bits(loss),
+        None if loss is None or config.reads_whole else bits(loss),
+        None if checkpoint.figures is None else checkpoint.figures.accuracy,
         checkpoint.history[-1].step if checkpoint.history else 0,
         checkpoint.resumable,
     )
@@ -72,6 +76,8 @@ def list_figure(models: Iterable[Listed]) -> fig.Figure:
 
 def _row(model: Listed) -> list[fig.Cell]:
     loss = "" if model.bits_per_char is None else f"{model.bits_per_char:.3f}"
+    if model.accuracy is not None:
+        loss = f"{100 * model.accuracy:.1f}% right"
     goes_on = "" if model.resumable is None else "yes" if model.resumable else "no"
     told = model.corpus if model.error is None else f"cannot be read: {model.error}"
     return [

@@ -38,7 +38,7 @@ def page(look: Look, *, with_text: bool = True) -> str:
         sections = [
             Section(view.file, view.section, _content(view, look, with_text=with_text))
             for view in VIEWS
-            if view.section
+            if view.section and model.config.task in view.tasks
         ]
     found = [s.content for s in sections if isinstance(s.content, fig.Figure)]
     lead = f"A model that reads {vocabulary.config}, through every view of charrnn inspect."

@@ -8,7 +8,7 @@ from typing import Any
 from charrnn.fields import checks
 from charrnn.nn.loss import known_bits
 from charrnn.training.fit import judge
-from charrnn.training.run import Checkpoint
+from charrnn.training.run import Checkpoint, json_symbol
 
 
 @checks
@@ -19,19 +19,27 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
     nothing was kept for validation or no evaluation has been made.
     """
     model = checkpoint.model
+    symbol = json_symbol(model.config)
+    labels: dict[str, Any] = {}
+    if len(model.labels):
+        labels["labels"] = list(model.labels.names)
+        figures = checkpoint.figures
+        labels["accuracy"] = None if figures is None else figures.accuracy
+        labels["f1"] = None if figures is None else figures.f1
     return {
         "parameters": int(model.parameters.flat.size),
         "arrays": {name: list(array.shape) for name, array in model.parameters.items()},
         "vocabulary_size": len(model.vocabulary),
         "vocabulary": model.vocabulary.characters,
-        "validation_bits_per_char": known_bits(checkpoint.validation_loss),
+        **labels,
+        f"validation_bits_per_{symbol}": known_bits(checkpoint.validation_loss),
         "config": {
             "model": asdict(model.config),
             "text": asdict(model.vocabulary.config),
             "training": asdict(checkpoint.training),
         },
         "corpus": asdict(checkpoint.corpus),
-        "history": [evaluation.in_bits() for evaluation in checkpoint.history],
+        "history": [evaluation.in_bits(symbol) for evaluation in checkpoint.history],
         "fit": asdict(judge(checkpoint.history, model.config, checkpoint.training)),
         "resumable": checkpoint.resumable,
     }

@@ -18,7 +18,7 @@ from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection.look import Look
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.training.optimizer import last_direction
 from charrnn.training.run import Checkpoint
@@ -72,7 +72,7 @@ class Update:
     direction: float
 
 
-def recurrences(network: LanguageModel, params: Parameters) -> list[Recurrence]:
+def recurrences(network: Network, params: Parameters) -> list[Recurrence]:
     """Each block of each layer's recurrent matrix; none of a net without memory."""
     found: list[Recurrence] = []
     for number, layer in enumerate(network.stack.layers if network.config.is_recurrent else ()):

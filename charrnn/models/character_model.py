@@ -1,15 +1,19 @@
-"""A language model with its numbers and its alphabet: all that it takes to write."""
+"""A network with its numbers and its alphabet: all that it takes to write, or to find labels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from charrnn.config import ModelConfig
-from charrnn.models.language_model import LanguageModel
+from charrnn.errors import InputError
+from charrnn.models.conditional import Conditional
+from charrnn.models.network import Network
+from charrnn.models.tasks import network_for
 from charrnn.nn.parameters import Parameters
+from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.vocabulary import Vocabulary
 
 WORTH_LOADING = 5e10
@@ -19,34 +23,70 @@ them, compiled code about one, and half a second or more to load."""
 
 @dataclass(frozen=True, repr=False)
 class CharacterModel:
-    """A network, its parameters, and what its ids mean; models that predict alike are equal."""
+    """A network, its parameters, and what its ids mean; models that predict alike are equal.
 
-    network: LanguageModel
+    ``labels`` are what it chooses among, where that is not characters.
+    """
+
+    network: Network
     parameters: Parameters
     vocabulary: Vocabulary
+    labels: Labels = NO_LABELS
 
     @classmethod
     def fresh(
-        cls, config: ModelConfig, vocabulary: Vocabulary, rng: np.random.Generator
+        cls,
+        config: ModelConfig,
+        vocabulary: Vocabulary,
+        rng: np.random.Generator,
+        labels: Labels = NO_LABELS,
     ) -> CharacterModel:
         """A model that has learnt nothing yet."""
-        network = LanguageModel(config, len(vocabulary))
-        return cls(network, network.initialize(rng), vocabulary)
+        network = network_for(config, len(vocabulary), len(labels))
+        return cls(network, network.initialize(rng), vocabulary, labels)
 
     @property
     def config(self) -> ModelConfig:
         return self.network.config
 
+    def writing(self, shares: Mapping[str, float]) -> CharacterModel:
+        """The same model, writing for a label, or for a mixture of some.
+
+        Args:
+            shares: Of each label in what texts begin with; they are divided by their sum.
+
+        Raises:
+            InputError: The model does not write for labels, knows no such label, or the shares are no shares.
+        """
+        if not isinstance(self.network, Conditional):
+            raise InputError(
+                "the model writes for no labels; one that does: charrnn train --task conditional"
+            )
+        numbers = [self.labels.number(name) for name in shares]
+        given = np.array(list(shares.values()), np.float64)
+        if not len(given) or not np.isfinite(given).all() or (given < 0).any() or not given.sum():
+            raise InputError("shares of labels are at least 0, and not all of them are 0")
+        mixed = np.zeros(len(self.labels))
+        np.add.at(mixed, numbers, given / given.sum())
+        return replace(self, network=self.network.mixing(mixed))
+
     @property
-    def networks(self) -> tuple[LanguageModel, ...]:
+    def symbol(self) -> str:
+        """What a loss is for each of, in short."""
+        units = {"classify": "text", "tag": "tag"}
+        return units.get(self.config.task, self.vocabulary.config.symbol)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
         """That one: what writes may have several."""
         return (self.network,)
 
     def __repr__(self) -> str:
         config, numbers = self.config, self.parameters.flat.size
+        labels = f"{len(self.labels)} labels, " if len(self.labels) else ""
         return (
             f"<CharacterModel: {config.cell}, {config.num_layers} x {config.hidden_size}, "
-            f"{len(self.vocabulary)} {self.vocabulary.config.unit}s, {numbers:,} weights>"
+            f"{len(self.vocabulary)} {self.vocabulary.config.unit}s, {labels}{numbers:,} weights>"
         )
 
     def beginning(self, prime: str = "") -> str:
@@ -70,6 +110,18 @@ class CharacterModel:
         worth = self.network.multiplications * characters >= WORTH_LOADING
         return replace(self, network=self.network.compiled(on_start)) if worth else self
 
+    def take_over(self, other: CharacterModel) -> None:
+        """Begin with the weights of another model, where there are such of the same name and shape, and those of the characters that both know."""
+        for name, own in self.parameters.items():
+            theirs = other.parameters.get(name)
+            if theirs is None or own.ndim != theirs.ndim:
+                continue
+            if name == self.network.read_by and name == other.network.read_by:
+                if own.shape[:-1] == theirs.shape[:-1]:
+                    own[..., : theirs.shape[-1]] = theirs
+            elif own.shape == theirs.shape and name not in self.network.readout.parameter_shapes():
+                own[...] = theirs
+
     def extended_to(self, vocabulary: Vocabulary, rng: np.random.Generator) -> CharacterModel:
         """This model with the further characters that ``vocabulary`` has at its end.
 
@@ -80,7 +132,7 @@ class CharacterModel:
         """
         if not vocabulary.characters.startswith(self.vocabulary.characters):
             raise ValueError("the new vocabulary must begin with the model's own characters")
-        larger = CharacterModel.fresh(self.config, vocabulary, rng)
+        larger = CharacterModel.fresh(self.config, vocabulary, rng, self.labels)
         for name, old in self.parameters.items():
             larger.parameters[name][tuple(map(slice, old.shape))] = old
         return larger

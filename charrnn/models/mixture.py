@@ -20,7 +20,7 @@ from charrnn.errors import InputError
 from charrnn.fields import check, checks
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.continuing import Continuation, OneModel
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.models.stepper import Begin, Stepper
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import log_softmax
@@ -74,7 +74,7 @@ class Mixture:
         return cls(models, tuple(weight / total for weight in weights), vocabulary)
 
     @property
-    def networks(self) -> tuple[LanguageModel, ...]:
+    def networks(self) -> tuple[Network, ...]:
         return tuple(model.network for model in self.models)
 
 

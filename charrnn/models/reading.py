@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CheckpointError
+from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.nn.functions import Ids
 from charrnn.nn.parallel import warm_up
 from charrnn.nn.parameters import Array, Parameters
@@ -23,12 +23,16 @@ COLUMNS, COLUMN_STEPS, OVERLAP = 64, 100, 100  # of a long text that is read sid
 
 
 class ChunkReader:
-    """Reads ``B`` texts side by side, a chunk of each at a time, from the zero state on.
+    """Reads ``B`` texts side by side, a chunk of each at a time, from their beginning on.
 
     Args:
         texts: Their number, *B*.
+        state: To go on from; without it the first chunk is of beginnings.
         workspace: Memory to work in; new memory without it.
         checked: Whether a prediction that is not finite is an error; else it is a value like others.
+
+    Raises:
+        InputError: The network reads whole texts only.
 
     Attributes:
         state: As the network has it, after what was read so far.
@@ -37,15 +41,21 @@ class ChunkReader:
 
     def __init__(
         self,
-        network: LanguageModel,
+        network: Network,
         params: Parameters,
         texts: int,
         *,
+        state: Array | None = None,
         workspace: Workspace | None = None,
         checked: bool = True,
     ) -> None:
+        if network.reads_whole:
+            raise InputError(
+                f"a model for {network.config.task} reads whole texts and answers them (charrnn predict); it neither writes nor scores"
+            )
         self._network, self._params, self._checked = network, params, checked
-        self.state = network.zero_state(texts, params.flat.dtype)
+        self._begun = state is not None
+        self.state = network.zero_state(texts, params.flat.dtype) if state is None else state
         self.workspace = workspace or Workspace(params.flat.dtype)
 
     def read(
@@ -54,14 +64,16 @@ class ChunkReader:
         *,
         fresh: NDArray[np.bool_] | None = None,
         counted: NDArray[np.bool_] | None = None,
+        labels: Ids | None = None,
     ) -> Array:
         """Read on.
 
         Args:
             inputs: ``(T, B)`` ids.
-            fresh: ``(B,)``, texts that begin here, from the zero state; none without it.
+            fresh: ``(B,)``, texts that begin here; none without it.
             counted: ``(T, B)``, predictions that matter, of which others are not checked; all
                 without it.
+            labels: ``(B,)``, of texts that begin here, where a model writes for labels and none was chosen.
 
         Returns:
             ``(K, T, B)``: scores of what could follow. The next chunk overwrites the array.
@@ -69,7 +81,12 @@ class ChunkReader:
         Raises:
             CheckpointError: The model's numbers overflow.
         """
-        state = self.state if fresh is None else np.where(fresh, 0, self.state)
+        if fresh is None and not self._begun:
+            fresh = np.ones(inputs.shape[1], np.bool_)
+        state, self._begun = self.state, True
+        if fresh is not None and fresh.any():
+            begin = self._network.begin(self._params, inputs.shape[1], labels)
+            state = np.where(fresh, begin, state)
         with np.errstate(all="ignore"):
             logits, self.state = self._network.logits(self._params, inputs, state, self.workspace)
             if self._checked:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.nn.compiled import compile_stepper
 from charrnn.nn.functions import Ids, affine
 from charrnn.nn.parameters import Array, Parameters
@@ -27,12 +27,12 @@ class Stepping(Protocol):
     def kept(self, columns: NDArray[np.intp]) -> Stepping: ...
 
 
-Begin = Callable[[LanguageModel, Parameters, Array], Stepping]
+Begin = Callable[[Network, Parameters, Array], Stepping]
 """Makes one of a model, its parameters and a state."""
 
 
 def form(
-    networks: Sequence[LanguageModel],
+    networks: Sequence[Network],
     texts: int,
     characters: float,
     on_start: Callable[[], object] | None = None,
@@ -48,7 +48,7 @@ def form(
     cells = {network.stack.cell for network in networks}
     kinds = {cell: compile_stepper(cell, on_start) for cell in cells}
 
-    def begin(network: LanguageModel, params: Parameters, state: Array) -> Stepping:
+    def begin(network: Network, params: Parameters, state: Array) -> Stepping:
         stack, kind = network.stack, kinds[network.stack.cell]
         if kind is None:
             return Stepper(network, params, state)
@@ -61,7 +61,7 @@ def form(
 class Stepper:
     """Reads ``B`` texts side by side, one character of each at a time.
 
-    The numbers are those of :meth:`LanguageModel.logits`, to rounding. A step has so little to
+    The numbers are those of :meth:`Network.logits`, to rounding. A step has so little to
     compute that the number of NumPy calls decides. So what the first layer makes of each character
     is looked up in a table, and all arrays and views are made once.
 
@@ -73,7 +73,7 @@ class Stepper:
         state: The same, after what was read so far.
     """
 
-    def __init__(self, network: LanguageModel, params: Parameters, state: Array) -> None:
+    def __init__(self, network: Network, params: Parameters, state: Array) -> None:
         self._network, self._params = network, params
         self.state = state.copy()
         embedded = network.embedded(params)

@@ -62,11 +62,13 @@ class Chunk:
 
     Attributes:
         inputs: ``(T, B)`` ids.
-        targets: ``(T, B)``, those that follow them.
+        targets: ``(T, B)``, those that follow them, or each one's tag; of labels for whole columns ``(1, B)``.
         fresh: ``(B,)`` booleans: columns that start here, from the zero state; the others go on.
-        counted: ``(T, B)`` booleans: predictions that belong to the loss; None if all do.
+        counted: As ``targets``, booleans: predictions that belong to the loss; None if all do.
         lengths: ``(B,)`` integers from 0 to *T*: a column's steps beyond its length are padding, and
             do not count; None where there is no padding.
+        labels: ``(B,)``, what each column is to be, where a model writes for labels.
+        weights: As ``targets``: how much each prediction counts in what is learnt; None if all do alike.
     """
 
     inputs: NDArray[np.intp]
@@ -74,11 +76,26 @@ class Chunk:
     fresh: NDArray[np.bool_]
     counted: NDArray[np.bool_] | None = None
     lengths: NDArray[np.intp] | None = None
+    weights: NDArray[np.float32] | None = None
+    labels: NDArray[np.intp] | None = None
 
     @property
-    def characters(self) -> int:
+    def predictions(self) -> int:
         """Number of counted predictions."""
         return self.targets.size if self.counted is None else int(self.counted.sum())
+
+    @property
+    def known_lengths(self) -> NDArray[np.intp]:
+        """The length of each column, also where all have as many steps as there are."""
+        steps, columns = self.inputs.shape
+        return np.full(columns, steps, np.intp) if self.lengths is None else self.lengths
+
+    def part(self, columns: slice) -> Chunk:
+        """Some of its columns."""
+        arrays = {
+            name: array[..., columns] for name, array in vars(self).items() if array is not None
+        }
+        return Chunk(**arrays)
 
 
 class Chunks(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from charrnn.errors import (
 from charrnn.fields import checks
 from charrnn.text import cache
 from charrnn.text.cache import Stored
+from charrnn.text.embedded import DEFAULT_SOURCE
+from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.records import Spans
 from charrnn.text.source import (
-    DEFAULT_SOURCE,
     IN_MEMORY,
     STANDARD_INPUT,
     OnRead,
@@ -100,6 +101,20 @@ class Corpus:
     def __repr__(self) -> str:
         unit, known = self.vocabulary.config.unit, len(self.vocabulary)
         return f"<Corpus: {len(self):,} {unit}s, {known} different ones, from {', '.join(self.sources)}>"
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """None: it is not a table."""
+        return ()
+
+    @property
+    def labels(self) -> Labels:
+        """None: what comes next is a character."""
+        return NO_LABELS
+
+    def sample(self, characters: int) -> Corpus:
+        """Its beginning, as a text of its own: to measure with."""
+        return replace(self, ids=self.ids[:characters], parts=(), val_file=False)
 
     def records(self) -> Spans:
         """Where its records lie, if it is one of records."""

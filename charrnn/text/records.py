@@ -86,13 +86,20 @@ class Records:
         ids: The text.
         spans: Its records, at least one.
         seq_length: Longest chunk, *T*.
+        labels: ``(N,)``, what each record is, where that is known.
     """
 
     def __init__(
-        self, ids: Lookup, spans: Spans, batch_size: int, seq_length: int, seed: int
+        self,
+        ids: Lookup,
+        spans: Spans,
+        batch_size: int,
+        seq_length: int,
+        seed: int,
+        labels: NDArray[np.intp] | None = None,
     ) -> None:
         self.columns, self.characters = batch_size, spans.characters
-        self._ids, self._spans, self._seed = ids, spans, seed
+        self._ids, self._spans, self._seed, self._labels = ids, spans, seed, labels
         # The first group is filled up with records that have no predictions at all.
         self._missing = -len(spans) % batch_size
         lengths = np.pad(np.sort(spans.length), (self._missing, 0)).reshape(-1, batch_size)
@@ -125,6 +132,7 @@ class Records:
             np.full(len(members), part == 0),
             step < length,
             length,
+            labels=None if self._labels is None else self._labels[members],
         )
 
     def _order(self, number: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -16,6 +16,7 @@ from typing import IO, TypeAlias
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, NotUnicodeError
+from charrnn.text.embedded import DEFAULT_SOURCE, STEMS, embedded_text
 from charrnn.text.encodings import ends_lines_by_cr, wide_encoding
 from charrnn.words import as_argument, listed
 
@@ -25,7 +26,6 @@ INCOMING = 1 << 18
 IN_MEMORY = 32 << 20  # bytes up to which a corpus stays in memory
 
 STANDARD_INPUT = "-"
-DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"  # learnt where none is named
 
 Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 """One or several."""
@@ -51,7 +51,7 @@ class Source:
     """A file, a pipe or the default corpus, as text.
 
     Args:
-        name: A path, ``-`` for standard input, or ``DEFAULT_SOURCE``.
+        name: A path, ``-`` for standard input, or what is embedded (:mod:`charrnn.text.embedded`).
         stack: With it the text can be gone through again and again: it closes what has to be kept of a
             pipe. Without it the text is read once, each part as soon as it is there.
 
@@ -147,10 +147,15 @@ class Source:
         self.empty = empty
         self._may_change &= self.changes  # what is not in the text need not be looked for again
 
-    def line_groups(self, config: TextConfig, errors: str = "strict") -> Iterator[list[str]]:
+    def line_groups(
+        self,
+        config: TextConfig,
+        errors: str = "strict",
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> Iterator[list[str]]:
         """The lines with their ends, in groups: those that one part of the text completes."""
         rest: list[str] = []
-        for piece in self.pieces(config, errors=errors):
+        for piece in self.pieces(config, advance, errors):
             rest.append(piece)
             if "\n" in piece:
                 *lines, last = "".join(rest).split("\n")
@@ -166,8 +171,8 @@ class Source:
             if self._spooled is not None:
                 self._spooled.seek(0)
                 yield self._spooled
-            elif self.name == DEFAULT_SOURCE:
-                yield io.BytesIO(default_text().encode())
+            elif self.name in STEMS:
+                yield io.BytesIO(embedded_text(self.name).encode())
             elif self.name != STANDARD_INPUT:
                 with open(self.name, "rb") as file:
                     yield file
@@ -271,6 +276,12 @@ class Reader:
         for number, source in enumerate(self._sources):
             yield self._text(source, first=not number)
 
+    def lines(self) -> Iterator[tuple[str, Iterator[str]]]:
+        """The name of each source, and its lines with their ends, which are to be gone through before the next."""
+        for source in self._sources:
+            groups = source.line_groups(self._config, advance=self._advance)
+            yield str(source), (line for group in groups for line in group)
+
     def last(self) -> Iterator[str]:
         """The text of the last source alone."""
         return self._text(self._sources[-1], first=False)
@@ -299,21 +310,6 @@ def is_passing(name: str) -> bool:
 def in_words(names: Sequence[str]) -> str:
     """Sources, as they are told."""
     return listed(["standard input" if name == STANDARD_INPUT else name for name in names])
-
-
-def default_text() -> str:
-    """The Python language reference that CPython carries for ``help()``; it varies by version.
-
-    Raises:
-        InputError: This Python comes without it.
-    """
-    try:
-        from pydoc_data.topics import topics
-    except ImportError:
-        raise InputError(
-            "this Python lacks the default corpus (pydoc_data.topics); name a text file to train on"
-        ) from None
-    return "\n".join(topics[name].strip() + "\n" for name in sorted(topics))
 
 
 def tidied(text: str, config: TextConfig) -> str:

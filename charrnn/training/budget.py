@@ -11,28 +11,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.tasks import network_for
 from charrnn.text.chunks import READING_SHARE, fit_sizes
 from charrnn.text.records import fit_batch
 from charrnn.training.division import default_val_fraction
 
 CHARACTERS_PER_WEIGHT = 12.0  # are read in a run that has the right size for its time
-WEIGHTS_PER_CHARACTER = 20.0  # of a text at most: more only learn it by heart sooner
-MOST_EPOCHS = 50.0  # after which more bring little, however much is dropped
 UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 1.0, 0.0165, 0.6
 """How many recurrent weights are dropped, for each time more that a character is seen: against
 over-fitting they do more than dropout, and need none beside them."""
 FORGIVEN_EPOCHS, MOST_DROPOUT = 7.0, 0.5
 """A net without memory has none: of it outputs are dropped, from where it sees a character more often than that."""
-RATE_TIMES_HIDDEN_SIZE, HIGHEST_RATE = 2.5, 0.02
-"""The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
+HIGHEST_RATE = 0.02
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
@@ -45,6 +42,31 @@ SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))  # hi
 
 
 @dataclass(frozen=True)
+class Rules:
+    """What is another thing to learn, so that other choices are good.
+
+    A text tells a language model something at each character, and a classifier one label: what that has to know is less, and is learnt
+    by heart sooner.
+    """
+
+    weights_per_character: float = 20.0  # of a text at most: more only learn it by heart sooner
+    most_epochs: float = 50.0  # after which more bring little, however much is dropped
+    rate_times_hidden_size: float = 2.5
+    """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
+    dropout: float = 0.0  # of outputs, for each unit of pressure, beside recurrent weights
+    usual: Mapping[str, Any] = field(default_factory=dict)  # settings of a model
+
+
+RULES = {
+    "lm": Rules(),
+    "classify": Rules(2.0, 40.0, 1.25, 0.05, {"cell": "gru", "num_layers": 1}),
+    "tag": Rules(rate_times_hidden_size=1.25),
+    "conditional": Rules(),
+}
+"""Of each task."""
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a training step costs for each character."""
 
@@ -54,9 +76,9 @@ class Cost:
     units: float  # numbers that a gate or the softmax is computed for
 
     @classmethod
-    def of(cls, model: ModelConfig, vocabulary_size: int) -> Cost:
-        """That of a model."""
-        network = LanguageModel(model, vocabulary_size)
+    def of(cls, model: ModelConfig, vocabulary_size: int, labels: int = 0) -> Cost:
+        """That of a model, which may choose among some labels."""
+        network = network_for(model, vocabulary_size, labels)
         biases = [shape for shape in network.parameter_shapes().values() if len(shape) == 1]
         return cls(6.0 * network.multiplications, sum(size for (size,) in biases))
 
@@ -111,6 +133,7 @@ def choose(
     training: Mapping[str, Any] | None = None,
     records: int = 0,
     validation: int = 0,
+    labels: int = 0,
 ) -> Choice:
     """The run that makes the best of a budget.
 
@@ -120,27 +143,29 @@ def choose(
         model, training: Settings that are not to be chosen.
         records: How many there are in the text; 0 where it runs on.
         validation: Characters of a text for validation alone; 0 keeps a part of the text.
+        labels: Among which a model chooses that is no language model.
 
     Raises:
         InputError: A setting is out of its range.
     """
-    kept, settings = dict(model or {}), dict(training or {})
+    rules = RULES[(model or {}).get("task", "lm")]
+    kept, settings = {**rules.usual, **(model or {})}, dict(training or {})
     seconds *= 1 - EVALUATION_SHARE
     if "hidden_size" not in kept:
-        kept["hidden_size"] = _largest(characters, vocabulary_size, speed, seconds, kept)
-    cost = Cost.of(ModelConfig(**kept), vocabulary_size)
+        kept["hidden_size"] = _largest(characters, vocabulary_size, labels, speed, seconds, kept)
+    cost = Cost.of(ModelConfig(**kept), vocabulary_size, labels)
     affordable = seconds / speed.seconds(cost)
 
     fraction = 0.0 if validation else settings.get("val_fraction")
     if fraction is None:
         fraction = default_val_fraction(characters)
         longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
-        if (most := longest / characters) < fraction:
+        if (most := longest / max(1, characters)) < fraction:
             fraction = settings["val_fraction"] = _digits(most)
     learnt = max(2, round(characters * (1 - fraction)))
     validated = validation or fraction * characters
 
-    wanted = min(affordable, MOST_EPOCHS * learnt)
+    wanted = min(affordable, rules.most_epochs * learnt)
     batch_size = settings.get("batch_size", _batch_size(wanted, speed))
     seq_length = settings.get("seq_length", SEQ_LENGTH)
     if records:
@@ -149,13 +174,13 @@ def choose(
         batch_size, seq_length = fit_sizes(learnt, batch_size, seq_length)
     settings = {"batch_size": batch_size, "seq_length": seq_length, **settings}
     per_step = batch_size * seq_length * speed.filled
-    most = max(MOST_EPOCHS * learnt, SHORTEST_RUN * per_step)
+    most = max(rules.most_epochs * learnt, SHORTEST_RUN * per_step)
     read = min(affordable, most)
     epochs, steps = read / learnt, max(1, round(read / per_step))
     if (cooldown := settings.get("cooldown", 0)) >= steps:
         raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
-    rate = min(HIGHEST_RATE, RATE_TIMES_HIDDEN_SIZE / kept["hidden_size"])
+    rate = min(HIGHEST_RATE, rules.rate_times_hidden_size / kept["hidden_size"])
     usual = {"learning_rate": _digits(rate), "schedule": "trapezoid", "patience": PATIENCE}
     settings = {**usual, **settings}
     if not settings.get("eval_every"):
@@ -175,15 +200,20 @@ def choose(
 
 
 def _largest(
-    characters: int, vocabulary_size: int, speed: Speed, seconds: float, kept: Mapping[str, Any]
+    characters: int,
+    vocabulary_size: int,
+    labels: int,
+    speed: Speed,
+    seconds: float,
+    kept: Mapping[str, Any],
 ) -> int:
     """The hidden size of the largest model that the text and the time are enough for."""
-    best: int = SIZES[0]
+    rules, best = RULES[kept.get("task", "lm")], int(SIZES[0])
     for size in SIZES:
-        cost = Cost.of(ModelConfig(**{**kept, "hidden_size": size}), vocabulary_size)
+        cost = Cost.of(ModelConfig(**{**kept, "hidden_size": size}), vocabulary_size, labels)
         weights = cost.operations / 6
         enough_time = seconds / speed.seconds(cost) >= CHARACTERS_PER_WEIGHT * weights
-        if not enough_time or weights > WEIGHTS_PER_CHARACTER * characters:
+        if not enough_time or weights > rules.weights_per_character * characters:
             break
         best = size
     return best
@@ -199,18 +229,22 @@ def _dropped(
     model: ModelConfig, vocabulary_size: int, epochs: float, learnt: int, cost: Cost
 ) -> dict[str, float]:
     """What is dropped, and how much of it, in a run that reads a text of so many characters so often."""
+    rules = RULES[model.task]
     # Both how often the text is seen and how much of it the model could hold make it over-fit.
     pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
     if model.is_recurrent:
-        return {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
+        dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
+        if rules.dropout:
+            dropped["dropout"] = _share(pressure, MOST_DROPOUT, rules.dropout)
+        return dropped
     # Where there are fewer contexts than characters, each has several things after it: none is learnt by heart.
     if (model.context or 0) * math.log(vocabulary_size) < math.log(learnt):
         return {"dropout": 0.0}
     return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT)}
 
 
-def _share(pressure: float, most: float) -> float:
-    return min(most, round(20 * DROP_PER_EPOCH * max(0.0, pressure)) / 20)
+def _share(pressure: float, most: float, each: float = DROP_PER_EPOCH) -> float:
+    return min(most, round(20 * each * max(0.0, pressure)) / 20)
 
 
 def _digits(value: float) -> float:

@@ -6,9 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from charrnn.config import TrainingConfig
 from charrnn.errors import InputError
 from charrnn.nn.parallel import default_shards
+from charrnn.text.batches import PLACES, Batches, class_weights
 from charrnn.text.chunks import (
     READING_SHARE,
     Chunks,
@@ -20,9 +24,11 @@ from charrnn.text.chunks import (
     fit_sizes,
 )
 from charrnn.text.corpus import Corpus
+from charrnn.text.examples import Examples
 from charrnn.text.records import Records, fit_batch
 from charrnn.text.source import in_words
 from charrnn.text.stretches import Stretches
+from charrnn.words import counted
 
 COOLDOWN = 0.4  # part of a run over which the rate of ``trapezoid`` falls, if nothing else is said
 
@@ -39,25 +45,42 @@ class Division:
     )  # the same of the numbers of the files that it is from, if it is from several
     train_characters: int
     extent: str  # of the part to train on, in words
+    graded: Batches | None = None  # examples kept for validation, if there are such
+    told: tuple[str, ...] = ()  # what else should be known
+
+    @property
+    def whole(self) -> bool:
+        """Whether texts are read whole, however long they are."""
+        return isinstance(self.training, Batches)
+
+    @property
+    def validated(self) -> int:
+        """Characters kept for validation."""
+        kept = self.validation or self.graded
+        return kept.characters if kept else 0
 
     def notices(self, asked: TrainingConfig) -> list[str]:
         """What is other than a configuration asks for, in words."""
-        notices = [
+        notices = [*self.told]
+        notices += [
             f"{name} {wanted} does not fit {self.extent}; using {used}"
             for name, wanted, used in (
                 ("batch size", asked.batch_size, self.config.batch_size),
                 ("sequence length", asked.seq_length, self.config.seq_length),
             )
-            if used != wanted
+            if used < wanted and not (self.whole and name == "sequence length")
         ]
-        if self.config.val_fraction and self.validation is None:
-            notices.append("the text is too short to keep a part of it for validation")
+        if self.config.val_fraction and not (self.validation or self.graded):
+            what = "text is too short to keep a part of it"
+            if self.whole:
+                what = "examples are too few to keep some of them"
+            notices.append(f"the {what} for validation")
         return notices
 
 
 def default_val_fraction(characters: int) -> float:
     """A tenth of a text; of a long one, as much as tells a loss to three digits."""
-    return min(0.1, 1_000_000 / characters)
+    return min(0.1, 1_000_000 / max(1, characters))
 
 
 def usual_cooldown(steps: int) -> int:
@@ -65,13 +88,17 @@ def usual_cooldown(steps: int) -> int:
     return max(1, round(COOLDOWN * steps))
 
 
-def divide(corpus: Corpus, config: TrainingConfig) -> Division:
-    """Divide a corpus as a configuration has it.
+def divide(corpus: Corpus | Examples, config: TrainingConfig) -> Division:
+    """Divide a corpus, or examples, as a configuration has it.
 
     Raises:
         InputError: A corpus of records has none, or the cooldown is longer than the run.
     """
     fraction = kept_fraction(corpus, config)
+    if isinstance(corpus, Examples):
+        kind_of = _conditional if corpus.task == "conditional" else _examples
+        division = kind_of(corpus, replace(config, val_fraction=fraction), fraction)
+        return replace(division, config=_settled(division))
     kind = _records if corpus.vocabulary.config.records else _running_text
     division = kind(corpus, replace(config, val_fraction=fraction), fraction)
     division = replace(division, config=_settled(division))
@@ -85,7 +112,7 @@ def divide(corpus: Corpus, config: TrainingConfig) -> Division:
     )
 
 
-def kept_fraction(corpus: Corpus, config: TrainingConfig) -> float:
+def kept_fraction(corpus: Corpus | Examples, config: TrainingConfig) -> float:
     """What part of each file is kept for validation.
 
     Raises:
@@ -109,8 +136,9 @@ def _settled(division: Division) -> TrainingConfig:
         if cooldown > total_steps:
             raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
         cooldown = cooldown or usual_cooldown(total_steps)
-    validated = division.validation.characters if division.validation else 0
-    epochs_read = READING_SHARE * validated / division.training.characters  # by an evaluation
+    epochs_read = (
+        READING_SHARE * division.validated / max(1, division.training.characters)
+    )  # by an evaluation
     usual = default_eval_every(steps_per_epoch, epochs_read * steps_per_epoch)
     return replace(
         config,
@@ -154,4 +182,51 @@ def _records(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Div
         kept(corpus.files) if several else None,
         train.characters,
         f"{len(train):,} records to train on",
+    )
+
+
+def _examples(examples: Examples, config: TrainingConfig, val_fraction: float) -> Division:
+    train, rest = examples.split(val_fraction, config.seed)
+    if examples.tagged:  # a text without characters has no tag to learn
+        train, rest = (each[examples.spans.length[each] > 0] for each in (train, rest))
+        if not len(train):
+            raise InputError(f"{in_words(examples.sources)}: no text to train on has a character")
+    batch_size = fit_batch(len(train), config.batch_size)
+    balanced = config.class_weights == "balanced"
+    weights = class_weights(examples, train) if balanced else None
+    training = Batches(examples, train, batch_size, config.seed, weights)
+    told: tuple[str, ...] = ()
+    if training.cut:
+        further = "as texts of their own" if examples.tagged else "no further"
+        told = (
+            f"{counted(training.cut, 'text')} of more than {PLACES:,} characters: what is beyond is learnt {further}",
+        )
+    return Division(
+        replace(config, batch_size=batch_size, seq_length=training.longest),
+        training,
+        None,
+        None,
+        examples.spans[train].characters,
+        f"{len(train):,} examples to train on",
+        Batches(examples, rest, 64, config.seed) if len(rest) else None,
+        told,
+    )
+
+
+def _conditional(examples: Examples, config: TrainingConfig, val_fraction: float) -> Division:
+    """Texts are read as records, each from what its label sets."""
+    train, rest = examples.split(val_fraction, config.seed)
+    batch_size = fit_batch(len(train), config.batch_size)
+
+    def records(which: NDArray[np.intp], batch_size: int, seq_length: int) -> Records:
+        spans, labels = examples.spans[which], examples.answers[which]
+        return Records(examples.ids, spans, batch_size, seq_length, config.seed, labels)
+
+    return Division(
+        replace(config, batch_size=batch_size),
+        records(train, batch_size, config.seq_length),
+        records(rest, 64, 100) if len(rest) else None,
+        None,
+        examples.spans[train].characters,
+        f"{len(train):,} examples to train on",
     )

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.models.reading import ChunkReader
 from charrnn.nn.loss import bits, cross_entropy_
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
+from charrnn.text.batches import Batches
 from charrnn.text.chunks import Chunks
+from charrnn.text.tagging import Scheme
+from charrnn.training.figures import Counting, Figures
 from charrnn.training.run import CorpusInfo, Evaluation
 from charrnn.words import printable
 
@@ -20,7 +23,7 @@ OVERFITTED = 1.02  # times the best validation loss; a lower training loss is th
 MOST_FILES = 10  # whose losses are told
 
 
-def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: Shards) -> float:
+def evaluate(network: Network, params: Parameters, text: Chunks, shards: Shards) -> float:
     """Mean negative log-likelihood in nats for each character, read from left to right.
 
     Numbers that are not finite make it infinite or NaN: whoever trains goes back then.
@@ -29,7 +32,7 @@ def evaluate(network: LanguageModel, params: Parameters, text: Chunks, shards: S
 
 
 def evaluate_files(
-    network: LanguageModel,
+    network: Network,
     params: Parameters,
     text: Chunks,
     shards: Shards,
@@ -48,7 +51,8 @@ def evaluate_files(
         reader = ChunkReader(network, params, width, workspace=workspace, checked=False)
         for index in range(len(text)) if width else ():
             chunk = text.chunk(index, columns)
-            nats = cross_entropy_(reader.read(chunk.inputs, fresh=chunk.fresh), chunk.targets)
+            logits = reader.read(chunk.inputs, fresh=chunk.fresh, labels=chunk.labels)
+            nats = cross_entropy_(logits, chunk.targets)
             counted = True if chunk.counted is None else chunk.counted
             total += float(nats.sum(where=counted, dtype=np.float64))
             if files is not None:
@@ -64,6 +68,42 @@ def evaluate_files(
     return sum(totals) / text.characters, tuple(losses)
 
 
+def grade(
+    network: Network, params: Parameters, texts: Batches, shards: Shards, scheme: Scheme | None
+) -> tuple[float | None, Figures]:
+    """What comes of texts whose labels are known, or, with a scheme, whose tags are; the mean loss for itself.
+
+    Numbers that are not finite make that infinite or NaN: whoever trains goes back then.
+    """
+
+    def answer(shard: int, _columns: slice, workspace: Workspace) -> Counting:
+        counting = Counting(scheme)
+        for index in range(shard, len(texts), shards.count):
+            chunk = texts.chunk(index)
+            zero = network.zero_state(len(chunk.fresh), params.flat.dtype)
+            logits, _ = network.logits(params, chunk.inputs, zero, workspace, None, chunk.lengths)
+            answered = logits.argmax(axis=0)
+            nats = cross_entropy_(logits, chunk.targets)
+            counted = True if chunk.counted is None else chunk.counted
+            counting.losses(float(nats.sum(where=counted, dtype=np.float64)), chunk.predictions)
+            if scheme is None:
+                counting.labels(chunk.targets[0], answered[0])
+            else:
+                each = [
+                    (column, slice(length)) for column, length in enumerate(chunk.known_lengths)
+                ]
+                counting.tags(
+                    [chunk.targets[steps, column] for column, steps in each],
+                    [answered[steps, column] for column, steps in each],
+                )
+        return counting
+
+    first, *others = shards.map(answer, texts.columns)
+    for other in others:
+        first.add(other)
+    return first.loss, first.result()
+
+
 def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool:
     """Whether it is clearly worse than the best one before, but better on what was trained on."""
     best = best_evaluation(history)
@@ -73,9 +113,13 @@ def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool
     return worse and evaluation.train_loss < best.train_loss
 
 
-def best_evaluation(history: Sequence[Evaluation]) -> Evaluation | None:
-    """The one of the kept weights, if there has been one on text kept for validation."""
-    validated = [(e.validation_loss, e) for e in history if e.validation_loss is not None]
+def best_evaluation(history: Sequence[Evaluation], by: str = "loss") -> Evaluation | None:
+    """The one of the kept weights, if there has been one on text kept for validation.
+
+    Args:
+        by: What they are chosen by: ``loss``, ``accuracy`` or ``f1``.
+    """
+    validated = [(value, e) for e in history if (value := e.falling(by)) is not None]
     return min(validated, key=lambda pair: pair[0])[1] if validated else None
 
 

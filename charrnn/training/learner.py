@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from charrnn.config import ModelConfig, TrainingConfig
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.parallel import Shards
@@ -58,7 +58,7 @@ class Learner:
     """
 
     def __init__(
-        self, network: LanguageModel, progress: Progress, config: TrainingConfig, shards: Shards
+        self, network: Network, progress: Progress, config: TrainingConfig, shards: Shards
     ) -> None:
         self.progress = progress
         self._network, self._shards = network, shards
@@ -77,9 +77,7 @@ class Learner:
 
         The recurrent state goes on, the weights stay.
         """
-        state, characters = self.progress.state, chunk.characters
-        if chunk.fresh.any():  # as at the beginning of an epoch
-            state[..., chunk.fresh] = 0
+        state, predictions = self.progress.state, chunk.predictions
 
         def work(index: int, columns: slice, workspace: Workspace) -> float:
             gradients = self._gradients[index]
@@ -87,12 +85,10 @@ class Learner:
             loss, state[..., columns] = self._network.loss_and_gradients(
                 self._params,
                 gradients,
-                chunk.inputs[:, columns],
-                chunk.targets[:, columns],
+                chunk.part(columns),
                 state[..., columns],
                 workspace,
-                scale=1 / characters,
-                counted=None if chunk.counted is None else chunk.counted[:, columns],
+                scale=1 / predictions,
                 rng=self._rngs[index],
             )
             return loss

@@ -18,8 +18,11 @@ from charrnn.errors import InputError
 from charrnn.nn.parallel import MIN_STREAMS, available_processors
 from charrnn.text.chunks import READING_SHARE
 from charrnn.text.corpus import Corpus
+from charrnn.text.examples import Examples
 from charrnn.training.budget import (
+    MOST_DROPOUT,
     MOST_STREAMS,
+    RULES,
     SEQ_LENGTH,
     SMALLEST_BATCH,
     Choice,
@@ -47,7 +50,7 @@ Clock = Callable[[], float]
 
 
 def choose_here(
-    corpus: Corpus,
+    corpus: Corpus | Examples,
     deadline: float,
     model: Mapping[str, Any],
     training: Mapping[str, Any],
@@ -63,24 +66,29 @@ def choose_here(
         InputError: A setting is out of its range.
     """
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
+    rules = RULES[model.get("task", "lm")]
+    model = {**rules.usual, **model}
     streams = MIN_STREAMS * (training.get("threads") or available_processors())
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
     kept, records = corpus.val_characters, 0
-    if corpus.vocabulary.config.records:
+    if isinstance(corpus, Examples):
+        records = len(corpus.spans) - corpus.apart
+    elif corpus.vocabulary.config.records:
         records = len(corpus.split_records(0.0, seed=0)[0])
     settings = {"batch_size": streams, "seq_length": SEQ_LENGTH, **training}
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
-        # As in a choice, there is no dropout unless it is asked for: its masks take time.
-        models = [ModelConfig(**{"dropout": 0.0, **model, "hidden_size": size}) for size in sizes]
+        # Dropout as in a choice: its masks take time.
+        usual = {"dropout": MOST_DROPOUT if rules.dropout else 0.0}
+        models = [ModelConfig(**{**usual, **model, "hidden_size": size}) for size in sizes]
         measured, filled = [], 1.0
         for one in models:
             seconds, filled = _measure(corpus, one, settings, limit)
-            measured.append((Cost.of(one, len(corpus.vocabulary)), seconds))
+            measured.append((Cost.of(one, len(corpus.vocabulary), len(corpus.labels)), seconds))
         speed = Speed.fit(measured, streams, filled)
         left = max(0.0, deadline - clock())
         known = len(corpus) - kept, len(corpus.vocabulary), speed, left, model
-        choice = choose(*known, training, records, kept)
+        choice = choose(*known, training, records, kept, len(corpus.labels))
         size = choice.model.hidden_size
         far = 4 * size < sizes[0]
         if choice.training.batch_size == settings["batch_size"] and not far:
@@ -120,12 +128,12 @@ def extend_here(
 
 
 def _measure(
-    corpus: Corpus, model: ModelConfig, settings: Mapping[str, Any], seconds: float
+    corpus: Corpus | Examples, model: ModelConfig, settings: Mapping[str, Any], seconds: float
 ) -> tuple[float, float]:
     """Seconds of training for each character, and what part of a step's places hold one."""
     endless = {"epochs": 0, "steps": UNBOUNDED, "eval_every": UNBOUNDED, "val_fraction": 0.0}
     config = TrainingConfig(**{**settings, **endless})
-    part = replace(corpus, ids=corpus.ids[:SAMPLED], parts=(), val_file=False)
+    part = corpus.sample(SAMPLED)
     try:
         training = Training(part, model, config)
     except InputError:  # no record ends so soon
@@ -143,9 +151,10 @@ def _measure(
     # Steps of records differ in length and in what they leave empty, which a few do not tell. So what was
     # measured is the time of a step's places, and how many there are for each character is counted.
     chunks = divide(training.corpus, training.config).training
-    measured = sum(chunks.chunk(1 + n).targets.size for n in range(len(times)))
+    measured = sum(chunks.chunk(1 + n).inputs.size for n in range(len(times)))
     filled = chunks.characters / (chunks.time_steps * chunks.columns)
-    places = len(chunks) * training.config.batch_size * training.config.seq_length
+    asked = settings["seq_length"] if model.reads_whole else training.config.seq_length
+    places = len(chunks) * training.config.batch_size * asked
     return sum(times) / measured / filled, chunks.characters / places
 
 

@@ -15,14 +15,17 @@ from typing import Annotated, Any, TypedDict, cast
 
 import numpy as np
 
-from charrnn.config import Factor, TrainingConfig
+from charrnn.config import Factor, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.fields import Amount, Between, Checked, Count, Length, OneOf
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.nn.loss import bits, known_bits
 from charrnn.nn.parameters import Array
+from charrnn.training.figures import Figures
 from charrnn.training.optimizer import AVERAGE, fresh_slots, slot_names
+
+Share = Annotated[float, Between(0, 1)]
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class Evaluation:
     ``train_loss`` is the mean over the steps since the evaluation before; ``validation_loss`` is
     None where nothing was kept for validation, and that of the averaged weights where there are any.
     ``seconds`` is the time trained so far. ``file_losses`` are the validation losses of the files, if
-    there are several, each None where nothing of it is validated on.
+    there are several, each None where nothing of it is validated on. ``accuracy`` and ``f1`` are those of labels or tags, see
+    :class:`charrnn.training.figures.Figures`; of them losses are in nats for each text or tag.
     """
 
     step: Count
@@ -42,16 +46,30 @@ class Evaluation:
     rate: Amount
     seconds: Amount
     file_losses: tuple[Amount | None, ...] = ()
+    accuracy: Share | None = None
+    f1: Share | None = None
 
-    def in_bits(self) -> dict[str, Any]:
-        """The same ready for JSON, each loss in bits and called so."""
+    def in_bits(self, symbol: str = "char") -> dict[str, Any]:
+        """The same ready for JSON, each loss in bits and called so.
+
+        Args:
+            symbol: What each loss is for: a character, a tag, a text.
+        """
         losses = {
-            "train_bits_per_char": bits(self.train_loss),
-            "validation_bits_per_char": known_bits(self.validation_loss),
-            "files_bits_per_char": list(map(known_bits, self.file_losses)),
+            f"train_bits_per_{symbol}": bits(self.train_loss),
+            f"validation_bits_per_{symbol}": known_bits(self.validation_loss),
+            f"files_bits_per_{symbol}": list(map(known_bits, self.file_losses)),
         }
         place = {"step": self.step, "epoch": self.epoch, "seconds": self.seconds}
-        return {**place, **losses, "rate": self.rate}
+        graded = {} if self.accuracy is None else {"accuracy": self.accuracy, "f1": self.f1}
+        return {**place, **losses, **graded, "rate": self.rate}
+
+    def falling(self, by: str) -> float | None:
+        """What is less the better it is: the validation loss, or what a share of right answers lacks."""
+        if by == "loss":
+            return self.validation_loss
+        share = self.accuracy if by == "accuracy" else self.f1
+        return None if share is None else 1 - share
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class CorpusInfo(Checked):
     """What a model learnt from.
 
     ``parts`` and ``val_file`` tell how it was divided, as those of :class:`charrnn.text.corpus.Corpus`;
-    both are in ``characters`` and ``sha256``. No system has longer paths than Windows.
+    both are in ``characters`` and ``sha256``. ``columns`` are those of a text and its answer, where they are not as usual. No system has longer paths than Windows.
     """
 
     sources: Annotated[tuple[Annotated[str, Length(1, (1 << 15) - 1)], ...], Length(1, 1 << 20)]
@@ -68,6 +86,7 @@ class CorpusInfo(Checked):
     sha256: Annotated[str, Length(64, 64, "0123456789abcdef")]
     parts: tuple[Count, ...] = ()
     val_file: bool = False
+    columns: Annotated[tuple[Annotated[int, Between(1, 1 << 20)], ...], Length(0, 2)] = ()
 
     @property
     def learnt(self) -> tuple[str, ...]:
@@ -147,18 +166,18 @@ class Progress:
         weights = model.parameters.flat.copy()
         return cls(
             weights,
-            model.network.zero_state(config.batch_size),
+            np.zeros(model.network.carried_shape(config.batch_size), np.float32),
             fresh_slots(config, weights),
             [cast(GeneratorState, dict(rng.bit_generator.state)) for rng in rngs],
         )
 
     @staticmethod
-    def array_shapes(network: LanguageModel, config: TrainingConfig) -> dict[str, Any]:
+    def array_shapes(network: Network, config: TrainingConfig) -> dict[str, Any]:
         """The shape of each array, and of each slot."""
         size = (sum(math.prod(shape) for shape in network.parameter_shapes().values()),)
         return {
             "weights": size,
-            "state": network.stack.state_shape(config.batch_size),
+            "state": network.carried_shape(config.batch_size),
             "slots": dict.fromkeys(slot_names(config), size),
         }
 
@@ -189,6 +208,7 @@ class Checkpoint:
     ``progress`` is what it takes to go on with the run, None if it was not saved or not read, and
     ``resumable`` whether the file has it. ``validation_loss`` is in nats for each character. ``form`` is the one
     in which the last steps were computed, see :class:`charrnn.nn.compiled.Form`; nothing where it is not known.
+    ``figures`` are those of the model's answers on what is kept for validation, if it answers.
 
     Raises:
         CheckpointError: No run can have come to this: its parts contradict each other.
@@ -202,12 +222,12 @@ class Checkpoint:
     progress: Progress | None = None
     resumable: bool = False
     form: str = ""
+    figures: Figures | None = None
 
     def __repr__(self) -> str:
         step = f"{self.history[-1].step:,} steps" if self.history else "no evaluation"
-        loss = (
-            "" if self.validation_loss is None else f", {bits(self.validation_loss):.4f} bits/char"
-        )
+        known = known_bits(self.validation_loss)
+        loss = "" if known is None else f", {known:.4f} bits/{self.model.symbol}"
         return f"<Checkpoint: {self.model!r}, {step}{loss}>"
 
     def __post_init__(self) -> None:
@@ -223,12 +243,25 @@ class Checkpoint:
         each = {len(entry.file_losses) for entry in self.history}
         _require(each <= {0} or each == {len(parts)}, "not each of its files has its losses")
         _check_history(self.history)
+        _check_figures(self)
         if self.progress is not None:
             _check_progress(self.progress, self.history, self.training)
+            by = keeping(self.model.config, self.training)
+            _check_best(self.progress, self.history, by)
             state = self.model.network.stack.is_state(self.progress.state)
             _require(state, "its state is none of such a model")
             best = self.validation_loss == self.progress.best_loss
             _require(best, "its kept weights have not its best loss")
+
+
+def json_symbol(model: ModelConfig) -> str:
+    """What a loss is for each of, in names of JSON: bytes are told as characters are."""
+    return {"classify": "text", "tag": "tag"}.get(model.task, "char")
+
+
+def keeping(model: ModelConfig, training: TrainingConfig) -> str:
+    """By what the kept weights are chosen: ``loss``, ``accuracy`` or ``f1``."""
+    return training.keep_best or ("accuracy" if model.reads_whole else "loss")
 
 
 def _check_history(history: Sequence[Evaluation]) -> None:
@@ -258,17 +291,48 @@ def _check_progress(
     _require(read, "its steps since the last evaluation did not read so many characters")
     _require(steps or not progress.loss_sum, "it has a loss of no step")
 
-    losses = [entry.validation_loss for entry in history if entry.validation_loss is not None]
-    best = min(losses, default=None)
-    _require(progress.best_loss == best, "its best loss is not the least of its history")
-    vain = 0 if best is None else len(losses) - 1 - losses.index(best)
-    _require(progress.stale_evaluations <= vain, "not so many evaluations brought nothing better")
     halvings = -math.log2(progress.rate_scale)
     halved = halvings.is_integer() and halvings >= progress.recoveries
     _require(halved, "its rate is not halved for each time that it went back")
     _require(len(progress.generators) == config.threads, "not one random generator for each thread")
     squares = progress.slots.get("v", progress.weights[:0])
     _require((squares >= 0).all(), "a mean of squares is negative")
+
+
+def _check_best(progress: Progress, history: Sequence[Evaluation], by: str) -> None:
+    """See to what is always so of the best evaluation."""
+    known = [(value, entry) for entry in history if (value := entry.falling(by)) is not None]
+    values = [value for value, _ in known]
+    place = values.index(min(values)) if values else 0
+    best = known[place][1].validation_loss if known else None
+    _require(progress.best_loss == best, "its best loss is not the least of its history")
+    vain = len(known) - 1 - place if known else 0
+    _require(progress.stale_evaluations <= vain, "not so many evaluations brought nothing better")
+
+
+def _check_figures(checkpoint: Checkpoint) -> None:
+    """See to what is always so of a model's answers."""
+    model, figures = checkpoint.model, checkpoint.figures
+    labels, task = len(model.labels), model.config.task
+    _require((labels > 1) == (task != "lm"), f"a model for {task} with {labels} labels")
+    if task == "tag":
+        fitting = all(
+            " " not in n if model.labels.between else len(n) == 1 for n in model.labels.names
+        )
+        _require(fitting, "its tags cannot be told apart in a line")
+    for entry in checkpoint.history:
+        graded = entry.validation_loss is not None and model.config.reads_whole
+        both = {entry.accuracy is None, entry.f1 is None}
+        _require(both == {not graded}, "not each evaluation of a model with labels has its figures")
+    if figures is None:
+        return
+    pairs = [(a, b) for a, b, _ in figures.counts]
+    known = all(a < labels and b < labels for a, b in pairs)
+    _require(known, "its figures are of labels that it does not have")
+    _require(pairs == sorted(set(pairs)), "its figures are not in order")
+    wanted, answered, right = figures.spans
+    _require(right <= min(wanted, answered), "more of its spans are right than there are")
+    _require(figures.texts_right <= figures.texts, "more of its texts are right than there are")
 
 
 def _require(holds: object, contradiction: str) -> None:

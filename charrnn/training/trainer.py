@@ -27,12 +27,21 @@ from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.signals import Held
 from charrnn.text.corpus import Corpus
+from charrnn.text.examples import Examples
+from charrnn.text.tagging import Scheme
 from charrnn.training.division import divide
-from charrnn.training.evaluation import evaluate, evaluate_files, is_overfitted
+from charrnn.training.evaluation import (
+    best_evaluation,
+    evaluate,
+    evaluate_files,
+    grade,
+    is_overfitted,
+)
+from charrnn.training.figures import Figures
 from charrnn.training.learner import Learner, compile_ahead
 from charrnn.training.plan import Plan
 from charrnn.training.reports import Recovery, Report, Step
-from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress, keeping
 from charrnn.words import counted
 
 FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
@@ -65,7 +74,7 @@ class Training:
     @checks
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Corpus | Examples,
         model: ModelConfig | CharacterModel | None = None,
         config: TrainingConfig | None = None,
     ) -> None:
@@ -73,13 +82,18 @@ class Training:
         root = np.random.default_rng(config.seed)
         (model_rng,) = root.spawn(1)
         if not isinstance(model, CharacterModel):
-            model = CharacterModel.fresh(model or ModelConfig(), corpus.vocabulary, model_rng)
+            model = model or ModelConfig()
+            model = CharacterModel.fresh(model, corpus.vocabulary, model_rng, corpus.labels)
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
+        _require_task(corpus, model, config)
         self._division = division = divide(corpus, config)
         self.notices, self.steps_per_epoch = division.notices(config), len(division.training)
         self.plan = Plan(division.config, self.steps_per_epoch)
-        self.network, self.corpus = model.network, corpus
+        self.network, self.labels, self.corpus = model.network, model.labels, corpus
+        self.symbol, self.keeps = model.symbol, keeping(model.config, config)
+        tagged = model.config.task == "tag"
+        self._scheme = Scheme(model.labels.names) if tagged else None
         self.corpus_info = CorpusInfo(
             corpus.sources,
             len(corpus),
@@ -87,6 +101,7 @@ class Training:
             corpus.sha256,
             corpus.parts,
             corpus.val_file,
+            corpus.columns,
         )
         self._shards = Shards(self.config.threads)
         compile_ahead(model.network.config, self.config)  # all of it, or else nothing is
@@ -98,13 +113,14 @@ class Training:
 
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None  # the weights of the best evaluation
+        self._figures: Figures | None = None  # of their answers
         self._progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
         self._learner = Learner(self._quick, self._progress, self.config, self._shards)
 
     @classmethod
     @checks
     def resume(
-        cls, corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig | None = None
+        cls, corpus: Corpus | Examples, checkpoint: Checkpoint, config: TrainingConfig | None = None
     ) -> Training:
         """Go on with a saved run.
 
@@ -123,7 +139,8 @@ class Training:
         if corpus.vocabulary != checkpoint.model.vocabulary:
             raise InputError("the corpus is not in the vocabulary of this run")
         divided = checkpoint.corpus  # of another number of files, perhaps
-        corpus = replace(corpus, parts=divided.parts, val_file=divided.val_file)
+        if isinstance(corpus, Corpus):
+            corpus = replace(corpus, parts=divided.parts, val_file=divided.val_file)
         config = config or checkpoint.training
         for name in FIXED:
             if (old := getattr(checkpoint.training, name)) != getattr(config, name):
@@ -131,6 +148,12 @@ class Training:
                     f"{name.replace('_', '-')} is {old} in this run and cannot change when it is "
                     "resumed; start a new run from its weights with --init-from"
                 )
+        if keeping(checkpoint.model.config, config) != (
+            kept := keeping(checkpoint.model.config, checkpoint.training)
+        ):
+            raise InputError(
+                f"the weights of this run are kept by their {kept} (--keep-best), and that cannot change"
+            )
         config = _asked(corpus, checkpoint, config)
         training = cls(corpus, checkpoint.model, config)
         if checkpoint.form not in ("", training.form):
@@ -147,6 +170,7 @@ class Training:
         training.history += checkpoint.history
         if training.history:  # else the file's model is just the weights in training
             training._best = checkpoint.model.parameters.copy()
+            training._figures = checkpoint.figures
         if config.learning_rate != checkpoint.training.learning_rate:
             training._progress.recoveries = 0  # a new rate gets its own three chances
         return training
@@ -214,23 +238,30 @@ class Training:
             learner.move(rate)
         progress.step += 1
         progress.loss_sum += loss
-        progress.loss_count += chunk.characters
+        progress.loss_count += chunk.predictions
         progress.seconds += time.perf_counter() - started
-        return Step(self.step, loss / chunk.characters, rate, norm, chunk.characters)
+        return Step(self.step, loss / chunk.predictions, rate, norm, chunk.predictions)
 
-    def _validate(self) -> tuple[float | None, tuple[float | None, ...]]:
-        """The loss of the text for validation, if there is one, and those of its files, if there are several."""
-        if (text := self._division.validation) is None:
-            return None, ()
-        model, files = (self._quick, self._learner.kept), self._division.files
+    def _validate(self) -> tuple[float | None, tuple[float | None, ...], Figures | None]:
+        """The loss of the text for validation, if there is one; those of its files, if there are several; and how right answers are."""
+        model = self._quick, self._learner.kept
+        text, files, graded = (
+            getattr(self._division, n) for n in ("validation", "files", "graded")
+        )
         with single_threaded_blas():
+            if graded is not None:
+                loss, figures = grade(*model, graded, self._shards, self._scheme)
+                return loss, (), figures
+            if text is None:
+                return None, (), None
             if files is None:
-                return evaluate(*model, text, self._shards), ()
+                return evaluate(*model, text, self._shards), (), None
+            assert isinstance(self.corpus, Corpus)
             count = len(self.corpus.lengths)
-            return evaluate_files(*model, text, self._shards, files, count)
+            return *evaluate_files(*model, text, self._shards, files, count), None
 
     def _evaluate(
-        self, loss: float | None, each: tuple[float | None, ...]
+        self, loss: float | None, each: tuple[float | None, ...], figures: Figures | None
     ) -> Evaluation | Recovery:
         progress, learner = self._progress, self._learner
         if not (learner.is_finite() and math.isfinite(loss or 0)):
@@ -243,13 +274,18 @@ class Training:
             rate=self._rate(self.step - 1),
             seconds=progress.seconds,
             file_losses=each,
+            accuracy=None if figures is None else figures.accuracy,
+            f1=None if figures is None else figures.f1,
         )
         overfitted = is_overfitted(evaluation, self.history)
+        before = best_evaluation(self.history, self.keeps)
+        best = None if before is None else before.falling(self.keeps)
+        value = evaluation.falling(self.keeps)
         self.history.append(evaluation)
         progress.evaluated_at = evaluation.step
         progress.loss_sum, progress.loss_count = 0.0, 0
-        if loss is None or progress.best_loss is None or loss < progress.best_loss:
-            self._best = learner.kept.copy()
+        if value is None or best is None or value < best:
+            self._best, self._figures = learner.kept.copy(), figures
             progress.best_loss = loss
             progress.stale_evaluations = 0
         elif self.config.schedule not in ANNEALING or overfitted:
@@ -326,6 +362,11 @@ class Training:
         return self._progress.seconds
 
     @property
+    def figures(self) -> Figures | None:
+        """Those of the kept weights, if they answer something."""
+        return self._figures
+
+    @property
     def validation_loss(self) -> float | None:
         """That of the kept weights, in nats for each character."""
         return self._progress.best_loss
@@ -342,7 +383,7 @@ class Training:
 
     def _model(self, weights: Array) -> CharacterModel:
         params = Parameters(self.network.parameter_shapes(), weights)
-        return CharacterModel(self.network, params, self.corpus.vocabulary)
+        return CharacterModel(self.network, params, self.corpus.vocabulary, self.labels)
 
     def checkpoint(self, *, with_progress: bool = True) -> Checkpoint:
         """A snapshot of the run, to be saved.
@@ -362,10 +403,31 @@ class Training:
             self._learner.sound() if with_progress else None,
             resumable=with_progress,
             form=self.form,
+            figures=self._figures,
         )
 
 
-def _asked(corpus: Corpus, checkpoint: Checkpoint, config: TrainingConfig) -> TrainingConfig:
+def _require_task(corpus: Corpus | Examples, model: CharacterModel, config: TrainingConfig) -> None:
+    """Raise an InputError unless data, model and settings are of one task."""
+    task, found = model.config.task, "lm"
+    if isinstance(corpus, Examples):
+        found = corpus.task
+    if found != task:
+        raise InputError(f"the model is one for {task}, the text one for {found}")
+    if corpus.labels != model.labels:
+        raise InputError("the model's labels are not those of the examples")
+    examples = model.config.reads_whole
+    if not examples and config.keep_best not in (None, "loss"):
+        raise InputError(
+            f"keep-best {config.keep_best} is for labels and tags; a language model has a loss alone"
+        )
+    if not examples and config.class_weights != "none":
+        raise InputError("class-weights are for labels and tags that are found")
+
+
+def _asked(
+    corpus: Corpus | Examples, checkpoint: Checkpoint, config: TrainingConfig
+) -> TrainingConfig:
     """A changed configuration; an InputError if a run has gone further than it has it go."""
     assert checkpoint.progress is not None
     done = checkpoint.progress.step

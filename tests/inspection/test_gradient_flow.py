@@ -16,6 +16,7 @@ from charrnn.inspection.gradients import (
 )
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
+from charrnn.models.network import Network
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
@@ -31,7 +32,7 @@ def _model(cell: str = "lstm", *, records: bool = False) -> CharacterModel:
     return CharacterModel.fresh(ModelConfig(cell, 6), vocabulary, np.random.default_rng(3))
 
 
-def _random(network: LanguageModel, rng: np.random.Generator) -> Parameters:
+def _random(network: Network, rng: np.random.Generator) -> Parameters:
     params = Parameters(network.parameter_shapes(), dtype=np.float64)
     params.flat[...] = 0.5 * rng.standard_normal(params.flat.shape)
     return params

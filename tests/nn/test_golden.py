@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from forms import Form
 from kinds import RECURRENT
+from samples import chunk_of
 from stack_problem import StackProblem
 
 from charrnn.config import ModelConfig
@@ -186,7 +187,7 @@ def test_language_model(
     precision.assert_close(nll, tensors["nll"], "nll")
 
     gradients = params.zeros()
-    total, _ = model.loss_and_gradients(params, gradients, ids, targets, state, workspace)
+    total, _ = model.loss_and_gradients(params, gradients, chunk_of(ids, targets), state, workspace)
     assert total == pytest.approx(tensors["nll"].sum(), rel=precision.rtol)
     expected = our_model(cell, below(tensors, "grad/"), gradients=True)
     assert set(expected) == set(gradients)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from forms import Form
 from kinds import RECURRENT, every_model, random_state
+from samples import chunk_of
 from stack_problem import random_parameters, random_problem
 
 from charrnn.config import CELLS, ModelConfig
@@ -226,8 +227,7 @@ def test_loss_and_gradients(cell: str, embedding_size: int, dropout: float, form
         total, _ = model.loss_and_gradients(
             params,
             target,
-            ids,
-            targets,
+            chunk_of(ids, targets),
             state,
             workspace,
             scale=scale,

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from forms import Form
 from kinds import every_model, random_state
+from samples import chunk_of
 from stack_problem import Result, StackProblem, assert_same, random_parameters, random_problem
 
 from charrnn.config import CELLS, ModelConfig
@@ -121,8 +122,7 @@ def test_language_model_shards(cell: str, embedding_size: int, form: Form) -> No
         total, _ = model.loss_and_gradients(
             params,
             gradients,
-            ids[:, streams],
-            targets[:, streams],
+            chunk_of(ids, targets).part(streams),
             state[..., streams],
             Workspace(np.float64),
             scale=1 / ids.size,
@@ -145,7 +145,7 @@ def test_empty_shard(cell: str, embedding_size: int, form: Form) -> None:
     gradients = params.zeros()
     ids = np.zeros((7, 0), np.uint8)
     total, final = model.loss_and_gradients(
-        params, gradients, ids, ids, model.zero_state(0), Workspace(), rng=rng
+        params, gradients, chunk_of(ids, ids), model.zero_state(0), Workspace(), rng=rng
     )
     assert total == 0
     assert final.shape == model.zero_state(0).shape

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from charrnn.drawing import figure
-from charrnn.drawing.figure import Chart, Histogram, Line, Map, Panel, Rule, Scatter
+from charrnn.drawing.figure import Chart, Histogram, Line, Map, Matrix, Panel, Rule, Scatter
 from charrnn.drawing.page.markup import Markup, element
 from charrnn.drawing.page.words import plain
 from charrnn.drawing.ticks import ticks
@@ -17,6 +17,7 @@ SERIES = 5  # colours and dashes that page.css has, l0 to l4
 TICK = 55  # room that a number at the x axis takes, and twice that at the y axis
 ROW, MARGIN = 20, 20  # height of a chart: of a terminal's row, and beside them
 SCALE = 1.2  # CSS pixels for a unit of a chart that stands alone
+CELL, LONGEST_NAME = 18, 24  # of a matrix: size of a square, characters of a name
 SQUARE, SMALL, PANEL, PLANE = (160, 160), (150, 70), (300, 200), (420, 340)
 
 
@@ -111,6 +112,8 @@ def draw_panel(panel: Panel, encoding: str, *, alone: bool) -> Markup:
         y = Axis.of(panel.y, (place.y for place in panel.places))
         plane = Plane(x, y, *PLANE)
         parts = list(_places(plane, panel, encoding))
+    elif isinstance(panel, Matrix):
+        return _matrix(panel)
     else:
         raise TypeError(f"no way to draw {type(panel).__name__}")
     left, below = (10 if panel.y.bare else 52), (36 if panel.x.label else 22)
@@ -130,6 +133,49 @@ def draw_panel(panel: Panel, encoding: str, *, alone: bool) -> Markup:
         aria_describedby=f"{name}-words",
         viewBox=f"0 0 {whole[0]} {whole[1]}",
         style=f"width:{whole[0] * scale:g}px",
+    )
+
+
+def _matrix(found: Matrix) -> Markup:
+    """Squares as dark as their shares, each told where the mouse rests on it; names on the left and upright below."""
+    size = CELL * len(found.names)
+    room = 14 + 7 * min(LONGEST_NAME, max(map(len, found.names), default=0))
+    parts = []
+    for row, (name, shares) in enumerate(zip(found.names, found.shares, strict=True)):
+        short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+        middle = CELL * (row + 0.5)
+        parts.append(element("text", short, x=-6, y=middle + 4, class_="end"))
+        turned = f"translate({middle + 4},{size + 6}) rotate(-90)"
+        parts.append(element("text", short, class_="end", transform=turned))
+        for column, share in enumerate(shares):
+            if share:
+                told = f"{name}: {share:.1%} {found.names[column]}"
+                parts.append(
+                    element(
+                        "rect",
+                        element("title", told),
+                        x=CELL * column,
+                        y=CELL * row,
+                        width=CELL - 1,
+                        height=CELL - 1,
+                        fill_opacity=round(max(0.06, share), 3),
+                        class_="f0",
+                    )
+                )
+    parts.append(element("path", d=f"M0 0V{size}H{size}", class_="axis"))
+    whole = room + size + 20, 30 + size + room
+    name = found.name
+    return element(
+        "svg",
+        element("title", found.title, id=f"{name}-title"),
+        element("desc", plain(found.description, "utf-8"), id=f"{name}-words"),
+        element("text", found.title, x=0, y=14, class_="title"),
+        element("g", *parts, transform=f"translate({room},26)"),
+        role="img",
+        aria_labelledby=f"{name}-title",
+        aria_describedby=f"{name}-words",
+        viewBox=f"0 0 {whole[0]} {whole[1]}",
+        style=f"width:{whole[0] * SCALE:g}px",
     )
 
 

@@ -22,6 +22,7 @@ from charrnn.drawing.figure import (
     Heading,
     Histogram,
     Map,
+    Matrix,
     Panels,
     Passage,
     Scatter,
@@ -31,7 +32,7 @@ from charrnn.drawing.figure import (
     parts,
 )
 from charrnn.drawing.terminal.chart import draw_chart
-from charrnn.drawing.terminal.panels import draw_histogram, draw_map, draw_scatter
+from charrnn.drawing.terminal.panels import draw_histogram, draw_map, draw_matrix, draw_scatter
 from charrnn.drawing.terminal.passage import draw_passage
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.drawing.terminal.table import draw_distributions, draw_facts, draw_table
@@ -90,6 +91,7 @@ DRAWERS: dict[type[Block], Callable[[Screen, Any], Iterable[RenderableType]]] = 
     Scatter: draw_scatter,
     Histogram: draw_histogram,
     Map: draw_map,
+    Matrix: draw_matrix,
     Panels: draw_panels,
     Passage: draw_passage,
     Distributions: draw_distributions,

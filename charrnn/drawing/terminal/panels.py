@@ -10,12 +10,14 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from charrnn.drawing.colours import LINES, of_series
-from charrnn.drawing.figure import Histogram, Map, Scatter
+from charrnn.drawing.figure import Histogram, Map, Matrix, Scatter
 from charrnn.drawing.terminal.screen import Screen
 from charrnn.words import printable
 
 HEIGHT, WIDEST = 9, 24  # of a plane with points
 SHADES = (("░", "▒", "▓", "█"), (".", ":", "*", "#"))  # of 1, 2 or 3, 4 to 7, and more points
+LONGEST_NAME = 24  # columns of a matrix' names
+FAINT = 0.02  # share that is a dot
 MAP_HEIGHT, MAP_WIDEST = 14, 76
 
 
@@ -53,6 +55,28 @@ def draw_scatter(screen: Screen, found: Scatter) -> list[Text]:
         lines.append(line.append(" "))
     lines.append(Text(corner + flat * width + " "))
     return lines
+
+
+def draw_matrix(screen: Screen, found: Matrix) -> Iterator[Text]:
+    """Rows with their names, and a number that a column has as well; what is little is a dot, and nothing is nothing."""
+    names = [printable(name) for name in found.names]
+    wide = min(LONGEST_NAME, max(map(cell_len, names), default=0))
+    figures = len(f"{len(names)}")
+    yield Text(printable(found.title), style="bold")
+    head = Text(f"{printable(found.y.label)[:wide]:<{wide}}  {'':>{figures}} ", style="dim")
+    for number in range(1, len(names) + 1):
+        head.append(f"{number:>{figures + 1}}")
+    yield head
+    shades = SHADES[0 if screen.unicode else 1]
+    dot = "·" if screen.unicode else "."
+    for number, (name, shares) in enumerate(zip(names, found.shares, strict=True), 1):
+        title = Text(name)
+        title.truncate(wide, pad=True)
+        line = Text.assemble(title, f"  {number:>{figures}} ")
+        for share in shares:
+            shade = " " if not share else dot if share < FAINT else shades[min(3, int(4 * share))]
+            line.append(" ").append(shade * figures, LINES[0])
+        yield line
 
 
 def draw_map(screen: Screen, found: Map) -> Iterator[Text]:

@@ -1,0 +1,142 @@
+"""Lines that are answered, and their answers in columns and in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from charrnn.cli.jsonl import Asking
+from charrnn.errors import InputError
+from charrnn.models.answering import Answer, Answerer
+from charrnn.models.character_model import CharacterModel
+from charrnn.text.labels import Labels
+from charrnn.text.source import Source
+from charrnn.text.tagging import Scheme
+from charrnn.text.vocabulary import VERBATIM
+
+TOGETHER = 1 << 13  # lines that are answered at once, at most
+TEXT = 'must be an object with a string "text"'
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is to be answered, or what is wrong with it."""
+
+    number: int
+    text: str
+    known: str = ""  # in characters that all models know
+    given: dict[str, Any] = field(default_factory=dict)  # the object that it was
+    error: str | None = None
+
+
+def read_lines(
+    source: Source,
+    models: Sequence[CharacterModel],
+    answerer: Answerer,
+    unknown: str,
+    *,
+    jsonl: bool,
+) -> Iterator[list[Line]]:
+    """The lines of a text, in groups: each of those that are there.
+
+    Raises:
+        InputError: The text cannot be read, or has characters that a model does not know and ``unknown`` is ``error``.
+    """
+    first = models[0].vocabulary.config
+    if any(model.vocabulary.config != first for model in models):
+        raise InputError(
+            "models that answer together all read characters, or all bytes, in the same way"
+        )
+    config = VERBATIM if jsonl else first
+    number = 0
+    errors = "surrogateescape" if jsonl else "strict"
+    for group in source.line_groups(config, errors=errors):
+        lines = []
+        for raw in group:
+            number += 1
+            if not (jsonl and not raw.strip()):
+                line = raw.removesuffix("\n")
+                lines.append(
+                    _object(line, number, models[0], answerer, unknown)
+                    if jsonl
+                    else Line(number, line, answerer.known(line, unknown, str(source), number))
+                )
+        for start in range(0, len(lines), TOGETHER):
+            yield lines[start : start + TOGETHER]
+
+
+def _object(raw: str, number: int, model: CharacterModel, answerer: Answerer, unknown: str) -> Line:
+    """A line that is an object of JSON, or should be."""
+    given: dict[str, Any] = {}
+    try:
+        given = Asking.parse(raw)
+        text = given.get("text")
+        if not isinstance(text, str):
+            raise InputError(TEXT)
+        read = model.vocabulary.read(text)
+        return Line(number, read, answerer.known(read, unknown), given)
+    except InputError as error:
+        return Line(number, "", given=given, error=str(error))
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is told of an answer."""
+
+    labels: Labels
+    top: int
+    threshold: float
+    spans: bool
+    vectors: bool
+    tags: bool
+
+    def line(self, text: str, answer: Answer) -> str:
+        """In columns."""
+        if self.vectors:
+            return "\t".join(f"{number:.6g}" for number in answer.vector.tolist())
+        if self.spans:
+            named = len(self._scheme.kinds) > 1
+            spans = self._spans(text, answer)
+            cells = [cell for one in spans for cell in ([one["tag"]] * named + [one["text"]])]
+            return "\t".join(cells)
+        if self.tags:
+            return self.labels.joined(answer.best.tolist())
+        pairs = self._pairs(answer)
+        if self.top:
+            return "\t".join(f"{p:.4f}\t{label}" for label, p in pairs)
+        return pairs[0][0] if pairs else ""
+
+    def values(self, text: str, answer: Answer) -> dict[str, Any]:
+        """For JSON."""
+        if self.vectors:
+            return {"vector": [float(f"{number:.6g}") for number in answer.vector.tolist()]}
+        if self.spans:
+            return {"spans": self._spans(text, answer)}
+        if self.tags:
+            return {"tags": [self.labels.names[number] for number in answer.best.tolist()]}
+        pairs = self._pairs(answer)
+        label, probability = pairs[0] if pairs else (None, None)
+        found: dict[str, Any] = {"label": label, "probability": probability}
+        if self.top:
+            found["top"] = [{"label": name, "probability": p} for name, p in pairs]
+        return found
+
+    def _pairs(self, answer: Answer) -> list[tuple[str, float]]:
+        """The likeliest labels that are probable enough."""
+        p = answer.probabilities
+        count = min(max(1, self.top), len(p))
+        order = (-p).argsort(kind="stable")[:count] if count > 1 else [int(p.argmax())]
+        pairs = [(self.labels.names[number], round(float(p[number]), 6)) for number in order]
+        return [pair for pair in pairs if pair[1] >= self.threshold]
+
+    @property
+    def _scheme(self) -> Scheme:
+        return Scheme(self.labels.names)
+
+    def _spans(self, text: str, answer: Answer) -> list[dict[str, Any]]:
+        scheme = self._scheme
+        return [
+            {"start": start, "stop": stop, "tag": scheme.kinds[kind], "text": text[start:stop]}
+            for start, stop, kind in scheme.spans(answer.best).tolist()
+        ]

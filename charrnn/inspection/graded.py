@@ -1,0 +1,183 @@
+"""``--answers``: how right labels or tags are: a row for each, and which are taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from charrnn.drawing import figure as fig
+from charrnn.errors import InputError
+from charrnn.inspection.look import Look
+from charrnn.nn.loss import bits, known_bits
+from charrnn.training.figures import Figures
+from charrnn.words import percent, shortened
+
+MOST = 10  # confusions that are told
+WIDEST = 24  # labels of a picture: of more, those that are most often wrong or wrongly answered
+LONGEST = 40  # characters of a label
+
+
+def view(look: Look) -> fig.Figure:
+    """The answers to what was kept for validation.
+
+    Raises:
+        InputError: The model has no labels, or nothing was kept.
+    """
+    checkpoint = look.subject.checkpoint
+    figures, names = checkpoint.figures, checkpoint.model.labels.names
+    if not names:
+        raise InputError(
+            "--answers is for models with labels or tags; a language model predicts characters"
+        )
+    if figures is None:
+        raise InputError(
+            "nothing was kept for validation, or no evaluation has been made; try charrnn evaluate"
+        )
+    found = graded_figure(figures, names, MOST)
+    words = fig.Words(
+        f"{look.subject.name}: its answers to what was kept for validation.", whole=True
+    )
+    return fig.Figure(
+        f"Answers of {look.subject.path.name}",
+        (words, *found.blocks),
+        {"model": look.subject.name, **found.data},
+        found.description,
+        found.picture,
+    )
+
+
+def graded_figure(figures: Figures, names: Sequence[str], most: int) -> fig.Figure:
+    """All figures: facts, a row for each label, the most frequent wrong answers, and the matrix of all.
+
+    Args:
+        names: What the labels' numbers mean.
+        most: Wrong answers that are told.
+    """
+    blocks: list[fig.Block] = [fig.Facts(_facts(figures)), _table(figures, names)]
+    if wrong := _wrong(figures, names, most):
+        blocks.append(wrong)
+    matrix = confusion_matrix(figures, names)
+    blocks.append(matrix)
+    data = as_values(figures, names, bool(figures.texts), most)
+    return fig.Figure("Answers", blocks, data, matrix.description, [matrix])
+
+
+def as_values(figures: Figures, names: Sequence[str], tags: bool, most: int) -> dict[str, Any]:
+    """The same, ready for JSON; the loss is in bits."""
+    values: dict[str, Any] = {
+        "answers": figures.answers,
+        "accuracy": figures.accuracy,
+        f"bits_per_{'tag' if tags else 'text'}": known_bits(figures.loss),
+        "macro_f1": figures.macro_f1,
+        "weighted_f1": figures.weighted_f1,
+    }
+    if tags:
+        values |= {"texts": figures.texts, "text_accuracy": figures.text_accuracy}
+        wanted, answered, right = figures.spans
+        values["spans"] = {
+            "precision": right / max(1, answered),
+            "recall": right / max(1, wanted),
+            "f1": figures.span_f1,
+            "support": wanted,
+        }
+    values["labels"] = [{**row._asdict(), "label": names[row.label]} for row in figures.rows]
+    values["confusions"] = [
+        {"label": names[a], "answer": names[b], "times": times}
+        for a, b, times in figures.confusions(most)
+    ]
+    return values
+
+
+def _facts(figures: Figures) -> list[tuple[str, str]]:
+    loss = "unknown" if figures.loss is None else f"{bits(figures.loss):.4f} bits"
+    facts = [
+        ("answers", f"{figures.answers:,}"),
+        ("accuracy", f"{figures.accuracy:.4f}"),
+        ("loss", f"{loss} for each answer"),
+        ("F1", f"macro {figures.macro_f1:.4f}, weighted {figures.weighted_f1:.4f}"),
+    ]
+    if figures.texts:
+        wanted, answered, right = figures.spans
+        facts += [
+            (
+                "texts",
+                f"{figures.texts_right:,} of {figures.texts:,} are all right ({figures.text_accuracy:.4f})",
+            ),
+            (
+                "spans",
+                f"F1 {figures.span_f1:.4f}, precision {right / max(1, answered):.4f}, recall {right / max(1, wanted):.4f}; "
+                f"{wanted:,} of them",
+            ),
+        ]
+    return facts
+
+
+def _table(figures: Figures, names: Sequence[str]) -> fig.Table:
+    columns = [
+        fig.Column("label"),
+        *(
+            fig.Column(name, figures=True, whole=True)
+            for name in ("precision", "recall", "F1", "support")
+        ),
+    ]
+    rows: list[Sequence[fig.Cell]] = [
+        (
+            fig.Symbols(shortened(names[row.label], LONGEST), alone=True),
+            *(f"{share:.4f}" for share in (row.precision, row.recall, row.f1)),
+            f"{row.support:,}",
+        )
+        for row in sorted(figures.rows, key=lambda row: (-row.support, row.label))
+    ]
+    return fig.Table(columns, rows)
+
+
+def _wrong(figures: Figures, names: Sequence[str], most: int) -> fig.Table | None:
+    rows: list[Sequence[fig.Cell]] = []
+    support = {row.label: row.support for row in figures.rows}
+    for a, b, times in figures.confusions(most):
+        symbols = [fig.Symbols(shortened(names[n], LONGEST), alone=True) for n in (a, b)]
+        rows.append((*symbols, f"{times:,}", percent(times / max(1, support[a]))))
+    if not rows:
+        return None
+    columns = [
+        fig.Column("is"),
+        fig.Column("taken for"),
+        fig.Column("times", figures=True, whole=True),
+        fig.Column("of its examples", figures=True, whole=True),
+    ]
+    return fig.Table(columns, rows, title="Most frequent wrong answers")
+
+
+def confusion_matrix(figures: Figures, names: Sequence[str]) -> fig.Matrix:
+    """Which part of each label's examples got which answer."""
+    rows = figures.rows
+    wrong = {row.label: 0 for row in rows}
+    for a, b, times in figures.counts:
+        if a != b:
+            wrong[a] += times
+            wrong[b] += times
+    chosen = sorted(sorted(wrong, key=lambda label: -wrong[label])[:WIDEST])
+    places = {label: place for place, label in enumerate(chosen)}
+    support = {row.label: row.support for row in rows}
+    shares = [[0.0] * len(chosen) for _ in chosen]
+    for a, b, times in figures.counts:
+        if a in places and b in places:
+            shares[places[a]][places[b]] = times / max(1, support[a])
+    left_out = len(rows) - len(chosen)
+    of = (
+        f" (the {len(chosen)} labels that are wrong most often, of {len(rows)})" if left_out else ""
+    )
+    worst = "; ".join(
+        f"{shortened(names[a], LONGEST)} for {shortened(names[b], LONGEST)}"
+        for a, b, _ in figures.confusions(3)
+    )
+    told = f"What each label's examples were taken for{of}. Most often wrong: {worst or 'none'}."
+    return fig.Matrix(
+        "confusions",
+        f"Confusions{of}",
+        fig.Axis("answer"),
+        fig.Axis("label"),
+        told,
+        [shortened(names[label], LONGEST) for label in chosen],
+        shares,
+    )

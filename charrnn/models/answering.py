@@ -1,0 +1,193 @@
+"""Labels and tags for texts: read in batches of about one length, on all processors, in the order in which they came."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import CheckpointError, InputError
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.classifier import Classifier
+from charrnn.nn.functions import columns
+from charrnn.nn.long import forward_in_chunks
+from charrnn.nn.loss import softmax_
+from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
+from charrnn.nn.parameters import Array
+from charrnn.nn.workspace import Workspace
+from charrnn.text.batches import PLACES
+from charrnn.text.labels import Labels
+
+TOGETHER = 256  # texts that are read side by side, at most
+STEPS = 2048  # of a long text, of which so many characters are held at once
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one text is.
+
+    Attributes:
+        probabilities: ``(K,)``, of each label; of tags ``(T, K)``, for each character.
+        vector: What the model holds of the text after it was read, its features.
+    """
+
+    probabilities: Array
+    vector: Array
+
+    @property
+    def best(self) -> NDArray[np.intp]:
+        """The number of the likeliest label; of tags one for each character."""
+        return np.asarray(self.probabilities.argmax(axis=-1))
+
+
+class Answerer:
+    """Finds labels or tags.
+
+    Args:
+        models: Of several, the mean of their probabilities is taken, and their vectors stand one after the other.
+        characters: How many will be read, if that is known: to be compiled for many.
+
+    Raises:
+        InputError: A model has no labels, or they have others.
+    """
+
+    def __init__(self, models: Sequence[CharacterModel], characters: int = 0) -> None:
+        first = models[0]
+        for model in models:
+            if not model.config.reads_whole:
+                raise InputError(f"a model for {model.config.task} has no labels")
+            alike = model.config.task == first.config.task
+            if not alike or {*model.labels.names} != {*first.labels.names}:
+                raise InputError(
+                    "models that answer together are for the same task, with the same labels"
+                )
+        self.labels: Labels = first.labels
+        self.tags = first.config.task == "tag"
+        self._models = [model.to_read(characters) for model in models]
+        # Of each model, where the first one's labels are.
+        self._places = [model.labels.encode(first.labels.names) for model in models]
+        self._shards = Shards(available_processors())
+
+    def known(self, text: str, unknown: str, where: str = "", line: int = 0) -> str:
+        """A text in characters that each model knows, see :meth:`Vocabulary.known`; for tags as many as there were.
+
+        Raises:
+            InputError: ``unknown`` is ``skip``, and each character has a tag.
+            UnknownCharacterError: There are unknown characters, and ``unknown`` is ``error``.
+        """
+        if self.tags and unknown == "skip":
+            raise InputError(
+                "--unknown skip is not for tags: each character has one; replace keeps their number"
+            )
+        for model in self._models:
+            known = model.vocabulary
+            if self.tags and unknown == "replace":
+                any_known = known.characters[0]
+                others = known.unknown_in(text)
+                text = text.translate(
+                    {ord(c): (known.stand_ins(c) or any_known)[0] for c in others}
+                )
+            else:
+                text = known.known(text, unknown, where, line)
+        return text
+
+    def __call__(self, texts: Sequence[str]) -> list[Answer]:
+        """An answer for each text, in characters that each model knows.
+
+        Raises:
+            CheckpointError: A model's numbers overflow.
+        """
+        each = [self._read(model, texts) for model in self._models]
+        if len(each) == 1:
+            return each[0]
+        return [self._mean(answers) for answers in zip(*each, strict=True)]
+
+    def _mean(self, answers: Sequence[Answer]) -> Answer:
+        placed = [a.probabilities[..., p] for a, p in zip(answers, self._places, strict=True)]
+        return Answer(np.mean(placed, axis=0), np.concatenate([a.vector for a in answers]))
+
+    def _read(self, model: CharacterModel, texts: Sequence[str]) -> list[Answer]:
+        encoded = [model.vocabulary.encode(text) for text in texts]
+        lengths = np.array([len(ids) for ids in encoded])
+        batches = _batches(lengths)
+        found: list[Answer | None] = [None] * len(texts)
+
+        def work(shard: int, _columns: slice, workspace: Workspace) -> None:
+            for batch in batches[shard :: self._shards.count]:
+                ids = [encoded[number] for number in batch]
+                answers = _long(model, ids[0], workspace) if len(ids[0]) > PLACES else None
+                for number, answer in zip(
+                    batch, answers or _short(model, ids, workspace), strict=True
+                ):
+                    found[number] = answer
+
+        with single_threaded_blas(), np.errstate(all="ignore"):
+            self._shards.map(work, self._shards.count)
+        return [answer for answer in found if answer is not None]
+
+
+def _batches(lengths: NDArray[np.intp]) -> list[list[int]]:
+    """Numbers of texts that are read together."""
+    order = np.argsort(lengths, kind="stable").tolist()
+    batches: list[list[int]] = []
+    while order:
+        count = max(1, min(TOGETHER, PLACES // max(1, int(lengths[order[-1]]))))
+        batches.append(order[-count:])
+        del order[-count:]
+    return batches
+
+
+def _short(
+    model: CharacterModel, texts: Sequence[NDArray[np.integer]], workspace: Workspace
+) -> list[Answer]:
+    """Texts side by side."""
+    lengths = np.array([len(ids) for ids in texts])
+    x = np.zeros((max(1, lengths.max()), len(texts)), np.intp)
+    for column, ids in enumerate(texts):
+        x[: len(ids), column] = ids
+    network, params = model.network, model.parameters
+    zero = network.zero_state(len(texts), params.flat.dtype)
+    scores, state = network.logits(params, x, zero, workspace, None, lengths)
+    vectors = network.ends(state)
+    probabilities = _probabilities(scores, lengths if model.config.task == "tag" else None)
+    if isinstance(network, Classifier):
+        return [
+            Answer(p, v)
+            for p, v in zip(probabilities[:, 0].T.copy(), vectors.T.copy(), strict=True)
+        ]
+    return [
+        Answer(probabilities[:, :length, column].T.copy(), vectors[:, column].copy())
+        for column, length in enumerate(lengths)
+    ]
+
+
+def _long(model: CharacterModel, ids: NDArray[np.integer], workspace: Workspace) -> list[Answer]:
+    """One text, in chunks."""
+    network, params = model.network, model.parameters
+    x: Array = ids[:, None].astype(np.intp)
+    if network.embedding:
+        x = network.embedding.forward(params, x, workspace.child("embedding"))
+    h, state = forward_in_chunks(network.stack, params, x, STEPS, workspace)
+    vectors = network.ends(state)
+    read = h
+    if isinstance(network, Classifier):
+        read = (vectors if network.config.is_recurrent else h[:, -1])[:, None]
+    scores = network.readout.forward(params, read, workspace.child("readout"))
+    probabilities = _probabilities(scores, None)
+    if isinstance(network, Classifier):
+        probabilities = probabilities[:, 0]
+    return [Answer(probabilities[..., 0].T.copy(), vectors[:, 0].copy())]
+
+
+def _probabilities(scores: Array, lengths: NDArray[np.intp] | None) -> Array:
+    """Of scores, in place; padding is not looked at."""
+    flat = columns(scores)
+    softmax_(flat)
+    sound = np.isfinite(flat.sum(axis=0)).reshape(scores.shape[1:])
+    if lengths is not None:
+        sound |= np.arange(len(sound))[:, None] >= lengths
+    if not sound.all():
+        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    return scores

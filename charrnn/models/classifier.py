@@ -1,0 +1,69 @@
+"""A label for a whole text: many to one."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from charrnn.models.network import Network
+from charrnn.nn.functions import Ids
+from charrnn.nn.lengths import Lengths
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.workspace import Workspace
+
+
+class Classifier(Network):
+    """Its label is read from what the top layer holds when a text has been read: ``o = V e + c``.
+
+    The ends *e* are h after the text's last character and, of two directions, also h of the one that reads backwards, after the text's
+    first. (The *outputs* at the last place would be another thing: there, who reads backwards has read one character.) A net without
+    memory has no state: of it e is what it makes of the last character and its context. Scores are ``(K, 1, B)``.
+    """
+
+    reads_whole: ClassVar[bool] = True
+
+    def logits(
+        self,
+        params: Parameters,
+        ids: Ids,
+        state: Array,
+        workspace: Workspace,
+        rng: np.random.Generator | None = None,
+        lengths: Lengths | None = None,
+    ) -> tuple[Array, Array]:
+        """Scores of every label, ``(K, 1, B)``, and the state after each text; arguments as there."""
+        dropout = self.dropout(rng)
+        h, state = self.hidden(params, ids, state, workspace, dropout, lengths)
+        T, B = ids.shape
+        last = (np.full(B, T) if lengths is None else lengths) - 1
+        workspace.remember(ids=ids, last=last)
+        if self.config.is_recurrent:
+            ends = dropout.drop(self.ends(state)[:, None], workspace.child("ends"))
+        else:  # of a text without characters nothing, as a zero state is
+            ends = h[:, last, np.arange(B)][:, None] * (last >= 0)
+        return self.readout.forward(params, ends, workspace.child("readout")), state
+
+    def backward(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        dlogits: Array,
+        dstate: Array,
+        workspace: Workspace,
+    ) -> Array:
+        """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
+        d_ends = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
+        T, B = workspace["ids"].shape
+        dh = workspace.array("dh", self.stack.output_size, T, B)
+        dh.fill(0)
+        if self.config.is_recurrent:
+            ends = workspace.child("ends")
+            if "mask" in ends:
+                d_ends *= ends["mask"]
+            top, dstate = list(self.stack.levels[-1]), dstate.copy()
+            dstate[top, 0] += d_ends.reshape(len(top), self.stack.hidden_size, B)
+        else:
+            last = workspace["last"]
+            dh[:, last, np.arange(B)] = d_ends[:, 0]  # of a text without characters it is padding's
+        return self.back_from(params, gradients, dh, dstate, workspace)

@@ -1,0 +1,237 @@
+"""What all models have in common: characters as vectors, a stack of layers, and a readout of what it makes of them.
+
+x = E e(id), or one-hot;  h = stack(x),  o = V h + c,  p = softmax(o)
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+import numpy as np
+from typing_extensions import Self
+
+from charrnn.config import ModelConfig
+from charrnn.nn.cells import cell_class
+from charrnn.nn.compiled import compile_stack
+from charrnn.nn.context import ContextStack
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
+from charrnn.nn.embedding import Embedding
+from charrnn.nn.functions import Ids
+from charrnn.nn.lengths import Lengths
+from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.readout import Readout
+from charrnn.nn.stack import Stack
+from charrnn.nn.workspace import Workspace
+from charrnn.text.chunks import Chunk
+
+Model = TypeVar("Model", bound="Network")
+Part = Embedding | Stack | Readout
+
+
+class Network:
+    """The mathematics of a model that predicts something at each step; its numbers are in a :class:`Parameters`, given to each call.
+
+    Arrays: ids ``(T, B)``; a state ``(L, states, H, B)``, or what else the stack has one of; scores ``(K, T, B)`` of *K*
+    outputs.
+
+    Args:
+        vocabulary_size: Of the characters that it reads.
+        outputs: Number of things that it chooses among, *K*.
+    """
+
+    reads_whole: ClassVar[bool] = False
+    """Whether a chunk is of whole texts, each from the zero state to its length, and no state goes on from one to the next."""
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int, outputs: int) -> None:
+        K, H, D = vocabulary_size, config.hidden_size, config.embedding_size
+        self.config, self.vocabulary_size, self.outputs = config, K, outputs
+        self.embedding = Embedding(K, D) if D else None  # else characters are one-hot
+        layers = cell_class(config.cell), D or K, H, config.num_layers
+        self.stack: Stack = (
+            Stack(*layers, one_hot=not D, bidirectional=bool(config.bidirectional))
+            if config.context is None
+            else ContextStack(*layers, one_hot=True, context=config.context)
+        )
+        self.readout = Readout(self.stack.output_size, outputs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self._shape == other._shape
+
+    @property
+    def _shape(self) -> tuple[object, ...]:
+        return self.config, self.vocabulary_size, self.outputs
+
+    def compiled(self, on_start: Callable[[], object] | None = None) -> Self:
+        """The same model with its stack's quick twin, where there is one, as :func:`compile_stack` has it."""
+        quick = copy.copy(self)
+        quick.stack = compile_stack(self.stack, on_start)
+        return quick
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        below = (self.embedding,) if self.embedding else ()
+        return (*below, self.stack, self.readout)
+
+    @property
+    def multiplications(self) -> int:
+        """Of the matrix products, for each character that is read."""
+        return sum(part.multiplications for part in self._parts)
+
+    @property
+    def read_by(self) -> str:
+        """The array that has a column for each character, as it is read; of a context, for the current one."""
+        return next(iter((self.embedding or self.stack).parameter_shapes()))
+
+    def embedded(self, params: Parameters) -> Array | None:
+        """``(D, K)``, the embedding; None where characters are one-hot."""
+        return params[self.read_by] if self.embedding else None
+
+    @property
+    def predicted_by(self) -> str:
+        """The array that has a row for each output, as it is predicted."""
+        return next(iter(self.readout.parameter_shapes()))
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each parameter, in the order in which they lie in the flat vector."""
+        return dict(pair for part in self._parts for pair in part.parameter_shapes().items())
+
+    def initialize(self, rng: np.random.Generator) -> Parameters:
+        """Fresh float32 parameters."""
+        params = Parameters(self.parameter_shapes())
+        for part in self._parts:
+            part.initialize(params, rng)
+        return params
+
+    def zero_state(self, batch: int, dtype: np.dtype[np.floating] | type = np.float32) -> Array:
+        """The state before any text: zeros."""
+        return np.zeros(self.stack.state_shape(batch), dtype)
+
+    def begin(self, params: Parameters, batch: int, labels: Ids | None = None) -> Array:  # noqa: ARG002
+        """The state that texts begin with.
+
+        Args:
+            labels: ``(B,)``, what they are to be, where a model writes for labels.
+        """
+        return self.zero_state(batch, params.flat.dtype)
+
+    def carried_shape(self, batch: int) -> tuple[int, ...]:
+        """Shape of the state that goes on from chunk to chunk: of no texts, where each chunk is of whole ones."""
+        return self.stack.state_shape(0 if self.reads_whole else batch)
+
+    def ends(self, state: Array) -> Array:
+        """``(H, B)``, or ``(2H, B)`` of two directions: what the top level holds of each text after it was read."""
+        if not self.config.is_recurrent:  # what it keeps are the last characters
+            return np.asarray(state[0, 0])
+        top = state[list(self.stack.levels[-1]), 0]
+        return np.asarray(top.reshape(self.stack.output_size, state.shape[-1]))
+
+    def dropout(self, rng: np.random.Generator | None) -> Dropout:
+        """What is dropped, where there is something to draw it with."""
+        rates = self.config.dropout, self.config.weight_drop
+        return NO_DROPOUT if rng is None else Dropout(rng, *rates)
+
+    def hidden(
+        self,
+        params: Parameters,
+        ids: Ids,
+        state: Array,
+        workspace: Workspace,
+        dropout: Dropout,
+        lengths: Lengths | None,
+    ) -> tuple[Array, Array]:
+        """What the stack makes of each character, ``(H, T, B)``, and the new state."""
+        x = ids
+        if self.embedding:
+            x = self.embedding.forward(params, ids, workspace.child("embedding"))
+        return self.stack.forward(params, x, state, workspace, dropout, lengths)
+
+    def logits(
+        self,
+        params: Parameters,
+        ids: Ids,
+        state: Array,
+        workspace: Workspace,
+        rng: np.random.Generator | None = None,
+        lengths: Lengths | None = None,
+    ) -> tuple[Array, Array]:
+        """Scores of every output, ``(K, T, B)``, and the new state.
+
+        Args:
+            rng: Draws the dropout masks; without it nothing is dropped.
+            lengths: ``(B,)``, of whole texts, where they do not all have T characters.
+        """
+        h, state = self.hidden(params, ids, state, workspace, self.dropout(rng), lengths)
+        return self.readout.forward(params, h, workspace.child("readout")), state
+
+    def loss_and_gradients(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        chunk: Chunk,
+        state: Array,
+        workspace: Workspace,
+        *,
+        scale: float = 1.0,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[float, Array]:
+        """Summed loss of a chunk in nats, and the state that goes on; ``gradients`` are added to.
+
+        The gradient is that of ``scale`` times the summed loss, each prediction times its weight if there are any, truncated at the
+        chunk's first step.
+
+        Args:
+            state: What goes on from the chunk before; with ``reads_whole`` nothing does, and it is returned as it is.
+        """
+        B, before = chunk.inputs.shape[1], state
+        if self.reads_whole:
+            before = self.begin(params, B)
+        elif chunk.fresh.any():
+            before = np.where(chunk.fresh, self.begin(params, B, chunk.labels), state)
+        lengths = chunk.lengths if self.reads_whole else None
+        logits, after = self.logits(params, chunk.inputs, before, workspace, rng, lengths)
+        nll = cross_entropy_(logits, chunk.targets)
+        logits *= scale
+        if chunk.weights is not None:
+            logits *= chunk.weights
+        if chunk.counted is not None:
+            logits *= chunk.counted
+            nll *= chunk.counted
+        dstate = self.backward(params, gradients, logits, np.zeros_like(before), workspace)
+        self.back_to_beginning(gradients, chunk, dstate, workspace)
+        return float(nll.sum(dtype=np.float64)), state if self.reads_whole else after
+
+    def back_to_beginning(
+        self, gradients: Parameters, chunk: Chunk, dstate: Array, workspace: Workspace
+    ) -> None:
+        """Add the gradient of what a text begins with, where that is learnt: zeros are not."""
+
+    def backward(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        dlogits: Array,
+        dstate: Array,
+        workspace: Workspace,
+    ) -> Array:
+        """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
+        dh = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
+        return self.back_from(params, gradients, dh, dstate, workspace)
+
+    def back_from(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        dh: Array,
+        dstate: Array,
+        workspace: Workspace,
+    ) -> Array:
+        """Back from what the stack made of each character, and from the state after it."""
+        dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
+        if self.embedding and dx is not None:
+            self.embedding.backward(params, gradients, dx, workspace.child("embedding"))
+        return dstate

@@ -1,0 +1,95 @@
+"""A model's answers to examples that it has not seen, graded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.errors import InputError
+from charrnn.models.answering import Answer, Answerer
+from charrnn.models.character_model import CharacterModel
+from charrnn.text.examples import read_examples, tags_of
+from charrnn.text.labels import Labels
+from charrnn.text.source import Reader
+from charrnn.text.tagging import Scheme
+from charrnn.training.figures import Counting, Figures
+
+TOGETHER = 1 << 13  # examples that are answered at once
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What came of some examples.
+
+    Attributes:
+        names: What the labels' numbers mean: those of the model, and after them others that occurred.
+        unknown: Right answers that are none of the model's.
+    """
+
+    figures: Figures
+    names: tuple[str, ...]
+    unknown: int
+
+
+def graded(
+    answerer: Answerer,
+    models: Sequence[CharacterModel],
+    source: str,
+    columns: Sequence[int] = (),
+    unknown: str = "replace",
+) -> Graded:
+    """Grade the answers to a file of examples.
+
+    Args:
+        models: Those that answer.
+        source: A path, or ``-``.
+        columns: Of text and answer, where they are not as usual.
+        unknown: What becomes of characters that a model does not know, see :meth:`Vocabulary.known`.
+
+    Raises:
+        InputError: The file cannot be read, has a line that is no example, or none at all.
+    """
+    config, task = models[0].vocabulary.config, models[0].config.task
+    with ExitStack() as stack:
+        reader = Reader([source], replace(config, normalize="none"), stack)
+        lines = list(read_examples(reader, task, config, columns))
+    if not lines:
+        raise InputError(f"{reader.names[0]}: holds no example")
+    wanted = tags_of(lines, answerer.labels) if answerer.tags else [[line.answer] for line in lines]
+    others = {name for each in wanted for name in each if name not in answerer.labels}
+    names = (*answerer.labels.names, *sorted(others))
+    labels = Labels(names, answerer.labels.between)
+    # The model's own tags say how they make spans, whatever else the file has.
+    scheme = Scheme(names, Scheme(answerer.labels.names).iob) if answerer.tags else None
+    counting, missing = Counting(scheme), 0
+    for start in range(0, len(lines), TOGETHER):
+        part = slice(start, start + TOGETHER)
+        right = [labels.encode(list(each)) for each in wanted[part]]
+        answers = answerer([answerer.known(line.text, unknown, line.where) for line in lines[part]])
+        missing += _count(counting, right, answers, len(answerer.labels))
+    return Graded(counting.result(), names, missing)
+
+
+def _count(
+    counting: Counting, right: Sequence[NDArray[np.intp]], answers: Sequence[Answer], known: int
+) -> int:
+    """Add some answers; how many right ones the model does not know."""
+    best = [np.atleast_1d(answer.best) for answer in answers]
+    if answers and answers[0].probabilities.ndim > 1:
+        counting.tags(right, best)
+    else:
+        counting.labels(np.concatenate(right), np.concatenate(best))
+    missing = 0
+    for numbers, answer in zip(right, answers, strict=True):
+        p = np.atleast_2d(answer.probabilities)
+        inside = numbers < known
+        missing += int((~inside).sum())
+        (places,) = np.nonzero(inside)
+        tiny = np.finfo(p.dtype).tiny  # so that a certain mistake costs much, and not all
+        nats = -np.log(np.maximum(p[places, numbers[inside]].astype(np.float64), tiny))
+        counting.losses(float(nats.sum()), len(places))
+    return missing

@@ -1,0 +1,203 @@
+"""How right a model's answers are: all figures follow from how often which label was given for which.
+
+Precision of a label is which part of its answers are right, recall which part of its examples was found, F1 their harmonic mean. Macro-F1 is
+the mean over labels, weighted F1 over examples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.fields import Amount, Checked, Count, Length
+from charrnn.text.labels import Labels
+from charrnn.text.tagging import Scheme
+from charrnn.words import counted, printable, shortened
+
+Times = Annotated[tuple[Count, ...], Length(3, 3)]
+
+
+class Row(NamedTuple):
+    """How well one label is found."""
+
+    label: int
+    precision: float
+    recall: float
+    f1: float
+    support: int  # examples that have it
+
+
+class Confusion(NamedTuple):
+    """A label that was taken for another one."""
+
+    label: int
+    answer: int
+    times: int
+
+
+@dataclass(frozen=True)
+class Figures(Checked):
+    """What came of some examples.
+
+    Attributes:
+        counts: Of each label and answer that occurred together: both, and how often, in order.
+        loss: Mean negative log-likelihood of the right answers, in nats; None if it is not finite, or the model knows none of them.
+        texts: Of which each character has a tag, and ``texts_right`` of them all right; 0 where texts have labels.
+        spans: Of tags: how many there should be, how many were answered, and how many of these are right.
+    """
+
+    counts: tuple[Times, ...]
+    loss: Amount | None = None
+    texts: Count = 0
+    texts_right: Count = 0
+    spans: Times = (0, 0, 0)
+
+    @property
+    def answers(self) -> int:
+        """Number of them."""
+        return sum(times for _, _, times in self.counts)
+
+    @property
+    def accuracy(self) -> float:
+        """Which part of the answers is right."""
+        return sum(n for a, b, n in self.counts if a == b) / max(1, self.answers)
+
+    @property
+    def rows(self) -> list[Row]:
+        """Of each label that occurs or was answered."""
+        if not self.counts:
+            return []
+        table = np.array(self.counts, np.int64)
+        size = int(table[:, :2].max()) + 1
+        support, answered, right = (
+            np.bincount(numbers, times, size).astype(np.int64)
+            for numbers, times in (
+                (table[:, 0], table[:, 2]),
+                (table[:, 1], table[:, 2]),
+                (table[:, 0], table[:, 2] * (table[:, 0] == table[:, 1])),
+            )
+        )
+        found = np.flatnonzero(support + answered)
+        precision, recall = right / np.maximum(answered, 1), right / np.maximum(support, 1)
+        f1 = 2 * right / np.maximum(support + answered, 1)
+        return [
+            Row(int(k), float(precision[k]), float(recall[k]), float(f1[k]), int(support[k]))
+            for k in found
+        ]
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 of the labels."""
+        each = [row.f1 for row in self.rows]
+        return sum(each) / max(1, len(each))
+
+    @property
+    def weighted_f1(self) -> float:
+        """Mean F1 of the labels, each as often as it occurs."""
+        return sum(row.f1 * row.support for row in self.rows) / max(1, self.answers)
+
+    @property
+    def span_f1(self) -> float:
+        """F1 of spans of tags, where an answer is right that has both ends and the kind right."""
+        wanted, answered, right = self.spans
+        return 2 * right / max(1, wanted + answered)
+
+    @property
+    def f1(self) -> float:
+        """That by which models are compared: of spans, where there are tags, else the labels' mean."""
+        return self.span_f1 if self.texts else self.macro_f1
+
+    @property
+    def text_accuracy(self) -> float:
+        """Which part of the texts has all tags right."""
+        return self.texts_right / max(1, self.texts)
+
+    def confusions(self, most: int) -> list[Confusion]:
+        """The most frequent wrong answers, the most frequent first."""
+        wrong = [Confusion(*times) for times in self.counts if times[0] != times[1]]
+        return sorted(wrong, key=lambda each: -each.times)[:most]
+
+
+class Counting:
+    """Adds up answers as they come.
+
+    Args:
+        scheme: Of tags, which make spans; None where each text has a label.
+    """
+
+    def __init__(self, scheme: Scheme | None = None) -> None:
+        self._scheme, self._times = scheme, dict[tuple[int, int], int]()
+        self._nats, self._known, self._texts, self._right = 0.0, 0, 0, 0
+        self._spans = np.zeros(3, np.int64)
+
+    def labels(self, wanted: NDArray[np.intp], answered: NDArray[np.intp]) -> None:
+        """Add answers to texts, or to characters."""
+        pairs, times = np.unique(np.stack([wanted, answered]), axis=1, return_counts=True)
+        for (a, b), n in zip(pairs.T.tolist(), times.tolist(), strict=True):
+            self._times[a, b] = self._times.get((a, b), 0) + n
+
+    def losses(self, nats: float, number: int) -> None:
+        """Add the loss of so many answers."""
+        self._nats, self._known = self._nats + nats, self._known + number
+
+    def tags(
+        self, wanted: Sequence[NDArray[np.intp]], answered: Sequence[NDArray[np.intp]]
+    ) -> None:
+        """Add the tags of some texts."""
+        assert self._scheme is not None
+        border = np.array([-1])
+        both = [
+            np.concatenate([part for text in texts for part in (text, border)])
+            for texts in (wanted, answered)
+        ]
+        inside = both[0] >= 0
+        self.labels(*(tags[inside] for tags in both))
+        self._texts += len(wanted)
+        self._right += sum(np.array_equal(a, b) for a, b in zip(wanted, answered, strict=True))
+        spans = [set(map(tuple, self._scheme.spans(tags).tolist())) for tags in both]
+        self._spans += len(spans[0]), len(spans[1]), len(spans[0] & spans[1])
+
+    def add(self, other: Counting) -> None:
+        """Add what another one has counted."""
+        for pair, times in other._times.items():
+            self._times[pair] = self._times.get(pair, 0) + times
+        self.losses(other._nats, other._known)
+        self._texts, self._right = self._texts + other._texts, self._right + other._right
+        self._spans += other._spans
+
+    @property
+    def loss(self) -> float | None:
+        """Mean loss in nats, which need not be finite; None of no answer."""
+        return self._nats / self._known if self._known else None
+
+    def result(self) -> Figures:
+        """What has come of all of them."""
+        loss = self.loss
+        return Figures(
+            tuple((a, b, n) for (a, b), n in sorted(self._times.items())),
+            loss if loss is not None and math.isfinite(loss) else None,
+            self._texts,
+            self._right,
+            tuple(self._spans.tolist()),
+        )
+
+
+def in_words(figures: Figures) -> str:
+    """The figures that tell most, on a line."""
+    if figures.texts:
+        return f"accuracy {figures.accuracy:.4f} of tags, {figures.text_accuracy:.4f} of texts, F1 of spans {figures.span_f1:.4f}"
+    return f"accuracy {figures.accuracy:.4f}, macro-F1 {figures.macro_f1:.4f}, weighted F1 {figures.weighted_f1:.4f}"
+
+
+def confused(figures: Figures, labels: Labels, most: int = 3) -> str:
+    """The most frequent wrong answers, on a line; nothing where there are none."""
+    names = [printable(shortened(name, 40)) for name in labels.names]
+    worst = figures.confusions(most)
+    return ", ".join(
+        f"{names[a]} taken for {names[b]} {counted(times, 'time')}" for a, b, times in worst
+    )
