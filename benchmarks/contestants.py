@@ -15,6 +15,8 @@ VOCABULARY = 65
 TEMPERATURE = 0.8
 WRITTEN = 16
 SCORED = 1 << 19  # as many characters as `charrnn score` reads at once
+PREDICTED = 20_000  # texts
+LABELS = 18
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Call = Callable[[], Any]
@@ -169,6 +171,112 @@ def charrnn_scoring(cell: str, shape: list[int], line: int = 0) -> Call:
     return lambda: scorer.read(ids)
 
 
+def _examples(task: str, batch: int) -> tuple[Any, Any]:
+    """Random texts, of 3 to 14 characters with labels or of 20 to 220 with tags, as names and sentences have; and charrnn's examples of them."""
+    import numpy as np
+
+    import charrnn
+
+    rng = np.random.default_rng(0)
+    low, high = (3, 15) if task == "classify" else (20, 221)
+    texts = [
+        "".join(map(chr, rng.integers(33, 33 + VOCABULARY, length)))
+        for length in rng.integers(low, high, 40 * batch)
+    ]
+    answers = [
+        f"{rng.integers(LABELS)}" if task == "classify" else "".join(rng.choice([*"BI_"], len(t)))
+        for t in texts
+    ]
+    lines = map("\t".join, zip(texts, answers, strict=True))
+    return texts, charrnn.Examples.from_lines(lines, task)
+
+
+def charrnn_answers(cell: str, shape: list[int], task: str) -> Call:
+    """A step of learning labels or tags, by a net of both directions, forward, loss, backward, clip and Adam."""
+    import charrnn
+
+    hidden_size, num_layers, batch = shape
+    training = charrnn.Training(
+        _examples(task, batch)[1],
+        charrnn.ModelConfig(cell, hidden_size, num_layers, dropout=0.0, task=task),
+        charrnn.TrainingConfig(
+            batch_size=batch,
+            epochs=1000,
+            optimizer="adam",
+            weight_decay=0.0,
+            ema=0.0,
+            val_fraction=0.0,
+            eval_every=1 << 40,
+            threads=THREADS,
+        ),
+    )
+    steps, chunks = iter(training), training.steps_per_epoch
+
+    def epoch() -> None:
+        for _ in range(chunks):
+            next(steps)
+
+    return epoch
+
+
+def torch_answers(cell: str, shape: list[int], task: str) -> Call:
+    """The same epoch, of the same batches, with ``torch.nn`` and packed sequences."""
+    import numpy as np
+    import torch
+    from torch import nn
+    from torch.nn.utils.rnn import pack_padded_sequence
+
+    from charrnn.text.batches import Batches
+
+    torch.set_num_threads(THREADS)
+    hidden_size, num_layers, batch = shape
+    texts, examples = _examples(task, batch)
+    batches = Batches(examples, np.arange(len(texts)), batch, 0)
+    symbols = len(examples.vocabulary)
+    recurrent = getattr(nn, cell.upper())(symbols, hidden_size, num_layers, bidirectional=True)
+    linear = nn.Linear(2 * hidden_size, len(examples.labels))
+    parameters = [*recurrent.parameters(), *linear.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    one_hot = torch.eye(symbols)
+    chunks = [
+        (torch.tensor(c.inputs), torch.tensor(c.targets), torch.tensor(c.lengths))
+        for c in map(batches.chunk, range(len(batches)))
+    ]
+
+    def epoch() -> None:
+        for inputs, targets, lengths in chunks:
+            packed = pack_padded_sequence(one_hot[inputs], lengths, enforce_sorted=False)
+            h, state = recurrent(packed)
+            if task == "classify":
+                state = state[0] if cell == "lstm" else state
+                scores, wanted = linear(torch.cat((state[-2], state[-1]), dim=1)), targets[0]
+            else:
+                scores = linear(h.data)
+                wanted = pack_padded_sequence(targets, lengths, enforce_sorted=False).data
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(scores, wanted).backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+
+    return epoch
+
+
+def charrnn_predicting(cell: str, shape: list[int]) -> Call:
+    """Labels for ``PREDICTED`` texts of 3 to 14 characters."""
+    import numpy as np
+
+    import charrnn
+    from charrnn.models.answering import Answerer
+
+    hidden_size, num_layers = shape
+    texts, examples = _examples("classify", PREDICTED // 40)
+    config = charrnn.ModelConfig(cell, hidden_size, num_layers, task="classify")
+    rng = np.random.default_rng(0)
+    model = charrnn.CharacterModel.fresh(config, examples.vocabulary, rng, examples.labels)
+    answerer = Answerer([model], 1 << 40)
+    return lambda: answerer(texts)
+
+
 def matrix_product(size: int) -> Call:
     """A large float32 product on all processors: what the machine can do at best."""
     import numpy as np
@@ -208,6 +316,9 @@ CONTESTANTS: dict[str, Callable[..., Call]] = {
     "torch training": torch_training,
     "charrnn sampling": charrnn_sampling,
     "charrnn scoring": charrnn_scoring,
+    "charrnn answers": charrnn_answers,
+    "charrnn predicting": charrnn_predicting,
+    "torch answers": torch_answers,
     "torch sampling": torch_sampling,
     "matrix product": matrix_product,
     "multiply-adds": multiply_adds,

@@ -134,6 +134,11 @@ class ModelConfig(Checked):
         return self.task in READING_TASKS
 
     @property
+    def per(self) -> str:
+        """What a loss is for each of, in names of JSON: bytes are told as characters are."""
+        return {"classify": "text", "tag": "tag"}.get(self.task, "char")
+
+    @property
     def inputs(self) -> str:
         """What a step reads, in words."""
         if self.context is not None:
@@ -193,8 +198,8 @@ class TrainingConfig(Checked):
     """How a model is trained. Fields say what they are for; here is what more is to be said.
 
     Args:
-        seq_length: Steps of truncated back-propagation, *T*.
-        batch_size: Streams of text, *B*.
+        seq_length: Steps of truncated back-propagation, *T*. Where texts are read whole it becomes the length of the longest one.
+        batch_size: Streams of text, *B*; texts, where they are read whole, and fewer where they are long.
         epochs: 0 makes as many as give some 4,000 steps.
         steps: Of the whole run, instead of ``epochs``; 0 leaves it to them.
         schedule: ``cosine`` (to zero at the last step), ``trapezoid`` (constant, then linearly to

@@ -37,6 +37,7 @@ from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples, load_examples
 from charrnn.text.labels import NO_LABELS
 from charrnn.text.source import Paths, several
+from charrnn.training.budget import with_usual
 from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.reports import Report
@@ -89,6 +90,8 @@ def train(
         raise InputError("minutes, epochs and steps all say how long a run is; give one of them")
     if start is not None and of_model:
         raise InputError(f"{', '.join(of_model)}: a model to start from has its own")
+    if isinstance(corpus, Examples) and start is None:
+        of_model.setdefault("task", corpus.task)
     task = of_model.get("task", "lm") if start is None else start.config.task
     if isinstance(corpus, Corpus | Examples):
         if of_text:
@@ -106,7 +109,7 @@ def train(
         after: list[Callable[[Report], object]] = []
     else:
         minutes = MINUTES if minutes is None else minutes
-        shape = of_model if start is None else vars(start.config)
+        shape = with_usual(of_model) if start is None else vars(start.config)
         began += compile_ahead(ModelConfig(**shape), TrainingConfig(**of_training))
         deadline = began + AIM * 60 * minutes
         choice = choose_here(corpus, deadline, shape, of_training)

@@ -17,6 +17,7 @@ from charrnn.config import CELLS, ModelConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
 from charrnn.models.tasks import network_for
+from charrnn.nn.dropout import NO_DROPOUT
 from charrnn.nn.lengths import inside
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -133,8 +134,10 @@ def alone(net: Network, params: Parameters, ids: NDArray[np.integer[Any]]) -> Al
     lengths = None if length else np.zeros(1, np.intp)
     zero = net.zero_state(1, dtype)
     scores, state = net.logits(params, x, zero, Workspace(dtype), None, lengths)
+    h, _ = net.hidden(params, x, zero, Workspace(dtype), NO_DROPOUT, lengths)
+    ends = net.ends(h, state, np.array([length - 1]))
     read = scores[:, 0, 0] if net.config.task == "classify" else scores[:, :length, 0].T
-    return Alone(read.copy(), net.ends(state)[:, 0].copy())
+    return Alone(read.copy(), ends[:, 0].copy())
 
 
 def asked_alone(model: CharacterModel, text: str) -> Alone:

@@ -215,6 +215,9 @@ def test_objects_in_and_out(classifier: Path, piped: Any) -> None:
     assert (found[1]["id"], found[1]["line"]) == (8, 2)
     assert 'a string "text"' in found[1]["error"]
     assert "not JSON" in found[2]["error"]
+    assert outcome.code == 1
+    told = json.loads(piped("[]\n", "predict", classifier, "--jsonl").out)
+    assert 'a string "text"' in told["error"]
 
 
 def test_answers_come_line_by_line(classifier: Path) -> None:
@@ -229,6 +232,40 @@ def test_answers_come_line_by_line(classifier: Path) -> None:
             assert process.stdout.readline() == label
         process.stdin.close()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"axm\ndzp\n\xe9\naxm\n", "line 3: not UTF-8"),
+        ("axm\ndzp\nбxm\n".encode(), "line 3: not in the model's vocabulary"),
+    ],
+)
+def test_what_came_before_a_bad_line_is_answered(
+    classifier: Path, piped: Any, text: bytes, said: str
+) -> None:
+    outcome = piped(text, "predict", classifier, "--unknown", "error")
+    assert (outcome.code, outcome.out) == (2, "A\nD\n")
+    assert said in outcome.err
+
+
+def test_a_long_line(classifier: Path, tagger: Path, piped: Any) -> None:
+    """It is read in chunks, and has as many tags as characters."""
+    text = "axmbzp" * 5000
+    assert piped(f"{text}\n", "predict", classifier).out.strip() in {*"ABCD"}
+    tags = piped(f"{text}\n", "predict", tagger).out.strip()
+    assert tags.startswith("vv")
+    assert (len(tags), {*tags}) == (30_000, {"v", "-"})
+
+
+def test_what_may_be_a_mistake_is_told(tables: Run) -> None:
+    """Columns that were mixed up, and labels that differ in blanks."""
+    outcome = tables("train", "first.tsv", "--task", "conditional", *QUICK[:-1], "-o", "a.npz")
+    assert "notice: 48 labels in " in outcome.err
+    assert "--columns 2,1" in outcome.err
+    Path("blanks.tsv").write_text(FIRST + "axm\tA \n", encoding="utf-8")
+    outcome = tables("train", "blanks.tsv", "--task", "classify", *QUICK[:-1], "-o", "b.npz")
+    assert "notice: the labels 'A' and 'A ' differ in blanks alone" in outcome.err
 
 
 def test_several_models_answer_together(tables: Run, classifier: Path, piped: Any) -> None:
@@ -282,6 +319,7 @@ def test_tags_with_names(tables: Run, piped: Any) -> None:
         ("first.npz", ("--top", -1), "--top must be at least 1"),
         ("first.npz", ("--threshold", 2), "--threshold is a probability"),
         ("first.npz", ("--unknown", "error"), "line 2: not in the model's vocabulary"),
+        ("vowels.npz", ("--unknown", "error"), "; add --unknown replace"),
     ],
 )
 def test_what_cannot_be_answered(

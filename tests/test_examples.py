@@ -479,12 +479,25 @@ def test_lines_are_read_as_a_vocabulary_does() -> None:
 
 @pytest.mark.parametrize(
     ("line", "config"),
-    [("a\t\udc80", TextConfig()), ("\udc80\tx", TextConfig()), ("a\t\u0436", BYTE), ("\u0436\tx", BYTE)],
-)  # fmt: skip
+    [
+        ("a\t\udc80", TextConfig()),
+        ("\udc80\tx", TextConfig()),
+        ("a\t\udc80", BYTE),
+        ("a\t\x1b[1m", TextConfig()),
+        ("a\tb\u2028c", TextConfig()),
+    ],
+)
 def test_lines_that_no_file_holds(line: str, config: TextConfig) -> None:
     """They are refused as everything else is, wherever the character stands."""
     with pytest.raises(CharrnnError):
         Examples.from_lines([line, "b\ty"], "classify", config=config)
+
+
+def test_bytes_of_lines_are_those_of_utf_8() -> None:
+    """What a model of bytes reads is what a file of these lines would hold; labels stay text."""
+    examples = Examples.from_lines(["ж\tя", "b\ty\r\n"], "classify", config=BYTE)
+    assert _texts(examples) == ["\xd0\xb6", "b"]
+    assert examples.labels.names == ("y", "я")
 
 
 def test_labels_of_bytes_are_text() -> None:

@@ -118,7 +118,8 @@ def test_every_text_once(
         lengths.sort()  # those of about one length stand side by side
         assert [*chain.from_iterable(lengths)] == sorted(len(text) for text, _ in expected)
         widest = [max(1, *each) for each in lengths]
-        assert batches.time_steps == sum(widest)
+        sizes = map(len, lengths)
+        assert batches.places == sum(w * n for w, n in zip(widest, sizes, strict=True))
         assert batches.longest == max(widest)
         for full in lengths[1:]:  # only the batch of the shortest has room left
             assert len(full) == max(1, min(batch_size, places // max(1, *full)))
@@ -224,7 +225,11 @@ def test_texts_without_characters(task: str) -> None:
     examples = Examples.from_lines(lines, task)
     which = np.arange(len(lines) - 5, len(lines))
     batches = Batches(examples, which, 4, 0)
-    assert (batches.characters, batches.longest, batches.time_steps) == (0, 1, 2)
+    assert (batches.characters, batches.longest, batches.places) == (
+        0,
+        1,
+        len(batches.chunk(0).fresh) + len(batches.chunk(1).fresh),
+    )
     assert batches.predictions == (0 if task == "tag" else 5)
     for number in range(2):
         found = _read(batches, examples, number)

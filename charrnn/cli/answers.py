@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from charrnn.cli.jsonl import Asking
 from charrnn.errors import InputError
 from charrnn.models.answering import Answer, Answerer
 from charrnn.models.character_model import CharacterModel
+from charrnn.text.examples import without_end
 from charrnn.text.labels import Labels
 from charrnn.text.source import Source
 from charrnn.text.tagging import Scheme
 from charrnn.text.vocabulary import VERBATIM
+from charrnn.words import NO_TEXT
 
 TOGETHER = 1 << 13  # lines that are answered at once, at most
 TEXT = 'must be an object with a string "text"'
@@ -43,34 +46,34 @@ def read_lines(
     Raises:
         InputError: The text cannot be read, or has characters that a model does not know and ``unknown`` is ``error``.
     """
-    first = models[0].vocabulary.config
-    if any(model.vocabulary.config != first for model in models):
-        raise InputError(
-            "models that answer together all read characters, or all bytes, in the same way"
-        )
-    config = VERBATIM if jsonl else first
-    number = 0
-    errors = "surrogateescape" if jsonl else "strict"
-    for group in source.line_groups(config, errors=errors):
-        lines = []
-        for raw in group:
-            number += 1
-            if not (jsonl and not raw.strip()):
-                line = raw.removesuffix("\n")
-                lines.append(
-                    _object(line, number, models[0], answerer, unknown)
-                    if jsonl
-                    else Line(number, line, answerer.known(line, unknown, str(source), number))
-                )
-        for start in range(0, len(lines), TOGETHER):
-            yield lines[start : start + TOGETHER]
+    config = VERBATIM if jsonl else models[0].vocabulary.config
+    number, lines = 0, list[Line]()
+    try:
+        for group in source.line_groups(config, errors="surrogateescape"):
+            for raw in group:
+                number += 1
+                line = without_end(raw, config)
+                if jsonl and line.strip():
+                    lines.append(_object(line, number, models[0], answerer, unknown))
+                elif not jsonl:
+                    if NO_TEXT.search(line):  # a byte that is no part of UTF-8
+                        raise InputError(f"{source}, line {number}: not UTF-8")
+                    known = answerer.known(line, unknown, str(source), number)
+                    lines.append(Line(number, line, known))
+            for start in range(0, len(lines), TOGETHER):
+                yield lines[start : start + TOGETHER]
+            lines = []
+    except InputError:
+        if lines:  # what came before is answered
+            yield lines
+        raise
 
 
 def _object(raw: str, number: int, model: CharacterModel, answerer: Answerer, unknown: str) -> Line:
     """A line that is an object of JSON, or should be."""
     given: dict[str, Any] = {}
     try:
-        given = Asking.parse(raw)
+        given = Asking.parse(raw, TEXT)
         text = given.get("text")
         if not isinstance(text, str):
             raise InputError(TEXT)
@@ -130,7 +133,7 @@ class Form:
         pairs = [(self.labels.names[number], round(float(p[number]), 6)) for number in order]
         return [pair for pair in pairs if pair[1] >= self.threshold]
 
-    @property
+    @cached_property
     def _scheme(self) -> Scheme:
         return Scheme(self.labels.names)
 

@@ -119,7 +119,7 @@ def _text_flags(config: TextConfig, task: str) -> list[str]:
 def batch_in_words(config: TrainingConfig, model: ModelConfig, units: str) -> str:
     """What a step reads."""
     if model.reads_whole:
-        return f"{config.batch_size} texts, of {config.seq_length} {units} at most"
+        return f"{counted(config.batch_size, 'text')}, of {config.seq_length} {units} at most"
     return f"{config.batch_size} × {config.seq_length} {units}"
 
 

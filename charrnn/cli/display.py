@@ -140,9 +140,9 @@ class Lines(Display):
         self._evaluations += 1
         if not self.sample_every or self._evaluations % self.sample_every:
             return ""
-        model = self.training.current_model()
-        if model.config.reads_whole:
+        if self.training.network.config.reads_whole:
             return ""
+        model = self.training.current_model()
         settings: Any = {"length": 160, "temperature": 0.8, "rng": self.training.step}
         if model.config.task == "conditional":  # each time for another label
             names = model.labels.names

@@ -5,8 +5,7 @@ from __future__ import annotations
 import typer
 
 from charrnn.cli.arguments import checkpoints, divided, one_text
-from charrnn.cli.settings import of_unknown, panel
-from charrnn.cli.train import parse_columns
+from charrnn.cli.settings import of_unknown, panel, parse_columns
 from charrnn.config import READING_TASKS
 from charrnn.errors import InputError
 

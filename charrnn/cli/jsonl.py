@@ -52,8 +52,11 @@ class Asking:
         self._told: set[str] = set()
 
     @staticmethod
-    def parse(line: str) -> dict[str, Any]:
+    def parse(line: str, wanted: str = NO_PRIME) -> dict[str, Any]:
         """The object that a line holds.
+
+        Args:
+            wanted: What is said of something else.
 
         Raises:
             InputError: It is not JSON, or something else.
@@ -70,7 +73,7 @@ class Asking:
         except RecursionError:
             raise InputError(TOO_DEEP) from None
         if not isinstance(found, dict):
-            raise InputError(NO_PRIME)
+            raise InputError(wanted)
         if line.count("[") + line.count("{") > NESTED and _is_deep(found):
             raise InputError(TOO_DEEP)
         return found

@@ -13,7 +13,7 @@ from typing import Any
 from charrnn.errors import InputError
 from charrnn.nn.loss import bits, known_bits
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
-from charrnn.training.run import Evaluation, json_symbol
+from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
 from charrnn.version import __version__
 
@@ -69,7 +69,7 @@ class RunLog:
 
     def report(self, report: Report) -> None:
         """Add what has just happened."""
-        symbol = json_symbol(self._training.network.config)
+        symbol = self._training.network.config.per
         if isinstance(report, Step):
             self._add(
                 "step",
@@ -93,7 +93,7 @@ class RunLog:
     def end(self, reason: str) -> None:
         """Say why the run has ended: finished, stopped early, interrupted or diverged."""
         training = self._training
-        symbol = json_symbol(training.network.config)
+        symbol = training.network.config.per
         self._add(
             "end",
             reason=reason,

@@ -18,7 +18,7 @@ EPILOG = (
     "With one of tags the line has as many tags as the input has characters, as in the file that it learnt from."
 )
 
-of_figures, of_text = panel("Answers"), panel("Text")
+of_answers, of_text = panel("Answers"), panel("Text")
 
 
 def predict(
@@ -29,33 +29,34 @@ def predict(
         "their probabilities counts. After -- there are no models.",
         show_default="the newest model for classify or tag in checkpoints/, and standard input",
     ),
-    top: int = of_figures(
+    top: int = of_answers(
         0,
         "The likeliest labels instead of one: probability, a tab, label; so many such pairs on the line.",
         metavar="K",
         shown=False,
     ),
-    threshold: float = of_figures(
+    threshold: float = of_answers(
         0.0,
         "No label, but an empty line, where none is as probable as that.",
         metavar="P",
         shown=False,
     ),
-    spans: bool = of_figures(
+    spans: bool = of_answers(
         False,
         "Spans instead of tags: what they are, a tab, their text; so many such pairs on the line. Spans are runs of equal tags "
         "or, with tags named B and I, what these begin and go on with.",
         "--spans",
     ),
-    vectors: bool = of_figures(
+    vectors: bool = of_answers(
         False,
         "What the model holds of a text after reading it, instead of an answer: numbers with tabs between.",
         "--vectors",
     ),
-    as_json: bool = of_figures(False, "A JSON object for each line.", "--json"),
-    jsonl: bool = of_figures(
+    as_json: bool = of_answers(False, "A JSON object for each line.", "--json"),
+    jsonl: bool = of_answers(
         False,
-        'Lines are JSON objects with a "text"; an answer has its other keys, too.',
+        'Lines are JSON objects with a "text"; an answer has its other keys, too. The answer to a line that is wrong is '
+        'an object with "error" and "line", and the exit code is then 1.',
         "--jsonl",
     ),
     unknown: str = of_text(
@@ -80,7 +81,7 @@ def predict(
     from charrnn.cli.terminal import Writer, put_json, tell
     from charrnn.models.answering import Answerer
     from charrnn.text.source import STANDARD_INPUT, Source
-    from charrnn.words import counted
+    from charrnn.words import counted, in_json
 
     found = checkpoints(models, rest=rest, tasks=READING_TASKS, use="predict")
     readers = [checkpoint.model for _, checkpoint in found]
@@ -91,17 +92,21 @@ def predict(
     if spans and not answerer.tags:
         raise InputError("--spans is for tags; this model finds labels")
     form = Form(answerer.labels, top, threshold, spans=spans, vectors=vectors, tags=answerer.tags)
-    writer, replaced = Writer(), 0
+    writer, replaced, refused = Writer(), 0, 0
+    encoding = readers[0].vocabulary.config.encoding
     for group in read_lines(source, readers, answerer, unknown, jsonl=jsonl):
         answers = iter(answerer([line.known for line in group if line.error is None]))
         for line in group:
             replaced += line.known != line.text
             if line.error is not None:
                 put_json({**line.given, "error": line.error, "line": line.number})
+                refused += 1
                 continue
             answer = next(answers)
             if jsonl or as_json:
-                values: dict[str, Any] = {"text": line.text} if not jsonl else line.given
+                values: dict[str, Any] = {"text": in_json(line.text, encoding)}
+                if jsonl:
+                    values = {key: value for key, value in line.given.items() if key != "error"}
                 put_json({**values, **form.values(line.text, answer)})
             else:
                 writer.put(f"{form.line(line.text, answer)}\n")
@@ -110,3 +115,5 @@ def predict(
         tell(
             f"{source}: {counted(replaced, 'line')} with characters that the model does not know ({unknown})"
         )
+    if refused:
+        raise typer.Exit(1)

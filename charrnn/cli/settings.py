@@ -66,6 +66,22 @@ def numbers(option: str, value: str, separator: str) -> tuple[float, ...]:
         ) from None
 
 
+def parse_columns(value: str | None) -> tuple[int, ...]:
+    """Numbers of columns, as in ``2,1``.
+
+    Raises:
+        InputError: It is something else.
+    """
+    if value is None:
+        return ()
+    numbers = value.split(",")
+    if len(numbers) != 2 or not all(number.isdecimal() and int(number) for number in numbers):
+        raise InputError(
+            f"--columns is two numbers, of the text and of its answer, such as 2,1, not {value!r}"
+        )
+    return tuple(map(int, numbers))
+
+
 def takes(
     options: Mapping[str, tuple[Any, Any]], panels: Sequence[str]
 ) -> Callable[[Command], Command]:

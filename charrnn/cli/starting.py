@@ -23,6 +23,7 @@ from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.recorded import afar, could_be, sizes
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, in_words, is_passing
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.budget import with_usual
 from charrnn.training.learner import compile_ahead
 from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.words import as_argument, listed, quoted, shortened
@@ -115,7 +116,7 @@ def _other_task(
     """A model for another task, which begins with what fits of this one: what it has learnt of characters and of how they follow each other."""
     if given["task"] == "lm":
         raise InputError(
-            f"a model for {model.config.task} reads whole texts; a language model cannot start from it"
+            f"a language model cannot start from a model for {model.config.task}; the other way round it can"
         )
     changed = {name: given[name] for name in (*DROPPING, "bidirectional", "task") if name in given}
     config = replace(model.config, **{"bidirectional": None, **changed})
@@ -135,10 +136,20 @@ def _other_task(
 
 
 def compiled_ahead(
-    start: ModelConfig | CharacterModel, config: TrainingConfig, *, quiet: bool
+    start: ModelConfig | CharacterModel,
+    config: TrainingConfig,
+    given: Mapping[str, Any] | None,
+    *,
+    quiet: bool,
 ) -> float:
-    """Compile a run's steps before anything is measured, and say so; the seconds that it took."""
+    """Compile a run's steps before anything is measured, and say so; the seconds that it took.
+
+    Args:
+        given: What the user has set, where the rest is to be chosen.
+    """
     model = start.config if isinstance(start, CharacterModel) else start
+    if given is not None and model is start:
+        model = ModelConfig(**with_usual(only(ModelConfig, given)))
     return compile_ahead(model, config, lambda: None if quiet else tell_of_compiling())
 
 
@@ -222,7 +233,7 @@ def _possible(checkpoint: Checkpoint, path: Path, recorded: list[str]) -> list[s
     """
     corpus, config = checkpoint.corpus, checkpoint.model.vocabulary.config
     counts = sizes(recorded)
-    if counts is None or not recorded or checkpoint.model.config.reads_whole:
+    if counts is None or not recorded or checkpoint.model.config.task != "lm":
         return recorded  # of a table not all is text, and its first wrong line tells
     characters = sum(corpus.parts[:-1]) if corpus.val_file else corpus.characters
     if not could_be(counts, characters, config):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.settings import either_way, panel, sets
+from charrnn.cli.settings import either_way, panel, parse_columns, sets
 from charrnn.cli.times import parse_minutes
 from charrnn.config import (
     CONTEXT,
@@ -198,7 +198,8 @@ def train(
                 raise InputError(f"{log}: is the checkpoint; choose another --log")
             record = RunLog(log, resumed=bool(resume))
             stack.callback(record.close)
-        began += compiled_ahead(saved.model if resume else start, config, quiet=quiet)
+        chosen = given if seconds is not None and not resume else None
+        began += compiled_ahead(saved.model if resume else start, config, chosen, quiet=quiet)
         if resume:
             training = Training.resume(text, saved, config)
             del saved  # the run has copies of all its arrays
@@ -223,22 +224,6 @@ def train(
         _run(training, path, display, saver, pace, record, reasons)
     if pace and training.finished and not resume:
         display.note([f"repeat: {repeating(training, init_from, extend_vocab=extend_vocab)}"])
-
-
-def parse_columns(value: str | None) -> tuple[int, ...]:
-    """Numbers of columns, as in ``2,1``.
-
-    Raises:
-        InputError: It is something else.
-    """
-    if value is None:
-        return ()
-    numbers = value.split(",")
-    if len(numbers) != 2 or not all(number.isdecimal() and int(number) for number in numbers):
-        raise InputError(
-            f"--columns is two numbers, of the text and of its answer, such as 2,1, not {value!r}"
-        )
-    return tuple(map(int, numbers))
 
 
 def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:

@@ -23,8 +23,7 @@ from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.tasks import network_for
 from charrnn.nn.parameters import Array, Parameters
-from charrnn.text.examples import LONGEST_LABEL
-from charrnn.text.labels import Labels
+from charrnn.text.labels import LONGEST, Labels
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.figures import Figures
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
@@ -57,7 +56,7 @@ class Meta:
     text: TextConfig
     training: TrainingConfig
     vocabulary: str
-    labels: Annotated[tuple[Annotated[str, Length(1, LONGEST_LABEL)], ...], Length(0, MAX_LABELS)]
+    labels: Annotated[tuple[Annotated[str, Length(1, LONGEST)], ...], Length(0, MAX_LABELS)]
     between: Annotated[str, OneOf(("", " "))]
     corpus: CorpusInfo
     history: tuple[Evaluation, ...]

@@ -51,7 +51,7 @@ class View:
                 raise InputError(
                     f"{self.flag or self.file} is not for a model of the task {task}; there are {', '.join(others)}"
                 )
-            if task != "lm" and self.answering:
+            if task in READING_TASKS and self.answering:
                 file = self.answering
         module: Any = import_module(f"charrnn.inspection.{file}")
         kind = look.subjects[0].checkpoint.model.vocabulary.config
@@ -85,7 +85,7 @@ VIEWS = (
         metavar="TEXT",
         takes=("at", "unknown"),
         section="What surprises it",
-        tasks=TASKS,
+        tasks=("lm", *READING_TASKS),
         answering="carrying",
     ),
     View(

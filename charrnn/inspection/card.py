@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from charrnn.config import READING_TASKS
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
@@ -12,11 +13,15 @@ from charrnn.nn.loss import bits
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import going_on, judge, longer
-from charrnn.training.run import Checkpoint, json_symbol
+from charrnn.training.run import Checkpoint
 from charrnn.words import as_argument, duration, listed, printable, quoted, rejoined, shortened
 
 NO_PICTURE = "there is no picture before the first evaluation"
-LOOK_ANSWERS = 'charrnn inspect … --answers, --text "…", --details, --help'
+LOOKS = {
+    **dict.fromkeys(READING_TASKS, 'charrnn inspect … --answers, --text "…", --details, --help'),
+    "conditional": "charrnn inspect … --weights, --details, --help",
+}
+"""Of tasks for which it is another one."""
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
 
 
@@ -24,7 +29,7 @@ def view(look: Look) -> fig.Figure:
     """What a checkpoint says of itself, with the curves of its losses."""
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
     model, figures = checkpoint.model, checkpoint.figures
-    symbol, per = model.symbol, json_symbol(model.config)
+    symbol, per = model.symbol, model.config.per
     fit = str(judge(checkpoint.history, checkpoint.model.config, checkpoint.training))
     kinds = ("train", "validation")
     lines = [loss_line(name, found["history"], "epoch", f"{name}_bits_per_{per}") for name in kinds]
@@ -33,10 +38,10 @@ def view(look: Look) -> fig.Figure:
     title, x, y = "Loss while it learnt", fig.Axis("epochs"), fig.Axis(f"bits/{symbol}")
     curves = fig.Chart("losses", title, x, y, f"Curves over epochs: {told}.", lines, height=12)
     charts = [curves] if lines else []
-    if shares := [
+    shares = [
         loss_line(name, found["history"], "epoch", name.lower()) for name in ("accuracy", "F1")
-    ]:
-        shares = [line for line in shares if line.x]
+    ]
+    shares = [line for line in shares if line.x]
     if shares:
         told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in shares)
         title, x, y = "Right answers while it learnt", fig.Axis("epochs"), fig.Axis("share")
@@ -66,7 +71,7 @@ def view(look: Look) -> fig.Figure:
             fig.Heading("To go on", on=fig.PAGE),
             fig.Commands(commands, on=fig.PAGE),
             fig.Commands(
-                (*commands, ("look", LOOK_ANSWERS if model.config.reads_whole else LOOK)),
+                (*commands, ("look", LOOKS.get(model.config.task, LOOK))),
                 on=fig.TERMINAL,
             ),
         ),

@@ -84,14 +84,17 @@ def gradient_times_input(model: CharacterModel, text: str, label: int) -> Array:
     """
     network = model.network
     ids = model.vocabulary.encode(text).astype(np.intp)[:, None]
-    params = model.parameters.copy()
+    params = model.parameters
     wide = type(params)(params.shapes, params.flat.astype(np.float64))
     config, inputs = model.config, len(model.vocabulary)
-    table = np.eye(inputs) if network.embedding is None else wide[network.read_by]
-    x = table[:, ids]
+    if network.embedding is None:
+        x = np.zeros((inputs, *ids.shape))
+        x[ids[:, 0], np.arange(len(ids)), 0] = 1
+    else:
+        x = wide[network.read_by][:, ids]
     stack = Stack(
         network.stack.cell,
-        len(table),
+        len(x),
         config.hidden_size,
         config.num_layers,
         bidirectional=bool(config.bidirectional),

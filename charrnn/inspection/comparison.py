@@ -12,7 +12,7 @@ from charrnn.errors import InputError
 from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import known_bits
-from charrnn.training.run import Checkpoint, json_symbol
+from charrnn.training.run import Checkpoint
 from charrnn.words import duration, listed, shortened
 
 MOST = 8  # checkpoints
@@ -53,7 +53,7 @@ def compare(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     tell how long each was trained, up to its last evaluation. Without ``same_text`` losses say little about which is
     the better model.
     """
-    symbols = {json_symbol(checkpoint.model.config) for checkpoint in checkpoints}
+    symbols = {checkpoint.model.config.per for checkpoint in checkpoints}
     if len(symbols) > 1:
         raise InputError(
             "models of different tasks cannot be compared: their losses are for different things"

@@ -13,7 +13,8 @@ from charrnn.training.figures import Figures
 from charrnn.words import percent, shortened
 
 MOST = 10  # confusions that are told
-WIDEST = 24  # labels of a picture: of more, those that are most often wrong or wrongly answered
+WIDEST = 20  # labels of a picture: of more, those that are most often wrong or wrongly answered
+ROWS = 50  # labels in a table
 LONGEST = 40  # characters of a label
 
 
@@ -128,7 +129,9 @@ def _table(figures: Figures, names: Sequence[str]) -> fig.Table:
         )
         for row in sorted(figures.rows, key=lambda row: (-row.support, row.label))
     ]
-    return fig.Table(columns, rows)
+    more = len(rows) - ROWS
+    caption = f"and {more:,} rarer ones, which --json has" if more > 0 else ""
+    return fig.Table(columns, rows[:ROWS], caption=caption)
 
 
 def _wrong(figures: Figures, names: Sequence[str], most: int) -> fig.Table | None:

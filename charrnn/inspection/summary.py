@@ -8,7 +8,7 @@ from typing import Any
 from charrnn.fields import checks
 from charrnn.nn.loss import known_bits
 from charrnn.training.fit import judge
-from charrnn.training.run import Checkpoint, json_symbol
+from charrnn.training.run import Checkpoint
 
 
 @checks
@@ -19,10 +19,11 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
     nothing was kept for validation or no evaluation has been made.
     """
     model = checkpoint.model
-    symbol = json_symbol(model.config)
+    symbol = model.config.per
     labels: dict[str, Any] = {}
     if len(model.labels):
         labels["labels"] = list(model.labels.names)
+    if model.config.reads_whole:
         figures = checkpoint.figures
         labels["accuracy"] = None if figures is None else figures.accuracy
         labels["f1"] = None if figures is None else figures.f1

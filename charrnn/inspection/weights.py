@@ -29,7 +29,7 @@ PROFILE = 24  # singular values that a table's profile has room for
 
 @dataclass(frozen=True)
 class Recurrence:
-    """A gate's block ``(H, H)`` of the recurrent matrix of a layer, which is counted from 0.
+    """A gate's block ``(H, H)`` of the recurrent matrix of a layer: its row in the state, and its name, ``0`` or ``0/reverse``.
 
     Attributes:
         singular_values: ``(H,)``, the largest first.
@@ -37,6 +37,7 @@ class Recurrence:
     """
 
     layer: int
+    name: str
     gate: str
     singular_values: Array
     spectral_radius: float
@@ -81,7 +82,8 @@ def recurrences(network: Network, params: Parameters) -> list[Recurrence]:
         for gate, block in zip(layer.cell.rows, blocks, strict=True):
             radius = float(np.abs(np.linalg.eigvals(block)).max())
             values = np.linalg.svd(block, compute_uv=False)
-            found.append(Recurrence(number, gate, values, radius))
+            name = layer.name.removeprefix("layer")
+            found.append(Recurrence(number, name, gate, values, radius))
     return found
 
 
@@ -150,7 +152,7 @@ def view(look: Look) -> fig.Figure:
     matrices, arrays = recurrences(model.network, model.parameters), spreads(model.parameters)
     top = max((float(one.singular_values[0]) for one in matrices), default=0.0) or 1.0
     layers = groupby(matrices, key=lambda one: one.layer)
-    values = [_values(layer, list(gates), top) for layer, gates in layers]
+    values = [_values(list(gates), top) for _, gates in layers]
     histograms = fig.Panels([_histogram(*item) for item in enumerate(arrays)], 4, narrow=True)
     stretched: tuple[fig.Block, ...] = (
         fig.Heading("The recurrent matrix W of each gate"),
@@ -176,14 +178,15 @@ def view(look: Look) -> fig.Figure:
     )
 
 
-def _values(layer: int, gates: Sequence[Recurrence], top: float) -> fig.Chart:
+def _values(gates: Sequence[Recurrence], top: float) -> fig.Chart:
     """The singular values of a layer's gates."""
     lines, told = list[fig.Line](), list[str]()
     for one in gates:
         values, radius = one.singular_values.tolist(), f"radius {one.spectral_radius:.2f}"
         lines.append(fig.Line(one.gate, range(len(values)), values, told=radius))
         told.append(f"{one.gate} {values[0]:.2f} to {values[-1]:.3f}, spectral {radius}")
-    title = f"Layer {layer}: singular values of W"
+    layer, name = gates[0].layer, gates[0].name
+    title = f"Layer {name}: singular values of W"
     x, y = fig.Axis("rank"), fig.Axis(low=0, high=1.05 * top)
     description = f"From the first to the last: {'; '.join(told)}."
     return fig.Chart(f"singular-{layer}", title, x, y, description, lines)
@@ -196,7 +199,7 @@ def _matrices(matrices: Sequence[Recurrence], top: float) -> fig.Table:
         profile = values[np.linspace(0, len(values) - 1, PROFILE).astype(int)] / top
         median, last = f"{np.median(values):.2f}", f"{values[-1]:.3f}"
         told = [f"{values[0]:.2f}", median, last, f"{one.spectral_radius:.2f}"]
-        rows.append([str(one.layer), one.gate, *told, fig.Profile(profile.tolist())])
+        rows.append([one.name, one.gate, *told, fig.Profile(profile.tolist())])
     heads = [fig.Column("layer"), fig.Column("gate")]
     heads += fig.figures("largest", "median", "smallest", "radius")
     return fig.Table([*heads, fig.Column("profile", whole=True, spare=True)], rows)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.classifier import Classifier
+from charrnn.nn.dropout import NO_DROPOUT
 from charrnn.nn.functions import columns
 from charrnn.nn.long import forward_in_chunks
 from charrnn.nn.loss import softmax_
@@ -58,6 +58,10 @@ class Answerer:
         for model in models:
             if not model.config.reads_whole:
                 raise InputError(f"a model for {model.config.task} has no labels")
+            if model.vocabulary.config != first.vocabulary.config:
+                raise InputError(
+                    "models that answer together all read characters, or all bytes, in the same way"
+                )
             alike = model.config.task == first.config.task
             if not alike or {*model.labels.names} != {*first.labels.names}:
                 raise InputError(
@@ -89,8 +93,14 @@ class Answerer:
                 text = text.translate(
                     {ord(c): (known.stand_ins(c) or any_known)[0] for c in others}
                 )
-            else:
+                continue
+            try:
                 text = known.known(text, unknown, where, line)
+            except UnknownCharacterError as error:
+                if not self.tags:
+                    raise
+                characters, _, place = error.args
+                raise UnknownCharacterError(characters, "; add --unknown replace", place) from None
         return text
 
     def __call__(self, texts: Sequence[str]) -> list[Answer]:
@@ -99,7 +109,7 @@ class Answerer:
         Raises:
             CheckpointError: A model's numbers overflow.
         """
-        each = [self._read(model, texts) for model in self._models]
+        each = [self._read(number, texts) for number in range(len(self._models))]
         if len(each) == 1:
             return each[0]
         return [self._mean(answers) for answers in zip(*each, strict=True)]
@@ -108,9 +118,15 @@ class Answerer:
         placed = [a.probabilities[..., p] for a, p in zip(answers, self._places, strict=True)]
         return Answer(np.mean(placed, axis=0), np.concatenate([a.vector for a in answers]))
 
-    def _read(self, model: CharacterModel, texts: Sequence[str]) -> list[Answer]:
+    def _read(self, number: int, texts: Sequence[str]) -> list[Answer]:
+        """The answers of one of the models."""
+        model = self._models[number]
         encoded = [model.vocabulary.encode(text) for text in texts]
         lengths = np.array([len(ids) for ids in encoded])
+        if (
+            lengths.max(initial=0) > PLACES
+        ):  # a step of one text is all overhead but in the compiled form
+            model = self._models[number] = replace(model, network=model.network.compiled())
         batches = _batches(lengths)
         found: list[Answer | None] = [None] * len(texts)
 
@@ -149,18 +165,8 @@ def _short(
         x[: len(ids), column] = ids
     network, params = model.network, model.parameters
     zero = network.zero_state(len(texts), params.flat.dtype)
-    scores, state = network.logits(params, x, zero, workspace, None, lengths)
-    vectors = network.ends(state)
-    probabilities = _probabilities(scores, lengths if model.config.task == "tag" else None)
-    if isinstance(network, Classifier):
-        return [
-            Answer(p, v)
-            for p, v in zip(probabilities[:, 0].T.copy(), vectors.T.copy(), strict=True)
-        ]
-    return [
-        Answer(probabilities[:, :length, column].T.copy(), vectors[:, column].copy())
-        for column, length in enumerate(lengths)
-    ]
+    h, state = network.hidden(params, x, zero, workspace, NO_DROPOUT, lengths)
+    return _answers(model, h, state, lengths, workspace)
 
 
 def _long(model: CharacterModel, ids: NDArray[np.integer], workspace: Workspace) -> list[Answer]:
@@ -170,15 +176,26 @@ def _long(model: CharacterModel, ids: NDArray[np.integer], workspace: Workspace)
     if network.embedding:
         x = network.embedding.forward(params, x, workspace.child("embedding"))
     h, state = forward_in_chunks(network.stack, params, x, STEPS, workspace)
-    vectors = network.ends(state)
-    read = h
-    if isinstance(network, Classifier):
-        read = (vectors if network.config.is_recurrent else h[:, -1])[:, None]
-    scores = network.readout.forward(params, read, workspace.child("readout"))
-    probabilities = _probabilities(scores, None)
-    if isinstance(network, Classifier):
-        probabilities = probabilities[:, 0]
-    return [Answer(probabilities[..., 0].T.copy(), vectors[:, 0].copy())]
+    return _answers(model, h, state, np.array([len(ids)]), workspace)
+
+
+def _answers(
+    model: CharacterModel,
+    h: Array,
+    state: Array,
+    lengths: NDArray[np.intp],
+    workspace: Workspace,
+) -> list[Answer]:
+    """What follows from what the top level made of some texts."""
+    network, tags = model.network, model.config.task == "tag"
+    vectors = network.ends(h, state, lengths - 1)
+    scores = network.read_out(model.parameters, h, vectors, workspace)
+    probabilities = _probabilities(scores, lengths if tags else None)
+    if tags:
+        each = [probabilities[:, :n, column].T.copy() for column, n in enumerate(lengths)]
+    else:
+        each = [*probabilities[:, 0].T.copy()]
+    return [Answer(p, v) for p, v in zip(each, vectors.T.copy(), strict=True)]
 
 
 def _probabilities(scores: Array, lengths: NDArray[np.intp] | None) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from charrnn.config import ModelConfig
 from charrnn.errors import InputError
 from charrnn.models.conditional import Conditional
+from charrnn.models.language_model import LanguageModel
 from charrnn.models.network import Network
 from charrnn.models.tasks import network_for
 from charrnn.nn.parameters import Parameters
@@ -64,8 +65,11 @@ class CharacterModel:
             )
         numbers = [self.labels.number(name) for name in shares]
         given = np.array(list(shares.values()), np.float64)
-        if not len(given) or not np.isfinite(given).all() or (given < 0).any() or not given.sum():
-            raise InputError("shares of labels are at least 0, and not all of them are 0")
+        if not len(given) or not np.isfinite(given).all() or (given < 0).any() or not given.any():
+            raise InputError(
+                "shares of labels are finite numbers of at least 0, and not all of them are 0"
+            )
+        given /= given.max()
         mixed = np.zeros(len(self.labels))
         np.add.at(mixed, numbers, given / given.sum())
         return replace(self, network=self.network.mixing(mixed))
@@ -73,8 +77,7 @@ class CharacterModel:
     @property
     def symbol(self) -> str:
         """What a loss is for each of, in short."""
-        units = {"classify": "text", "tag": "tag"}
-        return units.get(self.config.task, self.vocabulary.config.symbol)
+        return self.config.per if self.config.reads_whole else self.vocabulary.config.symbol
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -111,16 +114,22 @@ class CharacterModel:
         return replace(self, network=self.network.compiled(on_start)) if worth else self
 
     def take_over(self, other: CharacterModel) -> None:
-        """Begin with the weights of another model, where there are such of the same name and shape, and those of the characters that both know."""
+        """Begin with the weights of another model, whose characters are the first ones of this: of each array as much as both have.
+
+        So a layer of two directions above another one reads the lower one's forward direction as it did. What the other predicts is of use
+        only where both predict characters.
+        """
+        writing = isinstance(self.network, LanguageModel) and isinstance(
+            other.network, LanguageModel
+        )
+        readout = self.network.readout.parameter_shapes()
         for name, own in self.parameters.items():
             theirs = other.parameters.get(name)
-            if theirs is None or own.ndim != theirs.ndim:
+            if theirs is None or own.ndim != theirs.ndim or (name in readout and not writing):
                 continue
-            if name == self.network.read_by and name == other.network.read_by:
-                if own.shape[:-1] == theirs.shape[:-1]:
-                    own[..., : theirs.shape[-1]] = theirs
-            elif own.shape == theirs.shape and name not in self.network.readout.parameter_shapes():
-                own[...] = theirs
+            if sum(a != b for a, b in zip(own.shape, theirs.shape, strict=True)) < 2:
+                both = tuple(map(slice, map(min, own.shape, theirs.shape)))
+                own[both] = theirs[both]
 
     def extended_to(self, vocabulary: Vocabulary, rng: np.random.Generator) -> CharacterModel:
         """This model with the further characters that ``vocabulary`` has at its end.

@@ -36,13 +36,15 @@ class Classifier(Network):
         dropout = self.dropout(rng)
         h, state = self.hidden(params, ids, state, workspace, dropout, lengths)
         T, B = ids.shape
-        last = (np.full(B, T) if lengths is None else lengths) - 1
+        last = np.full(B, T - 1) if lengths is None else lengths.astype(np.intp) - 1
         workspace.remember(ids=ids, last=last)
-        if self.config.is_recurrent:
-            ends = dropout.drop(self.ends(state)[:, None], workspace.child("ends"))
-        else:  # of a text without characters nothing, as a zero state is
-            ends = h[:, last, np.arange(B)][:, None] * (last >= 0)
-        return self.readout.forward(params, ends, workspace.child("readout")), state
+        ends = self.ends(h, state, last)
+        if self.config.is_recurrent:  # else it has been dropped
+            ends = dropout.drop(ends, workspace.child("ends"))
+        return self.read_out(params, h, ends, workspace), state
+
+    def read_out(self, params: Parameters, h: Array, ends: Array, workspace: Workspace) -> Array:  # noqa: ARG002
+        return self.readout.forward(params, ends[:, None], workspace.child("readout"))
 
     def backward(
         self,
@@ -60,7 +62,7 @@ class Classifier(Network):
         if self.config.is_recurrent:
             ends = workspace.child("ends")
             if "mask" in ends:
-                d_ends *= ends["mask"]
+                d_ends *= ends["mask"][:, None]
             top, dstate = list(self.stack.levels[-1]), dstate.copy()
             dstate[top, 0] += d_ends.reshape(len(top), self.stack.hidden_size, B)
         else:

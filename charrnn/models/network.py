@@ -19,7 +19,7 @@ from charrnn.nn.context import ContextStack
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
-from charrnn.nn.lengths import Lengths
+from charrnn.nn.lengths import Lengths, Places
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
@@ -123,12 +123,28 @@ class Network:
         """Shape of the state that goes on from chunk to chunk: of no texts, where each chunk is of whole ones."""
         return self.stack.state_shape(0 if self.reads_whole else batch)
 
-    def ends(self, state: Array) -> Array:
-        """``(H, B)``, or ``(2H, B)`` of two directions: what the top level holds of each text after it was read."""
-        if not self.config.is_recurrent:  # what it keeps are the last characters
-            return np.asarray(state[0, 0])
+    def ends(self, h: Array, state: Array, last: Places) -> Array:
+        """``(H, B)``, or ``(2H, B)`` of two directions: what the top level holds of each text after it was read.
+
+        Of a net without memory that is what it makes of the last character and those before it.
+
+        Args:
+            h: ``(H, T, B)``, what the top level made of each character.
+            state: After each text.
+            last: ``(B,)``, each text's last step; -1 of one without characters, of which nothing is held.
+        """
+        if not self.config.is_recurrent:
+            return np.asarray(h[:, last, np.arange(len(last))] * (last >= 0))
         top = state[list(self.stack.levels[-1]), 0]
         return np.asarray(top.reshape(self.stack.output_size, state.shape[-1]))
+
+    def read_out(self, params: Parameters, h: Array, ends: Array, workspace: Workspace) -> Array:  # noqa: ARG002
+        """Scores of what is to be known of each character, ``(K, T, B)``.
+
+        Args:
+            ends: What is held of each text; who answers to whole texts reads that.
+        """
+        return self.readout.forward(params, h, workspace.child("readout"))
 
     def dropout(self, rng: np.random.Generator | None) -> Dropout:
         """What is dropped, where there is something to draw it with."""

@@ -49,7 +49,8 @@ class Batches:
         self._stops = _stops(lengths, batch_size)
         self._longest = lengths[self._stops - 1]
         self.longest = int(self._longest[-1])
-        self.time_steps = int(self._longest.sum())
+        sizes = np.diff(self._stops, prepend=0)
+        self.places = int((self._longest * sizes).sum())
         self._pass, self._lock = -1, Lock()
 
     def __len__(self) -> int:

@@ -63,7 +63,7 @@ class Chunk:
     Attributes:
         inputs: ``(T, B)`` ids.
         targets: ``(T, B)``, those that follow them, or each one's tag; of labels for whole columns ``(1, B)``.
-        fresh: ``(B,)`` booleans: columns that start here, from the zero state; the others go on.
+        fresh: ``(B,)`` booleans: columns that begin here; the others go on.
         counted: As ``targets``, booleans: predictions that belong to the loss; None if all do.
         lengths: ``(B,)`` integers from 0 to *T*: a column's steps beyond its length are padding, and
             do not count; None where there is no padding.
@@ -103,7 +103,7 @@ class Chunks(Protocol):
 
     columns: int
     characters: int  # predictions that one pass over all chunks counts
-    time_steps: int  # of one pass, each of which is computed for all columns
+    places: int  # of one pass that are computed, steps times columns, padding too
 
     def __len__(self) -> int: ...
 
@@ -116,7 +116,7 @@ class Watched:
 
     def __init__(self, chunks: Chunks, require_unchanged: Callable[[], None]) -> None:
         self.columns, self.characters = chunks.columns, chunks.characters
-        self.time_steps = chunks.time_steps
+        self.places = chunks.places
         self._chunks, self._require_unchanged = chunks, require_unchanged
 
     def __len__(self) -> int:
@@ -140,7 +140,7 @@ class Streams:
         if length < 1:
             raise ValueError(f"{len(ids)} ids cannot fill {batch_size} streams")
         self.columns, self.characters = batch_size, length * batch_size
-        self.time_steps = length
+        self.places = length * batch_size
         self._ids, self._first = ids, np.arange(batch_size) * length
         self._length, self._count = length, -(-length // seq_length)
 
@@ -184,7 +184,7 @@ class Segments:
         # A chunk ends where the overlap does: the first segment starts there.
         self._before = range(0, self.overlap, steps)
         self._own = range(self.overlap, self.overlap + self.length, steps)
-        self.time_steps = self.overlap + self.length
+        self.places = (self.overlap + self.length) * self.columns
 
     def __len__(self) -> int:
         return len(self._before) + len(self._own)

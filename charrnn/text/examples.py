@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import LABELLED_TASKS, MAX_LABELS, TextConfig
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import InputError, UnknownCharacterError, describe_character
 from charrnn.fields import OneOf, checks
 from charrnn.text.embedded import DEFAULTS
-from charrnn.text.labels import NO_LABELS, Labels
+from charrnn.text.labels import LONGEST, NO_LABELS, Labels
 from charrnn.text.records import Spans
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, Reader, in_words, several
 from charrnn.text.vocabulary import BYTES, Vocabulary
-from charrnn.words import counted, listed, shortened
+from charrnn.words import UNSAFE, counted, listed, shortened
 
 Columns = tuple[int, int]
 """Of what is read and of what is given; the first of a line is 1."""
@@ -38,7 +38,6 @@ PAIRS = {"classify": ("text", "label"), "tag": ("text", "tags"), "conditional": 
 Task = Annotated[str, OneOf(LABELLED_TASKS)]
 _LOOKED_AT = 1000  # lines that tell how tags are written
 FASTTEXT = "__label__"
-LONGEST_LABEL = 1000  # characters
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,12 @@ class Line:
     text: str
     answer: str
     where: str  # its file and number, for errors
+
+
+def without_end(raw: str, config: TextConfig) -> str:
+    """A line without its end; in text line ends have been folded before."""
+    raw = raw.removesuffix("\n")
+    return raw.removesuffix("\r") if config.unit == "byte" else raw
 
 
 class Form:
@@ -70,15 +75,13 @@ class Form:
         Raises:
             InputError: It is no example.
         """
-        raw = raw.removesuffix("\n")
-        if self._config.unit == "byte":  # of text line ends have been folded
-            raw = raw.removesuffix("\r")
+        raw = without_end(raw, self._config)
         if self._as_fasttext is None:
             self._as_fasttext = raw.startswith(FASTTEXT)
         text, answer = self._fasttext(raw, where) if self._as_fasttext else self._table(raw, where)
         if not answer and not self._of_tags:
             raise InputError(f"{where}: has no label")
-        if len(answer) > LONGEST_LABEL and not self._of_tags:
+        if len(answer) > LONGEST and not self._of_tags:
             raise InputError(
                 f"{where}: a label of {len(answer):,} {self._config.unit}s; is it a text?"
             )
@@ -88,6 +91,11 @@ class Form:
             answer.encode()
         except UnicodeError:
             raise InputError(f"{where}: the label is not UTF-8") from None
+        if found := UNSAFE.search(answer):
+            kind = "tags have" if self._of_tags else "the label has"
+            raise InputError(
+                f"{where}: {kind} {describe_character(found[0])} in it, which would break a line, or act on a terminal"
+            )
         return Line(self.read(text), answer, where)
 
     def read(self, text: str) -> str:
@@ -171,8 +179,17 @@ class Examples:
         Raises:
             InputError: A line is no example, or there are too few.
         """
+        if isinstance(lines, str):
+            raise InputError(
+                "lines are a list, or something else that gives one after the other, not one text"
+            )
+        lines = [*lines]
+        if any(not isinstance(line, str) for line in lines):
+            raise InputError("lines are text: what a model reads, a TAB, and what it gives")
         config, two = usual_config(task, vocabulary.config if vocabulary else config), _two(columns)
         form = Form(task, config, two)
+        if config.unit == "byte":  # of a str its bytes in UTF-8, as everywhere
+            lines = [line.encode("utf-8", "surrogateescape").decode("latin-1") for line in lines]
         found = [form.line(line, f"line {n}") for n, line in enumerate(lines, 1)]
         examples = _encoded(found, 0, task, config, ("lines",), (), vocabulary=vocabulary, **how)
         return replace(examples, columns=two or ())
@@ -381,6 +398,8 @@ def _encoded(
             )
     elif unknown := known.difference(labels.names):
         raise InputError(f"{where}: labels that the model does not have: {listed(sorted(unknown))}")
+    if tags is None:
+        told += _doubts(labels, len(learnt), task)
     if missing := known - learnt_names:
         told.append(
             f"the examples to train on lack labels of those to validate on: {listed(sorted(missing))}"
@@ -424,6 +443,19 @@ def _encoded(
         apart,
         task,
     )
+
+
+def _doubts(labels: Labels, examples: int, task: str) -> Iterator[str]:
+    """What may well be a mistake, though it can be learnt."""
+    if examples > 20 and 2 * len(labels) > examples:
+        turned = "--columns 2,1" if task == "conditional" else "--columns"
+        yield f"{len(labels):,} labels in {examples:,} examples: are these the right columns ({turned})?"
+    plain: dict[str, str] = {}
+    for name in labels.names:
+        first = plain.setdefault(" ".join(name.split()), name)
+        if first != name:
+            yield f"the labels {first!r} and {name!r} differ in blanks alone"
+            return
 
 
 def _between(lines: Sequence[Line]) -> str:

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import InputError
-from charrnn.words import shortened
+from charrnn.errors import InputError, describe_character
+from charrnn.words import UNSAFE, printable, shortened
 
+LONGEST = 1000  # characters of a label
 NEAREST = 3  # labels that are told instead of one that is not known
 
 
@@ -31,6 +32,16 @@ class Labels:
         self._numbers = {name: number for number, name in enumerate(self.names)}
         if len(self._numbers) < len(self.names):
             raise InputError("each label has one name, which no other has")
+        for name in self.names:
+            if not name.isprintable() and (found := UNSAFE.search(name)):
+                raise InputError(
+                    f"the label {shortened(printable(name), 40)} has {describe_character(found[0])} in it, "
+                    "which would break a line, or act on a terminal"
+                )
+            if len(name) > LONGEST:
+                raise InputError(
+                    f"a label of {len(name):,} characters; {LONGEST:,} is the most there can be"
+                )
         if between and any(not name or between in name for name in self.names):
             raise InputError("tags with blanks between them have none in their names")
 

@@ -104,7 +104,7 @@ class Records:
         self._missing = -len(spans) % batch_size
         lengths = np.pad(np.sort(spans.length), (self._missing, 0)).reshape(-1, batch_size)
         self._longest = lengths[:, -1]
-        self.time_steps = int(self._longest.sum())
+        self.places = int(self._longest.sum()) * batch_size
         self._chunks = -(-self._longest // seq_length)
         self._pass, self._lock = -1, Lock()
 

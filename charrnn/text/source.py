@@ -48,7 +48,7 @@ def several(paths: Paths) -> list[str]:
 
 
 class Source:
-    """A file, a pipe or the default corpus, as text.
+    """A file, a pipe or what is embedded, as text.
 
     Args:
         name: A path, ``-`` for standard input, or what is embedded (:mod:`charrnn.text.embedded`).

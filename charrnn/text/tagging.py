@@ -38,7 +38,8 @@ class Scheme:
         else:
             found, begins = list(names), [False] * len(names)
         self.kinds = tuple(dict.fromkeys(kind for kind in found if kind is not None))
-        numbers = [NOTHING if kind is None else self.kinds.index(kind) for kind in found]
+        places = {kind: place for place, kind in enumerate(self.kinds)}
+        numbers = [NOTHING if kind is None else places[kind] for kind in found]
         # One more stands for the borders between texts.
         self._kinds, self._begins = np.array([*numbers, BORDER]), np.array([*begins, False])
 

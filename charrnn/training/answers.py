@@ -14,7 +14,7 @@ from charrnn.models.answering import Answer, Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.examples import read_examples, tags_of
 from charrnn.text.labels import Labels
-from charrnn.text.source import Reader
+from charrnn.text.source import Reader, in_words
 from charrnn.text.tagging import Scheme
 from charrnn.training.figures import Counting, Figures
 
@@ -58,7 +58,7 @@ def graded(
         reader = Reader([source], replace(config, normalize="none"), stack)
         lines = list(read_examples(reader, task, config, columns))
     if not lines:
-        raise InputError(f"{reader.names[0]}: holds no example")
+        raise InputError(f"{in_words(reader.names)}: holds no example")
     wanted = tags_of(lines, answerer.labels) if answerer.tags else [[line.answer] for line in lines]
     others = {name for each in wanted for name in each if name not in answerer.labels}
     names = (*answerer.labels.names, *sorted(others))

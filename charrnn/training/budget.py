@@ -66,6 +66,11 @@ RULES = {
 """Of each task."""
 
 
+def with_usual(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a model, with what is always chosen for its task."""
+    return {**RULES[model.get("task", "lm")].usual, **model}
+
+
 @dataclass(frozen=True)
 class Cost:
     """What a training step costs for each character."""
@@ -149,7 +154,7 @@ def choose(
         InputError: A setting is out of its range.
     """
     rules = RULES[(model or {}).get("task", "lm")]
-    kept, settings = {**rules.usual, **(model or {})}, dict(training or {})
+    kept, settings = with_usual(model or {}), dict(training or {})
     seconds *= 1 - EVALUATION_SHARE
     if "hidden_size" not in kept:
         kept["hidden_size"] = _largest(characters, vocabulary_size, labels, speed, seconds, kept)

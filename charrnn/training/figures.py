@@ -137,9 +137,11 @@ class Counting:
 
     def labels(self, wanted: NDArray[np.intp], answered: NDArray[np.intp]) -> None:
         """Add answers to texts, or to characters."""
-        pairs, times = np.unique(np.stack([wanted, answered]), axis=1, return_counts=True)
-        for (a, b), n in zip(pairs.T.tolist(), times.tolist(), strict=True):
-            self._times[a, b] = self._times.get((a, b), 0) + n
+        size = 1 + int(max(wanted.max(initial=0), answered.max(initial=0)))
+        pairs, times = np.unique(wanted * size + answered, return_counts=True)
+        for pair, n in zip(pairs.tolist(), times.tolist(), strict=True):
+            both = divmod(pair, size)
+            self._times[both] = self._times.get(both, 0) + n
 
     def losses(self, nats: float, number: int) -> None:
         """Add the loss of so many answers."""

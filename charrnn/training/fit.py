@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
 from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, is_passing
-from charrnn.training.run import CorpusInfo, Evaluation
+from charrnn.training.evaluation import best_evaluation
+from charrnn.training.run import CorpusInfo, Evaluation, keeping
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
 
@@ -107,7 +108,9 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
 
     # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.
     steady_rate = training.schedule not in ANNEALING
-    stopped_early = steady_rate and 0 < training.patience < len(measured) - best
+    kept = best_evaluation(measured, keeping(model, training))
+    vain = len(measured) - measured.index(kept or last)
+    stopped_early = steady_rate and 0 < training.patience < vain
     in_all = training.steps or round(training.epochs * min(last.step / last.epoch, 1 << 60))
     if last.step < NEARLY_DONE * in_all and not stopped_early:
         return Fit(UNKNOWN, f"only {last.step:,} of {in_all:,} steps are done", ())

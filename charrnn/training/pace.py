@@ -29,6 +29,7 @@ from charrnn.training.budget import (
     Cost,
     Speed,
     choose,
+    with_usual,
 )
 from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.reports import Cooldown, Report, Step
@@ -67,7 +68,7 @@ def choose_here(
     """
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
     rules = RULES[model.get("task", "lm")]
-    model = {**rules.usual, **model}
+    model = with_usual(model)
     streams = MIN_STREAMS * (training.get("threads") or available_processors())
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
     kept, records = corpus.val_characters, 0
@@ -152,10 +153,12 @@ def _measure(
     # measured is the time of a step's places, and how many there are for each character is counted.
     chunks = divide(training.corpus, training.config).training
     measured = sum(chunks.chunk(1 + n).inputs.size for n in range(len(times)))
-    filled = chunks.characters / (chunks.time_steps * chunks.columns)
+    filled = chunks.characters / chunks.places
+    if model.reads_whole:  # of long texts a part may have other batches than all
+        chunks = divide(corpus, config).training
     asked = settings["seq_length"] if model.reads_whole else training.config.seq_length
-    places = len(chunks) * training.config.batch_size * asked
-    return sum(times) / measured / filled, chunks.characters / places
+    most = len(chunks) * training.config.batch_size * asked
+    return sum(times) / measured / max(filled, 1e-9), chunks.characters / most
 
 
 class Pace:

@@ -12,7 +12,7 @@ class Step:
     """One update."""
 
     step: int  # its number, from 1 on
-    loss: float  # of the chunk before the update, in nats for each character
+    loss: float  # of the chunk before the update, in nats for each prediction: a character, a tag or a text
     rate: float  # the step size that was used
     gradient_norm: float  # before clipping
     characters: int  # predictions that the loss is the mean of

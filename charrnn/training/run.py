@@ -76,7 +76,7 @@ class Evaluation:
 class CorpusInfo(Checked):
     """What a model learnt from.
 
-    ``parts`` and ``val_file`` tell how it was divided, as those of :class:`charrnn.text.corpus.Corpus`;
+    ``parts`` and ``val_file`` tell how it was divided, as those of :class:`charrnn.text.corpus.Corpus` or :class:`charrnn.text.examples.Examples`;
     both are in ``characters`` and ``sha256``. ``columns`` are those of a text and its answer, where they are not as usual. No system has longer paths than Windows.
     """
 
@@ -254,11 +254,6 @@ class Checkpoint:
             _require(best, "its kept weights have not its best loss")
 
 
-def json_symbol(model: ModelConfig) -> str:
-    """What a loss is for each of, in names of JSON: bytes are told as characters are."""
-    return {"classify": "text", "tag": "tag"}.get(model.task, "char")
-
-
 def keeping(model: ModelConfig, training: TrainingConfig) -> str:
     """By what the kept weights are chosen: ``loss``, ``accuracy`` or ``f1``."""
     return training.keep_best or ("accuracy" if model.reads_whole else "loss")
@@ -305,7 +300,7 @@ def _check_best(progress: Progress, history: Sequence[Evaluation], by: str) -> N
     values = [value for value, _ in known]
     place = values.index(min(values)) if values else 0
     best = known[place][1].validation_loss if known else None
-    _require(progress.best_loss == best, "its best loss is not the least of its history")
+    _require(progress.best_loss == best, "its best loss is not that of the best in its history")
     vain = len(known) - 1 - place if known else 0
     _require(progress.stale_evaluations <= vain, "not so many evaluations brought nothing better")
 
@@ -315,6 +310,10 @@ def _check_figures(checkpoint: Checkpoint) -> None:
     model, figures = checkpoint.model, checkpoint.figures
     labels, task = len(model.labels), model.config.task
     _require((labels > 1) == (task != "lm"), f"a model for {task} with {labels} labels")
+    records = model.vocabulary.config.records
+    _require(not records or not model.config.reads_whole, "whole texts that are records")
+    _require(records or task != "conditional", "texts for labels that are no records")
+    _require(task != "tag" or model.vocabulary.config.normalize == "none", "tags of composed text")
     if task == "tag":
         fitting = all(
             " " not in n if model.labels.between else len(n) == 1 for n in model.labels.names
@@ -326,6 +325,9 @@ def _check_figures(checkpoint: Checkpoint) -> None:
         _require(both == {not graded}, "not each evaluation of a model with labels has its figures")
     if figures is None:
         return
+    _require(model.config.reads_whole, "figures of answers, of a model that gives none")
+    tagged = task == "tag"
+    _require(tagged or not (figures.texts or any(figures.spans)), "figures of tags, without tags")
     pairs = [(a, b) for a, b, _ in figures.counts]
     known = all(a < labels and b < labels for a, b in pairs)
     _require(known, "its figures are of labels that it does not have")

@@ -16,7 +16,7 @@ from charrnn.words import printable
 
 HEIGHT, WIDEST = 9, 24  # of a plane with points
 SHADES = (("░", "▒", "▓", "█"), (".", ":", "*", "#"))  # of 1, 2 or 3, 4 to 7, and more points
-LONGEST_NAME = 24  # columns of a matrix' names
+LONGEST_NAME, SHORTEST_NAME = 24, 5  # columns of a matrix' names
 FAINT = 0.02  # share that is a dot
 MAP_HEIGHT, MAP_WIDEST = 14, 76
 
@@ -60,8 +60,9 @@ def draw_scatter(screen: Screen, found: Scatter) -> list[Text]:
 def draw_matrix(screen: Screen, found: Matrix) -> Iterator[Text]:
     """Rows with their names, and a number that a column has as well; what is little is a dot, and nothing is nothing."""
     names = [printable(name) for name in found.names]
-    wide = min(LONGEST_NAME, max(map(cell_len, names), default=0))
     figures = len(f"{len(names)}")
+    left = screen.width - (figures + 3) - len(names) * (figures + 1)
+    wide = min(LONGEST_NAME, max(SHORTEST_NAME, left), max(map(cell_len, [*names, found.y.label])))
     yield Text(printable(found.title), style="bold")
     head = Text(f"{printable(found.y.label)[:wide]:<{wide}}  {'':>{figures}} ", style="dim")
     for number in range(1, len(names) + 1):
