@@ -181,7 +181,7 @@ def _examples(task: str, batch: int) -> tuple[Any, Any]:
     low, high = (3, 15) if task == "classify" else (20, 221)
     texts = [
         "".join(map(chr, rng.integers(33, 33 + VOCABULARY, length)))
-        for length in rng.integers(low, high, 40 * batch)
+        for length in rng.integers(low, high, (40 if task == "classify" else 8) * batch)
     ]
     answers = [
         f"{rng.integers(LABELS)}" if task == "classify" else "".join(rng.choice([*"BI_"], len(t)))
