@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,25 @@ def test_who_draws(module: str) -> None:
         )
         assert not any(isinstance(c.func, ast.Name) and c.func.id == "print" for c in calls)
     assert not roots & {"torch", "scipy", "pickle"}
+
+
+def _asked_for(module: str) -> set[str]:
+    """What a file needs of other packages than Python's own."""
+    roots = {name.split(".")[0] for name in _imports(module)}
+    return roots - sys.stdlib_module_names - {"charrnn"}
+
+
+def test_every_package_is_declared() -> None:
+    """What the program imports is what an installation brings, not what comes along with tools of development."""
+    project = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    declared = {
+        name
+        for block in re.findall(r"^(?:dependencies|fast|plot) = \[(.*?)\]", project, re.M | re.S)
+        for name in re.findall(r'"(\w+)', block)
+    }
+    assert "numpy" in declared
+    # llvmlite is Numba's own other half.
+    assert set().union(*map(_asked_for, FILES)) <= {*declared, "llvmlite"}
 
 
 @pytest.mark.parametrize("module", [name for name in FILES if "inspection" in name])

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
 import numpy as np
-from typing_extensions import Self
 
 from charrnn.config import ModelConfig
 from charrnn.nn.cells import cell_class
@@ -66,7 +65,7 @@ class Network:
     def _shape(self) -> tuple[object, ...]:
         return self.config, self.vocabulary_size, self.outputs
 
-    def compiled(self, on_start: Callable[[], object] | None = None) -> Self:
+    def compiled(self: Model, on_start: Callable[[], object] | None = None) -> Model:  # noqa: PYI019 (typing.Self is younger than Python 3.10)
         """The same model with its stack's quick twin, where there is one, as :func:`compile_stack` has it."""
         quick = copy.copy(self)
         quick.stack = compile_stack(self.stack, on_start)
