@@ -19,6 +19,16 @@ PREDICTED = 20_000  # texts
 LABELS = 18
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
+STEPS_ALONE: dict[str, Any] = {
+    "epochs": 1000,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "ema": 0.0,
+    "val_fraction": 0.0,
+    "eval_every": 1 << 40,
+}
+"""Settings of a run that takes the steps that PyTorch takes here, and does nothing else."""
+
 Call = Callable[[], Any]
 
 
@@ -37,13 +47,8 @@ def charrnn_training(cell: str, shape: list[int], threads: int = THREADS) -> Cal
         charrnn.TrainingConfig(
             seq_length=seq_length,
             batch_size=batch_size,
-            epochs=1000,
-            optimizer="adam",
-            weight_decay=0.0,
-            ema=0.0,
-            val_fraction=0.0,
-            eval_every=1 << 40,
             threads=min(threads, batch_size),
+            **STEPS_ALONE,
         ),
     )
     return iter(training).__next__
@@ -199,16 +204,7 @@ def charrnn_answers(cell: str, shape: list[int], task: str) -> Call:
     training = charrnn.Training(
         _examples(task, batch)[1],
         charrnn.ModelConfig(cell, hidden_size, num_layers, dropout=0.0, task=task),
-        charrnn.TrainingConfig(
-            batch_size=batch,
-            epochs=1000,
-            optimizer="adam",
-            weight_decay=0.0,
-            ema=0.0,
-            val_fraction=0.0,
-            eval_every=1 << 40,
-            threads=THREADS,
-        ),
+        charrnn.TrainingConfig(batch_size=batch, threads=THREADS, **STEPS_ALONE),
     )
     steps, chunks = iter(training), training.steps_per_epoch
 

@@ -135,7 +135,7 @@ def alone(net: Network, params: Parameters, ids: NDArray[np.integer[Any]]) -> Al
     zero = net.zero_state(1, dtype)
     scores, state = net.logits(params, x, zero, Workspace(dtype), None, lengths)
     h, _ = net.hidden(params, x, zero, Workspace(dtype), NO_DROPOUT, lengths)
-    ends = net.ends(h, state, np.array([length - 1]))
+    ends = net.ends(h, state, np.array([length]))
     read = scores[:, 0, 0] if net.config.task == "classify" else scores[:, :length, 0].T
     return Alone(read.copy(), ends[:, 0].copy())
 

@@ -11,8 +11,8 @@ from charrnn.cli.jsonl import Asking
 from charrnn.errors import InputError
 from charrnn.models.answering import Answer, Answerer
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.examples import without_end
 from charrnn.text.labels import Labels
+from charrnn.text.lines import without_end
 from charrnn.text.source import Source
 from charrnn.text.tagging import Scheme
 from charrnn.text.vocabulary import VERBATIM

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
+from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.dropout import NO_DROPOUT
 from charrnn.nn.functions import columns
@@ -81,26 +81,8 @@ class Answerer:
             InputError: ``unknown`` is ``skip``, and each character has a tag.
             UnknownCharacterError: There are unknown characters, and ``unknown`` is ``error``.
         """
-        if self.tags and unknown == "skip":
-            raise InputError(
-                "--unknown skip is not for tags: each character has one; replace keeps their number"
-            )
         for model in self._models:
-            known = model.vocabulary
-            if self.tags and unknown == "replace":
-                any_known = known.characters[0]
-                others = known.unknown_in(text)
-                text = text.translate(
-                    {ord(c): (known.stand_ins(c) or any_known)[0] for c in others}
-                )
-                continue
-            try:
-                text = known.known(text, unknown, where, line)
-            except UnknownCharacterError as error:
-                if not self.tags:
-                    raise
-                characters, _, place = error.args
-                raise UnknownCharacterError(characters, "; add --unknown replace", place) from None
+            text = model.vocabulary.known(text, unknown, where, line, aligned=self.tags)
         return text
 
     def __call__(self, texts: Sequence[str]) -> list[Answer]:
@@ -123,9 +105,8 @@ class Answerer:
         model = self._models[number]
         encoded = [model.vocabulary.encode(text) for text in texts]
         lengths = np.array([len(ids) for ids in encoded])
-        if (
-            lengths.max(initial=0) > PLACES
-        ):  # a step of one text is all overhead but in the compiled form
+        if lengths.max(initial=0) > PLACES:
+            # A step of one text is all overhead, but in the compiled form.
             model = self._models[number] = replace(model, network=model.network.compiled())
         batches = _batches(lengths)
         found: list[Answer | None] = [None] * len(texts)
@@ -188,8 +169,8 @@ def _answers(
 ) -> list[Answer]:
     """What follows from what the top level made of some texts."""
     network, tags = model.network, model.config.task == "tag"
-    vectors = network.ends(h, state, lengths - 1)
-    scores = network.read_out(model.parameters, h, vectors, workspace)
+    vectors = network.ends(h, state, lengths)
+    scores = network.scores(model.parameters, h, state, workspace, lengths=lengths)
     probabilities = _probabilities(scores, lengths if tags else None)
     if tags:
         each = [probabilities[:, :n, column].T.copy() for column, n in enumerate(lengths)]

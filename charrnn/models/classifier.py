@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from charrnn.models.network import Network
-from charrnn.nn.functions import Ids
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.lengths import Lengths
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
@@ -21,29 +19,20 @@ class Classifier(Network):
     memory has no state: of it e is what it makes of the last character and its context. Scores are ``(K, 1, B)``.
     """
 
-    reads_whole: ClassVar[bool] = True
-
-    def logits(
+    def scores(
         self,
         params: Parameters,
-        ids: Ids,
+        h: Array,
         state: Array,
         workspace: Workspace,
-        rng: np.random.Generator | None = None,
+        dropout: Dropout = NO_DROPOUT,
         lengths: Lengths | None = None,
-    ) -> tuple[Array, Array]:
-        """Scores of every label, ``(K, 1, B)``, and the state after each text; arguments as there."""
-        dropout = self.dropout(rng)
-        h, state = self.hidden(params, ids, state, workspace, dropout, lengths)
-        T, B = ids.shape
-        last = np.full(B, T - 1) if lengths is None else lengths.astype(np.intp) - 1
-        workspace.remember(ids=ids, last=last)
-        ends = self.ends(h, state, last)
+    ) -> Array:
+        """Of every label, ``(K, 1, B)``."""
+        workspace.remember(h=h, last=self.last(h, lengths))
+        ends = self.ends(h, state, lengths)
         if self.config.is_recurrent:  # else it has been dropped
             ends = dropout.drop(ends, workspace.child("ends"))
-        return self.read_out(params, h, ends, workspace), state
-
-    def read_out(self, params: Parameters, h: Array, ends: Array, workspace: Workspace) -> Array:  # noqa: ARG002
         return self.readout.forward(params, ends[:, None], workspace.child("readout"))
 
     def backward(
@@ -56,8 +45,8 @@ class Classifier(Network):
     ) -> Array:
         """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
         d_ends = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
-        T, B = workspace["ids"].shape
-        dh = workspace.array("dh", self.stack.output_size, T, B)
+        R, T, B = workspace["h"].shape
+        dh = workspace.array("dh", R, T, B)
         dh.fill(0)
         if self.config.is_recurrent:
             ends = workspace.child("ends")

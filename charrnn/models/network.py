@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -41,9 +41,6 @@ class Network:
         outputs: Number of things that it chooses among, *K*.
     """
 
-    reads_whole: ClassVar[bool] = False
-    """Whether a chunk is of whole texts, each from the zero state to its length, and no state goes on from one to the next."""
-
     def __init__(self, config: ModelConfig, vocabulary_size: int, outputs: int) -> None:
         K, H, D = vocabulary_size, config.hidden_size, config.embedding_size
         self.config, self.vocabulary_size, self.outputs = config, K, outputs
@@ -64,6 +61,11 @@ class Network:
     @property
     def _shape(self) -> tuple[object, ...]:
         return self.config, self.vocabulary_size, self.outputs
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether a chunk is of whole texts, each from the zero state to its length, and no state goes on from one to the next."""
+        return self.config.reads_whole
 
     def compiled(self: Model, on_start: Callable[[], object] | None = None) -> Model:  # noqa: PYI019 (typing.Self is younger than Python 3.10)
         """The same model with its stack's quick twin, where there is one, as :func:`compile_stack` has it."""
@@ -122,7 +124,7 @@ class Network:
         """Shape of the state that goes on from chunk to chunk: of no texts, where each chunk is of whole ones."""
         return self.stack.state_shape(0 if self.reads_whole else batch)
 
-    def ends(self, h: Array, state: Array, last: Places) -> Array:
+    def ends(self, h: Array, state: Array, lengths: Lengths | None = None) -> Array:
         """``(H, B)``, or ``(2H, B)`` of two directions: what the top level holds of each text after it was read.
 
         Of a net without memory that is what it makes of the last character and those before it.
@@ -130,20 +132,19 @@ class Network:
         Args:
             h: ``(H, T, B)``, what the top level made of each character.
             state: After each text.
-            last: ``(B,)``, each text's last step; -1 of one without characters, of which nothing is held.
+            lengths: ``(B,)``, where they do not all have T characters; of a text without any nothing is held.
         """
         if not self.config.is_recurrent:
+            last = self.last(h, lengths)
             return np.asarray(h[:, last, np.arange(len(last))] * (last >= 0))
         top = state[list(self.stack.levels[-1]), 0]
         return np.asarray(top.reshape(self.stack.output_size, state.shape[-1]))
 
-    def read_out(self, params: Parameters, h: Array, ends: Array, workspace: Workspace) -> Array:  # noqa: ARG002
-        """Scores of what is to be known of each character, ``(K, T, B)``.
-
-        Args:
-            ends: What is held of each text; who answers to whole texts reads that.
-        """
-        return self.readout.forward(params, h, workspace.child("readout"))
+    @staticmethod
+    def last(h: Array, lengths: Lengths | None) -> Places:
+        """``(B,)``: the last step of each text; -1 of one without characters."""
+        _, T, B = h.shape
+        return np.full(B, T - 1) if lengths is None else lengths.astype(np.intp) - 1
 
     def dropout(self, rng: np.random.Generator | None) -> Dropout:
         """What is dropped, where there is something to draw it with."""
@@ -174,14 +175,27 @@ class Network:
         rng: np.random.Generator | None = None,
         lengths: Lengths | None = None,
     ) -> tuple[Array, Array]:
-        """Scores of every output, ``(K, T, B)``, and the new state.
+        """Scores of every output, as :meth:`scores` has them, and the new state.
 
         Args:
             rng: Draws the dropout masks; without it nothing is dropped.
             lengths: ``(B,)``, of whole texts, where they do not all have T characters.
         """
-        h, state = self.hidden(params, ids, state, workspace, self.dropout(rng), lengths)
-        return self.readout.forward(params, h, workspace.child("readout")), state
+        dropout = self.dropout(rng)
+        h, state = self.hidden(params, ids, state, workspace, dropout, lengths)
+        return self.scores(params, h, state, workspace, dropout, lengths), state
+
+    def scores(
+        self,
+        params: Parameters,
+        h: Array,
+        state: Array,  # noqa: ARG002
+        workspace: Workspace,
+        dropout: Dropout = NO_DROPOUT,  # noqa: ARG002
+        lengths: Lengths | None = None,  # noqa: ARG002
+    ) -> Array:
+        """Scores of what the stack made of some texts, and of the state after each: of every character, ``(K, T, B)``."""
+        return self.readout.forward(params, h, workspace.child("readout"))
 
     def loss_and_gradients(
         self,

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from charrnn.models.network import Network
 
 
 class Tagger(Network):
     """It reads whole texts, by default from both ends: what a character is may follow from what comes after it."""
-
-    reads_whole: ClassVar[bool] = True

@@ -1,15 +1,8 @@
-"""Texts with labels, one for each, or with tags, one for each of its characters.
-
-A file has an example on each line, what a model reads and what it gives: ``text TAB label``, ``text TAB tags``, and for the task ``conditional``
-``label TAB text``. A tag is one character, or a name; names have blanks between
-them. fastText's ``__label__X text`` is read as well.
-"""
+"""Texts with labels, one for each, or with tags, one for each of its characters, as numbers; how they stand in files tells :mod:`charrnn.text.lines`."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -20,114 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import LABELLED_TASKS, MAX_LABELS, TextConfig
-from charrnn.errors import InputError, UnknownCharacterError, describe_character
+from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.fields import OneOf, checks
 from charrnn.text.embedded import DEFAULTS
-from charrnn.text.labels import LONGEST, NO_LABELS, Labels
+from charrnn.text.labels import NO_LABELS, Labels
+from charrnn.text.lines import Form, Line, between_tags, files_of, tags_of, two_columns
 from charrnn.text.records import Spans
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, Reader, in_words, several
 from charrnn.text.vocabulary import BYTES, Vocabulary
-from charrnn.words import UNSAFE, counted, listed, shortened
+from charrnn.words import listed
 
-Columns = tuple[int, int]
-"""Of what is read and of what is given; the first of a line is 1."""
-
-USUAL: Columns = (1, 2)
-PAIRS = {"classify": ("text", "label"), "tag": ("text", "tags"), "conditional": ("label", "text")}
-"""What stands in a line."""
 Task = Annotated[str, OneOf(LABELLED_TASKS)]
-_LOOKED_AT = 1000  # lines that tell how tags are written
-FASTTEXT = "__label__"
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of a file of examples: a text, and its label or tags."""
-
-    text: str
-    answer: str
-    where: str  # its file and number, for errors
-
-
-def without_end(raw: str, config: TextConfig) -> str:
-    """A line without its end; in text line ends have been folded before."""
-    raw = raw.removesuffix("\n")
-    return raw.removesuffix("\r") if config.unit == "byte" else raw
-
-
-class Form:
-    """How the lines of a file are read; the first line tells what is not said.
-
-    Args:
-        task: ``classify``, ``tag`` or ``conditional``.
-        config: How a text becomes characters; of answers nothing is changed, and of a text with a tag for each character neither.
-        columns: Of what is read and what is given, if they do not stand as usual.
-    """
-
-    def __init__(self, task: str, config: TextConfig, columns: Columns | None) -> None:
-        self._task, self._config, self._columns = task, config, columns
-        self._as_fasttext: bool | None = None if task == "classify" and not columns else False
-        self._of_tags = task == "tag"
-
-    def line(self, raw: str, where: str) -> Line:
-        """What stands in a line.
-
-        Raises:
-            InputError: It is no example.
-        """
-        raw = without_end(raw, self._config)
-        if self._as_fasttext is None:
-            self._as_fasttext = raw.startswith(FASTTEXT)
-        text, answer = self._fasttext(raw, where) if self._as_fasttext else self._table(raw, where)
-        if not answer and not self._of_tags:
-            raise InputError(f"{where}: has no label")
-        if len(answer) > LONGEST and not self._of_tags:
-            raise InputError(
-                f"{where}: a label of {len(answer):,} {self._config.unit}s; is it a text?"
-            )
-        try:
-            if self._config.unit == "byte":
-                answer = answer.encode("latin-1").decode()
-            answer.encode()
-        except UnicodeError:
-            raise InputError(f"{where}: the label is not UTF-8") from None
-        if found := UNSAFE.search(answer):
-            kind = "tags have" if self._of_tags else "the label has"
-            raise InputError(
-                f"{where}: {kind} {describe_character(found[0])} in it, which would break a line, or act on a terminal"
-            )
-        return Line(self.read(text), answer, where)
-
-    def read(self, text: str) -> str:
-        """A text as the model reads it."""
-        return unicodedata.normalize("NFC", text) if self._config.normalize == "nfc" else text
-
-    def _table(self, raw: str, where: str) -> tuple[str, str]:
-        cells = raw.split("\t")
-        pair = PAIRS[self._task]
-        if len(cells) == 1 and self._columns is None:
-            empty = "is empty" if not raw else "has no TAB"
-            raise InputError(f"{where}: {empty}; a line is a {pair[0]}, a TAB and its {pair[1]}")
-        if len(cells) > len(USUAL) and self._columns is None:
-            raise InputError(
-                f"{where}: has {len(cells)} columns; say which two are {pair[0]} and {pair[1]}: --columns 1,{len(cells)}"
-            )
-        columns = self._columns or USUAL
-        if len(cells) < max(columns):
-            raise InputError(
-                f"{where}: has {counted(len(cells), 'column')}, and not {max(columns)}"
-            )
-        read, given = (cells[number - 1] for number in columns)
-        return (given, read) if self._task == "conditional" else (read, given)
-
-    def _fasttext(self, raw: str, where: str) -> tuple[str, str]:
-        label, *rest = re.split(r"[ \t]", raw, maxsplit=1)
-        if not label.startswith(FASTTEXT):
-            raise InputError(f"{where}: does not begin with {FASTTEXT}, as the lines before it do")
-        text = rest[0] if rest else ""
-        if text.lstrip(" \t").startswith(FASTTEXT):
-            raise InputError(f"{where}: has several labels; charrnn learns one for each text")
-        return text, label.removeprefix(FASTTEXT)
 
 
 @dataclass(frozen=True, repr=False)
@@ -186,7 +82,10 @@ class Examples:
         lines = [*lines]
         if any(not isinstance(line, str) for line in lines):
             raise InputError("lines are text: what a model reads, a TAB, and what it gives")
-        config, two = usual_config(task, vocabulary.config if vocabulary else config), _two(columns)
+        config, two = (
+            usual_config(task, vocabulary.config if vocabulary else config),
+            two_columns(columns),
+        )
         form = Form(task, config, two)
         if config.unit == "byte":  # of a str its bytes in UTF-8, as everywhere
             lines = [line.encode("utf-8", "surrogateescape").decode("latin-1") for line in lines]
@@ -232,7 +131,7 @@ class Examples:
         sizes = np.bincount(classes)
         # Where a part of a text would have to be taken, chance takes all of it or nothing.
         kept = np.floor(sizes * val_fraction + rng.random(len(sizes))).astype(np.intp)
-        kept = np.minimum(kept, np.maximum(sizes - 1, 0)) if val_fraction else np.zeros_like(sizes)
+        kept = np.minimum(kept, np.maximum(sizes - 1, 0))
         place = np.arange(count) - np.repeat(np.cumsum(sizes) - sizes, sizes)  # in its class
         taken = place < np.repeat(kept, sizes)
         return np.sort(order[~taken]), np.sort(order[taken])
@@ -297,7 +196,7 @@ def load_examples(
         UnknownCharacterError: The vocabulary lacks characters of the texts.
     """
     config = usual_config(task, vocabulary.config if vocabulary else config)
-    names, two = several(paths) or [DEFAULTS[task]], _two(columns)
+    names, two = several(paths) or [DEFAULTS[task]], two_columns(columns)
     if not several(paths) and task == "conditional":
         two = two or (2, 1)  # of the example that classify has
     apart = [] if val_file is None else several(val_file)
@@ -307,7 +206,7 @@ def load_examples(
     found, kept = list[Line](), 0
     with ExitStack() as stack:
         reader = Reader([*names, *apart], raw, stack, progress=progress)
-        for part in _files(reader, task, config, two):
+        for part in files_of(reader, task, config, two):
             found += part
             kept = len(part)
         sources, notices = reader.names, reader.notices
@@ -325,36 +224,6 @@ def load_examples(
         extend_vocabulary=extend_vocabulary,
     )
     return replace(examples, columns=two or ())
-
-
-def read_examples(
-    reader: Reader, task: str, config: TextConfig, columns: Sequence[int] = ()
-) -> Iterator[Line]:
-    """The examples of some files, one by one; arguments and errors as those of :func:`load_examples`.
-
-    Args:
-        reader: Of the files as they are, without normalisation.
-    """
-    for lines in _files(reader, task, config, _two(columns)):
-        yield from lines
-
-
-def _files(
-    reader: Reader, task: str, config: TextConfig, columns: Columns | None
-) -> Iterator[list[Line]]:
-    for name, lines in reader.lines():
-        form = Form(task, config, columns)
-        yield [form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1)]
-
-
-def _two(columns: Sequence[int] | None) -> Columns | None:
-    if not columns:
-        return None
-    if len(columns) != 2 or min(columns) < 1 or columns[0] == columns[1]:
-        raise InputError(
-            "columns are two different numbers, from 1 on: of the text and of its answer"
-        )
-    return columns[0], columns[1]
 
 
 def _encoded(
@@ -376,15 +245,16 @@ def _encoded(
             f"{where}: {'only one example' if learnt else 'no example'}; training needs some hundreds"
         )
     told = list(notices)
-    tags = tags_of(lines, labels) if task == "tag" else None
+    between, tags = "", None
+    if task == "tag":
+        between = labels.between if len(labels) else between_tags(lines)
+        tags = tags_of(lines, between)
     if tags is None:
         names: Iterable[str] = (line.answer for line in lines)
         learnt_names = {line.answer for line in learnt}
-        between = ""
     else:
         names = (tag for each in tags for tag in each)
         learnt_names = {tag for each in tags[: len(learnt)] for tag in each}
-        between = labels.between if len(labels) else _between(lines)
     known = set(names)
     if not len(labels):
         labels = Labels(sorted(known), between)
@@ -456,31 +326,3 @@ def _doubts(labels: Labels, examples: int, task: str) -> Iterator[str]:
         if first != name:
             yield f"the labels {first!r} and {name!r} differ in blanks alone"
             return
-
-
-def _between(lines: Sequence[Line]) -> str:
-    """What stands between tags: nothing, where more lines have as many characters of them as of text than have so many with blanks between."""
-    some = lines[:_LOOKED_AT]
-    joined = sum(len(line.answer) == len(line.text) for line in some)
-    apart = sum(len(line.answer.split(" ")) == len(line.text) for line in some)
-    return "" if joined >= apart else " "
-
-
-def tags_of(lines: Sequence[Line], labels: Labels) -> list[Sequence[str]]:
-    """The tags of each line.
-
-    Raises:
-        InputError: A line has not as many of them as characters, or one that is empty.
-    """
-    between, found = labels.between if len(labels) else _between(lines), list[Sequence[str]]()
-    for line in lines:
-        tags = Labels(between=between).divided(line.answer)
-        if len(tags) != len(line.text):
-            kind = "tags with blanks between them" if between else "tags of one character each"
-            raise InputError(
-                f"{line.where}: {len(tags)} {kind}, for {counted(len(line.text), 'character')}: {shortened(line.text, 40)!r}"
-            )
-        if between and "" in tags:
-            raise InputError(f"{line.where}: two blanks between tags; there is one")
-        found.append(tags)
-    return found

@@ -143,7 +143,15 @@ class Vocabulary:
         """What stands in for unknown characters."""
         return StandIns(self.characters)
 
-    def known(self, text: str, unknown: str = "error", where: str = "", line: int = 0) -> str:
+    def known(
+        self,
+        text: str,
+        unknown: str = "error",
+        where: str = "",
+        line: int = 0,
+        *,
+        aligned: bool = False,
+    ) -> str:
         """``text`` in characters that the vocabulary has.
 
         Args:
@@ -152,25 +160,35 @@ class Vocabulary:
             where: The text's source in words, for the error.
             line: The number of its first line there, for the error to name the first line that is
                 wrong, and its characters alone; 0 does so only where the text has several.
+            aligned: Whether there are to be as many characters as there were: any known one stands for one without a similar
+                one, and none is left out.
 
         Raises:
             UnknownCharacterError: There are others, and ``unknown`` is ``error``.
-            InputError: ``unknown`` is none of these.
+            InputError: ``unknown`` is none of these, or ``skip`` where none is to be left out.
         """
         if unknown not in UNKNOWN:
             raise InputError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
+        if aligned and unknown == "skip":
+            raise InputError(
+                "--unknown skip is not for tags: each character has one; replace keeps their number"
+            )
         others = self.unknown_in(text)
         if not others:
             return text
         if unknown == "skip":
             return "".join(c for c in text if c in self)
         if unknown == "replace":
-            return text.translate({ord(c): self.stand_ins(c) for c in others})
+            similar = {ord(c): self.stand_ins(c) for c in others}
+            if aligned:
+                similar = {code: (found or self.characters)[0] for code, found in similar.items()}
+            return text.translate(similar)
         if line or "\n" in text:
             lines = enumerate(io.StringIO(text, newline="\n"), line or 1)
             line, others = next((n, o) for n, part in lines if (o := self.unknown_in(part)))
             where = f"{where}{', ' * bool(where)}line {line}"
-        raise UnknownCharacterError(others, "; add --unknown skip or --unknown replace", where)
+        ways = "--unknown replace" if aligned else "--unknown skip or --unknown replace"
+        raise UnknownCharacterError(others, f"; add {ways}", where)
 
 
 def code_points(text: str) -> NDArray[Any]:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from charrnn.errors import InputError
 from charrnn.models.answering import Answer, Answerer
 from charrnn.models.character_model import CharacterModel
-from charrnn.text.examples import read_examples, tags_of
 from charrnn.text.labels import Labels
+from charrnn.text.lines import read_examples, tags_of
 from charrnn.text.source import Reader, in_words
 from charrnn.text.tagging import Scheme
 from charrnn.training.figures import Counting, Figures
@@ -59,7 +59,11 @@ def graded(
         lines = list(read_examples(reader, task, config, columns))
     if not lines:
         raise InputError(f"{in_words(reader.names)}: holds no example")
-    wanted = tags_of(lines, answerer.labels) if answerer.tags else [[line.answer] for line in lines]
+    wanted = (
+        tags_of(lines, answerer.labels.between)
+        if answerer.tags
+        else [[line.answer] for line in lines]
+    )
     others = {name for each in wanted for name in each if name not in answerer.labels}
     names = (*answerer.labels.names, *sorted(others))
     labels = Labels(names, answerer.labels.between)

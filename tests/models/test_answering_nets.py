@@ -180,7 +180,7 @@ def test_each_text_by_itself(task: str, kind: Kind, form: Form) -> None:
         scores, state = net.logits(params, x, zero, workspace, None, lengths)
         assert scores.shape == (LABELS, 1 if task == "classify" else steps, len(order))
         h, _ = net.hidden(params, x, zero, Workspace(np.float64), NO_DROPOUT, lengths)
-        ends = net.ends(h, state, lengths - 1)
+        ends = net.ends(h, state, lengths)
         for column, text in enumerate(order):
             read = scores[:, 0, column]
             if task == "tag":
@@ -210,7 +210,7 @@ def test_the_ends(cell: str, num_layers: int, form: Form) -> None:
     h, state = net.hidden(
         params, chunk.inputs, zero, Workspace(np.float64), NO_DROPOUT, chunk.lengths
     )
-    ends = net.ends(h, state, np.array(LENGTHS) - 1)
+    ends = net.ends(h, state, np.array(LENGTHS))
     for column, length in enumerate(LENGTHS):
         if length:
             np.testing.assert_array_equal(ends[:H, column], h[:H, length - 1, column])

@@ -1,0 +1,181 @@
+"""Lines of files of examples: what a model reads and what it gives, ``text TAB label``, ``text TAB tags``, and for the task ``conditional``
+``label TAB text``.
+
+A tag is one character, or a name; names have blanks between them. fastText's ``__label__X text`` is read as well.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from charrnn.config import TextConfig
+from charrnn.errors import InputError, describe_character
+from charrnn.text.labels import LONGEST, Labels
+from charrnn.text.source import Reader
+from charrnn.words import UNSAFE, counted, shortened
+
+LOOKED_AT = 1000  # lines that tell how tags are written
+FASTTEXT = "__label__"
+Columns = tuple[int, int]
+"""Of what is read and of what is given; the first of a line is 1."""
+
+USUAL: Columns = (1, 2)
+PAIRS = {"classify": ("text", "label"), "tag": ("text", "tags"), "conditional": ("label", "text")}
+"""What stands in a line."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file of examples: a text, and its label or tags."""
+
+    text: str
+    answer: str
+    where: str  # its file and number, for errors
+
+
+def without_end(raw: str, config: TextConfig) -> str:
+    """A line without its end; in text line ends have been folded before."""
+    raw = raw.removesuffix("\n")
+    return raw.removesuffix("\r") if config.unit == "byte" else raw
+
+
+class Form:
+    """How the lines of a file are read; the first line tells what is not said.
+
+    Args:
+        task: ``classify``, ``tag`` or ``conditional``.
+        config: How a text becomes characters; of answers nothing is changed, and of a text with a tag for each character neither.
+        columns: Of what is read and what is given, if they do not stand as usual.
+    """
+
+    def __init__(self, task: str, config: TextConfig, columns: Columns | None) -> None:
+        self._task, self._config, self._columns = task, config, columns
+        self._as_fasttext: bool | None = None if task == "classify" and not columns else False
+        self._of_tags = task == "tag"
+
+    def line(self, raw: str, where: str) -> Line:
+        """What stands in a line.
+
+        Raises:
+            InputError: It is no example.
+        """
+        raw = without_end(raw, self._config)
+        if self._as_fasttext is None:
+            self._as_fasttext = raw.startswith(FASTTEXT)
+        text, answer = self._fasttext(raw, where) if self._as_fasttext else self._table(raw, where)
+        if not answer and not self._of_tags:
+            raise InputError(f"{where}: has no label")
+        if len(answer) > LONGEST and not self._of_tags:
+            raise InputError(
+                f"{where}: a label of {len(answer):,} {self._config.unit}s; is it a text?"
+            )
+        try:
+            if self._config.unit == "byte":
+                answer = answer.encode("latin-1").decode()
+            answer.encode()
+        except UnicodeError:
+            raise InputError(f"{where}: the label is not UTF-8") from None
+        if found := UNSAFE.search(answer):
+            kind = "tags have" if self._of_tags else "the label has"
+            raise InputError(
+                f"{where}: {kind} {describe_character(found[0])} in it, which would break a line, or act on a terminal"
+            )
+        return Line(self.read(text), answer, where)
+
+    def read(self, text: str) -> str:
+        """A text as the model reads it."""
+        return unicodedata.normalize("NFC", text) if self._config.normalize == "nfc" else text
+
+    def _table(self, raw: str, where: str) -> tuple[str, str]:
+        cells = raw.split("\t")
+        pair = PAIRS[self._task]
+        if len(cells) == 1 and self._columns is None:
+            empty = "is empty" if not raw else "has no TAB"
+            raise InputError(f"{where}: {empty}; a line is a {pair[0]}, a TAB and its {pair[1]}")
+        if len(cells) > len(USUAL) and self._columns is None:
+            raise InputError(
+                f"{where}: has {len(cells)} columns; say which two are {pair[0]} and {pair[1]}: --columns 1,{len(cells)}"
+            )
+        columns = self._columns or USUAL
+        if len(cells) < max(columns):
+            raise InputError(
+                f"{where}: has {counted(len(cells), 'column')}, and not {max(columns)}"
+            )
+        read, given = (cells[number - 1] for number in columns)
+        return (given, read) if self._task == "conditional" else (read, given)
+
+    def _fasttext(self, raw: str, where: str) -> tuple[str, str]:
+        label, *rest = re.split(r"[ \t]", raw, maxsplit=1)
+        if not label.startswith(FASTTEXT):
+            raise InputError(f"{where}: does not begin with {FASTTEXT}, as the lines before it do")
+        text = rest[0] if rest else ""
+        if text.lstrip(" \t").startswith(FASTTEXT):
+            raise InputError(f"{where}: has several labels; charrnn learns one for each text")
+        return text, label.removeprefix(FASTTEXT)
+
+
+def read_examples(
+    reader: Reader, task: str, config: TextConfig, columns: Sequence[int] = ()
+) -> Iterator[Line]:
+    """The examples of some files, one by one; arguments and errors as those of :func:`load_examples`.
+
+    Args:
+        reader: Of the files as they are, without normalisation.
+    """
+    for lines in files_of(reader, task, config, two_columns(columns)):
+        yield from lines
+
+
+def files_of(
+    reader: Reader, task: str, config: TextConfig, columns: Columns | None
+) -> Iterator[list[Line]]:
+    """The examples of each file."""
+    for name, lines in reader.lines():
+        form = Form(task, config, columns)
+        yield [form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1)]
+
+
+def two_columns(columns: Sequence[int] | None) -> Columns | None:
+    """Numbers of columns, where they are said.
+
+    Raises:
+        InputError: They are not two different ones, from 1 on.
+    """
+    if not columns:
+        return None
+    if len(columns) != 2 or min(columns) < 1 or columns[0] == columns[1]:
+        raise InputError(
+            "columns are two different numbers, from 1 on: of the text and of its answer"
+        )
+    return columns[0], columns[1]
+
+
+def between_tags(lines: Sequence[Line]) -> str:
+    """What stands between tags: nothing, where more lines have as many characters of them as of text than have so many with blanks between."""
+    some = lines[:LOOKED_AT]
+    joined = sum(len(line.answer) == len(line.text) for line in some)
+    apart = sum(len(line.answer.split(" ")) == len(line.text) for line in some)
+    return "" if joined >= apart else " "
+
+
+def tags_of(lines: Sequence[Line], between: str) -> list[Sequence[str]]:
+    """The tags of each line, with a blank or nothing between them.
+
+    Raises:
+        InputError: A line has not as many of them as characters, or one that is empty.
+    """
+    written, found = Labels(between=between), list[Sequence[str]]()
+    for line in lines:
+        tags = written.divided(line.answer)
+        if len(tags) != len(line.text):
+            kind = "tags with blanks between them" if between else "tags of one character each"
+            raise InputError(
+                f"{line.where}: {len(tags)} {kind}, for {counted(len(line.text), 'character')}: {shortened(line.text, 40)!r}"
+            )
+        if between and "" in tags:
+            raise InputError(f"{line.where}: two blanks between tags; there is one")
+        found.append(tags)
+    return found
