@@ -247,7 +247,7 @@ def _grade(model: CharacterModel, data: str | bytes, **how: Any) -> Graded:
 @pytest.mark.parametrize("together", [1, 3, 1000])
 def test_graded_labels(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each answer is the likeliest one, its loss that of the right one; labels that no model knows are wrong, and have no loss."""
-    monkeypatch.setattr("charrnn.training.answers.TOGETHER", together)
+    monkeypatch.setattr("charrnn.training.answers.AT_ONCE", together)
     model, rng = _model("classify", labels=["Y", "X", "Z"]), np.random.default_rng(1)
     texts = ["".join(rng.choice([*"abcs"], size=n % 6)) for n in range(40)]
     labels = [str(rng.choice(["X", "Y", "Z", "W", "V"])) for _ in texts]
@@ -271,7 +271,7 @@ def test_graded_labels(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("names", [("B-a", "I-a", "O"), ("X", "Y", "Z")])
 def test_graded_tags(together: int, names: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Likewise of each character; spans and texts are counted."""
-    monkeypatch.setattr("charrnn.training.answers.TOGETHER", together)
+    monkeypatch.setattr("charrnn.training.answers.AT_ONCE", together)
     model, rng = _model("tag", labels=names), np.random.default_rng(1)
     others = [*names, "B-b" if names[0] == "B-a" else "W"]
     texts = ["".join(rng.choice([*"abcs"], size=n % 6)) for n in range(40)]

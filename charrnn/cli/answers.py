@@ -9,7 +9,7 @@ from typing import Any
 
 from charrnn.cli.jsonl import Asking
 from charrnn.errors import InputError
-from charrnn.models.answering import Answer, Answerer
+from charrnn.models.answering import AT_ONCE, Answer, Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.labels import Labels
 from charrnn.text.lines import without_end
@@ -18,7 +18,6 @@ from charrnn.text.tagging import Scheme
 from charrnn.text.vocabulary import VERBATIM
 from charrnn.words import NO_TEXT
 
-TOGETHER = 1 << 13  # lines that are answered at once, at most
 TEXT = 'must be an object with a string "text"'
 
 
@@ -60,8 +59,8 @@ def read_lines(
                         raise InputError(f"{source}, line {number}: not UTF-8")
                     known = answerer.known(line, unknown, str(source), number)
                     lines.append(Line(number, line, known))
-            for start in range(0, len(lines), TOGETHER):
-                yield lines[start : start + TOGETHER]
+            for start in range(0, len(lines), AT_ONCE):
+                yield lines[start : start + AT_ONCE]
             lines = []
     except InputError:
         if lines:  # what came before is answered

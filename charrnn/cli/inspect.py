@@ -111,9 +111,8 @@ def inspect(
     if files:
         # Before the work: it may say that there is no matplotlib.
         from charrnn.drawing.picture import save
-    found = read_checkpoints(
-        checkpoints or [], quiet=True, tasks=()
-    )  # each view begins with its name
+    # Not told which one: each view begins with its name.
+    found = read_checkpoints(checkpoints or [], quiet=True, tasks=())
     subjects = tuple(Subject(*one) for one in found)
     settings: dict[str, Any] = refined
     look = Look(subjects, views.get(view.file), **settings)

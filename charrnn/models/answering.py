@@ -21,6 +21,9 @@ from charrnn.text.batches import PLACES
 from charrnn.text.labels import Labels
 
 TOGETHER = 256  # texts that are read side by side, at most
+AT_ONCE = (
+    1 << 13
+)  # that whoever has many should ask for, so that batches are full and memory is bounded
 STEPS = 2048  # of a long text, of which so many characters are held at once
 
 
@@ -72,7 +75,7 @@ class Answerer:
         self._models = [model.to_read(characters) for model in models]
         # Of each model, where the first one's labels are.
         self._places = [model.labels.encode(first.labels.names) for model in models]
-        self._shards = Shards(available_processors())
+        self._shards, self._quick = Shards(available_processors()), False
 
     def known(self, text: str, unknown: str, where: str = "", line: int = 0) -> str:
         """A text in characters that each model knows, see :meth:`Vocabulary.known`; for tags as many as there were.
@@ -91,7 +94,11 @@ class Answerer:
         Raises:
             CheckpointError: A model's numbers overflow.
         """
-        each = [self._read(number, texts) for number in range(len(self._models))]
+        if not self._quick and max(map(len, texts), default=0) > PLACES:
+            # A step of one text is all overhead, but in the compiled form.
+            self._models = [replace(m, network=m.network.compiled()) for m in self._models]
+            self._quick = True
+        each = [self._read(model, texts) for model in self._models]
         if len(each) == 1:
             return each[0]
         return [self._mean(answers) for answers in zip(*each, strict=True)]
@@ -100,14 +107,10 @@ class Answerer:
         placed = [a.probabilities[..., p] for a, p in zip(answers, self._places, strict=True)]
         return Answer(np.mean(placed, axis=0), np.concatenate([a.vector for a in answers]))
 
-    def _read(self, number: int, texts: Sequence[str]) -> list[Answer]:
+    def _read(self, model: CharacterModel, texts: Sequence[str]) -> list[Answer]:
         """The answers of one of the models."""
-        model = self._models[number]
         encoded = [model.vocabulary.encode(text) for text in texts]
         lengths = np.array([len(ids) for ids in encoded])
-        if lengths.max(initial=0) > PLACES:
-            # A step of one text is all overhead, but in the compiled form.
-            model = self._models[number] = replace(model, network=model.network.compiled())
         batches = _batches(lengths)
         found: list[Answer | None] = [None] * len(texts)
 

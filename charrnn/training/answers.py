@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import InputError
-from charrnn.models.answering import Answer, Answerer
+from charrnn.models.answering import AT_ONCE, Answer, Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.labels import Labels
 from charrnn.text.lines import read_examples, tags_of
 from charrnn.text.source import Reader, in_words
 from charrnn.text.tagging import Scheme
 from charrnn.training.figures import Counting, Figures
-
-TOGETHER = 1 << 13  # examples that are answered at once
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,8 @@ def graded(
     # The model's own tags say how they make spans, whatever else the file has.
     scheme = Scheme(names, Scheme(answerer.labels.names).iob) if answerer.tags else None
     counting, missing = Counting(scheme), 0
-    for start in range(0, len(lines), TOGETHER):
-        part = slice(start, start + TOGETHER)
+    for start in range(0, len(lines), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
         right = [labels.encode(list(each)) for each in wanted[part]]
         answers = answerer([answerer.known(line.text, unknown, line.where) for line in lines[part]])
         missing += _count(counting, right, answers, len(answerer.labels))

@@ -59,7 +59,13 @@ class Rules:
 
 RULES = {
     "lm": Rules(),
-    "classify": Rules(2.0, 40.0, 1.25, 0.05, {"cell": "gru", "num_layers": 1}),
+    "classify": Rules(
+        weights_per_character=2.0,
+        most_epochs=40.0,
+        rate_times_hidden_size=1.25,
+        dropout=0.05,
+        usual={"cell": "gru", "num_layers": 1},
+    ),
     "tag": Rules(rate_times_hidden_size=1.25),
     "conditional": Rules(),
 }

@@ -68,7 +68,7 @@ class Division:
                 ("batch size", asked.batch_size, self.config.batch_size),
                 ("sequence length", asked.seq_length, self.config.seq_length),
             )
-            if used < wanted and not (self.whole and name == "sequence length")
+            if used != wanted and not (self.whole and name == "sequence length")
         ]
         if self.config.val_fraction and not (self.validation or self.graded):
             what = "text is too short to keep a part of it"
@@ -136,9 +136,8 @@ def _settled(division: Division) -> TrainingConfig:
         if cooldown > total_steps:
             raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
         cooldown = cooldown or usual_cooldown(total_steps)
-    epochs_read = (
-        READING_SHARE * division.validated / max(1, division.training.characters)
-    )  # by an evaluation
+    # By an evaluation.
+    epochs_read = READING_SHARE * division.validated / max(1, division.training.characters)
     usual = default_eval_every(steps_per_epoch, epochs_read * steps_per_epoch)
     return replace(
         config,

@@ -244,10 +244,8 @@ class Training:
 
     def _validate(self) -> tuple[float | None, tuple[float | None, ...], Figures | None]:
         """The loss of the text for validation, if there is one; those of its files, if there are several; and how right answers are."""
-        model = self._quick, self._learner.kept
-        text, files, graded = (
-            getattr(self._division, n) for n in ("validation", "files", "graded")
-        )
+        model, division = (self._quick, self._learner.kept), self._division
+        text, files, graded = division.validation, division.files, division.graded
         with single_threaded_blas():
             if graded is not None:
                 loss, figures = grade(*model, graded, self._shards, self._scheme)
