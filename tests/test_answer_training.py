@@ -255,7 +255,7 @@ def _noisy(task: str, seed: int) -> Examples:
 @pytest.mark.parametrize("keep", [*KEEPING, None])
 @every_task
 def test_keep_best(task: str, keep: str | None, tmp_path: Path) -> None:
-    """The weights of the evaluation that was best by that figure, the first of equals, in the file too."""
+    """The weights of the evaluation that was best by that figure, the surest of equals, in the file too."""
     examples = _noisy(task, 9)
     config = replace(
         TINY, steps=78, eval_every=3, learning_rate=0.08, ema=0.0, patience=0, keep_best=keep
@@ -269,12 +269,14 @@ def test_keep_best(task: str, keep: str | None, tmp_path: Path) -> None:
     losses, accuracies, f1s = zip(
         *((e.validation_loss, e.accuracy, e.f1) for e in training.history), strict=True
     )
+    places = range(len(losses))
     best = {
         "loss": losses.index(min(losses)),
-        "accuracy": accuracies.index(max(accuracies)),
-        "f1": f1s.index(max(f1s)),
+        "accuracy": min(places, key=lambda at: (-accuracies[at], losses[at])),
+        "f1": min(places, key=lambda at: (-f1s[at], losses[at])),
     }
     assert len({*best.values()}) == 3  # or it would not matter which
+    assert len({*accuracies}) < len(accuracies)
     entry = training.history[best[keep or "accuracy"]]
     charrnn.save_checkpoint(training.checkpoint(), tmp_path / "run.npz")
     loaded = charrnn.load_checkpoint(tmp_path / "run.npz", with_progress=True)
@@ -287,6 +289,16 @@ def test_keep_best(task: str, keep: str | None, tmp_path: Path) -> None:
         assert checkpoint.figures.loss == entry.validation_loss == checkpoint.validation_loss
     assert loaded.figures == training.figures
     assert loaded.history == tuple(training.history)
+
+
+def test_the_surest_of_equals_is_kept() -> None:
+    """Of evaluations that are all right, that of the lowest loss, not the first."""
+    training = _finish(Training(_classified(), _config("classify"), replace(TINY, steps=400)))
+    right = [e.validation_loss or 0.0 for e in training.history if e.accuracy == 1]
+    assert right
+    assert min(right) < right[0] / 2
+    assert training.validation_loss == min(right)
+    assert training.checkpoint().validation_loss == min(right)
 
 
 @pytest.mark.parametrize("other", [*KEEPING, None])

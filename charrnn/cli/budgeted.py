@@ -82,8 +82,8 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
     if training.corpus.columns:
         flags += _flag("columns", ",".join(map(str, training.corpus.columns)))
     usual: dict[str, Any] = {"val_fraction": kept_fraction(training.corpus, TrainingConfig())}
+    usual["bidirectional"] = ModelConfig(model.cell, task=model.task).bidirectional
     if model.reads_whole:
-        usual["bidirectional"] = ModelConfig(model.cell, task=model.task).bidirectional
         usual["seq_length"] = training.config.seq_length  # that of the longest text
     for config in configs:
         for field in fields(config):

@@ -64,12 +64,13 @@ class Evaluation:
         graded = {} if self.accuracy is None else {"accuracy": self.accuracy, "f1": self.f1}
         return {**place, **losses, **graded, "rate": self.rate}
 
-    def falling(self, by: str) -> float | None:
-        """What is less the better it is: the validation loss, or what a share of right answers lacks."""
-        if by == "loss":
-            return self.validation_loss
+    def falling(self, by: str) -> tuple[float, ...] | None:
+        """What is less the better it is: the validation loss, or what a share of right answers lacks and, of equals, that loss."""
+        loss = self.validation_loss
+        if by == "loss" or loss is None:
+            return None if loss is None else (loss,)
         share = self.accuracy if by == "accuracy" else self.f1
-        return None if share is None else 1 - share
+        return None if share is None else (1 - share, loss)
 
 
 @dataclass(frozen=True)
@@ -297,10 +298,11 @@ def _check_progress(
 def _check_best(progress: Progress, history: Sequence[Evaluation], by: str) -> None:
     """See to what is always so of the best evaluation."""
     known = [(value, entry) for entry in history if (value := entry.falling(by)) is not None]
-    values = [value for value, _ in known]
+    values = [value[0] for value, _ in known]
     place = values.index(min(values)) if values else 0
-    best = known[place][1].validation_loss if known else None
-    _require(progress.best_loss == best, "its best loss is not that of the best in its history")
+    # Once the first of equals was kept, now it is the one of the lowest loss.
+    best = {e.validation_loss for v, e in known if v[0] == values[place]} if known else {None}
+    _require(progress.best_loss in best, "its best loss is not that of the best in its history")
     vain = len(known) - 1 - place if known else 0
     _require(progress.stale_evaluations <= vain, "not so many evaluations brought nothing better")
 
