@@ -395,7 +395,26 @@ def test_evaluate_reads_the_columns_of_training(tables: Run) -> None:
 
 
 def test_looking_inside(tables: Run, classifier: Path, tagger: Path, writer: Path) -> None:
-    """Card, answers, text and page of models with labels and tags; other views say that they are for others."""
+    """Card, answers, text, page and what the units do, of models with labels and tags; other views say that they are for others."""
+    for path in (classifier, tagger, writer):
+        for view in (
+            ("--neurons",),
+            ("--unit", "0:1"),
+            ("--gates",),
+            ("--gradients",),
+            ("--embedding",),
+        ):
+            outcome = tables("inspect", path, *view, "--json")
+            assert (outcome.code, outcome.err) == (0, "")
+            told = json.loads(outcome.out)
+            assert told["source"] == ("vowels.tsv" if path is tagger else "first.tsv")
+            assert tables("inspect", path, *view).code == 0
+            if view == ("--neurons",):
+                followed = {one["feature"] for one in told["features"]}
+                assert ("tag v" if path is tagger else "label A") in followed
+            if view == ("--embedding",):
+                assert {*told["labels"]["names"]} == ({"v", "-"} if path is tagger else {*"ABCD"})
+        assert tables("inspect", path, "--html", f"{path}.html").code == 0
     for path in (classifier, tagger):
         card = tables("inspect", path).out
         assert "accuracy" in card
@@ -404,10 +423,12 @@ def test_looking_inside(tables: Run, classifier: Path, tagger: Path, writer: Pat
         told = json.loads(tables("inspect", path, "--answers", "--json").out)
         assert 0 <= told["accuracy"] <= 1
         assert tables("inspect", path, "--text", "axm").code == 0
-        assert tables("inspect", path, "--html", f"{path}.html").code == 0
-        assert "How right it is" in Path(f"{path}.html").read_text(encoding="utf-8")
-        outcome = tables("inspect", path, "--gates")
-        assert (outcome.code, "--gates is not for a model of the task" in outcome.err) == (2, True)
+        page = Path(f"{path}.html").read_text(encoding="utf-8")
+        assert "How right it is" in page
+        assert "What its units do" in page
+        assert "tables quote" not in page
+        outcome = tables("inspect", path, "--ngrams")
+        assert (outcome.code, "--ngrams is not for a model of the task" in outcome.err) == (2, True)
         assert tables("inspect", path, "--details").code == 0
     assert "charrnn sample writer.npz --label A" in tables("inspect", writer).out
     assert tables("inspect", classifier, writer, "--compare").code == 2
@@ -417,6 +438,42 @@ def test_looking_inside(tables: Run, classifier: Path, tagger: Path, writer: Pat
     assert max(range(3), key=told["occlusion"].__getitem__) == 0
     listed = tables("list", ".").out
     assert "% right" in listed
+
+
+def test_what_a_model_is_watched_on(
+    tables: Run, classifier: Path, tagger: Path, writer: Path
+) -> None:
+    """Examples, or texts alone, from a file, a pipe or as they are typed; what is wrong with them is told."""
+    Path("more.tsv").write_text("bax\tB\n\tA\naxxx\tA\n", encoding="utf-8")
+    Path("texts.txt").write_text("bax\naxxx\n", encoding="utf-8")
+    for on, labels in (("more.tsv", True), ("texts.txt", False), ("bax\naxxx", False)):
+        told = json.loads(tables("inspect", classifier, "--unit", "0r:1", "--on", on, "--json").out)
+        assert sorted(told["text"].splitlines()) == ["axxx", "bax"]
+        assert len(told["values"]) == len(told["text"])
+        followed = {one["feature"] for one in told["follows"]}
+        assert ("label A" in followed) == labels
+        assert tables("inspect", classifier, "--gradients", "--on", on).code == 0
+    for path, on, said in (
+        (classifier, "bax\tZ", "Z: the model knows no such label"),
+        (classifier, "baq", "line 1: not in the model's vocabulary: 'q'"),
+        (tagger, "bax\tvv", "the text given, line 1: 2 tags of one character each, for 3"),
+        (writer, "bax", "the text given, line 1: has 1 column, and not 2"),
+        (classifier, "\n", "holds no text"),
+        (classifier, "", "holds no text"),
+    ):
+        for view in ("--gates", "--neurons", "--gradients", "--embedding"):
+            outcome = tables("inspect", path, view, "--on", on)
+            assert outcome.code == 2
+            assert said in outcome.err
+            assert outcome.err.count("\n") == 1
+    outcome = tables("inspect", tagger, "--gates", "--on", "baq", "--unknown", "replace")
+    assert outcome.code == 0
+    Path("first.tsv").write_text("bax\tB\n" * 48, encoding="utf-8")
+    outcome = tables("inspect", classifier, "--gates")
+    said = "what it learnt from has changed; --on names examples, or texts alone"
+    assert (outcome.code, said in outcome.err) == (2, True)
+    assert tables("inspect", classifier, "--html", "page.html").code == 0
+    assert said in Path("page.html").read_text(encoding="utf-8")
 
 
 # ------------------------------------------------------------------------------- texts for labels

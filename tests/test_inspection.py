@@ -133,7 +133,7 @@ def test_planted_unit_is_found() -> None:
         [text[: n + 1].count("(") - text[: n + 1].count(")") for n in range(len(text))]
     )
     np.testing.assert_allclose(activation(_planted(), text, unit), depth / 2, atol=1e-6)
-    closest, r = follows(text, depth / 2)[0]
+    closest, r = follows(_planted(), text, depth / 2)[0]
     assert closest == "depth of brackets"
     assert r == pytest.approx(1)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from random import Random as Generator
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from samples import USED
 
 from charrnn.config import ModelConfig, TextConfig
 from charrnn.files.checkpoint import load_checkpoint, save_checkpoint
-from charrnn.inspection import learnt
+from charrnn.inspection import examples, learnt
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus, load_corpus
+from charrnn.text.examples import Examples
+from charrnn.text.lines import Line
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo
 
@@ -132,6 +136,92 @@ def test_reading_ends_where_the_text_would(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(learnt.NotAtHandError, match="has changed"):
         learnt.learnt_text(checkpoint, 50)
     assert 100 < sum(read) < 120
+
+
+SECRETS = "".join(f"{word}\t{word[0].upper()}\n" for word in SECRET.split())
+
+
+def _table(sources: tuple[str, ...], learnt_lines: str = "") -> Checkpoint:
+    """Of a model that says that it learnt labels from those sources."""
+    lines = learnt_lines or "".join(
+        f"{'x' * len(line[:-3])}\t{line[-2]}\n" for line in SECRETS.splitlines(keepends=True)
+    )
+    alphabet = Vocabulary(LETTERS[1:], TextConfig())
+    table = Examples.from_lines(lines.splitlines(), "classify", vocabulary=alphabet)
+    config = ModelConfig("gru", 4, task="classify")
+    rng = np.random.default_rng(3)
+    model = CharacterModel.fresh(config, alphabet, rng, table.labels)
+    info = CorpusInfo(sources, len(table), len(table), table.sha256)
+    return Checkpoint(model, USED, info)
+
+
+def test_no_word_of_a_secret_table(run: Run) -> None:
+    """As of a text: of a table of the recorded length, but with other texts, nothing is shown."""
+    Path("secret.tsv").write_text(SECRETS, encoding="utf-8")
+    save_checkpoint(_table(("secret.tsv",)), "a.npz")
+    shown = ""
+    for view in WATCHING:
+        for form in ((), ("--json",)):
+            outcome = run("inspect", "a.npz", *view, *form)
+            assert outcome.code == 2
+            shown += outcome.out + outcome.err
+    assert run("inspect", "a.npz", "--html", "page.html").code == 0
+    shown += re.sub("<[^>]*>", "", Path("page.html").read_text(encoding="utf-8"))
+    assert "what it learnt from has changed" in shown
+    for word in ("horse", "battery", "staple", "nobody"):
+        assert word not in shown
+
+
+def test_the_table_itself_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All files together have to be it; of many lines some are drawn from all over it, the same each time."""
+    Path("a.tsv").write_text(SECRETS[:50].rpartition("\n")[0] + "\n", encoding="utf-8")
+    rest = SECRETS[len(Path("a.tsv").read_text(encoding="utf-8")) :]
+    Path("b.tsv").write_bytes(b"\xef\xbb\xbf" + rest.replace("\n", "\r\n").encode())
+    Path("empty.tsv").write_text("", encoding="utf-8")
+    checkpoint = _table(("a.tsv", "b.tsv", "empty.tsv"), SECRETS)
+    found = examples.learnt_examples(checkpoint)
+    lines = [f"{line.text}\t{line.answer}" for line in found]
+    assert sorted(lines) == sorted(SECRETS.splitlines())
+    monkeypatch.setattr(examples, "SOME", 7)
+    some = examples.learnt_examples(checkpoint)
+    assert len(some) == 7
+    assert some == examples.learnt_examples(checkpoint)
+    assert {line.where for line in some} < {line.where for line in found}
+    with Path("b.tsv").open("a", encoding="utf-8") as file:
+        file.write("staple\tS\n")
+    with pytest.raises(learnt.NotAtHandError, match="has changed"):
+        examples.learnt_examples(checkpoint)
+
+
+def test_each_line_is_drawn_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first as the last."""
+    monkeypatch.setattr(examples, "SOME", 5)
+    counts = np.zeros(20)
+    for seed in range(2000):
+        monkeypatch.setattr(random, "Random", lambda _, seed=seed: Generator(seed))
+        for line in examples.drawn(Line(f"{n}", "", "") for n in range(20)):
+            counts[int(line.text)] += 1
+    assert counts.sum() == 10_000
+    assert np.abs(counts / 2000 - 0.25).max() < 0.04  # four standard deviations
+
+
+def test_a_table_that_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but files is opened; one that grows while it is read is let go."""
+    sources: list[tuple[str, ...]] = [("no such",), (".",), ("-",), ("secret.txt",) * 1001]
+    if os.name == "posix":
+        os.mkfifo("pipe")
+        sources += [("pipe",), ("/dev/zero",), ("secret.txt", "/dev/stdin")]
+    for names in sources:
+        with pytest.raises(learnt.NotAtHandError, match="is not at hand"):
+            examples.learnt_examples(_table(names))
+    Path("secret.tsv").write_text(SECRETS, encoding="utf-8")
+    monkeypatch.setattr("charrnn.text.source.BLOCK", 8)
+    monkeypatch.setattr(
+        "charrnn.inspection.examples.at_hand", lambda corpus: [(corpus.sources[0], 100)]
+    )
+    short = _table(("secret.tsv",), SECRETS[:60].rpartition("\n")[0])
+    with pytest.raises(learnt.NotAtHandError, match="has changed"):
+        examples.learnt_examples(short)
 
 
 def test_a_network_path_is_not_even_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

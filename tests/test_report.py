@@ -58,8 +58,8 @@ VOID = {"br", "img", "input", "link", "meta", "line", "path", "rect"}
 def _short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("charrnn.inspection.look.OWN", 30)
-    monkeypatch.setattr("charrnn.inspection.gradients.WARM_UP", 5)
-    monkeypatch.setattr("charrnn.inspection.gradients.CELLS", ("gru",))
+    monkeypatch.setattr("charrnn.inspection.flow.WARM_UP", 5)
+    monkeypatch.setattr("charrnn.inspection.flow.CELLS", ("gru",))
 
 
 def _saved(kind: str, path: Path | None = None, characters: str = "\n abcdefé<>") -> Path:

@@ -58,9 +58,9 @@ def inspect(
     ),
     on: str | None = of_refinements(
         None,
-        f"{_with('on')} the text to read (a file, - or the text itself).",
+        f"{_with('on')} the text to read (a file, - or the text itself); with labels or tags examples, or texts alone, a line each.",
         metavar="TEXT",
-        shown="the beginning of what the model learnt from, if the file is there and unchanged, "
+        shown="the beginning of what the model learnt from, or some of its examples, if the file is there and unchanged, "
         "or else what it writes",
     ),
     counts: str | None = of_refinements(

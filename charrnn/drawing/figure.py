@@ -216,9 +216,9 @@ class Histogram(Panel):
 
 @dataclass(frozen=True)
 class Place:
-    """Symbols at a point of a map; ``series`` gives their colour, ``told`` is told where a mouse rests on them."""
+    """A word at a point of a map; ``series`` gives its colour, ``told`` is told where a mouse rests on it."""
 
-    symbols: Symbols
+    word: Phrase
     x: float
     y: float
     series: int

@@ -231,7 +231,7 @@ def _map(axes: Axes, found: Map, encoding: str) -> None:
     """Symbols at their places."""
     for place in found.places:
         axes.annotate(
-            in_words(place.symbols, encoding),
+            in_words(place.word, encoding),
             (place.x, place.y),
             color=of_series(place.series),
             ha="center",

@@ -99,9 +99,10 @@ VIEWS = (
     View(
         "neurons",
         "--neurons",
-        "Units that follow something in the text: quotes, brackets, words, lines …",
+        "Units that follow something in the text: quotes, brackets, words, lines, its labels …",
         takes=READING,
         section="What its units do",
+        tasks=TASKS,
     ),
     View(
         "unit",
@@ -110,6 +111,7 @@ VIEWS = (
         "1:37:c.",
         metavar="LAYER:NUMBER",
         takes=READING,
+        tasks=TASKS,
     ),
     View(
         "gates",
@@ -117,6 +119,7 @@ VIEWS = (
         "How often the gates are shut and open, and how long the units remember.",
         takes=READING,
         section="Its gates",
+        tasks=TASKS,
     ),
     View(
         "gradients",
@@ -126,6 +129,7 @@ VIEWS = (
         takes=READING,
         several=True,
         section="How far back it learns",
+        tasks=TASKS,
     ),
     View(
         "ngrams",
@@ -144,9 +148,10 @@ VIEWS = (
     View(
         "embedding",
         "--embedding",
-        "Characters that the model treats alike: maps, and each one's neighbours.",
+        "Characters and labels that the model treats alike: maps, and each one's neighbours.",
         takes=READING,
         section="Characters that it treats alike",
+        tasks=TASKS,
     ),
     View(
         "comparison",
@@ -160,10 +165,10 @@ VIEWS = (
 
 _FOUND_IN = {
     "charrnn.inspection.carrying": ("Carrying", "read_carrying"),
-    "charrnn.inspection.embedding": ("CharacterMap", "character_map"),
+    "charrnn.inspection.embedding": ("CharacterMap", "LabelMap", "character_map", "label_map"),
     "charrnn.inspection.following": ("Following", "read_following"),
     "charrnn.inspection.gates": ("GateActivity", "gate_activity"),
-    "charrnn.inspection.gradients": ("GradientFlow", "fresh_flows", "gradient_flow"),
+    "charrnn.inspection.flow": ("GradientFlow", "fresh_flows", "gradient_flow"),
     "charrnn.inspection.neurons": ("Neurons", "Unit", "activation", "find_neurons"),
     "charrnn.inspection.ngrams": ("NGrams",),
     "charrnn.inspection.summary": ("summarize",),

@@ -143,7 +143,7 @@ def _distribution(
 
 def _undecided(look: Look, model: CharacterModel) -> list[str]:
     """An empty prime, and what comes before the places where the model was least certain of what follows."""
-    text, _ = look.text(look.scaled(ON_PAGE, FEWEST))
+    text = look.watched(look.scaled(ON_PAGE, FEWEST)).text
     order = np.argsort(-read_surprise(model, text, 1).entropy, kind="stable")
     # Places apart from each other, and with something before them.
     most = min(PLACES, SCORES // len(model.vocabulary))

@@ -15,7 +15,7 @@ steps: the unit's memory. What the other units write back by way of W is not in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -46,6 +46,7 @@ class GateActivity:
     Attributes:
         names: The *G* gates.
         keeps: Which of them keeps what a unit held.
+        layers: Their *L* names; ``0r`` is the layer of level 0 that reads backwards.
         left, right: ``(L, G, H)``, the share of steps at which each unit's gate was below 0.1, above 0.9.
         mean: The same, its mean.
         memory: ``(L, H)``, steps after which 1/e is left of what a unit held; infinity if nothing
@@ -54,6 +55,7 @@ class GateActivity:
 
     names: tuple[str, ...]
     keeps: str
+    layers: tuple[str, ...]
     steps: int
     left: Array
     right: Array
@@ -62,28 +64,37 @@ class GateActivity:
 
 
 @single_threaded_blas()
-def gate_activity(model: CharacterModel, text: str) -> GateActivity:
+def gate_activity(
+    model: CharacterModel, text: str, answers: Sequence[str] | None = None
+) -> GateActivity:
     """Read a text as it was read in training, and watch the gates.
+
+    Args:
+        text: To a model with labels or tags each of its lines is a text.
+        answers: The label of each line, of interest to a model that writes for labels.
 
     Raises:
         InputError: The model's cells have no gates, or there is no text.
         UnknownCharacterError: It has a character that the model does not know.
         CheckpointError: The model's numbers overflow.
     """
-    cell = model.network.stack.cell
+    stack = model.network.stack
+    cell = stack.cell
     names, keeps = cell.gates, cell.keeps
     if keeps is None:
         gated = " and ".join(sorted(name for name in CELLS if cell_class(name).keeps))
         own = model.config.cell
         raise InputError(f"a model of {own} cells has no gates; those of {gated} have")
-    shape = (model.config.num_layers, len(names), model.config.hidden_size)
+    shape = (len(stack.layers), len(names), stack.hidden_size)
     left, right, total = (np.zeros(shape) for _ in range(3))
     logs = np.zeros((shape[0], shape[2]))
     if end := model.vocabulary.config.end:  # as in training: whole records, and none that is empty
         text = "".join(record + end for record in text.split(end) if record)
-    if not text:
+    if not text.strip("\n" * model.config.reads_whole):
         raise InputError("there is no text to read")
-    for passage in read_text(model, text):
+    steps = 0
+    for passage in read_text(model, text, answers=answers):
+        steps += int(passage.counted.sum())
         counted = passage.counted[:, None, None]
         for index, (layer_cell, kept) in enumerate(model.network.stack.kept(passage.workspace)):
             gates = layer_cell.kept_gates(kept)
@@ -92,10 +103,10 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
             total[index] += gates.sum((0, 3), np.float64, where=counted)
             log = np.log(np.maximum(gates[:, [names.index(keeps)]], ZERO))
             logs[index] += log.sum((0, 1, 3), np.float64, where=counted)
-    steps = len(text)
     with np.errstate(divide="ignore"):
         memory = steps / np.abs(logs)
-    return GateActivity(names, keeps, steps, left / steps, right / steps, total / steps, memory)
+    left, right, mean = (each / steps for each in (left, right, total))
+    return GateActivity(names, keeps, stack.layer_names, steps, left, right, mean, memory)
 
 
 # ----------------------------------------------------------------------------------- what is to be seen
@@ -103,8 +114,9 @@ def gate_activity(model: CharacterModel, text: str) -> GateActivity:
 
 def view(look: Look) -> fig.Figure:
     """Each layer's units in the plane of both shares, and their memory."""
-    text, source = look.text(look.scaled(MOST, FEWEST))
-    found = gate_activity(look.subject.checkpoint.model, text)
+    watched = look.watched(look.scaled(MOST, FEWEST))
+    source, model = watched.source, look.subject.checkpoint.model
+    found = gate_activity(model, watched.text, watched.answers)
     layers = range(len(found.memory))
     planes = [list(_planes(found, layer)) for layer in layers]
     memories = [_memories(found, layer) for layer in layers]
@@ -118,9 +130,10 @@ def view(look: Look) -> fig.Figure:
     pictures: list[fig.Panel] = []
     for layer in layers:
         panels = fig.Panels(planes[layer], 3)
-        blocks += [fig.Heading(f"Layer {layer}"), panels, _summary(found, layer)]
-        pictures += [replace(one, title=f"layer {layer}, {one.title}") for one in planes[layer]]
-        pictures.append(replace(memories[layer], title=f"layer {layer}, memory"))
+        name = found.layers[layer]
+        blocks += [fig.Heading(f"Layer {name}"), panels, _summary(found, layer)]
+        pictures += [replace(one, title=f"layer {name}, {one.title}") for one in planes[layer]]
+        pictures.append(replace(memories[layer], title=f"layer {name}, memory"))
     blocks += [
         fig.Words(
             f"Memory: the steps after which 1/e is left of what a unit held, if the {found.keeps} gate "
@@ -128,7 +141,7 @@ def view(look: Look) -> fig.Figure:
         ),
         _classes(found),
         fig.Panels(memories, on=fig.PAGE),
-        *(_longest(layer, memory) for layer, memory in enumerate(found.memory)),
+        *(_longest(*pair) for pair in zip(found.layers, found.memory, strict=True)),
     ]
     medians = ", ".join(f"{median:.1f}" for median in np.median(found.memory, axis=1))
     return fig.Figure(
@@ -137,7 +150,7 @@ def view(look: Look) -> fig.Figure:
         {"source": source, **vars(found)},
         "For each layer and gate a point for each unit: across, the share of steps at which it is "
         f"above {OPEN:g}; upwards, that at which it is below {SHUT:g}. Beside them histograms of the units' "
-        f"memory; its median is {medians} steps in layers 0 to {layers[-1]}.",
+        f"memory; its median is {medians} steps in layers {found.layers[0]} to {found.layers[-1]}.",
         [fig.Panels(pictures, len(found.names) + 1)],
     )
 
@@ -150,7 +163,7 @@ def _planes(found: GateActivity, layer: int) -> Iterator[fig.Scatter]:
     for index, (name, left, right, mean) in enumerate(gates):
         points, rules = (right.tolist(), left.tolist()), [fig.Rule((0, 1), (1, 0))]
         told = (
-            f"A point for each of {len(left)} units of layer {layer}. On average open in {right.mean():.0%} of the "
+            f"A point for each of {len(left)} units of layer {found.layers[layer]}. On average open in {right.mean():.0%} of the "
             f"steps and shut in {left.mean():.0%}; the mean is {mean.mean():.2f}."
         )
         yield fig.Scatter(f"gate-{layer}-{index}", name, x, y, told, points, rules, index)
@@ -177,20 +190,20 @@ def _classes(found: GateActivity) -> fig.Table:
     for (low, high), row in zip(pairwise(CLASSES), counts.T, strict=True):
         steps = f"{low:g} to {high:g}" if np.isfinite(high) else f"over {low:g}"
         rows.append([steps, *(fig.Bar(count / counts.max(), f"{count:4}") for count in row)])
-    layers = [fig.Column(f"layer {layer}") for layer in range(len(counts))]
+    layers = [fig.Column(f"layer {layer}") for layer in found.layers]
     return fig.Table([fig.Column("steps"), *layers], rows, on=fig.TERMINAL)
 
 
 def _memories(found: GateActivity, layer: int) -> fig.Histogram:
     memory, edges = found.memory[layer], np.geomspace(SHORTEST, LONGEST, 25)
     counts, _ = np.histogram(np.clip(memory, SHORTEST, LONGEST), edges)
-    title = f"Layer {layer}, memory of its units"
+    title = f"Layer {found.layers[layer]}, memory of its units"
     x, y = fig.Axis("steps", log=True), fig.Axis("units")
     told, name = f"A histogram; its median is {np.median(memory):.1f} steps.", f"memory-{layer}"
     return fig.Histogram(name, title, x, y, told, edges.tolist(), counts.tolist(), series=3)
 
 
-def _longest(layer: int, memory: Array) -> fig.Words:
+def _longest(layer: str, memory: Array) -> fig.Words:
     longest = np.argsort(-memory, kind="stable")[:NAMED]
     named = ", ".join(f"{unit} ({_steps(memory[unit])})" for unit in longest)
     return fig.Words(f"Layer {layer} remembers longest in units {named}.")

@@ -46,8 +46,12 @@ def learnt_text(checkpoint: Checkpoint, most: int) -> str:
     return text[: most + 1]
 
 
-def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
-    """The head of what the sources hold, if all of it has the recorded hash; errors as above."""
+def at_hand(corpus: CorpusInfo) -> list[tuple[str, int]]:
+    """The files that a checkpoint names as what it learnt from, with their sizes in bytes; none has been opened.
+
+    Raises:
+        NotAtHandError: There is one that is no file, or they are too large to be checked.
+    """
     # A Reader takes it for standard input, whatever is called so.
     strange = len(corpus.sources) > MOST_SOURCES or STANDARD_INPUT in corpus.sources
     counts = None if strange else sizes(corpus.sources)
@@ -55,7 +59,18 @@ def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
         raise NotAtHandError("is not at hand")
     if sum(counts) > MOST_BYTES:
         raise NotAtHandError("is too large to be checked")
-    if not could_be(counts, corpus.characters, config):
+    return [*zip(corpus.sources, counts, strict=True)]
+
+
+def with_text(sources: list[tuple[str, int]]) -> list[str]:
+    """The names of those that are to be read: an empty one adds nothing, and one that only seems empty (in /proc) may never end."""
+    return [name for name, count in sources if count]
+
+
+def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
+    """The head of what the sources hold, if all of it has the recorded hash; errors as above."""
+    sources = at_hand(corpus)
+    if not could_be([count for _, count in sources], corpus.characters, config):
         raise NotAtHandError("has changed")
     head = ""
 
@@ -69,10 +84,8 @@ def _proved(corpus: CorpusInfo, config: TextConfig, most: int) -> str:
             head += piece[: most - len(head)]
             yield piece
 
-    # An empty file adds nothing, and one that only seems empty (in /proc) may never end.
-    names = [name for name, count in zip(corpus.sources, counts, strict=True) if count]
     with ExitStack() as stack:
-        reader = Reader(names, config, stack)
+        reader = Reader(with_text(sources), config, stack)
         try:
             proved = Scan(pieces(), config.encoding).sha256 == corpus.sha256
         except InputError:  # it is there, but not UTF-8

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from charrnn.errors import InputError
+from charrnn.inspection.examples import learnt_examples, named_examples
 from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.summary import summarize
 from charrnn.models.character_model import CharacterModel
+from charrnn.text.lines import Line
 from charrnn.text.source import STANDARD_INPUT, Source, tidied
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint
-from charrnn.words import rejoined, shortened
+from charrnn.words import counted, rejoined, shortened
 from charrnn.writing.sampling import generate, generate_records
 
 LONGEST = 100_000  # characters of a text that any view reads
@@ -45,6 +47,29 @@ class Subject:
         summary = summarize(self.checkpoint)
         summary["corpus"]["sources"] = list(map(rejoined, summary["corpus"]["sources"]))
         return {"checkpoint": self.name, **summary}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a model is watched on.
+
+    Attributes:
+        text: Running text, or records; of a model with labels or tags texts, a line each.
+        source: What it is in words.
+        answers: Of each line its label or tags, where they are known.
+    """
+
+    text: str
+    source: str
+    answers: tuple[str, ...] | None = None
+
+    def head(self, most: int) -> Watched:
+        """Its first ``most`` characters; of answers those of whole lines."""
+        if self.answers is None:
+            return replace(self, text=self.text[:most])
+        lines = self.text[:most].count("\n") or 1
+        text = "".join(line + "\n" for line in self.text.split("\n")[:lines])
+        return replace(self, text=text, answers=self.answers[:lines])
 
 
 @dataclass(frozen=True)
@@ -89,12 +114,14 @@ class Look:
         """``share`` of a number, but not less than ``least``."""
         return max(least, int(self.share * number))
 
-    def text(self, most: int) -> tuple[str, str]:
-        """A text to watch the model on, ``most`` characters of it at most, and what it is in words.
+    def watched(self, most: int) -> Watched:
+        """What to watch the model on, ``most`` characters of it at most.
 
         It is that of ``on``; by default what the model learnt from, or, where that is not at hand or has
-        changed, what the model writes itself. Errors as :meth:`read`.
+        changed, what the model writes itself, if it writes. Errors as :meth:`read`.
         """
+        if self._model.config.task != "lm":
+            return self._lines(most)
         text, name = self._learnt if self.on is None else self._on
         if not text:
             name = f"a text that the model wrote itself ({name}; --on names another)"
@@ -102,7 +129,29 @@ class Look:
             if length not in self._own:
                 self._own[length] = _own_text(self._model, length)
             text = self._own[length]
-        return self.head(text, name, most)
+        return Watched(*self.head(text, name, most))
+
+    def _lines(self, most: int) -> Watched:
+        """Some examples, or texts; of the first one its beginning, where it is longer than ``most``."""
+        examples, name = self._examples
+        taken, left, model = list[Line](), most, self._model
+        for line in examples:
+            if line.text and (len(line.text) <= left or not taken):
+                taken.append(line)
+                left -= len(line.text)
+            if left <= 0:
+                break
+        if not taken:
+            raise InputError(f"{name}: holds no text")
+        texts = [line.text[:most] for line in taken]
+        answers = [line.answer for line in taken]
+        if model.config.task == "tag" and all(answers):
+            tags = [model.labels.divided(answer)[:most] for answer in answers]
+            answers = [model.labels.between.join(each) for each in tags]
+        if len(taken) < len(examples):
+            name = f"{counted(len(taken), 'line')} of {name}"
+        text = "".join(f"{text}\n" for text in texts)
+        return Watched(text, name, tuple(answers) if all(answers) else None)
 
     def head(self, text: str, name: str, most: int) -> tuple[str, str]:
         """``most`` characters of a text at most, and what they are in words."""
@@ -142,6 +191,29 @@ class Look:
         if not text:
             raise InputError(f"{name}: is empty")
         return text
+
+    def known_lines(self, model: CharacterModel, text: str, name: str) -> str:
+        """A text, or texts, a line each, that another model can read, as :meth:`known` has it."""
+        if not model.config.reads_whole:
+            return self.known(model.vocabulary, text, name)
+        vocabulary, aligned = model.vocabulary, model.config.task == "tag"
+        lines = text.removesuffix("\n").split("\n")
+        how = self.unknown or "error"
+        known = (vocabulary.known(line, how, name, aligned=aligned) for line in lines)
+        return "".join(f"{line}\n" for line in known)
+
+    @cached_property
+    def _examples(self) -> tuple[list[Line], str]:
+        """Lines to watch a model with labels or tags on, and what they are in words."""
+        subject = self.subjects[0]
+        if self.on is not None:
+            return named_examples(self.on, subject.checkpoint, self.unknown or "error")
+        try:
+            return learnt_examples(subject.checkpoint), subject.source
+        except NotAtHandError as why:
+            raise InputError(
+                f"what it learnt from {why}; --on names examples, or texts alone"
+            ) from None
 
     @cached_property
     def _on(self) -> tuple[str, str]:

@@ -219,7 +219,8 @@ def view(look: Look) -> fig.Figure:
     training, validation = _divided(corpus, checkpoint.training)
     most = look.scaled(SCORED, FEWEST)
     if look.on is not None:
-        text, source = look.text(most)
+        watched = look.watched(most)
+        text, source = watched.text, watched.source
     elif validation:
         learnt = corpus.sha256 == checkpoint.corpus.sha256
         use = "was kept for validation" if learnt else "is not counted"

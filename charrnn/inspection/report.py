@@ -33,7 +33,7 @@ def page(look: Look, *, with_text: bool = True) -> str:
     vocabulary = model.vocabulary
     look.known(vocabulary, vocabulary.characters, "--unknown")  # whether --unknown can be obeyed
     if look.on is not None:
-        look.text(1)
+        look.watched(1)
     with single_threaded_blas():
         sections = [
             Section(view.file, view.section, _content(view, look, with_text=with_text))
@@ -61,7 +61,7 @@ def _held(look: Look, figures: Iterable[fig.Figure]) -> str:
     texts = [block.text for block in blocks if isinstance(block, fig.Passage)]
     longest = max(texts, key=len, default="")
     try:
-        _, source = look.text(sys.maxsize)
+        source = look.watched(sys.maxsize).source
     except CharrnnError:  # not even the model could write one
         return "This page holds no text."
     if not longest:

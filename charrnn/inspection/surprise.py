@@ -136,7 +136,8 @@ def view(look: Look) -> fig.Figure:
     kind = model.vocabulary.config
     unit = kind.unit
     if look.value is None:
-        text, source = look.text(look.scaled(ON_PAGE, FEWEST))
+        watched = look.watched(look.scaled(ON_PAGE, FEWEST))
+        text, source = watched.text, watched.source
         most, noted, listed = ON_PAGE, PAGE_GUESSES, PAGE_GUESSES
     else:
         text, source = look.read(look.value, "--text")

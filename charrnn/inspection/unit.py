@@ -15,9 +15,10 @@ def view(look: Look) -> fig.Figure:
     model = look.subject.checkpoint.model
     kind = model.vocabulary.config
     unit = Unit.parse(look.value or "", model)
-    text, source = look.text(MOST)
-    values = activation(model, text, unit)
-    found = follows(text, values)
+    watched = look.watched(MOST)
+    text, source, answers = watched.text, watched.source, watched.answers
+    values = activation(model, text, unit, answers)
+    found = follows(model, text, values, answers)
     if found:
         words = ", ".join(f"{name} (r {r:+.2f})" for name, r in found[:FOLLOWED])
         told = f"Here it follows most closely: {words}"

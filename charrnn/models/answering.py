@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.nn.dropout import NO_DROPOUT
+from charrnn.models.reading import batches, read_whole, side_by_side
 from charrnn.nn.functions import columns
 from charrnn.nn.long import forward_in_chunks
 from charrnn.nn.loss import softmax_
@@ -111,11 +111,11 @@ class Answerer:
         """The answers of one of the models."""
         encoded = [model.vocabulary.encode(text) for text in texts]
         lengths = np.array([len(ids) for ids in encoded])
-        batches = _batches(lengths)
+        together = batches(lengths, TOGETHER)
         found: list[Answer | None] = [None] * len(texts)
 
         def work(shard: int, _columns: slice, workspace: Workspace) -> None:
-            for batch in batches[shard :: self._shards.count]:
+            for batch in together[shard :: self._shards.count]:
                 ids = [encoded[number] for number in batch]
                 answers = _long(model, ids[0], workspace) if len(ids[0]) > PLACES else None
                 for number, answer in zip(
@@ -128,29 +128,12 @@ class Answerer:
         return [answer for answer in found if answer is not None]
 
 
-def _batches(lengths: NDArray[np.intp]) -> list[list[int]]:
-    """Numbers of texts that are read together."""
-    order = np.argsort(lengths, kind="stable").tolist()
-    batches: list[list[int]] = []
-    while order:
-        count = max(1, min(TOGETHER, PLACES // max(1, int(lengths[order[-1]]))))
-        batches.append(order[-count:])
-        del order[-count:]
-    return batches
-
-
 def _short(
     model: CharacterModel, texts: Sequence[NDArray[np.integer]], workspace: Workspace
 ) -> list[Answer]:
     """Texts side by side."""
-    lengths = np.array([len(ids) for ids in texts])
-    x = np.zeros((max(1, lengths.max()), len(texts)), np.intp)
-    for column, ids in enumerate(texts):
-        x[: len(ids), column] = ids
-    network, params = model.network, model.parameters
-    zero = network.zero_state(len(texts), params.flat.dtype)
-    h, state = network.hidden(params, x, zero, workspace, NO_DROPOUT, lengths)
-    return _answers(model, h, state, lengths, workspace)
+    x, lengths = side_by_side(texts)
+    return _answers(model, *read_whole(model, x, lengths, workspace), lengths)
 
 
 def _long(model: CharacterModel, ids: NDArray[np.integer], workspace: Workspace) -> list[Answer]:
@@ -160,20 +143,15 @@ def _long(model: CharacterModel, ids: NDArray[np.integer], workspace: Workspace)
     if network.embedding:
         x = network.embedding.forward(params, x, workspace.child("embedding"))
     h, state = forward_in_chunks(network.stack, params, x, STEPS, workspace)
-    return _answers(model, h, state, np.array([len(ids)]), workspace)
+    scores = network.scores(params, h, state, workspace)
+    return _answers(model, scores, network.ends(h, state), np.array([len(ids)]))
 
 
 def _answers(
-    model: CharacterModel,
-    h: Array,
-    state: Array,
-    lengths: NDArray[np.intp],
-    workspace: Workspace,
+    model: CharacterModel, scores: Array, vectors: Array, lengths: NDArray[np.intp]
 ) -> list[Answer]:
-    """What follows from what the top level made of some texts."""
-    network, tags = model.network, model.config.task == "tag"
-    vectors = network.ends(h, state, lengths)
-    scores = network.scores(model.parameters, h, state, workspace, lengths=lengths)
+    """What follows from the scores of some texts."""
+    tags = model.config.task == "tag"
     probabilities = _probabilities(scores, lengths if tags else None)
     if tags:
         each = [probabilities[:, :n, column].T.copy() for column, n in enumerate(lengths)]

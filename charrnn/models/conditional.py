@@ -47,6 +47,11 @@ class Conditional(LanguageModel):
         mixed = None if self.mixed is None else tuple(self.mixed.tolist())
         return (*super()._shape, self.labels, mixed)
 
+    @property
+    def begun_by(self) -> str:
+        """The array that has a column for each label: what texts begin with."""
+        return next(iter(self.first.parameter_shapes()))
+
     def mixing(self, shares: NDArray[np.floating]) -> Conditional:
         """The same model, whose texts all begin with this mixture of labels."""
         chosen = copy.copy(self)

@@ -1,8 +1,8 @@
-"""How a model reads: chunk after chunk, with the state carried; and a whole text, side by side."""
+"""How a model reads: chunk after chunk, with the state carried; a whole text, its parts side by side; whole texts, side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
+from charrnn.nn.dropout import NO_DROPOUT
 from charrnn.nn.functions import Ids
+from charrnn.nn.lengths import Lengths
 from charrnn.nn.parallel import warm_up
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
+from charrnn.text.batches import PLACES
 from charrnn.text.chunks import ALL, Chunks, Segments
 from charrnn.text.records import Records, Spans
 
@@ -119,7 +122,7 @@ class Passage:
     """Parts of a text side by side, as they have just been read.
 
     Attributes:
-        places: ``(T, B)``, of the characters in the text that are predicted here.
+        places: ``(T, B)``, of the characters in the text that are predicted here; of whole texts, those that are read.
         counted: ``(T, B)`` booleans: over all passages each place once; the others are read twice,
             or not of the text.
         logits: ``(K, T, B)``, the scores that predict them.
@@ -132,26 +135,38 @@ class Passage:
     workspace: Workspace
 
 
-def read_text(model: CharacterModel, text: str, *, most: int = COLUMNS) -> Iterator[Passage]:
-    """Read a text as in training: after its :meth:`~CharacterModel.beginning`, records apart.
+def read_text(
+    model: CharacterModel,
+    text: str,
+    *,
+    most: int = COLUMNS,
+    answers: Sequence[str] | None = None,
+) -> Iterator[Passage]:
+    """Read a text as in training: after its :meth:`~CharacterModel.beginning`, records apart, and whole texts each by itself.
 
     Args:
-        text: One character at least.
+        text: One character at least; to a model with labels or tags each of its lines is a text.
         most: Parts that are read side by side, at most. Those of a running text each have
             ``OVERLAP`` characters before them to warm up: much quicker than in one piece, and
             hardly another result. With 1 it is exact.
+        answers: The label of each line, of interest to a model that writes for labels.
 
     Raises:
+        InputError: A model writes for labels, and none is told.
         UnknownCharacterError: The text has a character that the model does not know.
         CheckpointError: The model's numbers overflow.
     """
+    if model.config.reads_whole:
+        yield from _read_lines(model, text, most)
+        return
     ids = model.vocabulary.encode(model.beginning() + text)
     places, starts = np.arange(len(ids)), starts_in(model, ids)
     steps = STEPS if most == 1 else COLUMN_STEPS
     chunks: Chunks
     if model.vocabulary.config.end:
         spans = Spans(starts, np.diff(starts, append=len(text)))
-        chunks = Records(places, spans, min(most, len(spans)), steps, seed=0)
+        labels = None if answers is None else model.labels.encode(answers)
+        chunks = Records(places, spans, min(most, len(spans)), steps, 0, labels)
     else:
         chunks = Segments(places, overlap=OVERLAP, most=most, steps=steps)
     yield from read_places(model, ids, chunks)
@@ -179,7 +194,8 @@ def read_places(
     for index in range(len(chunks)):
         chunk = chunks.chunk(index, columns)
         counted = np.ones(chunk.inputs.shape, np.bool_) if chunk.counted is None else chunk.counted
-        logits = reader.read(ids[chunk.inputs], fresh=chunk.fresh, counted=counted)
+        inputs, labels = ids[chunk.inputs], chunk.labels
+        logits = reader.read(inputs, fresh=chunk.fresh, counted=counted, labels=labels)
         yield Passage(chunk.inputs, counted, logits, reader.workspace)
 
 
@@ -191,3 +207,69 @@ def starts_in(model: CharacterModel, ids: Ids) -> NDArray[np.int64]:
     """
     end = model.vocabulary.config.end
     return np.flatnonzero(ids[:-1] == model.vocabulary.encode(end)) if end else np.zeros(1, np.intp)
+
+
+def _read_lines(model: CharacterModel, text: str, most: int) -> Iterator[Passage]:
+    """Read the lines of a text that have characters, each as a whole text."""
+    lines = [(start, line) for start, line in lines_of(text) if line]
+    first = np.array([start for start, _ in lines])
+    ids = [model.vocabulary.encode(line) for _, line in lines]
+    workspace = Workspace(model.parameters.flat.dtype)
+    warm_up()
+    for batch in batches(np.array(list(map(len, ids))), most):
+        x, lengths = side_by_side([ids[number] for number in batch])
+        step = np.arange(len(x))[:, None]
+        with np.errstate(all="ignore"):
+            logits, _ = read_whole(model, x, lengths, workspace)
+            sound = np.isfinite(np.ptp(logits, axis=0))
+        inside = step < lengths
+        if not sound[inside[: len(sound)]].all():
+            raise CheckpointError("the model cannot be read with: its numbers overflow")
+        yield Passage(first[batch] + np.minimum(step, lengths - 1), inside, logits, workspace)
+
+
+def lines_of(text: str) -> list[tuple[int, str]]:
+    """The lines of a text without their ends, each with the place where it begins."""
+    found, start = list[tuple[int, str]](), 0
+    for line in text.removesuffix("\n").split("\n"):
+        found.append((start, line))
+        start += len(line) + 1
+    return found
+
+
+def batches(lengths: NDArray[np.intp], most: int) -> list[list[int]]:
+    """Numbers of texts that are read together, each time ``most`` of about one length at most; the longest come first."""
+    order = np.argsort(lengths, kind="stable").tolist()
+    found: list[list[int]] = []
+    while order:
+        count = max(1, min(most, PLACES // max(1, int(lengths[order[-1]]))))
+        found.append(order[-count:])
+        del order[-count:]
+    return found
+
+
+def side_by_side(texts: Sequence[Ids]) -> tuple[Ids, NDArray[np.intp]]:
+    """``(T, B)``, texts with padding after them, and their ``(B,)`` lengths."""
+    lengths = np.array([len(ids) for ids in texts])
+    x = np.zeros((max(1, lengths.max()), len(texts)), np.intp)
+    for column, ids in enumerate(texts):
+        x[: len(ids), column] = ids
+    return x, lengths
+
+
+def read_whole(
+    model: CharacterModel, x: Ids, lengths: Lengths, workspace: Workspace
+) -> tuple[Array, Array]:
+    """Read whole texts.
+
+    Args:
+        x: ``(T, B)``, ids.
+
+    Returns:
+        ``(K, 1, B)``, scores of labels, or ``(K, T, B)`` of tags; and ``(H, B)``, what is held of each text after it was read.
+    """
+    network, params = model.network, model.parameters
+    zero = network.zero_state(len(lengths), params.flat.dtype)
+    h, state = network.hidden(params, x, zero, workspace, NO_DROPOUT, lengths)
+    scores = network.scores(params, h, state, workspace, lengths=lengths)
+    return scores, network.ends(h, state, lengths)

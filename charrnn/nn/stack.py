@@ -59,6 +59,16 @@ class Stack:
         return tuple(tuple(range(row, row + directions)) for row in rows)
 
     @cached_property
+    def layer_names(self) -> tuple[str, ...]:
+        """Of ``layers``, for people: its level, and ``r`` for who reads backwards."""
+        each = (
+            f"{level}{'r' * (row != rows[0])}"
+            for level, rows in enumerate(self.levels)
+            for row in rows
+        )
+        return tuple(each)
+
+    @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """In the order of the state's rows."""
         directions = ("", "/reverse") if self.bidirectional else ("",)
@@ -142,6 +152,17 @@ class Stack:
         """Each layer's cell, with the workspace in which it kept what the last ``forward`` did."""
         for layer in self.layers:
             yield layer.cell, workspace.child(layer.name).child("cell")
+
+    def kept_states(self, workspace: Workspace) -> Array:
+        """``(T, B, L, states, H)``: what each layer held when it had read a character, in the last ``forward``."""
+        found = []
+        for layer in self.layers:
+            own = workspace.child(layer.name)
+            states = layer.cell.kept_states(own.child("cell"))
+            if "places" in own:  # it read backwards
+                states = states.reshape(-1, *states.shape[2:])[own["places"]].reshape(states.shape)
+            found.append(states)
+        return np.stack(found, axis=2)
 
     def backward(
         self,

@@ -289,8 +289,8 @@ def _encoded(
     length = np.array([len(line.text) + len(end) for line in lines], np.int64)
     spans = Spans(np.cumsum(length) - length, length)
     digest = hashlib.sha256()
-    for line in lines:
-        digest.update(f"{line.text}\t{line.answer}\n".encode())
+    for _ in hashed(lines, digest):
+        pass
     ids = np.append(vocabulary.encode(text), np.uint8(0))  # where an empty text at the end lies
     flat = (
         [line.answer for line in lines] if tags is None else [tag for each in tags for tag in each]
@@ -313,6 +313,13 @@ def _encoded(
         apart,
         task,
     )
+
+
+def hashed(lines: Iterable[Line], digest: hashlib._Hash) -> Iterator[Line]:
+    """The same lines; those that have been taken are in the hash."""
+    for line in lines:
+        digest.update(f"{line.text}\t{line.answer}\n".encode())
+        yield line
 
 
 def _doubts(labels: Labels, examples: int, task: str) -> Iterator[str]:

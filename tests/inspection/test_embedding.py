@@ -24,6 +24,7 @@ def test_frequent_characters(embedding_size: int) -> None:
     found = character_map(_model(embedding_size), TEXT, most=4)
     assert found.characters == "abcd"
     assert found.counts.tolist() == [5, 4, 3, 2]
+    assert found.predicted
     assert (found.read.array, found.predicted.array) == (
         "E" if embedding_size else "layer0/U",
         "V",
@@ -37,6 +38,7 @@ def test_alike_and_opposite() -> None:
     rows[:4] = 0
     rows[:4, 1] = 3, 1, -2, -2  # a, b, c, d
     found = character_map(model, TEXT, most=4).predicted
+    assert found
     np.testing.assert_allclose(found.cosines[0], [1, 1, -1, -1], atol=1e-6)
     assert found.nearest(0, 1).tolist() == [1]
     assert found.nearest(3, 2).tolist() == [2, 0]
@@ -53,6 +55,8 @@ def test_what_changes_no_probability_does_not_matter(embedding_size: int) -> Non
     model.parameters[name][...] += np.arange(len(model.parameters[name]))[:, None]
     model.parameters["V"][...] += np.arange(5)
     after = character_map(model, TEXT)
+    assert before.predicted
+    assert after.predicted
     for one, other in ((before.read, after.read), (before.predicted, after.predicted)):
         np.testing.assert_allclose(one.cosines, other.cosines, atol=1e-4)
         np.testing.assert_allclose(one.explained, other.explained, atol=1e-4)

@@ -8,7 +8,7 @@ from kinds import RECURRENT, every_recurrent
 
 from charrnn.config import ModelConfig, TextConfig
 from charrnn.errors import CheckpointError, InputError
-from charrnn.inspection.gradients import (
+from charrnn.inspection.flow import (
     GradientFlow,
     fresh_flows,
     gradient_flow,
@@ -100,7 +100,7 @@ def test_windows_are_the_whole(records: bool) -> None:
 def test_one_column_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Little memory changes nothing."""
     before = gradient_flow(_model(), TEXT, steps=20, losses=4)
-    monkeypatch.setattr("charrnn.inspection.gradients.MEMORY", 1)
+    monkeypatch.setattr("charrnn.inspection.flow.MEMORY", 1)
     np.testing.assert_allclose(
         gradient_flow(_model(), TEXT, steps=20, losses=4).norms, before.norms, rtol=1e-12
     )

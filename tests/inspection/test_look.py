@@ -12,7 +12,7 @@ from samples import SHA256, USED
 from charrnn.config import ModelConfig, TextConfig
 from charrnn.drawing.figure import Chart, Figure, Panels
 from charrnn.inspection import VIEWS
-from charrnn.inspection.look import Look, Subject
+from charrnn.inspection.look import Look, Subject, Watched
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo
@@ -37,19 +37,20 @@ def test_a_text_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """All views of a page share standard input, which can be read but once."""
     monkeypatch.setattr("sys.stdin", type("", (), {"buffer": BytesIO(TEXT.encode())}))
     look = _look(on="-")
-    assert look.text(30) == (TEXT[:30], "the first 30 characters of standard input")
-    assert look.text(1000) == (TEXT, "standard input")
+    assert look.watched(30) == Watched(TEXT[:30], "the first 30 characters of standard input")
+    assert look.watched(1000) == Watched(TEXT, "standard input")
 
 
 def test_own_text(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the corpus is not at hand it is what the model writes, the same each time, and says so."""
     monkeypatch.setattr("charrnn.inspection.look.OWN", 50)
-    text, name = _look(on=None).text(1000)
-    assert name == (
+    own = _look(on=None).watched(1000)
+    text = own.text
+    assert own.source == (
         "a text that the model wrote itself (its corpus is not at hand; --on names another)"
     )
     assert len(text) == 50
-    assert _look(on=None).text(20)[0] == text[:20]
+    assert _look(on=None).watched(20).text == text[:20]
 
 
 def test_curves_stay_on_their_chart() -> None:
@@ -81,4 +82,4 @@ def test_names_of_pictures() -> None:
 def test_a_long_text_is_no_name() -> None:
     """Of a text beyond what a name of a file can be, nobody asks whether there is such a file."""
     for text in ("abc def " * 50, "abc " * 2000, "a" * 5000):
-        assert _look(on=text).text(10_000) == (text, "the text given")
+        assert _look(on=text).watched(10_000) == Watched(text, "the text given")

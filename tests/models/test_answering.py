@@ -19,7 +19,7 @@ from forms import Form
 
 from charrnn.config import CELLS, ModelConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
-from charrnn.models import answering
+from charrnn.models import answering, reading
 from charrnn.models.answering import Answer, Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.cells import cell_class
@@ -116,7 +116,8 @@ def _assert_as_alone(answers: Sequence[Answer], model: CharacterModel, texts: li
 def test_answers_come_in_order(task: str, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of texts of any length, short ones side by side, and long ones in chunks, each is what it is alone."""
     monkeypatch.setattr(answering, "TOGETHER", 5)
-    monkeypatch.setattr(answering, "PLACES", 24)
+    for module in (answering, reading):
+        monkeypatch.setattr(module, "PLACES", 24)
     monkeypatch.setattr(answering, "STEPS", 7)
     model = random_model(kind.config(task, 3))
     lengths = [*np.random.default_rng(4).integers(0, 12, 12).tolist(), 24, 25, 0, 33, 1]
@@ -151,7 +152,8 @@ def test_a_long_text_is_read_in_chunks(task: str, monkeypatch: pytest.MonkeyPatc
     texts = _texts([20, 21])
     whole = Answerer([model])(texts)
     assert not calls
-    monkeypatch.setattr(answering, "PLACES", 20)
+    for module in (answering, reading):
+        monkeypatch.setattr(module, "PLACES", 20)
     monkeypatch.setattr(answering, "STEPS", 6)
     cut = Answerer([model])(texts)
     assert calls == [21]
@@ -318,7 +320,8 @@ def test_an_unknown_character() -> None:
 @every_task
 def test_overflow(task: str, kind: Kind, places: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where weights are so large that a sum is no number: an error, not an answer."""
-    monkeypatch.setattr(answering, "PLACES", places)
+    for module in (answering, reading):
+        monkeypatch.setattr(module, "PLACES", places)
     sound, model = random_model(kind.config(task, 4)), random_model(kind.config(task, 4))
     net, text, workspace = model.network, "abcdabcd", Workspace()
     ids = model.vocabulary.encode(text)[:, None]

@@ -268,7 +268,7 @@ def _places(plane: Plane, found: Map, encoding: str) -> Iterator[Markup]:
         yield element(
             "text",
             element("title", plain(place.told, encoding)),
-            plain(place.symbols, encoding),
+            plain(place.word, encoding),
             x=x,
             y=y + 4,
             class_=f"word w{place.series % SERIES}",

@@ -89,7 +89,7 @@ def draw_map(screen: Screen, found: Map) -> Iterator[Text]:
     taken = np.zeros((MAP_HEIGHT, width), bool)
     rows: list[dict[int, Text]] = [{} for _ in range(MAP_HEIGHT)]
     for place, (x, y) in zip(found.places, shares, strict=True):
-        word = screen.words(place.symbols, of_series(place.series))
+        word = screen.words(place.word, of_series(place.series))
         size = max(1, cell_len(word.plain))
         free = _free(taken, (1 - y) * (MAP_HEIGHT - 1), x * (width - size), size)
         if free is not None:
