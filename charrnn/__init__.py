@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from charrnn.models.mixture import Mixture as Mixture
     from charrnn.notebook import Prediction as Prediction
     from charrnn.notebook import Score as Score
+    from charrnn.notebook import Target as Target
     from charrnn.notebook import inspect as inspect
     from charrnn.notebook import load as load
     from charrnn.notebook import predict as predict
+    from charrnn.notebook import rewrite as rewrite
     from charrnn.notebook import score as score
     from charrnn.notebook import score_all as score_all
     from charrnn.notebook import train as train
@@ -61,9 +63,11 @@ _HOMES = {
     "notebook": (
         "Prediction",
         "Score",
+        "Target",
         "inspect",
         "load",
         "predict",
+        "rewrite",
         "score",
         "score_all",
         "train",

@@ -22,12 +22,15 @@ ANNEALING = ("cosine", "trapezoid")
 """Schedules that end at zero, so that a model is at its best only at the end."""
 
 MINUTES = 10  # that a new run takes where nothing says how long
-TASKS = ("lm", "classify", "tag", "conditional")
-"""What a model is for: to go on with a text, to find a label for it, or a tag for each of its characters, to write one for a label."""
+TASKS = ("lm", "classify", "tag", "conditional", "seq2seq")
+"""What a model is for: to go on with a text, to find a label for it, or a tag for each of its characters, to write one for a label, to make
+another text of it."""
 WRITING_TASKS = ("lm", "conditional")
-LABELLED_TASKS = ("classify", "tag", "conditional")
-READING_TASKS = ("classify", "tag")
+LABELLED_TASKS = ("classify", "tag", "conditional", "seq2seq")
+READING_TASKS = ("classify", "tag", "seq2seq")
 """Those that read whole texts, which have an answer each."""
+ATTENTION = ("general", "none")
+SYMBOLS = ("character", "token")
 UNKNOWN = ("error", "skip", "replace")
 """What may become of characters that a model does not know."""
 
@@ -36,6 +39,8 @@ MAX_HIDDEN_SIZE = 1 << 14
 MAX_VOCABULARY = 0x110000
 MAX_CONTEXT = 64
 MAX_LABELS = 1 << 20
+MAX_BEAM = 1000
+BEAM = 5  # beginnings that are followed up when a text is made of another one
 CONTEXT = 3  # characters that a net without memory reads at once, if nothing else is said
 
 Size = Annotated[int, Between(1, 1 << 20)]
@@ -64,13 +69,15 @@ class ModelConfig(Checked):
 
     Args:
         task: ``lm`` is a language model, which predicts the next character; ``classify`` reads a text and finds a label
-            for it, ``tag`` one for each of its characters; ``conditional`` writes a text for a label.
+            for it, ``tag`` one for each of its characters; ``conditional`` writes a text for a label, ``seq2seq`` one for another text.
         cell: ``lstm``, ``gru`` (reset-after form), ``rnn`` (tanh) or ``rnn-relu``; ``feedforward`` is no recurrent net
             but one without memory, which predicts from the last characters alone.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
         context: The characters that ``feedforward`` predicts from, the current one among them; None with another cell.
         bidirectional: Whether each text is also read from its end; None does so where whole texts are read, by a cell with a state.
+        attention: How what writes a text for another one looks back at that (Luong et al. 2015); ``none`` leaves it with what the
+            encoder held at its end. None is ``general`` where there is something to look at.
     """
 
     task: Annotated[str, OneOf(TASKS), "What is learnt"] = field(default="lm", kw_only=True)
@@ -91,6 +98,9 @@ class ModelConfig(Checked):
         | None
     ) = None
     bidirectional: Annotated[bool, "Read each text from both ends."] | None = None
+    attention: (
+        Annotated[str, OneOf(ATTENTION), "How seq2seq looks back at what it rewrites"] | None
+    ) = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -104,6 +114,14 @@ class ModelConfig(Checked):
             raise InputError(
                 f"conditional needs a cell with a state, which a label sets, and {self.cell} has none"
             )
+        if self.task == "seq2seq" and not self.is_recurrent:
+            raise InputError(
+                f"seq2seq needs a cell with a state, which goes from encoder to decoder, and {self.cell} has none"
+            )
+        if self.task != "seq2seq" and self.attention is not None:
+            raise InputError(f"attention is for seq2seq, not for {self.task}")
+        if self.task == "seq2seq" and self.attention is None:
+            object.__setattr__(self, "attention", "general")
         if self.is_recurrent:
             if self.context is not None:
                 raise InputError(
@@ -136,7 +154,7 @@ class ModelConfig(Checked):
     @property
     def per(self) -> str:
         """What a loss is for each of, in names of JSON: bytes are told as characters are."""
-        return {"classify": "text", "tag": "tag"}.get(self.task, "char")
+        return {"classify": "text", "tag": "tag", "seq2seq": "symbol"}.get(self.task, "char")
 
     @property
     def inputs(self) -> str:
@@ -217,6 +235,7 @@ class TrainingConfig(Checked):
         patience: With a schedule that ends at zero only those evaluations count that over-fit:
             clearly worse than the best, at a lower training loss. ``trapezoid`` first lets its rate fall.
         keep_best: None takes the loss, or the accuracy where there are labels or tags.
+        label_smoothing: Losses that are told are without it.
         class_weights: ``balanced`` lets each example count inversely to how often its label occurs.
         threads: 0 takes one for each processor, as long as each part stays wide enough.
     """
@@ -254,6 +273,9 @@ class TrainingConfig(Checked):
         Annotated[str, OneOf(KEEPING), "Which evaluation's weights are kept, the one of the best"]
         | None
     ) = None
+    label_smoothing: Annotated[
+        Share, "Share of what is wanted that goes to all symbols or labels alike."
+    ] = 0.0
     class_weights: Annotated[
         str, OneOf(CLASS_WEIGHTS), "Whether rare labels count as much as frequent ones"
     ] = "none"

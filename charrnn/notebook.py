@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from charrnn.config import MINUTES, ModelConfig, TextConfig, TrainingConfig, only
+from charrnn.config import BEAM, MAX_BEAM, MINUTES, ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.drawing.data import as_json
 from charrnn.drawing.figure import Figure, parts
 from charrnn.errors import InputError
@@ -31,6 +31,7 @@ from charrnn.inspection.look import Look, Subject
 from charrnn.models.answering import Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.mixture import Writable
+from charrnn.models.rewriting import Rewriter
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.text.corpus import Corpus, load_corpus
@@ -283,6 +284,57 @@ def predict(
         )
         for text, answer in zip(known, answerer(known), strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A text that was made of another one.
+
+    Attributes:
+        text: It.
+        bits: How unexpected it is to the model, its end included.
+    """
+
+    text: str
+    bits: float
+
+
+@checks
+def rewrite(
+    model: CharacterModel | Sequence[CharacterModel],
+    texts: Sequence[str],
+    *,
+    beam: Annotated[int, Between(1, MAX_BEAM)] = BEAM,
+    top: Annotated[int, Between(1, MAX_BEAM)] = 1,
+    length_penalty: Annotated[float, Between(0, 10)] = 0.0,
+    unknown: str = "replace",
+) -> list[list[Target]]:
+    """Make other texts of texts, as ``charrnn predict`` does with a model for ``seq2seq``.
+
+    Args:
+        model: Of several the mean of their probabilities counts, at each symbol.
+        beam: Beginnings that are followed up at each symbol; 1 takes the likeliest symbol each time.
+        top: How many of the best targets are told.
+        length_penalty: Bits are divided by the number of symbols to this power before targets are compared.
+        unknown: What becomes of characters that a model does not know: ``replace`` (by a similar one), ``skip`` or ``error``.
+
+    Returns:
+        For each text its targets, the best first; none for a text without characters.
+
+    Raises:
+        InputError: A model is for another task, or several do not write the same symbols.
+        UnknownCharacterError: There are unknown characters, and ``unknown`` is ``error``.
+    """
+    if isinstance(texts, str):
+        raise InputError("rewrite takes a list of texts; for one put it in a list")
+    models = [model] if isinstance(model, CharacterModel) else list(model)
+    if not models:
+        raise InputError("there is no model to rewrite with")
+    rewriter = Rewriter(models, sum(map(len, texts)))
+    vocabulary = models[0].vocabulary
+    known = [rewriter.known(vocabulary.read(text), unknown) for text in texts]
+    found = rewriter(known, beam=beam, top=top, length_penalty=length_penalty)
+    return [[Target(rewriter.text(one), bits(one.nats)) for one in each] for each in found]
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -25,6 +25,7 @@ RULES = (
     "val_fraction",
     "eval_every",
     "threads",
+    "attention",
     "bidirectional",
     "keep_best",
 )

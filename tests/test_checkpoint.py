@@ -353,6 +353,7 @@ def test_wrong_types_everywhere(path: Path) -> None:
                 "progress",
                 "context",
                 "bidirectional",
+                "attention",
                 "keep_best",
                 "figures",
                 "accuracy",

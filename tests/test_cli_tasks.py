@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run
+from conftest import Once, Run
 from talking import CHARRNN
 
 import charrnn
@@ -34,22 +34,19 @@ def tables(run: Run) -> Run:
 
 
 @pytest.fixture
-def classifier(tables: Run) -> Path:
-    assert tables("train", "first.tsv", "--task", "classify", *QUICK, "-o", "first.npz").code == 0
-    return Path("first.npz")
+def classifier(tables: Run, once: Once) -> Path:
+    return once(tables, "first.npz", "first.tsv", "--task", "classify", *QUICK)
 
 
 @pytest.fixture
-def tagger(tables: Run) -> Path:
-    assert tables("train", "vowels.tsv", "--task", "tag", *QUICK, "-o", "vowels.npz").code == 0
-    return Path("vowels.npz")
+def tagger(tables: Run, once: Once) -> Path:
+    return once(tables, "vowels.npz", "vowels.tsv", "--task", "tag", *QUICK)
 
 
 @pytest.fixture
-def writer(tables: Run) -> Path:
+def writer(tables: Run, once: Once) -> Path:
     options = ("--task", "conditional", "--columns", "2,1", *QUICK, "--steps", 300)
-    assert tables("train", "first.tsv", *options, "-o", "writer.npz").code == 0
-    return Path("writer.npz")
+    return once(tables, "writer.npz", "first.tsv", *options)
 
 
 # ------------------------------------------------------------------------------------------ learning
@@ -344,7 +341,7 @@ def test_the_right_verb(tables: Run, classifier: Path, writer: Path, model: Path
         assert outcome.code == 2
         assert outcome.err.endswith(f"try charrnn {right} {path}\n")
     outcome = tables("predict", "first.tsv")
-    assert "no model for classify or tag in checkpoints" in outcome.err
+    assert "no model for classify, tag or seq2seq in checkpoints" in outcome.err
     classifier.rename("checkpoints/new.npz")
     assert tables("predict", "first.tsv").code == 0
     assert tables("sample", "-n", 5).err.startswith(f"{model}: seed ")

@@ -11,6 +11,8 @@ from charrnn.cli.jsonl import Asking
 from charrnn.errors import InputError
 from charrnn.models.answering import AT_ONCE, Answer, Answerer
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.rewriting import Rewriter, Rewriting, alignment
+from charrnn.nn.loss import bits
 from charrnn.text.labels import Labels
 from charrnn.text.lines import without_end
 from charrnn.text.source import Source
@@ -35,7 +37,7 @@ class Line:
 def read_lines(
     source: Source,
     models: Sequence[CharacterModel],
-    answerer: Answerer,
+    answerer: Answerer | Rewriter,
     unknown: str,
     *,
     jsonl: bool,
@@ -68,7 +70,9 @@ def read_lines(
         raise
 
 
-def _object(raw: str, number: int, model: CharacterModel, answerer: Answerer, unknown: str) -> Line:
+def _object(
+    raw: str, number: int, model: CharacterModel, answerer: Answerer | Rewriter, unknown: str
+) -> Line:
     """A line that is an object of JSON, or should be."""
     given: dict[str, Any] = {}
     try:
@@ -83,6 +87,36 @@ def _object(raw: str, number: int, model: CharacterModel, answerer: Answerer, un
 
 
 @dataclass(frozen=True)
+class TargetForm:
+    """What is told of the targets that were found for a source."""
+
+    rewriter: Rewriter
+    model: CharacterModel | None  # whose alignment is told, in JSON
+    top: int
+
+    def line(self, _line: Line, found: Sequence[Rewriting]) -> str:
+        """In columns."""
+        if self.top:
+            pairs = (f"{bits(one.nats):.4f}\t{self.rewriter.text(one)}" for one in found)
+            return "\t".join(pairs)
+        return self.rewriter.text(found[0]) if found else ""
+
+    def values(self, line: Line, found: Sequence[Rewriting]) -> dict[str, Any]:
+        """For JSON."""
+        each = [
+            {"output": self.rewriter.text(one), "bits": round(bits(one.nats), 4)} for one in found
+        ]
+        values: dict[str, Any] = dict(each[0]) if each else {"output": None, "bits": None}
+        if self.top:
+            values["top"] = each
+        if self.model and found:
+            weights = alignment(self.model, line.known, found[0].symbols)
+            if weights is not None:
+                values["alignment"] = [[round(float(a), 4) for a in row] for row in weights]
+        return values
+
+
+@dataclass(frozen=True)
 class Form:
     """What is told of an answer."""
 
@@ -93,13 +127,13 @@ class Form:
     vectors: bool
     tags: bool
 
-    def line(self, text: str, answer: Answer) -> str:
+    def line(self, line: Line, answer: Answer) -> str:
         """In columns."""
         if self.vectors:
             return "\t".join(f"{number:.6g}" for number in answer.vector.tolist())
         if self.spans:
             named = len(self._scheme.kinds) > 1
-            spans = self._spans(text, answer)
+            spans = self._spans(line.text, answer)
             cells = [cell for one in spans for cell in ([one["tag"]] * named + [one["text"]])]
             return "\t".join(cells)
         if self.tags:
@@ -109,12 +143,12 @@ class Form:
             return "\t".join(f"{p:.4f}\t{label}" for label, p in pairs)
         return pairs[0][0] if pairs else ""
 
-    def values(self, text: str, answer: Answer) -> dict[str, Any]:
+    def values(self, line: Line, answer: Answer) -> dict[str, Any]:
         """For JSON."""
         if self.vectors:
             return {"vector": [float(f"{number:.6g}") for number in answer.vector.tolist()]}
         if self.spans:
-            return {"spans": self._spans(text, answer)}
+            return {"spans": self._spans(line.text, answer)}
         if self.tags:
             return {"tags": [self.labels.names[number] for number in answer.best.tolist()]}
         pairs = self._pairs(answer)

@@ -139,7 +139,7 @@ def checkpoints(
                 tell(f"model: {path}")
             return [(path, checkpoint)]
     if others:
-        kind = " or ".join(tasks)
+        kind = f"{', '.join(tasks[:-1])} or {tasks[-1]}" if len(tasks) > 1 else tasks[0]
         make = "" if tasks[0] == "lm" else f" --task {tasks[0]}"
         raise InputError(
             f"no model for {kind} in {newest.parent}{os.sep}; name one, or make one: charrnn train{make} FILE"

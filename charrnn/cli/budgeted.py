@@ -79,10 +79,13 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
             flags += _flag("bidirectional", model.bidirectional)
     else:
         configs.append(model)
+    if model.task == "seq2seq":
+        flags += _flag("target_symbols", "token" if training.corpus.labels.between else "character")
     if training.corpus.columns:
         flags += _flag("columns", ",".join(map(str, training.corpus.columns)))
     usual: dict[str, Any] = {"val_fraction": kept_fraction(training.corpus, TrainingConfig())}
-    usual["bidirectional"] = ModelConfig(model.cell, task=model.task).bidirectional
+    fresh = ModelConfig(model.cell, task=model.task)
+    usual |= {"bidirectional": fresh.bidirectional, "attention": fresh.attention}
     if model.reads_whole:
         usual["seq_length"] = training.config.seq_length  # that of the longest text
     for config in configs:

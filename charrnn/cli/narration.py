@@ -49,7 +49,7 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
 def _examples(corpus: Corpus | Examples) -> dict[str, str]:
     if isinstance(corpus, Corpus):
         return {}
-    kind = "different tags" if corpus.tagged else "labels"
+    kind = {"tag": "different tags", "seq2seq": "symbols"}.get(corpus.task, "labels")
     return {"examples": f"{len(corpus.spans):,}, of {len(corpus.labels):,} {kind}"}
 
 
@@ -60,8 +60,10 @@ def notices(training: Training) -> list[str]:
 def losses(evaluation: Evaluation, symbol: str) -> str:
     words, loss = f"train {bits(evaluation.train_loss):.4f}", evaluation.validation_loss
     told = f"{words if loss is None else f'{words}  val {bits(loss):.4f}'} bits/{symbol}"
-    if evaluation.accuracy is None or evaluation.f1 is None:
+    if evaluation.accuracy is None:
         return told
+    if evaluation.f1 is None:
+        return f"{told}  right {evaluation.accuracy:.4f}"
     return f"{told}  accuracy {evaluation.accuracy:.4f}  F1 {evaluation.f1:.4f}"
 
 

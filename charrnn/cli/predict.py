@@ -1,15 +1,16 @@
-"""``charrnn predict``: a label, or tags, for each line; only answers on standard output."""
+"""``charrnn predict``: a label, tags, or another text, for each line; only answers on standard output."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
 
 from charrnn.cli.arguments import checkpoints, divided, one_text
-from charrnn.cli.settings import of_unknown, panel
-from charrnn.config import READING_TASKS
+from charrnn.cli.settings import of_unknown, panel, searching
+from charrnn.config import BEAM, READING_TASKS
 from charrnn.errors import InputError
 
 EPILOG = (
@@ -27,11 +28,12 @@ def predict(
         metavar="[MODEL.npz]... [FILE]",
         help="Who answers, and to what: a text on each line; - is standard input. Several models answer together: the mean of "
         "their probabilities counts. After -- there are no models.",
-        show_default="the newest model for classify or tag in checkpoints/, and standard input",
+        show_default="the newest model for classify, tag or seq2seq in checkpoints/, and standard input",
     ),
     top: int = of_answers(
         0,
-        "The likeliest labels instead of one: probability, a tab, label; so many such pairs on the line.",
+        "The likeliest labels instead of one: probability, a tab, label; so many such pairs on the line. Of seq2seq the likeliest texts, each "
+        "after its bits.",
         metavar="K",
         shown=False,
     ),
@@ -46,6 +48,18 @@ def predict(
         "Spans instead of tags: what they are, a tab, their text; so many such pairs on the line. Spans are runs of equal tags "
         "or, with tags named B and I, what these begin and go on with.",
         "--spans",
+    ),
+    beam: int | None = of_answers(
+        None,
+        "With seq2seq: beginnings that are followed up at each symbol; 1 takes the likeliest symbol each time.",
+        metavar="N",
+        shown=f"{BEAM}",
+    ),
+    length_penalty: float | None = of_answers(
+        None,
+        "With seq2seq: bits are divided by the number of symbols to this power before texts are compared; more than 0 favours long ones.",
+        metavar="FLOAT",
+        shown="0",
     ),
     vectors: bool = of_answers(
         False,
@@ -65,7 +79,7 @@ def predict(
         **of_unknown,
     ),
 ) -> None:
-    """Find a label for each line, or a tag for each of its characters."""
+    """Find a label for each line, or a tag for each of its characters, or make another text of it."""
     models, rest = divided(arguments)
     text = one_text(rest, models, "the text to answer to")
     if top < 0:
@@ -77,25 +91,51 @@ def predict(
             "--vectors are instead of an answer; leave --top, --threshold and --spans out"
         )
 
-    from charrnn.cli.answers import Form, read_lines
+    from charrnn.cli.answers import Form, TargetForm, read_lines
     from charrnn.cli.terminal import Writer, put_json, tell
     from charrnn.models.answering import Answerer
+    from charrnn.models.rewriting import Rewriter
     from charrnn.text.source import STANDARD_INPUT, Source
     from charrnn.words import counted, in_json
 
     found = checkpoints(models, rest=rest, tasks=READING_TASKS, use="predict")
     readers = [checkpoint.model for _, checkpoint in found]
     source = Source(text or STANDARD_INPUT)
-    answerer = Answerer(readers, source.size_at_hand() or 0)
-    if answerer.tags and (top or threshold):
-        raise InputError(f"--{'top' if top else 'threshold'} is for labels; this model finds tags")
-    if spans and not answerer.tags:
-        raise InputError("--spans is for tags; this model finds labels")
-    form = Form(answerer.labels, top, threshold, spans=spans, vectors=vectors, tags=answerer.tags)
+    size = source.size_at_hand() or 0
+    answerer: Answerer | Rewriter
+    answer_all: Callable[..., Sequence[Any]]
+    form: Any  # one of the two, which tells what it is given
+    if readers[0].config.task == "seq2seq":
+        for option, is_given in (("threshold", threshold), ("spans", spans), ("vectors", vectors)):
+            if is_given:
+                raise InputError(f"--{option} is for labels or tags; this model makes other texts")
+        how: Any = searching(beam, length_penalty)
+        answerer = rewriter = Rewriter(readers, size)
+        how["top"] = max(1, top)
+
+        def answer_all(texts: Sequence[str]) -> Sequence[Any]:
+            return rewriter(texts, **how)
+
+        aligned = readers[0] if len(readers) == 1 else None
+        form = TargetForm(rewriter, aligned, top)
+    else:
+        if beam is not None or length_penalty is not None:
+            option = "beam" if beam is not None else "length-penalty"
+            raise InputError(
+                f"--{option} is for a model for seq2seq; this one finds labels or tags"
+            )
+        answerer = finder = Answerer(readers, size)
+        answer_all = finder
+        if finder.tags and (top or threshold):
+            option = "top" if top else "threshold"
+            raise InputError(f"--{option} is for labels; this model finds tags")
+        if spans and not finder.tags:
+            raise InputError("--spans is for tags; this model finds labels")
+        form = Form(finder.labels, top, threshold, spans=spans, vectors=vectors, tags=finder.tags)
     writer, replaced, refused = Writer(), 0, 0
     encoding = readers[0].vocabulary.config.encoding
     for group in read_lines(source, readers, answerer, unknown, jsonl=jsonl):
-        answers = iter(answerer([line.known for line in group if line.error is None]))
+        answers = iter(answer_all([line.known for line in group if line.error is None]))
         for line in group:
             replaced += line.known != line.text
             if line.error is not None:
@@ -107,9 +147,9 @@ def predict(
                 values: dict[str, Any] = {"text": in_json(line.text, encoding)}
                 if jsonl:
                     values = {key: value for key, value in line.given.items() if key != "error"}
-                put_json({**values, **form.values(line.text, answer)})
+                put_json({**values, **form.values(line, answer)})
             else:
-                writer.put(f"{form.line(line.text, answer)}\n")
+                writer.put(f"{form.line(line, answer)}\n")
         sys.stdout.flush()  # who watches a growing log waits for this line
     if replaced:
         tell(

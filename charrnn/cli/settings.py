@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from charrnn.config import UNKNOWN
+from charrnn.config import MAX_BEAM, UNKNOWN
 from charrnn.errors import InputError
 from charrnn.fields import OneOf, declared, unfolded
 
@@ -64,6 +64,20 @@ def numbers(option: str, value: str, separator: str) -> tuple[float, ...]:
         raise InputError(
             f"{option} must be a number, or several with {separator} between, not {value!r}"
         ) from None
+
+
+def searching(beam: int | None, length_penalty: float | None) -> dict[str, Any]:
+    """How targets are searched for, as far as it is said.
+
+    Raises:
+        InputError: It makes no sense.
+    """
+    if beam is not None and not 1 <= beam <= MAX_BEAM:
+        raise InputError(f"--beam is a number from 1 to {MAX_BEAM}, not {beam}")
+    if length_penalty is not None and not 0 <= length_penalty <= 10:
+        raise InputError(f"--length-penalty is a number from 0 to 10, not {length_penalty:g}")
+    given = {"beam": beam, "length_penalty": length_penalty}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def parse_columns(value: str | None) -> tuple[int, ...]:

@@ -40,21 +40,29 @@ class Loader:
 
     Args:
         columns: Of a text and of its answer, where they are said.
+        symbols: Of what targets are made, where it is said.
         cache_folder: Where a large text is kept, encoded.
     """
 
     columns: tuple[int, ...] = ()
+    symbols: str | None = None
     cache_folder: Path | None = None
     progress: OnRead | None = None
 
     def __call__(self, task: str, paths: Paths, *, labels: Labels = NO_LABELS, **how: Any) -> Data:
         """A corpus, or examples; errors as those of :func:`load_corpus` and :func:`load_examples`."""
         if task == "lm":
+            if self.symbols:
+                raise InputError("--target-symbols is for seq2seq")
             if self.columns:
                 raise InputError(
                     "--columns are of a table of examples: of labels or tags, see --task"
                 )
             return load_corpus(paths, cache_folder=self.cache_folder, progress=self.progress, **how)
+        if task == "seq2seq":
+            how["symbols"] = self.symbols
+        elif self.symbols:
+            raise InputError("--target-symbols is for seq2seq")
         columns = self.columns or None
         return load_examples(
             paths, task, columns=columns, labels=labels, progress=self.progress, **how
@@ -114,6 +122,10 @@ def _other_task(
     given: Mapping[str, Any],
 ) -> tuple[CharacterModel, Data]:
     """A model for another task, which begins with what fits of this one: what it has learnt of characters and of how they follow each other."""
+    if "seq2seq" in (given["task"], model.config.task):
+        raise InputError(
+            f"a model for {given['task']} cannot start from one for {model.config.task}: what has an encoder and a decoder starts from its like"
+        )
     if given["task"] == "lm":
         raise InputError(
             f"a language model cannot start from a model for {model.config.task}; the other way round it can"

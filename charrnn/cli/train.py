@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.settings import either_way, panel, parse_columns, sets
+from charrnn.cli.settings import either_way, offering, panel, parse_columns, sets
 from charrnn.cli.times import parse_minutes
 from charrnn.config import (
     CONTEXT,
     MINUTES,
     READING_TASKS,
+    SYMBOLS,
     ModelConfig,
     TextConfig,
     TrainingConfig,
@@ -59,8 +60,9 @@ PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
 ALIASES = {"hidden_size": "--rnn-size"}
 OPEN = {
     "context": f"{CONTEXT}",
-    "bidirectional": "for classify and tag",
-    "keep_best": "loss, or accuracy of labels and tags",
+    "bidirectional": "for classify, tag and seq2seq",
+    "attention": "general, for seq2seq",
+    "keep_best": "loss, or accuracy of labels, tags and targets",
     "epochs": "as many as there is time for",
     "steps": "as many as there is time for",
     "warmup": "100, or a tenth of a short run",
@@ -74,12 +76,18 @@ OPEN = {
 DEFAULTS = dict.fromkeys(CHOSEN, "chosen; {} with --epochs or --steps") | OPEN
 
 
+def _check_symbols(value: str | None) -> str | None:
+    if value not in (None, *SYMBOLS):
+        raise InputError(f"--target-symbols must be character or token, not {value!r}")
+    return value
+
+
 @sets(PANELS, ALIASES, DEFAULTS)
 def train(
     corpus: list[str] | None = typer.Argument(
         None,
-        help="Text files in UTF-8, read one after the other; - is standard input. For labels and tags: a text, a TAB and its "
-        "label or its tags on each line.",
+        help="Text files in UTF-8, read one after the other; - is standard input. For other tasks than lm: a text, a TAB and its "
+        "label, its tags or what is to be made of it on each line.",
         show_default="the Python language reference, or an example for the task",
     ),
     by_bytes: bool = of_text(
@@ -87,9 +95,16 @@ def train(
     ),
     columns: str | None = of_text(
         None,
-        "Of a text and of its label or tags, counted from 1, where a line has more or they stand the other way round.",
+        "Of a text and of its label, its tags or what is made of it, counted from 1, where a line has more or they stand the other way round.",
         metavar="N,N",
         shown="1,2",
+    ),
+    target_symbols: str | None = of_text(
+        None,
+        "With seq2seq: of what the texts are made that are written, character or token (with blanks between, as phones have).",
+        autocompletion=offering(SYMBOLS),
+        callback=_check_symbols,
+        shown="what they look like",
     ),
     val_file: str | None = of_training(
         None,
@@ -130,7 +145,7 @@ def train(
     quiet: bool = of_run(False, "Report nothing but errors.", "--quiet -q"),
     **settings: Any,
 ) -> None:
-    """Train a model on text, in a given time: to write, or to find labels or tags."""
+    """Train a model on text, in a given time: to write, to find labels or tags, or to make other texts of texts."""
     began = time.monotonic() - terminal.LOADING_SECONDS
     given = either_way({name: value for name, value in settings.items() if value is not None})
     if by_bytes:
@@ -180,7 +195,7 @@ def train(
         )
     with terminal.telling_of_interruption() as telling, ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
-            load = Loader(parse_columns(columns), cache_dir, progress)
+            load = Loader(parse_columns(columns), target_symbols, cache_dir, progress)
             if resume:
                 with Held():
                     path = stack.enter_context(claim_old(resume)).path

@@ -235,10 +235,16 @@ class Map(Panel):
 
 @dataclass(frozen=True)
 class Matrix(Panel):
-    """Shares from 0 to 1 as shades: a row for each name, from the top, and a column for each."""
+    """Shares from 0 to 1 as shades: a row for each name, from the top, and a column for each, or for each of ``across``."""
 
-    names: Sequence[str]
+    names: Sequence[Phrase]
     shares: Sequence[Sequence[float]]
+    across: Sequence[Phrase] | None = None
+
+    @property
+    def columns(self) -> Sequence[Phrase]:
+        """The names of the columns."""
+        return self.names if self.across is None else self.across
 
 
 @dataclass(frozen=True)

@@ -168,7 +168,7 @@ def _panel(axes: Axes, panel: Panel, encoding: str) -> None:
     elif isinstance(panel, Map):
         _map(axes, panel, encoding)
     elif isinstance(panel, Matrix):
-        _matrix(axes, panel)
+        _matrix(axes, panel, encoding)
     room = 0 if isinstance(panel, Chart) else ROOM
     for name, axis in (("x", panel.x), ("y", panel.y)):
         found: dict[str, Any] = {"label": _safe(axis.label)}
@@ -215,13 +215,18 @@ def _rules(axes: Axes, rules: Sequence[Rule]) -> None:
         axes.annotate(_safe(rule.name), rule.start, (4, 2), textcoords="offset points")
 
 
-def _matrix(axes: Axes, found: Matrix) -> None:
+def _matrix(axes: Axes, found: Matrix, encoding: str) -> None:
     """Squares as dark as their shares, with a scale beside."""
-    names = [
-        _safe(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…") for name in found.names
-    ]
+    names, columns = (
+        [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in several]
+        for several in (
+            [_safe(in_words(name, encoding)) for name in names]
+            for names in (found.names, found.columns)
+        )
+    )
     shown = axes.imshow(np.array(found.shares), cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(names)), names, rotation=90, fontsize="small")
+    turned = 90 if max(map(len, columns), default=0) > 2 else 0
+    axes.set_xticks(range(len(columns)), columns, rotation=turned, fontsize="small")
     axes.set_yticks(range(len(names)), names, fontsize="small")
     axes.grid(visible=False)
     axes.figure.colorbar(shown, ax=axes, format=PercentFormatter(1))

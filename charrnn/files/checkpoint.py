@@ -30,7 +30,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 7
+FORMAT = 8
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -85,6 +85,11 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         Evaluation: {"accuracy": None, "f1": None},
         CorpusInfo: {"columns": []},
         Meta: {"labels": [], "between": "", "figures": None},
+    },
+    8: {
+        ModelConfig: {"attention": None},
+        TrainingConfig: {"label_smoothing": 0.0},
+        Figures: {"edits": 0, "symbols": 0},
     },
 }
 """Entries that a format brought, each with the value that means what was done before."""

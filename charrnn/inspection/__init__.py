@@ -60,6 +60,7 @@ class View:
 
 
 READING = ("on", "unknown")
+WATCHED = ("lm", "classify", "tag", "conditional")
 
 VIEWS = (
     View("card", section="The model", tasks=TASKS),
@@ -85,8 +86,17 @@ VIEWS = (
         metavar="TEXT",
         takes=("at", "unknown"),
         section="What surprises it",
-        tasks=("lm", *READING_TASKS),
+        tasks=("lm", "classify", "tag"),
         answering="carrying",
+    ),
+    View(
+        "attention",
+        "--attention",
+        "What a model for seq2seq looked at while it made a text of this one: which characters each symbol is made of, and how sharply.",
+        metavar="TEXT",
+        takes=("unknown",),
+        section="What it looks at",
+        tasks=("seq2seq",),
     ),
     View(
         "following",
@@ -102,7 +112,7 @@ VIEWS = (
         "Units that follow something in the text: quotes, brackets, words, lines, its labels …",
         takes=READING,
         section="What its units do",
-        tasks=TASKS,
+        tasks=WATCHED,
     ),
     View(
         "unit",
@@ -111,7 +121,7 @@ VIEWS = (
         "1:37:c.",
         metavar="LAYER:NUMBER",
         takes=READING,
-        tasks=TASKS,
+        tasks=WATCHED,
     ),
     View(
         "gates",
@@ -119,7 +129,7 @@ VIEWS = (
         "How often the gates are shut and open, and how long the units remember.",
         takes=READING,
         section="Its gates",
-        tasks=TASKS,
+        tasks=WATCHED,
     ),
     View(
         "gradients",
@@ -129,7 +139,7 @@ VIEWS = (
         takes=READING,
         several=True,
         section="How far back it learns",
-        tasks=TASKS,
+        tasks=WATCHED,
     ),
     View(
         "ngrams",
@@ -151,7 +161,7 @@ VIEWS = (
         "Characters and labels that the model treats alike: maps, and each one's neighbours.",
         takes=READING,
         section="Characters that it treats alike",
-        tasks=TASKS,
+        tasks=WATCHED,
     ),
     View(
         "comparison",
@@ -164,6 +174,7 @@ VIEWS = (
 """In the order of the help and of the page."""
 
 _FOUND_IN = {
+    "charrnn.inspection.attention": ("Aligned", "read_alignment"),
     "charrnn.inspection.carrying": ("Carrying", "read_carrying"),
     "charrnn.inspection.embedding": ("CharacterMap", "LabelMap", "character_map", "label_map"),
     "charrnn.inspection.following": ("Following", "read_following"),

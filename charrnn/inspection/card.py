@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from charrnn.config import READING_TASKS
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
@@ -18,8 +17,11 @@ from charrnn.words import as_argument, duration, listed, printable, quoted, rejo
 
 NO_PICTURE = "there is no picture before the first evaluation"
 LOOKS = {
-    **dict.fromkeys(READING_TASKS, 'charrnn inspect … --answers, --text "…", --details, --help'),
-    "conditional": "charrnn inspect … --weights, --details, --help",
+    **dict.fromkeys(
+        ("classify", "tag"), 'charrnn inspect … --answers, --text "…", --neurons, --help'
+    ),
+    "conditional": "charrnn inspect … --neurons, --embedding, --details, --help",
+    "seq2seq": 'charrnn inspect … --attention "…", --answers, --details, --help',
 }
 """Of tasks for which it is another one."""
 LOOK = 'charrnn inspect … --text "…", --next "…", --neurons, --details, --help'
@@ -92,7 +94,7 @@ def loss_line(name: str, history: Sequence[Mapping[str, Any]], x: str, kind: str
 
 def _labels(checkpoint: Checkpoint) -> str:
     names = [printable(name) for name in checkpoint.model.labels.names]
-    kind = "tags" if checkpoint.model.config.task == "tag" else "labels"
+    kind = {"tag": "tags", "seq2seq": "symbols"}.get(checkpoint.model.config.task, "labels")
     return f"{len(names):,} {kind}: {listed(names)}"
 
 
@@ -103,6 +105,7 @@ def _architecture(checkpoint: Checkpoint) -> str:
         f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size} units",
         *(["in both directions"] if config.bidirectional else []),
         config.inputs,
+        *([f"attention {config.attention}"] if config.attention else []),
         config.dropped,
         f"{model.parameters.flat.size:,} parameters",
     )

@@ -126,9 +126,6 @@ def view(look: Look) -> fig.Figure:
     if look.at is not None:
         raise InputError("--at is for what a language model expected at a place")
     text, source = look.read(look.value, "--text")
-    text = text.removesuffix("\n")
-    if not text:
-        raise InputError("--text: has no character")
     if model.config.task == "tag":
         return _tagged(model, *look.head(text, source, LONGEST))
     return _carried(model, *look.head(text, source, MOST))

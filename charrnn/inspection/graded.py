@@ -14,6 +14,7 @@ from charrnn.words import percent, shortened
 
 MOST = 10  # confusions that are told
 WIDEST = 20  # labels of a picture: of more, those that are most often wrong or wrongly answered
+NO_PICTURE = "there is no picture of targets: right ones are counted, and edits"
 ROWS = 50  # labels in a table
 LONGEST = 40  # characters of a label
 
@@ -54,6 +55,9 @@ def graded_figure(figures: Figures, names: Sequence[str], most: int) -> fig.Figu
         names: What the labels' numbers mean.
         most: Wrong answers that are told.
     """
+    if figures.symbols:
+        rewritten, data = fig.Facts(rewriting_facts(figures)), rewriting_values(figures)
+        return fig.Figure("Answers", [rewritten], data, no_picture=NO_PICTURE)
     blocks: list[fig.Block] = [fig.Facts(_facts(figures)), _table(figures, names)]
     if wrong := _wrong(figures, names, most):
         blocks.append(wrong)
@@ -87,6 +91,43 @@ def as_values(figures: Figures, names: Sequence[str], tags: bool, most: int) -> 
         for a, b, times in figures.confusions(most)
     ]
     return values
+
+
+def rewriting_values(figures: Figures, among: tuple[int, int] | None = None) -> dict[str, Any]:
+    """How right texts are that were made of others, ready for JSON.
+
+    Args:
+        among: A number *K*, and for how many sources a right target is among the K best.
+    """
+    values: dict[str, Any] = {
+        "answers": figures.texts,
+        "accuracy": figures.accuracy,
+        "error_rate": figures.error_rate,
+        "edits": figures.edits,
+        "symbols": figures.symbols,
+    }
+    return values if among is None else {**values, "among": {"best": among[0], "right": among[1]}}
+
+
+def rewriting_facts(
+    figures: Figures, among: tuple[int, int] | None = None
+) -> list[tuple[str, str]]:
+    """The same in words."""
+    facts = [
+        ("answers", f"{figures.texts:,}"),
+        (
+            "right",
+            f"{figures.texts_right:,}: {figures.accuracy:.4f} ({percent(1 - figures.accuracy)} wrong)",
+        ),
+        (
+            "edits",
+            f"{figures.edits:,} of {figures.symbols:,} symbols: {figures.error_rate:.4f} for each",
+        ),
+    ]
+    if among:
+        share = among[1] / max(1, figures.texts)
+        facts.append((f"best {among[0]}", f"have a right one for {among[1]:,}: {share:.4f}"))
+    return facts
 
 
 def _facts(figures: Figures) -> list[tuple[str, str]]:

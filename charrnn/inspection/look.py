@@ -179,6 +179,12 @@ class Look:
             name, line = "the text given", 0
             if len(value.split()) == 1 and Path(value).suffix:
                 self.notices.append(f"{value}: no such file; read as a text")
+        if self._model.config.reads_whole:
+            text = text.removesuffix("\n")
+            if "\n" in text:
+                raise InputError(
+                    f"{name}: has several lines; {option} shows what becomes of one text"
+                )
         return self.known(vocabulary, text, name, line), name
 
     def known(self, vocabulary: Vocabulary, text: str, name: str, line: int = 0) -> str:

@@ -59,8 +59,8 @@ class Answerer:
     def __init__(self, models: Sequence[CharacterModel], characters: int = 0) -> None:
         first = models[0]
         for model in models:
-            if not model.config.reads_whole:
-                raise InputError(f"a model for {model.config.task} has no labels")
+            if model.config.task not in ("classify", "tag"):
+                raise InputError(f"a model for {model.config.task} finds no labels")
             if model.vocabulary.config != first.vocabulary.config:
                 raise InputError(
                     "models that answer together all read characters, or all bytes, in the same way"

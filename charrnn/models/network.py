@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from charrnn.config import ModelConfig
+from charrnn.nn.attention import Attention, Bridge
 from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.context import ContextStack
@@ -19,7 +20,7 @@ from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths, Places
-from charrnn.nn.loss import cross_entropy_
+from charrnn.nn.loss import cross_entropy_, smooth_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
@@ -27,7 +28,7 @@ from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
 
 Model = TypeVar("Model", bound="Network")
-Part = Embedding | Stack | Readout
+Part = Embedding | Stack | Readout | Attention | Bridge
 
 
 class Network:
@@ -207,6 +208,7 @@ class Network:
         *,
         scale: float = 1.0,
         rng: np.random.Generator | None = None,
+        smoothing: float = 0.0,
     ) -> tuple[float, Array]:
         """Summed loss of a chunk in nats, and the state that goes on; ``gradients`` are added to.
 
@@ -215,6 +217,7 @@ class Network:
 
         Args:
             state: What goes on from the chunk before; with ``reads_whole`` nothing does, and it is returned as it is.
+            smoothing: Of what is wanted, see :func:`charrnn.nn.loss.smooth_`; the loss is without it.
         """
         B, before = chunk.inputs.shape[1], state
         if self.reads_whole:
@@ -224,6 +227,7 @@ class Network:
         lengths = chunk.lengths if self.reads_whole else None
         logits, after = self.logits(params, chunk.inputs, before, workspace, rng, lengths)
         nll = cross_entropy_(logits, chunk.targets)
+        smooth_(logits, chunk.targets, smoothing)
         logits *= scale
         if chunk.weights is not None:
             logits *= chunk.weights

@@ -65,3 +65,17 @@ def bits(nats: Number) -> Number:
 def known_bits(nats: float | None) -> float | None:
     """Bits of a loss, where there is one."""
     return None if nats is None else bits(nats)
+
+
+def smooth_(gradient: Array, targets: Ids, share: float) -> None:
+    """Make of the gradient of a cross-entropy that of a smoothed one, in place (Szegedy et al., arXiv 1512.00567, section 7).
+
+    Of what is wanted a share then goes to all symbols alike.
+
+    Args:
+        gradient: ``(K, …)``, as :func:`cross_entropy_` leaves it.
+    """
+    if share:
+        d, K = columns(gradient), len(gradient)
+        d -= share / K
+        d[targets.ravel(), np.arange(targets.size)] += share

@@ -37,7 +37,9 @@ class Batches:
         weights: NDArray[np.float32] | None = None,
     ) -> None:
         self._examples, self._seed, self._weights = examples, seed, weights
-        self._labels = None if examples.tagged else examples.answers[which]
+        one_each = examples.task in ("classify", "conditional")
+        self._labels = examples.answers[which] if one_each else None
+        self._targets = examples.targets and examples.targets[which]
         spans = examples.spans[which]
         self.cut = int((spans.length > PLACES).sum())
         if self.cut and examples.tagged:
@@ -45,6 +47,8 @@ class Batches:
         self._spans = Spans(spans.first, np.minimum(spans.length, PLACES))
         self.columns, self.characters = batch_size, self._spans.characters
         self.predictions = self.characters if examples.tagged else len(spans)
+        if self._targets:
+            self.predictions += self._targets.characters  # and an end for each
         lengths = np.maximum(np.sort(self._spans.length), 1)
         self._stops = _stops(lengths, batch_size)
         self._longest = lengths[self._stops - 1]
@@ -52,6 +56,11 @@ class Batches:
         sizes = np.diff(self._stops, prepend=0)
         self.places = int((self._longest * sizes).sum())
         self._pass, self._lock = -1, Lock()
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether other texts are to be made of these."""
+        return self._targets is not None
 
     def __len__(self) -> int:
         return len(self._stops)
@@ -67,7 +76,9 @@ class Batches:
         inside = np.clip(step, 0, np.maximum(length, 1) - 1)
         place = self._spans.first[members] + inside
         counted = None
-        if self._labels is None:
+        if self._targets:
+            targets, counted = self._of_targets(members)
+        elif self._labels is None:
             targets, counted = self._examples.answers[place].astype(np.intp), step < length
         else:
             targets = self._labels[members][None].astype(np.intp)
@@ -79,6 +90,29 @@ class Batches:
             length.astype(np.intp),
             None if self._weights is None else self._weights[targets],
         )
+
+    def pairs(self, most: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+        """Sources and targets from all over the examples, ``most`` of them at most."""
+        assert self._targets is not None
+        count = len(self._spans)
+        some = np.unique(np.linspace(0, count - 1, most).round().astype(np.intp))
+        ids, answers = self._examples.ids, self._examples.answers
+        pairs = []
+        for n in some if count > most else range(count):
+            source, target = self._spans.first[n], self._targets.first[n]
+            ends = source + self._spans.length[n], target + self._targets.length[n]
+            pairs.append((ids[source : ends[0]], answers[target : ends[1]]))
+        return pairs
+
+    def _of_targets(self, members: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """``(S, B)``, the symbols of some targets, each with its end, and where they are."""
+        assert self._targets is not None
+        first, length = self._targets.first[members], self._targets.length[members]
+        step = np.arange(int(length.max(initial=0)) + 1)[:, None]
+        place = first + np.minimum(step, length - 1)
+        end = len(self._examples.labels)
+        symbols = np.where(step < length, self._examples.answers[place], end)
+        return symbols.astype(np.intp), step <= length
 
     def _order(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Of a pass: its batches, and the texts, a batch's side by side."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from datetime import date
+
 from charrnn.errors import InputError
 
 DEFAULT_SOURCE = "the Python language reference (pydoc_data.topics)"
 TIME_ZONES = "the standard library's time zones (zoneinfo)"
+DATES = "dates in words, and as ISO 8601 has them"
 CASES = "upper and lower case in the Python language reference (pydoc_data.topics)"
 
 DEFAULTS = {
@@ -13,9 +17,15 @@ DEFAULTS = {
     "classify": TIME_ZONES,
     "tag": CASES,
     "conditional": TIME_ZONES,
+    "seq2seq": DATES,
 }
 """The source of each task."""
-STEMS = {DEFAULT_SOURCE: "python-reference", TIME_ZONES: "time-zones", CASES: "python-cases"}
+STEMS = {
+    DEFAULT_SOURCE: "python-reference",
+    TIME_ZONES: "time-zones",
+    CASES: "python-cases",
+    DATES: "dates",
+}
 """What files are called that are made of them."""
 
 CONTINENTS = frozenset(
@@ -33,6 +43,13 @@ CONTINENTS = frozenset(
     )
 )
 UPPER, OTHER = "U", "."  # tags
+DAYS = 4000
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+ENDINGS = {1: "st", 2: "nd", 3: "rd"}  # of ordinal numbers
 
 
 def embedded_text(source: str) -> str:
@@ -41,7 +58,9 @@ def embedded_text(source: str) -> str:
     Raises:
         InputError: This Python comes without it.
     """
-    return {DEFAULT_SOURCE: default_text, TIME_ZONES: time_zones, CASES: cases}[source]()
+    return {DEFAULT_SOURCE: default_text, TIME_ZONES: time_zones, CASES: cases, DATES: dates}[
+        source
+    ]()
 
 
 def default_text() -> str:
@@ -74,6 +93,31 @@ def time_zones() -> str:
         raise InputError(
             "this system has no time zones to learn from (pip install tzdata brings some); name a file of examples"
         )
+    return "".join(lines)
+
+
+def dates() -> str:
+    """Days of three centuries in some of the ways in which people write them, each as ``2026-11-29``; the same ones each time."""
+    rng, lines = random.Random(0), list[str]()
+    first, last = date(1800, 1, 1).toordinal(), date(2099, 12, 31).toordinal()
+    for _ in range(DAYS):
+        day = date.fromordinal(rng.randint(first, last))
+        month = MONTHS[day.month - 1]
+        ending = "th" if day.day in (11, 12, 13) else ENDINGS.get(day.day % 10, "th")
+        short = f"{month[:3]}{'.' * (len(month) > 3)}"
+        name = rng.choice((month, month, month[:3], short))
+        number = rng.choice((f"{day.day}", f"{day.day}{ending}"))
+        written = rng.choice(
+            (
+                f"{number} {name} {day.year}",
+                f"{name} {number}, {day.year}",
+                f"the {day.day}{ending} of {month}, {day.year}",
+                f"{day.day:02}.{day.month:02}.{day.year}",
+                f"{WEEKDAYS[day.weekday()]}, {number} {name} {day.year}",
+            )
+        )
+        written = rng.choice((written, written, written.lower()))
+        lines.append(f"{written}\t{day.isoformat()}\n")
     return "".join(lines)
 
 

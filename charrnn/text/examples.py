@@ -1,4 +1,6 @@
-"""Texts with labels, one for each, or with tags, one for each of its characters, as numbers; how they stand in files tells :mod:`charrnn.text.lines`."""
+"""Texts with labels, one for each, with tags, one for each of its characters, or with other texts, as numbers; how they stand in files tells
+:mod:`charrnn.text.lines`.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,21 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import LABELLED_TASKS, MAX_LABELS, TextConfig
+from charrnn.config import LABELLED_TASKS, MAX_LABELS, SYMBOLS, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.fields import OneOf, checks
 from charrnn.text.embedded import DEFAULTS
 from charrnn.text.labels import NO_LABELS, Labels
-from charrnn.text.lines import Form, Line, between_tags, files_of, tags_of, two_columns
+from charrnn.text.lines import (
+    Form,
+    Line,
+    between_symbols,
+    between_tags,
+    files_of,
+    symbols_of,
+    tags_of,
+    two_columns,
+)
 from charrnn.text.records import Spans
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, Reader, in_words, several
 from charrnn.text.vocabulary import BYTES, Vocabulary
@@ -33,7 +44,7 @@ class Examples:
     Attributes:
         ids: The characters' numbers, text after text.
         spans: Where each text lies.
-        answers: Numbers of labels: one for each text, or for each of ``ids``.
+        answers: Numbers of labels: one for each text, or for each of ``ids``; of symbols, target after target.
         vocabulary, labels: What the numbers mean.
         sources: Where the examples came from: paths, ``-``, or a description.
         sha256: Hash of all texts and answers, as they were read.
@@ -43,6 +54,7 @@ class Examples:
         task: What they are for. With ``conditional`` the texts lie as records do, each between two line feeds, and are as long as its
             predictions: a text with its end.
         columns: Of what is read and what is given, if they did not stand as usual.
+        targets: Where each target lies in ``answers``, where there are targets.
     """
 
     ids: NDArray[Any] = field(compare=False)
@@ -57,6 +69,7 @@ class Examples:
     apart: int = 0
     task: Task = "classify"
     columns: tuple[int, ...] = ()
+    targets: Spans | None = field(default=None, compare=False)
 
     @classmethod
     @checks
@@ -126,7 +139,8 @@ class Examples:
             return np.arange(count - self.apart), np.arange(count - self.apart, count)
         rng = np.random.default_rng(seed)
         order = rng.permutation(count)
-        classes = np.zeros(count, np.intp) if self.tagged else self.answers
+        one_each = self.task in ("classify", "conditional")
+        classes = self.answers if one_each else np.zeros(count, np.intp)
         order = order[np.argsort(classes[order], kind="stable")]  # class by class
         sizes = np.bincount(classes)
         # Where a part of a text would have to be taken, chance takes all of it or nothing.
@@ -141,8 +155,12 @@ class Examples:
         order = np.random.default_rng(0).permutation(len(self.spans) - self.apart)
         enough = np.searchsorted(np.cumsum(self.spans.length[order]), characters) + 1
         some = np.sort(order[: int(enough)])
-        answers = self.answers if self.tagged else self.answers[some]
-        return replace(self, spans=self.spans[some], answers=answers, parts=(), apart=0)
+        if self.task in ("classify", "conditional"):
+            answers, targets = self.answers[some], None
+        else:
+            answers, targets = self.answers, self.targets and self.targets[some]
+        spans = self.spans[some]
+        return replace(self, spans=spans, answers=answers, targets=targets, parts=(), apart=0)
 
 
 def usual_config(task: str, config: TextConfig | None = None) -> TextConfig:
@@ -154,6 +172,8 @@ def usual_config(task: str, config: TextConfig | None = None) -> TextConfig:
     config = config or TextConfig()
     if task == "conditional":  # where a text ends is learnt
         return replace(config, records=True)
+    if task == "seq2seq" and config.unit == "byte":
+        raise InputError("--bytes is not for seq2seq, which makes text of text")
     if config.records:
         raise InputError(
             f"--records is for a language model; the texts of {task} end with their lines anyway"
@@ -176,18 +196,20 @@ def load_examples(
     vocabulary: Vocabulary | None = None,
     labels: Labels = NO_LABELS,
     extend_vocabulary: bool = False,
+    symbols: Annotated[str, OneOf(SYMBOLS)] | None = None,
     progress: OnRead | None = None,
 ) -> Examples:
     """Read files of examples, one after the other.
 
     Args:
         paths: A file or several; ``-`` is standard input; none at all is the task's embedded example.
-        task: ``classify``, ``tag`` or ``conditional``.
+        task: ``classify``, ``tag``, ``conditional`` or ``seq2seq``.
         config: How texts are read; a given vocabulary has its own way.
         columns: Of what is read and what is given, counted from 1, where there are more than these two or they stand the other way round.
         val_file: Another one, which is for validation; its characters and labels are known, too.
         vocabulary, labels: Those of an existing model, instead of the examples' own.
         extend_vocabulary: Add to ``vocabulary`` what the texts have beyond it.
+        symbols: Of what targets are made: ``character``, or ``token``, with blanks between; without it they tell.
         progress: Called for each piece.
 
     Raises:
@@ -222,6 +244,7 @@ def load_examples(
         vocabulary=vocabulary,
         labels=labels,
         extend_vocabulary=extend_vocabulary,
+        symbols=symbols,
     )
     return replace(examples, columns=two or ())
 
@@ -237,6 +260,7 @@ def _encoded(
     vocabulary: Vocabulary | None = None,
     labels: Labels = NO_LABELS,
     extend_vocabulary: bool = False,
+    symbols: str | None = None,
 ) -> Examples:
     """The examples of some lines, of which the last ``apart`` are for validation alone."""
     learnt, where = lines[: len(lines) - apart], in_words(sources)
@@ -249,6 +273,11 @@ def _encoded(
     if task == "tag":
         between = labels.between if len(labels) else between_tags(lines)
         tags = tags_of(lines, between)
+    elif task == "seq2seq":
+        between = labels.between if len(labels) else between_symbols(learnt, symbols)
+        tags = symbols_of(lines, between)
+        if between and symbols is None and not len(labels):
+            told.append("targets are read as tokens with blanks between (--target-symbols)")
     if tags is None:
         names: Iterable[str] = (line.answer for line in lines)
         learnt_names = {line.answer for line in learnt}
@@ -262,17 +291,18 @@ def _encoded(
             raise InputError(
                 f"{where}: {len(labels):,} labels, of {MAX_LABELS:,} at most; are they texts?"
             )
-        if len(labels) < 2:
+        if len(labels) < 2 and task != "seq2seq":
             raise InputError(
                 f"{where}: all have the same {'tag' if tags else 'label'}; there is nothing to tell apart"
             )
     elif unknown := known.difference(labels.names):
-        raise InputError(f"{where}: labels that the model does not have: {listed(sorted(unknown))}")
+        kind = "symbols" if task == "seq2seq" else "labels"
+        raise InputError(f"{where}: {kind} that the model does not have: {listed(sorted(unknown))}")
     if tags is None:
         told += _doubts(labels, len(learnt), task)
     if missing := known - learnt_names:
         told.append(
-            f"the examples to train on lack labels of those to validate on: {listed(sorted(missing))}"
+            f"the examples to train on lack {'symbols' if task == 'seq2seq' else 'labels'} of those to validate on: {listed(sorted(missing))}"
         )
     end = config.end
     text = end + "".join(line.text + end for line in lines)
@@ -296,7 +326,11 @@ def _encoded(
         [line.answer for line in lines] if tags is None else [tag for each in tags for tag in each]
     )
     answers = labels.encode(flat)
-    if tags is not None:
+    targets = None
+    if task == "seq2seq":
+        each = np.array([len(tag) for tag in tags or ()], np.int64)
+        targets = Spans(np.cumsum(each) - each, each)
+    elif tags is not None:
         answers = np.append(answers, 0)
     cut = int(length[len(learnt) :].sum())
     parts = (int(length.sum()) - cut, cut) if apart else ()
@@ -312,6 +346,7 @@ def _encoded(
         parts,
         apart,
         task,
+        targets=targets,
     )
 
 

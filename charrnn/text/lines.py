@@ -1,5 +1,5 @@
-"""Lines of files of examples: what a model reads and what it gives, ``text TAB label``, ``text TAB tags``, and for the task ``conditional``
-``label TAB text``.
+"""Lines of files of examples: what a model reads and what it gives, ``text TAB label``, ``text TAB tags``, for the task ``conditional``
+``label TAB text``, for ``seq2seq`` ``source TAB target``.
 
 A tag is one character, or a name; names have blanks between them. fastText's ``__label__X text`` is read as well.
 """
@@ -17,19 +17,25 @@ from charrnn.text.labels import LONGEST, Labels
 from charrnn.text.source import Reader
 from charrnn.words import UNSAFE, counted, shortened
 
-LOOKED_AT = 1000  # lines that tell how tags are written
+LOOKED_AT = 1000  # lines that tell how tags are written, or of what symbols targets are made
+BLANKS = 0.25  # share of the characters of targets: where there are more, a symbol is what stands between two of them
 FASTTEXT = "__label__"
 Columns = tuple[int, int]
 """Of what is read and of what is given; the first of a line is 1."""
 
 USUAL: Columns = (1, 2)
-PAIRS = {"classify": ("text", "label"), "tag": ("text", "tags"), "conditional": ("label", "text")}
+PAIRS = {
+    "classify": ("text", "label"),
+    "tag": ("text", "tags"),
+    "conditional": ("label", "text"),
+    "seq2seq": ("source", "target"),
+}
 """What stands in a line."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a file of examples: a text, and its label or tags."""
+    """A line of a file of examples: a text, and its label or tags, or the text that is made of it."""
 
     text: str
     answer: str
@@ -54,7 +60,7 @@ class Form:
     def __init__(self, task: str, config: TextConfig, columns: Columns | None) -> None:
         self._task, self._config, self._columns = task, config, columns
         self._as_fasttext: bool | None = None if task == "classify" and not columns else False
-        self._of_tags = task == "tag"
+        self._of_tags, self._of_pairs = task == "tag", task == "seq2seq"
 
     def line(self, raw: str, where: str) -> Line:
         """What stands in a line.
@@ -66,9 +72,13 @@ class Form:
         if self._as_fasttext is None:
             self._as_fasttext = raw.startswith(FASTTEXT)
         text, answer = self._fasttext(raw, where) if self._as_fasttext else self._table(raw, where)
-        if not answer and not self._of_tags:
+        if self._of_pairs:
+            if not text or not answer:
+                raise InputError(f"{where}: has no {'target' if text else 'source'}")
+            answer = self.read(answer)
+        elif not answer and not self._of_tags:
             raise InputError(f"{where}: has no label")
-        if len(answer) > LONGEST and not self._of_tags:
+        if len(answer) > LONGEST and not (self._of_tags or self._of_pairs):
             raise InputError(
                 f"{where}: a label of {len(answer):,} {self._config.unit}s; is it a text?"
             )
@@ -79,7 +89,13 @@ class Form:
         except UnicodeError:
             raise InputError(f"{where}: the label is not UTF-8") from None
         if found := UNSAFE.search(answer):
-            kind = "tags have" if self._of_tags else "the label has"
+            kind = (
+                "tags have"
+                if self._of_tags
+                else "the target has"
+                if self._of_pairs
+                else "the label has"
+            )
             raise InputError(
                 f"{where}: {kind} {describe_character(found[0])} in it, which would break a line, or act on a terminal"
             )
@@ -159,6 +175,32 @@ def between_tags(lines: Sequence[Line]) -> str:
     joined = sum(len(line.answer) == len(line.text) for line in some)
     apart = sum(len(line.answer.split(" ")) == len(line.text) for line in some)
     return "" if joined >= apart else " "
+
+
+def between_symbols(lines: Sequence[Line], asked: str | None = None) -> str:
+    """What stands between the symbols of targets: nothing, or blanks, where there are so many that each symbol seems to have one.
+
+    Args:
+        asked: ``character`` or ``token``, where it is said.
+    """
+    if asked is not None:
+        return " " if asked == "token" else ""
+    some = [line.answer for line in lines[:LOOKED_AT]]
+    blanks = sum(answer.count(" ") for answer in some)
+    return " " if blanks > BLANKS * sum(map(len, some)) else ""
+
+
+def symbols_of(lines: Sequence[Line], between: str) -> list[Sequence[str]]:
+    """The symbols of each line's target, between which there are any number of blanks, or nothing.
+
+    Raises:
+        InputError: A line has none.
+    """
+    found: list[Sequence[str]] = [line.answer.split() if between else line.answer for line in lines]
+    for line, symbols in zip(lines, found, strict=True):
+        if not symbols:
+            raise InputError(f"{line.where}: has no target")
+    return found
 
 
 def tags_of(lines: Sequence[Line], between: str) -> list[Sequence[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from charrnn.errors import InputError
 from charrnn.models.answering import AT_ONCE, Answer, Answerer
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.rewriting import Rewriter
 from charrnn.text.labels import Labels
-from charrnn.text.lines import read_examples, tags_of
+from charrnn.text.lines import Line, read_examples, symbols_of, tags_of
 from charrnn.text.source import Reader, in_words
 from charrnn.text.tagging import Scheme
 from charrnn.training.figures import Counting, Figures
@@ -31,6 +33,47 @@ class Graded:
     figures: Figures
     names: tuple[str, ...]
     unknown: int
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What came of some sources.
+
+    Attributes:
+        among: For how many a right target was among the best.
+    """
+
+    figures: Figures
+    among: int
+
+
+def rewritten(
+    rewriter: Rewriter,
+    models: Sequence[CharacterModel],
+    source: str,
+    columns: Sequence[int] = (),
+    unknown: str = "replace",
+    **how: Any,
+) -> Rewritten:
+    """Grade the targets that are made of the sources in a file; of a source that stands there with several targets each is right.
+
+    Arguments and errors are those of :func:`graded`; ``how`` is searched as :meth:`Rewriter.__call__` has it.
+    """
+    lines = _lines(models[0], source, columns)
+    wanted: dict[str, list[Sequence[str]]] = {}
+    for line, symbols in zip(lines, symbols_of(lines, rewriter.labels.between), strict=True):
+        known = rewriter.known(line.text, unknown, line.where)
+        wanted.setdefault(known, []).append(symbols)
+    counting, among, sources = Counting(), 0, list(wanted)
+    for start in range(0, len(sources), AT_ONCE):
+        part = sources[start : start + AT_ONCE]
+        for text, found in zip(part, rewriter(part, **how), strict=True):
+            names = rewriter.labels.names
+            made = [[names[number] for number in one.symbols] for one in found]
+            right = [list(one) for one in wanted[text]]
+            counting.rewritten(right, made[0] if made else [])
+            among += any(one in right for one in made)
+    return Rewritten(counting.result(), among)
 
 
 def graded(
@@ -51,12 +94,7 @@ def graded(
     Raises:
         InputError: The file cannot be read, has a line that is no example, or none at all.
     """
-    config, task = models[0].vocabulary.config, models[0].config.task
-    with ExitStack() as stack:
-        reader = Reader([source], replace(config, normalize="none"), stack)
-        lines = list(read_examples(reader, task, config, columns))
-    if not lines:
-        raise InputError(f"{in_words(reader.names)}: holds no example")
+    lines = _lines(models[0], source, columns)
     wanted = (
         tags_of(lines, answerer.labels.between)
         if answerer.tags
@@ -74,6 +112,17 @@ def graded(
         answers = answerer([answerer.known(line.text, unknown, line.where) for line in lines[part]])
         missing += _count(counting, right, answers, len(answerer.labels))
     return Graded(counting.result(), names, missing)
+
+
+def _lines(model: CharacterModel, source: str, columns: Sequence[int]) -> list[Line]:
+    """The examples of a file."""
+    config, task = model.vocabulary.config, model.config.task
+    with ExitStack() as stack:
+        reader = Reader([source], replace(config, normalize="none"), stack)
+        lines = list(read_examples(reader, task, config, columns))
+    if not lines:
+        raise InputError(f"{in_words(reader.names)}: holds no example")
+    return lines
 
 
 def _count(

@@ -68,6 +68,7 @@ RULES = {
     ),
     "tag": Rules(rate_times_hidden_size=1.25),
     "conditional": Rules(),
+    "seq2seq": Rules(usual={"num_layers": 1}),
 }
 """Of each task."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
 from charrnn.models.reading import ChunkReader
+from charrnn.models.rewriting import Rewriter
+from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.loss import bits, cross_entropy_
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Array, Parameters
@@ -21,6 +25,7 @@ from charrnn.words import printable
 
 OVERFITTED = 1.02  # times the best validation loss; a lower training loss is then learnt by heart
 MOST_FILES = 10  # whose losses are told
+MOST_REWRITTEN = 1000  # sources of which targets are made at each evaluation
 
 
 def evaluate(network: Network, params: Parameters, text: Chunks, shards: Shards) -> float:
@@ -102,6 +107,38 @@ def grade(
     for other in others:
         first.add(other)
     return first.loss, first.result()
+
+
+def grade_pairs(
+    model: CharacterModel, texts: Batches, shards: Shards
+) -> tuple[float | None, Figures]:
+    """What comes of sources whose targets are known, and the mean loss of their symbols for itself.
+
+    The loss is that of all; at most ``MOST_REWRITTEN`` are rewritten, greedily, to be held against their targets.
+    """
+    network, params = model.network, model.parameters
+    assert isinstance(network, Seq2Seq)
+
+    def loss_of(shard: int, _columns: slice, workspace: Workspace) -> float:
+        total = 0.0
+        for index in range(shard, len(texts), shards.count):
+            chunk = texts.chunk(index)
+            encoded = network.encode(params, chunk.inputs, chunk.known_lengths, workspace)
+            before = network.before(chunk.targets)
+            logits = network.decode(params, before, encoded, workspace)
+            nats = cross_entropy_(logits, chunk.targets)
+            assert chunk.counted is not None
+            total += float(nats.sum(where=chunk.counted, dtype=np.float64))
+        return total
+
+    loss = sum(shards.map(loss_of, texts.columns)) / texts.predictions
+    counting, pairs = Counting(), texts.pairs(MOST_REWRITTEN)
+    if math.isfinite(loss):  # else who trains goes back
+        sources = [model.vocabulary.decode(source) for source, _ in pairs]
+        for (_, target), found in zip(pairs, Rewriter([model])(sources, beam=1), strict=True):
+            counting.rewritten([target.tolist()], list(found[0].symbols))
+        counting.losses(loss * texts.predictions, texts.predictions)
+    return loss, counting.result()
 
 
 def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool:

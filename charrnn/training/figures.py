@@ -47,8 +47,9 @@ class Figures(Checked):
     Attributes:
         counts: Of each label and answer that occurred together: both, and how often, in order.
         loss: Mean negative log-likelihood of the right answers, in nats; None if it is not finite, or the model knows none of them.
-        texts: Of which each character has a tag, and ``texts_right`` of them all right; 0 where texts have labels.
+        texts: Of which each character has a tag, or of which other texts were made, and ``texts_right`` of them all right; 0 where texts have labels.
         spans: Of tags: how many there should be, how many were answered, and how many of these are right.
+        symbols: Of the texts that should have been made, and the ``edits`` that it takes to make them of those that were; 0 of all else.
     """
 
     counts: tuple[Times, ...]
@@ -56,15 +57,21 @@ class Figures(Checked):
     texts: Count = 0
     texts_right: Count = 0
     spans: Times = (0, 0, 0)
+    edits: Count = 0
+    symbols: Count = 0
 
     @property
     def answers(self) -> int:
         """Number of them."""
+        if self.symbols:
+            return self.texts
         return sum(times for _, _, times in self.counts)
 
     @property
     def accuracy(self) -> float:
         """Which part of the answers is right."""
+        if self.symbols:
+            return self.text_accuracy
         return sum(n for a, b, n in self.counts if a == b) / max(1, self.answers)
 
     @property
@@ -108,8 +115,15 @@ class Figures(Checked):
         return 2 * right / max(1, wanted + answered)
 
     @property
-    def f1(self) -> float:
-        """That by which models are compared: of spans, where there are tags, else the labels' mean."""
+    def error_rate(self) -> float:
+        """Edits for each symbol that there should be."""
+        return self.edits / max(1, self.symbols)
+
+    @property
+    def f1(self) -> float | None:
+        """That by which models are compared: of spans, where there are tags, else the labels' mean; of texts that were made there is none."""
+        if self.symbols:
+            return None
         return self.span_f1 if self.texts else self.macro_f1
 
     @property
@@ -134,6 +148,15 @@ class Counting:
         self._scheme, self._times = scheme, dict[tuple[int, int], int]()
         self._nats, self._known, self._texts, self._right = 0.0, 0, 0, 0
         self._spans = np.zeros(3, np.int64)
+        self._edits, self._symbols = 0, 0
+
+    def rewritten(self, wanted: Sequence[Sequence[object]], answered: Sequence[object]) -> None:
+        """Add a text that was made of another one: it is held against the nearest of those that would be right."""
+        edits, best = min(
+            ((edit_distance(one, answered), one) for one in wanted), key=lambda pair: pair[0]
+        )
+        self._texts, self._right = self._texts + 1, self._right + (edits == 0)
+        self._edits, self._symbols = self._edits + edits, self._symbols + len(best)
 
     def labels(self, wanted: NDArray[np.intp], answered: NDArray[np.intp]) -> None:
         """Add answers to texts, or to characters."""
@@ -175,6 +198,7 @@ class Counting:
         self.losses(other._nats, other._known)
         self._texts, self._right = self._texts + other._texts, self._right + other._right
         self._spans += other._spans
+        self._edits, self._symbols = self._edits + other._edits, self._symbols + other._symbols
 
     @property
     def loss(self) -> float | None:
@@ -190,11 +214,25 @@ class Counting:
             self._texts,
             self._right,
             tuple(self._spans.tolist()),
+            self._edits,
+            self._symbols,
         )
+
+
+def edit_distance(one: Sequence[object], other: Sequence[object]) -> int:
+    """Symbols to be put in, taken out or changed, at least, to make one of the other (Levenshtein 1966)."""
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one, 1):
+        diagonal, row[0] = row[0], i
+        for j, b in enumerate(other, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
+    return row[-1]
 
 
 def in_words(figures: Figures) -> str:
     """The figures that tell most, on a line."""
+    if figures.symbols:
+        return f"{figures.accuracy:.4f} right, {figures.error_rate:.4f} edits for each symbol"
     if figures.texts:
         return f"accuracy {figures.accuracy:.4f} of tags, {figures.text_accuracy:.4f} of texts, F1 of spans {figures.span_f1:.4f}"
     return f"accuracy {figures.accuracy:.4f}, macro-F1 {figures.macro_f1:.4f}, weighted F1 {figures.weighted_f1:.4f}"

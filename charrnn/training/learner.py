@@ -66,7 +66,7 @@ class Learner:
         self.kept = Parameters(self._params.shapes, progress.kept)
         self._parts = np.zeros((shards.count, progress.weights.size), progress.weights.dtype)
         self._gradients = [Parameters(self._params.shapes, part) for part in self._parts]
-        self._norm = 0.0
+        self._norm, self._smoothing = 0.0, config.label_smoothing
         self._optimizer = Optimizer(config, progress.slots, blocks=compiled_blocks(config))
         self._rngs = [np.random.Generator(np.random.PCG64()) for _ in progress.generators]
         self._good = progress.copy()
@@ -90,6 +90,7 @@ class Learner:
                 workspace,
                 scale=1 / predictions,
                 rng=self._rngs[index],
+                smoothing=self._smoothing,
             )
             return loss
 

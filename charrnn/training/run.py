@@ -311,7 +311,11 @@ def _check_figures(checkpoint: Checkpoint) -> None:
     """See to what is always so of a model's answers."""
     model, figures = checkpoint.model, checkpoint.figures
     labels, task = len(model.labels), model.config.task
-    _require((labels > 1) == (task != "lm"), f"a model for {task} with {labels} labels")
+    least = {"lm": 0, "seq2seq": 1}.get(task, 2)
+    _require(
+        labels >= least and (labels > 0) == (task != "lm"),
+        f"a model for {task} with {labels} labels",
+    )
     records = model.vocabulary.config.records
     _require(not records or not model.config.reads_whole, "whole texts that are records")
     _require(records or task != "conditional", "texts for labels that are no records")
@@ -323,13 +327,18 @@ def _check_figures(checkpoint: Checkpoint) -> None:
         _require(fitting, "its tags cannot be told apart in a line")
     for entry in checkpoint.history:
         graded = entry.validation_loss is not None and model.config.reads_whole
-        both = {entry.accuracy is None, entry.f1 is None}
-        _require(both == {not graded}, "not each evaluation of a model with labels has its figures")
+        scored = graded and task != "seq2seq"
+        told = entry.accuracy is not None, entry.f1 is not None
+        _require(
+            told == (graded, scored), "not each evaluation of a model with labels has its figures"
+        )
     if figures is None:
         return
     _require(model.config.reads_whole, "figures of answers, of a model that gives none")
-    tagged = task == "tag"
-    _require(tagged or not (figures.texts or any(figures.spans)), "figures of tags, without tags")
+    tagged, rewritten = task == "tag", task == "seq2seq"
+    of_texts = tagged or rewritten
+    _require(of_texts or not (figures.texts or any(figures.spans)), "figures of tags, without tags")
+    _require(rewritten == bool(figures.symbols), "figures of targets, without targets")
     pairs = [(a, b) for a, b, _ in figures.counts]
     known = all(a < labels and b < labels for a, b in pairs)
     _require(known, "its figures are of labels that it does not have")

@@ -22,6 +22,7 @@ from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.fields import checks
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.network import Network
 from charrnn.nn.compiled import current_form
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
@@ -35,6 +36,7 @@ from charrnn.training.evaluation import (
     evaluate,
     evaluate_files,
     grade,
+    grade_pairs,
     is_overfitted,
 )
 from charrnn.training.figures import Figures
@@ -247,6 +249,9 @@ class Training:
         model, division = (self._quick, self._learner.kept), self._division
         text, files, graded = division.validation, division.files, division.graded
         with single_threaded_blas():
+            if graded is not None and graded.rewrites:
+                loss, figures = grade_pairs(self._of(*model), graded, self._shards)
+                return loss, (), figures
             if graded is not None:
                 loss, figures = grade(*model, graded, self._shards, self._scheme)
                 return loss, (), figures
@@ -381,7 +386,10 @@ class Training:
 
     def _model(self, weights: Array) -> CharacterModel:
         params = Parameters(self.network.parameter_shapes(), weights)
-        return CharacterModel(self.network, params, self.corpus.vocabulary, self.labels)
+        return self._of(self.network, params)
+
+    def _of(self, network: Network, params: Parameters) -> CharacterModel:
+        return CharacterModel(network, params, self.corpus.vocabulary, self.labels)
 
     def checkpoint(self, *, with_progress: bool = True) -> Checkpoint:
         """A snapshot of the run, to be saved.
@@ -419,7 +427,10 @@ def _require_task(corpus: Corpus | Examples, model: CharacterModel, config: Trai
         raise InputError(
             f"keep-best {config.keep_best} is for labels and tags; a language model has a loss alone"
         )
-    if not examples and config.class_weights != "none":
+    if task == "seq2seq" and config.keep_best == "f1":
+        raise InputError("keep-best f1 is for labels and tags; of a target there is none")
+    labelled = examples and task != "seq2seq"
+    if not labelled and config.class_weights != "none":
         raise InputError("class-weights are for labels and tags that are found")
 
 

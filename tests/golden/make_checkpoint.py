@@ -21,7 +21,7 @@ RUN = charrnn.TrainingConfig(
 
 
 def main() -> None:
-    """Train on ``corpus.txt``, and on the tags that say which of its letters are vowels; stop before the end, and save everything."""
+    """Train on ``corpus.txt``, on the tags that say which of its letters are vowels, and on its words turned round; stop before the end, and save everything."""
     text = CORPUS.read_text(encoding="utf-8")
     corpus = charrnn.Corpus.from_text(text, config=charrnn.TextConfig())
     half = len(corpus) // 2
@@ -32,11 +32,22 @@ def main() -> None:
     examples = charrnn.Examples.from_lines(tagged, "tag")
     model = charrnn.ModelConfig(cell="gru", hidden_size=6, num_layers=2, task="tag")
     _save(charrnn.Training(examples, model, replace(RUN, epochs=40)), f"format-{FORMAT}-tag.npz")
+    examples = charrnn.Examples.from_lines(turned(text), "seq2seq")
+    model = charrnn.ModelConfig(cell="gru", hidden_size=12, num_layers=1, task="seq2seq")
+    _save(
+        charrnn.Training(examples, model, replace(RUN, epochs=60)), f"format-{FORMAT}-seq2seq.npz"
+    )
 
 
 def vowels(line: str) -> str:
     """Tags of a line."""
     return "".join("v" if c in "aeiouAEIOU" else "-" for c in line)
+
+
+def turned(text: str) -> list[str]:
+    """Each of its different words, and the same from its end."""
+    words = sorted({word for word in text.lower().split() if word.isalpha()})
+    return [f"{word}\t{word[::-1]}" for word in words]
 
 
 def _save(training: charrnn.Training, name: str) -> None:
@@ -49,8 +60,10 @@ def _save(training: charrnn.Training, name: str) -> None:
     print(training.validation_loss)
     if model.config.task == "lm":
         print("".join(charrnn.generate(model, prime="The ", length=120, temperature=0)))
-    else:
+    elif model.config.task == "tag":
         print(charrnn.predict(model, ["The sun was low"])[0].label)
+    else:
+        print(charrnn.rewrite(model, ["corner", "sun"]))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def draw_panel(panel: Panel, encoding: str, *, alone: bool) -> Markup:
         plane = Plane(x, y, *PLANE)
         parts = list(_places(plane, panel, encoding))
     elif isinstance(panel, Matrix):
-        return _matrix(panel)
+        return _matrix(panel, encoding)
     else:
         raise TypeError(f"no way to draw {type(panel).__name__}")
     left, below = (10 if panel.y.bare else 52), (36 if panel.x.label else 22)
@@ -136,20 +136,29 @@ def draw_panel(panel: Panel, encoding: str, *, alone: bool) -> Markup:
     )
 
 
-def _matrix(found: Matrix) -> Markup:
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _matrix(found: Matrix, encoding: str) -> Markup:
     """Squares as dark as their shares, each told where the mouse rests on it; names on the left and upright below."""
-    size = CELL * len(found.names)
-    room = 14 + 7 * min(LONGEST_NAME, max(map(len, found.names), default=0))
+    names, columns = (
+        [plain(name, encoding) for name in several] for several in (found.names, found.columns)
+    )
+    height, width = CELL * len(names), CELL * len(columns)
+    room, below = (
+        14 + 7 * min(LONGEST_NAME, max(map(len, several), default=0))
+        for several in (names, columns)
+    )
     parts = []
-    for row, (name, shares) in enumerate(zip(found.names, found.shares, strict=True)):
-        short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-        middle = CELL * (row + 0.5)
-        parts.append(element("text", short, x=-6, y=middle + 4, class_="end"))
-        turned = f"translate({middle + 4},{size + 6}) rotate(-90)"
-        parts.append(element("text", short, class_="end", transform=turned))
+    for column, name in enumerate(columns):
+        turned = f"translate({CELL * (column + 0.5) + 4},{height + 6}) rotate(-90)"
+        parts.append(element("text", _short(name), class_="end", transform=turned))
+    for row, (name, shares) in enumerate(zip(names, found.shares, strict=True)):
+        parts.append(element("text", _short(name), x=-6, y=CELL * (row + 0.5) + 4, class_="end"))
         for column, share in enumerate(shares):
             if share:
-                told = f"{name}: {share:.1%} {found.names[column]}"
+                told = f"{name}: {share:.1%} {columns[column]}"
                 parts.append(
                     element(
                         "rect",
@@ -162,8 +171,8 @@ def _matrix(found: Matrix) -> Markup:
                         class_="f0",
                     )
                 )
-    parts.append(element("path", d=f"M0 0V{size}H{size}", class_="axis"))
-    whole = room + size + 20, 30 + size + room
+    parts.append(element("path", d=f"M0 0V{height}H{width}", class_="axis"))
+    whole = room + width + 20, 30 + height + below
     name = found.name
     return element(
         "svg",

@@ -57,23 +57,32 @@ def draw_scatter(screen: Screen, found: Scatter) -> list[Text]:
     return lines
 
 
+WIDEST_HEAD = 3  # of the name of a column
+
+
 def draw_matrix(screen: Screen, found: Matrix) -> Iterator[Text]:
-    """Rows with their names, and a number that a column has as well; what is little is a dot, and nothing is nothing."""
-    names = [printable(name) for name in found.names]
-    figures = len(f"{len(names)}")
-    left = screen.width - (figures + 3) - len(names) * (figures + 1)
+    """Rows with their names, and a number that a column has as well, if it has no name of its own; what is little is a dot, and nothing is nothing."""
+    names = [screen.words(name).plain for name in found.names]
+    numbered = found.across is None
+    heads = [f"{n}" for n in range(1, len(names) + 1)]
+    if found.across is not None:
+        heads = [screen.words(name).plain[:WIDEST_HEAD] for name in found.across]
+    figures = max(map(cell_len, heads), default=1)
+    left = screen.width - (figures + 3) - len(heads) * (figures + 1)
     wide = min(LONGEST_NAME, max(SHORTEST_NAME, left), max(map(cell_len, [*names, found.y.label])))
     yield Text(printable(found.title), style="bold")
-    head = Text(f"{printable(found.y.label)[:wide]:<{wide}}  {'':>{figures}} ", style="dim")
-    for number in range(1, len(names) + 1):
-        head.append(f"{number:>{figures + 1}}")
+    head = Text(
+        f"{printable(found.y.label)[:wide]:<{wide}}  {'':>{figures * numbered}} ", style="dim"
+    )
+    for name in heads:
+        head.append(f"{' ' * (figures + 1 - cell_len(name))}{name}")
     yield head
     shades = SHADES[0 if screen.unicode else 1]
     dot = "·" if screen.unicode else "."
     for number, (name, shares) in enumerate(zip(names, found.shares, strict=True), 1):
         title = Text(name)
         title.truncate(wide, pad=True)
-        line = Text.assemble(title, f"  {number:>{figures}} ")
+        line = Text.assemble(title, f"  {number:>{figures}} " if numbered else "   ")
         for share in shares:
             shade = " " if not share else dot if share < FAINT else shades[min(3, int(4 * share))]
             line.append(" ").append(shade * figures, LINES[0])

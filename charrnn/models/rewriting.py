@@ -1,0 +1,255 @@
+"""Texts made of other texts: the likeliest target of each source, found by beam search, side by side on all processors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from charrnn.config import BEAM
+from charrnn.errors import CheckpointError, InputError
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import batches, side_by_side
+from charrnn.models.seq2seq import Encoded, Seq2Seq
+from charrnn.nn.loss import softmax_
+from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
+from charrnn.nn.parameters import Array
+from charrnn.nn.workspace import Workspace
+from charrnn.text.labels import Labels
+
+TOGETHER = 64  # sources that are read side by side, at most
+PER_CHARACTER, SPARE = 3, 20
+"""A target ends after so many symbols for each character of its source, and some more, at the latest: no search runs for ever."""
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """A target, and how likely it is.
+
+    Attributes:
+        symbols: Their numbers.
+        nats: Minus the log of its probability, its end included.
+    """
+
+    symbols: tuple[int, ...]
+    nats: float
+
+
+class Rewriter:
+    """Makes other texts of texts.
+
+    Args:
+        models: Of several, the mean of their probabilities is taken at each symbol.
+        characters: How many will be read, if that is known: to be compiled for many.
+
+    Raises:
+        InputError: A model makes no texts of others, or they are not made of the same symbols.
+    """
+
+    def __init__(self, models: Sequence[CharacterModel], characters: int = 0) -> None:
+        first = models[0]
+        for model in models:
+            if model.config.task != "seq2seq":
+                raise InputError(f"a model for {model.config.task} makes no text of another one")
+            alike = {*model.labels.names} == {*first.labels.names}
+            if not alike or model.labels.between != first.labels.between:
+                raise InputError("models that write together write the same symbols")
+        self.labels: Labels = first.labels
+        self._models = [model.to_read(characters) for model in models]
+        # Of each model, where the first one's symbols are, and the end.
+        self._places = [
+            np.append(model.labels.encode(first.labels.names), len(first.labels))
+            for model in models
+        ]
+        self._shards = Shards(available_processors())
+
+    def known(self, text: str, unknown: str, where: str = "", line: int = 0) -> str:
+        """A source in characters that each model knows, see :meth:`Vocabulary.known`, also for errors."""
+        for model in self._models:
+            text = model.vocabulary.known(text, unknown, where, line)
+        return text
+
+    def __call__(
+        self,
+        texts: Sequence[str],
+        *,
+        beam: int = BEAM,
+        top: int = 1,
+        length_penalty: float = 0.0,
+    ) -> list[list[Rewriting]]:
+        """The ``top`` best targets that were found for each source, the best first; none for a source without characters.
+
+        Args:
+            texts: In characters that each model knows.
+            beam: Beginnings that are followed up at each step; 1 is greedy.
+            length_penalty: Targets are compared by the logs of their probabilities, divided by their numbers of symbols to this power.
+
+        Raises:
+            CheckpointError: A model's numbers overflow.
+        """
+        width = max(beam, top)
+        found: list[list[Rewriting]] = [[] for _ in texts]
+        lengths = np.array([len(text) for text in texts])
+        read = np.flatnonzero(lengths)
+        together = batches(lengths[read], TOGETHER)
+
+        def work(shard: int, _columns: slice, workspace: Workspace) -> None:
+            for batch in together[shard :: self._shards.count]:
+                numbers = read[batch].tolist()
+                search = _Search(
+                    self._models, self._places, [texts[n] for n in numbers], width, length_penalty
+                )
+                for number, finished in zip(numbers, search.run(workspace), strict=True):
+                    found[number] = finished[:top]
+
+        with single_threaded_blas(), np.errstate(all="ignore"):
+            self._shards.map(work, self._shards.count)
+        return found
+
+    def text(self, rewriting: Rewriting) -> str:
+        """A target as it would stand in a file."""
+        return self.labels.joined(rewriting.symbols)
+
+
+class _Search:
+    """Beam search for some sources; a column for each beginning of each: the first ones of all sources, then the second ones …"""
+
+    def __init__(
+        self,
+        models: Sequence[CharacterModel],
+        places: Sequence[NDArray[np.intp]],
+        texts: Sequence[str],
+        width: int,
+        length_penalty: float,
+    ) -> None:
+        self._models, self._places, self._texts = models, places, texts
+        self._width, self._penalty = width, length_penalty
+        self._most = np.array([PER_CHARACTER * len(text) + SPARE for text in texts])
+
+    def run(self, workspace: Workspace) -> list[list[Rewriting]]:
+        """For each source the targets that were found, the best first."""
+        N, B = self._width, len(self._texts)
+        writers = [
+            _Writer(model, self._texts, N, workspace.child(str(n)))
+            for n, model in enumerate(self._models)
+        ]
+        end = len(self._models[0].labels)
+        scores = np.full((N, B), -np.inf)
+        scores[0] = 0
+        ids = np.full((N, B), end)
+        steps: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []  # symbols, and of which column
+        finished: list[list[Rewriting]] = [[] for _ in range(B)]
+        done = np.zeros(B, np.bool_)
+        for step in range(int(self._most.max())):
+            likely = np.log(self._probabilities(writers, ids))  # (K+1, N, B)
+            flat = (likely + scores).reshape(-1, B)
+            chosen = np.argpartition(-flat, min(N, len(flat)) - 1, axis=0)[:N]
+            values = np.take_along_axis(flat, chosen, axis=0)
+            order = np.argsort(-values, axis=0, kind="stable")
+            chosen, values = (np.take_along_axis(x, order, axis=0) for x in (chosen, values))
+            symbols, origin = chosen // N, chosen % N
+            steps.append((symbols, origin))
+            last = self._most == step + 1
+            ends = ((symbols == end) | last) & np.isfinite(values) & ~done
+            for n, b in zip(*np.nonzero(ends), strict=True):
+                finished[b].append(Rewriting(_symbols(steps, n, b, end), float(-values[n, b])))
+            scores = np.where(ends | done, -np.inf, values)
+            done |= self._settled(finished, scores)
+            if done.all():
+                break
+            columns = (origin * B + np.arange(B)).ravel()
+            for writer in writers:
+                writer.go_on(columns)
+            ids = symbols
+        return [sorted(each, key=self._cost) for each in finished]
+
+    def _cost(self, one: Rewriting) -> float:
+        return float(one.nats / max(1, len(one.symbols)) ** self._penalty)
+
+    def _settled(self, finished: Sequence[list[Rewriting]], scores: Array) -> NDArray[np.bool_]:
+        """``(B,)``: where nothing that is underway can become one of the best."""
+        best = -scores.max(axis=0) / self._most**self._penalty
+        settled: NDArray[np.bool_] = np.isinf(best)
+        for b, each in enumerate(finished):
+            if len(each) >= self._width and not settled[b]:
+                settled[b] = best[b] >= sorted(map(self._cost, each))[self._width - 1]
+        return settled
+
+    def _probabilities(self, writers: Sequence[_Writer], ids: NDArray[np.intp]) -> Array:
+        """``(K+1, N, B)``, of what follows, in the first model's symbols; the mean of all models."""
+        total: Array | float = 0.0
+        for writer, places in zip(writers, self._places, strict=True):
+            total = total + writer.step(places[ids])[places]
+        return np.asarray(total / len(writers))
+
+
+def _symbols(
+    steps: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]], n: int, b: int, end: int
+) -> tuple[int, ...]:
+    """What was written on the way to a column."""
+    found = list[int]()
+    for symbols, origin in reversed(steps):
+        found.append(int(symbols[n, b]))
+        n = origin[n, b]
+    return tuple(symbol for symbol in reversed(found) if symbol != end)
+
+
+class _Writer:
+    """One model, writing ``N`` beginnings of each target."""
+
+    def __init__(
+        self, model: CharacterModel, texts: Sequence[str], N: int, workspace: Workspace
+    ) -> None:
+        network, params = model.network, model.parameters
+        assert isinstance(network, Seq2Seq)
+        x, lengths = side_by_side([model.vocabulary.encode(text) for text in texts])
+        self._network, self._params, self._workspace = network, params, workspace
+        self._encoded: Encoded = network.encode(params, x, lengths, workspace)
+        self._state = np.concatenate([self._encoded.start] * N, axis=-1)
+        E = params["decoder/E"] if network.written else None
+        self._step, self._h = network.decoder.stepper(params, self._state, E)
+
+    def step(self, ids: NDArray[np.intp]) -> Array:
+        """Probabilities of what follows, ``(K+1, N, B)``, after these symbols ``(N, B)``."""
+        self._step(ids.ravel())
+        h = np.ascontiguousarray(self._h).reshape(-1, *ids.shape)
+        logits = self._network.read_out(self._params, h, self._encoded, self._workspace)
+        flat = logits.reshape(len(logits), -1)
+        if not np.isfinite(np.ptp(flat, axis=0)).all():
+            raise CheckpointError("the model cannot be read with: its numbers overflow")
+        softmax_(flat)
+        return logits.astype(np.float64)
+
+    def go_on(self, columns: NDArray[np.intp]) -> None:
+        """Go on from these columns of what was written."""
+        self._state[...] = self._state[..., columns]
+
+
+def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array | None:
+    """``(S, T)``: how much each symbol of a target, its end at last, looked at each character of its source; None without attention."""
+    network, workspace, _ = _read_again(model, source, symbols)
+    if network.attention is None:
+        return None
+    return np.asarray(network.attention.weights(workspace.child("attention"))[0])
+
+
+def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
+    """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
+    _, _, logits = _read_again(model, source, symbols)
+    softmax_(logits[:, :, 0])
+    return logits[:, :, 0].T.astype(np.float64)
+
+
+def _read_again(
+    model: CharacterModel, source: str, symbols: Sequence[int]
+) -> tuple[Seq2Seq, Workspace, Array]:
+    """The scores ``(K+1, S, 1)`` of a target that is known, its end too, and what was kept of them."""
+    network, params = model.network, model.parameters
+    assert isinstance(network, Seq2Seq)
+    workspace = Workspace(params.flat.dtype)
+    x, lengths = side_by_side([model.vocabulary.encode(source)])
+    encoded = network.encode(params, x, lengths, workspace)
+    targets = np.array([*symbols, network.end])[:, None]
+    return network, workspace, network.decode(params, network.before(targets), encoded, workspace)

@@ -1,0 +1,199 @@
+"""From one text to another: many to many, of unequal length (Sutskever, Vinyals, Le, arXiv 1409.3215).
+
+An encoder reads the source, by default from both ends. A decoder writes the target: it starts from an affine map of where the encoder ended, reads
+what it has written, and looks back at all that the encoder made of the source (:mod:`charrnn.nn.attention`); while it learns it reads what it should
+have written.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from charrnn.config import ModelConfig
+from charrnn.models.network import Network, Part
+from charrnn.nn.attention import Attention, Bridge
+from charrnn.nn.compiled import compile_stack
+from charrnn.nn.dropout import NO_DROPOUT, Dropout
+from charrnn.nn.embedding import Embedding
+from charrnn.nn.functions import Ids
+from charrnn.nn.lengths import Lengths
+from charrnn.nn.loss import cross_entropy_, smooth_
+from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.readout import Readout
+from charrnn.nn.stack import Stack
+from charrnn.nn.workspace import Workspace
+from charrnn.text.chunks import Chunk
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder made of some texts.
+
+    Attributes:
+        memory: ``(M, T, B)``, what its top level made of each character.
+        lengths: ``(B,)``, of the texts.
+        start: ``(L, states, H, B)``, the state that the decoder starts from.
+    """
+
+    memory: Array
+    lengths: Lengths
+    start: Array
+
+
+class Seq2Seq(Network):
+    """It chooses among *K* symbols and, as the last of its outputs, the sign that a target ends, which also stands before each.
+
+    Args:
+        symbols: That targets are made of, *K*.
+    """
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int, symbols: int) -> None:
+        super().__init__(config, vocabulary_size, symbols + 1)
+        self.end, D, H = symbols, config.embedding_size, config.hidden_size
+        self.stack = replace(self.stack, name="encoder/")
+        if self.embedding:
+            self.embedding = Embedding(vocabulary_size, D, "encoder/")
+        self.written = Embedding(symbols + 1, D, "decoder/") if D else None
+        size, levels = D or symbols + 1, config.num_layers
+        self.decoder: Stack = Stack(
+            self.stack.cell, size, H, levels, one_hot=not D, name="decoder/"
+        )
+        M, states = self.stack.output_size, len(self.stack.cell.states)
+        self.bridge = Bridge(levels, states, M, H)
+        self.attention = Attention(H, M) if config.attention == "general" else None
+        self.readout = Readout(H, symbols + 1)
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        parts = (
+            self.embedding,
+            self.stack,
+            self.written,
+            self.decoder,
+            self.bridge,
+            self.attention,
+            self.readout,
+        )
+        return tuple(part for part in parts if part is not None)
+
+    def compiled(self, on_start: Callable[[], object] | None = None) -> Seq2Seq:
+        quick = copy.copy(self)
+        quick.stack = compile_stack(self.stack, on_start)
+        quick.decoder = compile_stack(self.decoder, on_start)
+        return quick
+
+    def encode(
+        self,
+        params: Parameters,
+        ids: Ids,
+        lengths: Lengths,
+        workspace: Workspace,
+        dropout: Dropout = NO_DROPOUT,
+    ) -> Encoded:
+        """Read some sources, ``(T, B)`` ids, each of one character at least."""
+        zero = self.zero_state(ids.shape[1], params.flat.dtype)
+        memory, state = self.hidden(params, ids, zero, workspace, dropout, lengths)
+        L, (_, states, _, B) = self.config.num_layers, state.shape
+        # The layers of a level lie one after the other in the state, and together are what the decoder's level starts from.
+        ends = state.reshape(L, -1, states, self.stack.hidden_size, B).swapaxes(1, 2)
+        ends = ends.reshape(L, states, self.stack.output_size, B)
+        return Encoded(
+            memory, lengths, self.bridge.forward(params, ends, workspace.child("bridge"))
+        )
+
+    def decode(
+        self,
+        params: Parameters,
+        written: Ids,
+        encoded: Encoded,
+        workspace: Workspace,
+        dropout: Dropout = NO_DROPOUT,
+        lengths: Lengths | None = None,
+    ) -> Array:
+        """Scores of what follows each symbol, ``(K+1, S, B)``.
+
+        Args:
+            written: ``(S, B)``, what stands before each symbol.
+            lengths: ``(B,)``, of the targets with their ends.
+        """
+        x: Array | Ids = written
+        if self.written:
+            x = self.written.forward(params, written, workspace.child("written"))
+        own = workspace.child("decoder")
+        h, _ = self.decoder.forward(params, x, encoded.start, own, dropout, lengths)
+        return self.read_out(params, h, encoded, workspace, dropout)
+
+    def read_out(
+        self,
+        params: Parameters,
+        h: Array,
+        encoded: Encoded,
+        workspace: Workspace,
+        dropout: Dropout = NO_DROPOUT,
+    ) -> Array:
+        """Scores, of what the decoder holds after each step, ``(H, S, B)``."""
+        if self.attention:
+            own = workspace.child("attention")
+            h = self.attention.forward(params, h, encoded.memory, encoded.lengths, own)
+            h = dropout.drop(h, own)
+        return self.readout.forward(params, h, workspace.child("readout"))
+
+    def before(self, targets: Ids) -> Ids:
+        """``(S, B)``, what stands before each symbol of some targets."""
+        return np.concatenate([np.full_like(targets[:1], self.end), targets[:-1]])
+
+    def loss_and_gradients(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        chunk: Chunk,
+        state: Array,
+        workspace: Workspace,
+        *,
+        scale: float = 1.0,
+        rng: np.random.Generator | None = None,
+        smoothing: float = 0.0,
+    ) -> tuple[float, Array]:
+        """As of any network; targets are ``(S, B)``, with their ends, and no state goes on."""
+        assert chunk.counted is not None
+        dropout, lengths = self.dropout(rng), chunk.counted.sum(axis=0)
+        encoded = self.encode(params, chunk.inputs, chunk.known_lengths, workspace, dropout)
+        written = self.before(chunk.targets)
+        logits = self.decode(params, written, encoded, workspace, dropout, lengths)
+        nll = cross_entropy_(logits, chunk.targets)
+        smooth_(logits, chunk.targets, smoothing)
+        logits *= scale
+        logits *= chunk.counted
+        self._back(params, gradients, logits, encoded, workspace)
+        return float((nll * chunk.counted).sum(dtype=np.float64)), state
+
+    def _back(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        dlogits: Array,
+        encoded: Encoded,
+        workspace: Workspace,
+    ) -> None:
+        """Back through the last ``encode`` and ``decode`` on this workspace."""
+        dh = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
+        d_memory = np.zeros_like(encoded.memory)
+        if self.attention:
+            own = workspace.child("attention")
+            if "mask" in own:
+                dh *= own["mask"]
+            dh, by_memory = self.attention.backward(params, gradients, dh, own)
+            d_memory += by_memory
+        own, nothing = workspace.child("decoder"), np.zeros_like(encoded.start)
+        dx, d_start = self.decoder.backward(params, gradients, dh, nothing, own)
+        if self.written and dx is not None:
+            self.written.backward(params, gradients, dx, workspace.child("written"))
+        d_ends = self.bridge.backward(params, gradients, d_start, workspace.child("bridge"))
+        L, states, _, B = d_ends.shape
+        split = d_ends.reshape(L, states, -1, self.stack.hidden_size, B).swapaxes(1, 2)
+        dstate = np.ascontiguousarray(split.reshape(self.stack.state_shape(B)))
+        self.back_from(params, gradients, d_memory, dstate, workspace)

@@ -1,0 +1,181 @@
+"""Search for the likeliest target: against all there are, against the greedy loop, alone and in company."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from charrnn.config import ModelConfig
+from charrnn.errors import CheckpointError, InputError
+from charrnn.models import rewriting
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.reading import side_by_side
+from charrnn.models.rewriting import Rewriter, Rewriting, alignment, expected
+from charrnn.models.seq2seq import Seq2Seq
+from charrnn.nn.workspace import Workspace
+from charrnn.text.labels import Labels
+from charrnn.text.vocabulary import Vocabulary
+
+SOURCES = ["abca", "b", "cc", "bacabc"]
+
+
+def _model(
+    seed: int = 0, names: str = "xy", cell: str = "gru", attention: str = "general", **more: object
+) -> CharacterModel:
+    """One of random numbers, large enough for clear preferences."""
+    config = ModelConfig(
+        task="seq2seq",
+        cell=cell,
+        hidden_size=5,
+        num_layers=2,
+        attention=attention,
+        **more,  # type: ignore[arg-type]
+    )
+    rng = np.random.default_rng(seed)
+    model = CharacterModel.fresh(config, Vocabulary("abc"), rng, Labels(names))
+    model.parameters.flat[...] = 0.8 * rng.standard_normal(model.parameters.flat.size)
+    return model
+
+
+def _nats(
+    model: CharacterModel, source: str, target: tuple[int, ...], *, ends: bool = True
+) -> float:
+    """Minus the log-probability of a target, by teacher forcing."""
+    net, workspace = model.network, Workspace()
+    assert isinstance(net, Seq2Seq)
+    x, lengths = side_by_side([model.vocabulary.encode(source)])
+    symbols = np.array([*target, *([net.end] if ends else [])])[:, None]
+    if not len(symbols):
+        return 0.0
+    encoded = net.encode(model.parameters, x, lengths, workspace)
+    logits = net.decode(model.parameters, net.before(symbols), encoded, workspace).astype(float)
+    log_p = logits - np.log(np.exp(logits).sum(axis=0))
+    return float(-np.take_along_axis(log_p, symbols[None], axis=0).sum())
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Targets of four symbols at most."""
+    monkeypatch.setattr(rewriting, "PER_CHARACTER", 0)
+    monkeypatch.setattr(rewriting, "SPARE", 4)
+    return 4
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.7])
+@pytest.mark.parametrize("attention", ["general", "none"])
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_a_beam_that_is_wide_enough_finds_the_best(
+    cell: str, attention: str, penalty: float, short: int
+) -> None:
+    """Of all targets there are, in order, with their probabilities; what is as long as can be needs no end."""
+    model = _model(3, cell=cell, attention=attention)
+
+    def cost(one: Rewriting) -> float:
+        return float(one.nats / max(1, len(one.symbols)) ** penalty)
+
+    for source in SOURCES:
+        every = [
+            Rewriting(target, _nats(model, source, target, ends=length < short))
+            for length in range(short + 1)
+            for target in itertools.product((0, 1), repeat=length)
+        ]
+        every.sort(key=cost)
+        (found,) = Rewriter([model])([source], beam=100, top=6, length_penalty=penalty)
+        assert [one.symbols for one in found] == [one.symbols for one in every[:6]]
+        np.testing.assert_allclose(
+            [one.nats for one in found], [one.nats for one in every[:6]], rtol=1e-4
+        )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_beam_of_one_is_greedy(seed: int) -> None:
+    """The likeliest symbol at each step, until the end is that."""
+    model = _model(seed, "xyz")
+    for source, found in zip(SOURCES, Rewriter([model])(SOURCES, beam=1), strict=True):
+        target: tuple[int, ...] = ()
+        most = rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
+        while len(target) < most:
+            p = expected(model, source, target)[-1]
+            if p.argmax() == len(model.labels):
+                break
+            target += (int(p.argmax()),)
+        (only,) = found
+        assert only.symbols == target
+        assert only.nats == pytest.approx(
+            _nats(model, source, target, ends=len(target) < most), rel=1e-4
+        )
+
+
+def test_no_search_runs_for_ever() -> None:
+    """A model that never ends a target is stopped, after so many symbols as its source allows."""
+    model = _model()
+    model.parameters["V"][-1] = 0
+    model.parameters["c"][-1] = -1e4
+    for source, found in zip(SOURCES, Rewriter([model])(SOURCES, beam=2), strict=True):
+        assert len(found[0].symbols) == rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
+
+
+def test_alone_and_in_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither who stands beside a source nor how many there are changes what is made of it; without characters it is nothing."""
+    model = _model(1, "xyz")
+    many = [*SOURCES, "", *reversed(SOURCES)] * 20
+    rewriter = Rewriter([model])
+    alone = {source: rewriter([source], top=3)[0] for source in ("", *SOURCES)}
+    assert alone[""] == []
+    monkeypatch.setattr(rewriting, "TOGETHER", 7)
+    for source, found in zip(many, rewriter(many, top=3), strict=True):
+        assert [one.symbols for one in found] == [one.symbols for one in alone[source]]
+        np.testing.assert_allclose(
+            [one.nats for one in found], [one.nats for one in alone[source]], rtol=1e-4
+        )
+    assert rewriter([]) == []
+
+
+def test_the_best_come_first() -> None:
+    found = Rewriter([_model(2, "xyz")])(SOURCES, beam=3, top=5)
+    for each in found:
+        assert len(each) == 5
+        assert len({one.symbols for one in each}) == 5
+        assert [one.nats for one in each] == sorted(one.nats for one in each)
+
+
+def test_several_models_write_together(short: int) -> None:
+    """The mean of their probabilities counts, at each symbol, whatever the order of their symbols."""
+    one, other = _model(1, "xy"), _model(5, "yx")
+    for source in SOURCES:
+        ((best, *_),) = Rewriter([one, other])([source], beam=50)
+        own = [0 if n else 1 for n in best.symbols]  # the same names, in the other's numbers
+        p, q = expected(one, source, best.symbols), expected(other, source, own)[:, [1, 0, 2]]
+        mean, numbers = (p + q) / 2, [*best.symbols, 2][: len(best.symbols) + 1]
+        steps = min(len(numbers), short)
+        nats = -sum(math.log(mean[place, numbers[place]]) for place in range(steps))
+        assert best.nats == pytest.approx(nats, rel=1e-4)
+    with pytest.raises(InputError, match="write the same symbols"):
+        Rewriter([one, _model(1, "xyz")])
+    lm = CharacterModel.fresh(ModelConfig("gru", 4), Vocabulary("abc"), np.random.default_rng(0))
+    with pytest.raises(InputError, match="a model for lm makes no text of another one"):
+        Rewriter([lm])
+
+
+def test_alignment() -> None:
+    """A row for each symbol and the end, each adding up to one."""
+    model = _model(1)
+    weights = alignment(model, "abca", (0, 1, 1))
+    assert weights is not None
+    assert weights.shape == (4, 4)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
+    assert alignment(_model(attention="none"), "abca", (0,)) is None
+    probabilities = expected(model, "abca", (0, 1, 1))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    nats = -np.log(probabilities[range(4), [0, 1, 1, 2]]).sum()
+    assert nats == pytest.approx(_nats(model, "abca", (0, 1, 1)), rel=1e-5)
+
+
+def test_overflow_is_told() -> None:
+    model = _model()
+    model.parameters["c"][...] = 3e38, -3e38, 0
+    with pytest.raises(CheckpointError, match="overflow"):
+        Rewriter([model])(["abc"])
