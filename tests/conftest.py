@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# The products of tests are tiny: BLAS' own threads would wait for further ones in busy loops, which was a quarter of
+# all that the tests took. The library reads these when NumPy is loaded; tests of its threads ask for two themselves.
+os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", VECLIB_MAXIMUM_THREADS="1")
+
 import hypothesis
 import pytest
 from forms import Form, make_form
@@ -49,8 +53,6 @@ Run = Callable[..., Outcome]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command in an empty folder that holds ``corpus.txt``."""
     monkeypatch.chdir(tmp_path)
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
-        monkeypatch.setenv(name, "1")  # so that what a command sets is undone
     (tmp_path / "corpus.txt").write_text(make_text(60), encoding="utf-8")
 
     def run_command(*arguments: object) -> Outcome:
@@ -64,11 +66,32 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_command
 
 
+Once = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def once() -> Once:
+    """Train as ``run`` does, but once for all tests of a file: each further one gets the same checkpoint anew."""
+    made: dict[tuple[object, ...], bytes] = {}
+
+    def train(run: Run, name: str, *arguments: object) -> Path:
+        path, key = Path(name), (name, *arguments)
+        if key in made:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(made[key])
+        else:
+            outcome = run("train", *arguments, "--quiet", "-o", name)
+            assert outcome.code == 0, outcome.err
+            made[key] = path.read_bytes()
+        return path
+
+    return train
+
+
 @pytest.fixture
-def model(run: Run) -> Path:
+def model(run: Run, once: Once) -> Path:
     """A checkpoint in the working folder's ``checkpoints``."""
-    assert run("train", "corpus.txt", *TINY, "--quiet").code == 0
-    return Path("checkpoints/corpus.npz")
+    return once(run, "checkpoints/corpus.npz", "corpus.txt", *TINY)
 
 
 @pytest.fixture

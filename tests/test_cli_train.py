@@ -107,7 +107,13 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
     config = _meta(run, "deep/er/a.npz")["config"]
     assert {**config["model"], **config["training"]} == {
         **{"hidden_size": 6, "context": None, "steps": 0, "rewarm": 0},
-        **{"task": "lm", "bidirectional": False, "keep_best": None, "class_weights": "none"},
+        **{
+            "task": "lm",
+            "bidirectional": False,
+            "attention": None,
+            "keep_best": None,
+            "class_weights": "none",
+        },
         **options,
     }
 

@@ -21,6 +21,8 @@ from talking import CHARRNN
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and a shell")
 
 TINY = ("--hidden-size", "4", "--num-layers", "1", "--epochs", "1")
+NUMPY = {"CHARRNN_KERNELS": "numpy"}
+"""Where Numba is beside the point: loading it takes longer than all else that such a process does."""
 ENDLESS = ("train", "corpus.txt", *TINY[:4], "--epochs", "100000", "--patience", "0")
 
 
@@ -93,6 +95,7 @@ def _in_a_slow_save() -> subprocess.Popen[str]:
     """A run that is in the middle of its second save."""
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW_DISK, *ENDLESS, "-o", "run.npz", "--save-every", "5"],
+        env={**os.environ, **NUMPY},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -306,7 +309,7 @@ def test_bare_environment() -> None:
     folder.mkdir()
     corpus, path = folder / "ein Text ☃.txt", folder / "le modèle 🎉.npz"
     Path("corpus.txt").rename(corpus)
-    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", **NUMPY}
     for environment in ({"LANG": "C"}, ascii_only):
         for arguments in (
             ("train", corpus, *TINY, "-o", path),

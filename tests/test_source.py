@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Run
+from conftest import Once, Run
 
 import charrnn
 from charrnn.config import TextConfig
@@ -52,12 +52,11 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs named pipes")
 
 
 @pytest.fixture
-def models(run: Run) -> Run:
+def models(run: Run, once: Once) -> Run:
     """A folder with a model of text and one of records."""
     Path("learnt.txt").write_text(TEXT * 30, encoding="utf-8")
     for name, options in (("text.npz", ()), ("records.npz", ("--records",))):
-        small = ("--hidden-size", 4, "--steps", 2, "-q", "-o", name, *options)
-        assert run("train", "learnt.txt", *small).code == 0
+        once(run, name, "learnt.txt", "--hidden-size", 4, "--steps", 2, *options)
     return run
 
 

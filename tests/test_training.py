@@ -319,9 +319,17 @@ def test_what_just_blew_up_is_not_saved() -> None:
     assert np.isfinite(progress.weights).all()
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@pytest.mark.parametrize("val_fraction", [0.0, 0.2])
-@pytest.mark.parametrize("broken", [set(), {5, 14, 23}, set(range(20, 999))])
+BROKEN: tuple[set[int], ...] = (set(), {5, 14, 23}, set(range(20, 999)))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "val_fraction", "broken"),  # each two of them in all ways
+    [
+        (schedule, 0.2 * ((row + column) % 2), broken)
+        for row, schedule in enumerate(SCHEDULES)
+        for column, broken in enumerate(BROKEN)
+    ],
+)
 def test_every_moment_can_be_saved(
     schedule: str, val_fraction: float, broken: set[int], tmp_path: Path
 ) -> None:

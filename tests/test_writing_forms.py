@@ -101,6 +101,8 @@ def test_who_takes_the_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "charrnn.nn.compiled._failure", None
     )  # a failure is remembered; here it is forgotten
+    # What fails makes a process forget what is on disk, which here would be the compiled code of all other tests.
+    monkeypatch.setattr("charrnn.nn.compiled.compiling.COMPILED", [])
     monkeypatch.delitem(sys.modules, "charrnn.nn.compiled.stepper")
     monkeypatch.setitem(sys.modules, "charrnn.nn.compiled.stepper", None)
     assert kind(network) is Stepper

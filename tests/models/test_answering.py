@@ -289,7 +289,7 @@ def test_a_language_model_has_no_labels() -> None:
     config = ModelConfig(hidden_size=2)
     model = CharacterModel.fresh(config, Vocabulary("abcd"), np.random.default_rng(0))
     for models in ([model], [labelled, model], [model, labelled]):
-        with pytest.raises(InputError, match="a model for lm has no labels"):
+        with pytest.raises(InputError, match="a model for lm finds no labels"):
             Answerer(models)
 
 
