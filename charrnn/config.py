@@ -38,6 +38,7 @@ UNKNOWN = ("error", "skip", "replace")
 MAX_HIDDEN_SIZE = 1 << 14
 MAX_VOCABULARY = 0x110000
 MAX_CONTEXT = 64
+MAX_NGRAM = 8
 MAX_LABELS = 1 << 20
 MAX_BEAM = 1000
 BEAM = 5  # beginnings that are followed up when a text is made of another one
@@ -76,6 +77,7 @@ class ModelConfig(Checked):
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
         context: The characters that ``feedforward`` predicts from, the current one among them; None with another cell.
         bidirectional: Whether each text is also read from its end; None does so where whole texts are read, by a cell with a state.
+        ngrams: A linear model of the n-grams of a text beside the net that reads it (:mod:`charrnn.nn.ngrams`).
         attention: How what writes a text for another one looks back at that (Luong et al. 2015); ``none`` leaves it with what the
             encoder held at its end. None is ``general`` where there is something to look at.
     """
@@ -98,6 +100,11 @@ class ModelConfig(Checked):
         | None
     ) = None
     bidirectional: Annotated[bool, "Read each text from both ends."] | None = None
+    ngrams: Annotated[
+        int,
+        Between(0, MAX_NGRAM),
+        "With classify: also n-grams of so many characters at most, beside the net; 0 leaves them out.",
+    ] = 0
     attention: (
         Annotated[str, OneOf(ATTENTION), "How seq2seq looks back at what it rewrites"] | None
     ) = None
@@ -118,6 +125,8 @@ class ModelConfig(Checked):
             raise InputError(
                 f"seq2seq needs a cell with a state, which goes from encoder to decoder, and {self.cell} has none"
             )
+        if self.task != "classify" and self.ngrams:
+            raise InputError(f"ngrams are for classify, not for {self.task}")
         if self.task != "seq2seq" and self.attention is not None:
             raise InputError(f"attention is for seq2seq, not for {self.task}")
         if self.task == "seq2seq" and self.attention is None:
@@ -236,6 +245,8 @@ class TrainingConfig(Checked):
             clearly worse than the best, at a lower training loss. ``trapezoid`` first lets its rate fall.
         keep_best: None takes the loss, or the accuracy where there are labels or tags.
         label_smoothing: Losses that are told are without it.
+        rare_labels: Times the log of how frequent a label is among the examples, added to its score while it is learnt: what is learnt then favours
+            frequent labels less (logit adjustment; Menon et al., arXiv 2007.07314).
         class_weights: ``balanced`` lets each example count inversely to how often its label occurs.
         threads: 0 takes one for each processor, as long as each part stays wide enough.
     """
@@ -275,6 +286,9 @@ class TrainingConfig(Checked):
     ) = None
     label_smoothing: Annotated[
         Share, "Share of what is wanted that goes to all symbols or labels alike."
+    ] = 0.0
+    rare_labels: Annotated[
+        float, Between(0, 1), "How much rare labels are favoured, by their frequency: 0 does not."
     ] = 0.0
     class_weights: Annotated[
         str, OneOf(CLASS_WEIGHTS), "Whether rare labels count as much as frequent ones"

@@ -111,8 +111,11 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
             "task": "lm",
             "bidirectional": False,
             "attention": None,
+            "ngrams": 0,
             "keep_best": None,
             "class_weights": "none",
+            "label_smoothing": 0.0,
+            "rare_labels": 0.0,
         },
         **options,
     }

@@ -42,7 +42,7 @@ EPILOG = (
 )
 
 CHOSEN = (
-    *("cell", "hidden_size", "num_layers", "dropout", "weight_drop"),
+    *("cell", "hidden_size", "num_layers", "dropout", "weight_drop", "ngrams", "rare_labels"),
     *("batch_size", "learning_rate", "schedule", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.errors import CheckpointError
+from charrnn.models.classifier import Classifier
 from charrnn.models.network import Network
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths, Places, reversing
@@ -54,6 +55,8 @@ def carried_gradients(
         read = run.h[:, at, columns]
     readout = Workspace(params.flat.dtype)
     scores = network.readout.forward(params, np.ascontiguousarray(read[:, None]), readout)[:, 0]
+    if isinstance(network, Classifier) and network.ngrams:
+        scores += network.ngrams.forward(params, ids, lengths, Workspace(params.flat.dtype))
     if not np.isfinite(scores).all():
         raise CheckpointError("the model cannot be read with: its numbers overflow")
     cross_entropy_(scores, scores.argmax(axis=0) if targets is None else targets)  # now gradients

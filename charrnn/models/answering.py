@@ -140,6 +140,7 @@ def _long(model: CharacterModel, ids: NDArray[np.integer], workspace: Workspace)
     """One text, in chunks."""
     network, params = model.network, model.parameters
     x: Array = ids[:, None].astype(np.intp)
+    workspace.remember(ids=x)
     if network.embedding:
         x = network.embedding.forward(params, x, workspace.child("embedding"))
     h, state = forward_in_chunks(network.stack, params, x, STEPS, workspace)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from charrnn.models.network import Network
+from charrnn.config import ModelConfig
+from charrnn.models.network import Network, Part
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.lengths import Lengths
+from charrnn.nn.ngrams import Ngrams
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 
@@ -16,8 +18,17 @@ class Classifier(Network):
 
     The ends *e* are h after the text's last character and, of two directions, also h of the one that reads backwards, after the text's
     first. (The *outputs* at the last place would be another thing: there, who reads backwards has read one character.) A net without
-    memory has no state: of it e is what it makes of the last character and its context. Scores are ``(K, 1, B)``.
+    memory has no state: of it e is what it makes of the last character and its context. Scores are ``(K, 1, B)``. To them those of the text's
+    n-grams are added, if there are any (:mod:`charrnn.nn.ngrams`).
     """
+
+    def __init__(self, config: ModelConfig, vocabulary_size: int, outputs: int) -> None:
+        super().__init__(config, vocabulary_size, outputs)
+        self.ngrams = Ngrams(outputs, config.ngrams) if config.ngrams else None
+
+    @property
+    def _parts(self) -> tuple[Part, ...]:
+        return (*super()._parts, *([self.ngrams] if self.ngrams else []))
 
     def scores(
         self,
@@ -28,12 +39,17 @@ class Classifier(Network):
         dropout: Dropout = NO_DROPOUT,
         lengths: Lengths | None = None,
     ) -> Array:
-        """Of every label, ``(K, 1, B)``."""
+        """Of every label, ``(K, 1, B)``; the workspace knows the ``ids``, since :meth:`hidden` has read them."""
         workspace.remember(h=h, last=self.last(h, lengths))
         ends = self.ends(h, state, lengths)
         if self.config.is_recurrent:  # else it has been dropped
             ends = dropout.drop(ends, workspace.child("ends"))
-        return self.readout.forward(params, ends[:, None], workspace.child("readout"))
+        scores = self.readout.forward(params, ends[:, None], workspace.child("readout"))
+        if self.ngrams:
+            ids, own = workspace["ids"], workspace.child("ngrams")
+            known = self.last(h, lengths) + 1
+            scores[:, 0] += self.ngrams.forward(params, ids, known, own, dropout)
+        return scores
 
     def backward(
         self,
@@ -44,6 +60,8 @@ class Classifier(Network):
         workspace: Workspace,
     ) -> Array:
         """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
+        if self.ngrams:
+            self.ngrams.backward(params, gradients, dlogits[:, 0], workspace.child("ngrams"))
         d_ends = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
         R, T, B = workspace["h"].shape
         dh = workspace.array("dh", R, T, B)

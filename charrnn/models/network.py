@@ -20,7 +20,8 @@ from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths, Places
-from charrnn.nn.loss import cross_entropy_, smooth_
+from charrnn.nn.loss import PLAIN, Objective
+from charrnn.nn.ngrams import Ngrams
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
@@ -28,7 +29,7 @@ from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
 
 Model = TypeVar("Model", bound="Network")
-Part = Embedding | Stack | Readout | Attention | Bridge
+Part = Embedding | Stack | Readout | Attention | Bridge | Ngrams
 
 
 class Network:
@@ -163,6 +164,7 @@ class Network:
     ) -> tuple[Array, Array]:
         """What the stack makes of each character, ``(H, T, B)``, and the new state."""
         x = ids
+        workspace.remember(ids=ids)
         if self.embedding:
             x = self.embedding.forward(params, ids, workspace.child("embedding"))
         return self.stack.forward(params, x, state, workspace, dropout, lengths)
@@ -208,7 +210,7 @@ class Network:
         *,
         scale: float = 1.0,
         rng: np.random.Generator | None = None,
-        smoothing: float = 0.0,
+        objective: Objective = PLAIN,
     ) -> tuple[float, Array]:
         """Summed loss of a chunk in nats, and the state that goes on; ``gradients`` are added to.
 
@@ -217,7 +219,7 @@ class Network:
 
         Args:
             state: What goes on from the chunk before; with ``reads_whole`` nothing does, and it is returned as it is.
-            smoothing: Of what is wanted, see :func:`charrnn.nn.loss.smooth_`; the loss is without it.
+            objective: What is learnt; the loss that is returned is without it.
         """
         B, before = chunk.inputs.shape[1], state
         if self.reads_whole:
@@ -226,8 +228,7 @@ class Network:
             before = np.where(chunk.fresh, self.begin(params, B, chunk.labels), state)
         lengths = chunk.lengths if self.reads_whole else None
         logits, after = self.logits(params, chunk.inputs, before, workspace, rng, lengths)
-        nll = cross_entropy_(logits, chunk.targets)
-        smooth_(logits, chunk.targets, smoothing)
+        nll = objective.loss_(logits, chunk.targets)
         logits *= scale
         if chunk.weights is not None:
             logits *= chunk.weights

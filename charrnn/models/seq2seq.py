@@ -21,7 +21,7 @@ from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths
-from charrnn.nn.loss import cross_entropy_, smooth_
+from charrnn.nn.loss import PLAIN, Objective
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
@@ -156,7 +156,7 @@ class Seq2Seq(Network):
         *,
         scale: float = 1.0,
         rng: np.random.Generator | None = None,
-        smoothing: float = 0.0,
+        objective: Objective = PLAIN,
     ) -> tuple[float, Array]:
         """As of any network; targets are ``(S, B)``, with their ends, and no state goes on."""
         assert chunk.counted is not None
@@ -164,8 +164,7 @@ class Seq2Seq(Network):
         encoded = self.encode(params, chunk.inputs, chunk.known_lengths, workspace, dropout)
         written = self.before(chunk.targets)
         logits = self.decode(params, written, encoded, workspace, dropout, lengths)
-        nll = cross_entropy_(logits, chunk.targets)
-        smooth_(logits, chunk.targets, smoothing)
+        nll = objective.loss_(logits, chunk.targets)
         logits *= scale
         logits *= chunk.counted
         self._back(params, gradients, logits, encoded, workspace)

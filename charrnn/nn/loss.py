@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -65,6 +66,34 @@ def bits(nats: Number) -> Number:
 def known_bits(nats: float | None) -> float | None:
     """Bits of a loss, where there is one."""
     return None if nats is None else bits(nats)
+
+
+@dataclass(frozen=True, eq=False)
+class Objective:
+    """What is learnt, other than to make what is wanted likely; losses that are told are without it.
+
+    Attributes:
+        smoothing: Of what is wanted a share that goes to all symbols alike, see :func:`smooth_`.
+        offsets: ``(K,)``, added to the scores while it is learnt: with a share of the logs of how frequent each label is, the net itself favours
+            frequent ones less (Menon et al., arXiv 2007.07314).
+    """
+
+    smoothing: float = 0.0
+    offsets: Array | None = None
+
+    def loss_(self, logits: Array, targets: Ids) -> Array:
+        """As :func:`cross_entropy_`: the loss, without all this, and in place of the logits the gradient, with it."""
+        if self.offsets is None:
+            nll = cross_entropy_(logits, targets)
+        else:
+            nll = cross_entropy_(logits.copy(), targets)
+            logits += self.offsets.astype(logits.dtype).reshape(-1, *[1] * (logits.ndim - 1))
+            cross_entropy_(logits, targets)
+        smooth_(logits, targets, self.smoothing)
+        return nll
+
+
+PLAIN = Objective()
 
 
 def smooth_(gradient: Array, targets: Ids, share: float) -> None:

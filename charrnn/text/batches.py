@@ -146,6 +146,20 @@ def _stops(lengths: NDArray[Any], batch_size: int) -> NDArray[np.intp]:
 
 def class_weights(examples: Examples, which: NDArray[np.intp]) -> NDArray[np.float32]:
     """``(K,)``: each class counts alike, however many examples it has: n / (K n_k), as is usual; those without an example count nothing."""
+    counts = _counts(examples, which)
+    present = max(1, np.count_nonzero(counts))
+    weights = counts.sum() / (present * np.maximum(counts, 1)) * (counts > 0)
+    return np.asarray(weights, np.float32)
+
+
+def log_frequencies(examples: Examples, which: NDArray[np.intp]) -> NDArray[np.float64]:
+    """``(K,)``, of each label among some of the examples; one without an example counts as if it had one."""
+    counts = np.maximum(_counts(examples, which), 1)
+    return np.asarray(np.log(counts / counts.sum()), np.float64)
+
+
+def _counts(examples: Examples, which: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How often each label, or each tag, occurs."""
     if examples.tagged:
         spans = examples.spans[which]
         answers = np.concatenate(
@@ -153,7 +167,4 @@ def class_weights(examples: Examples, which: NDArray[np.intp]) -> NDArray[np.flo
         )
     else:
         answers = examples.answers[which]
-    counts = np.bincount(answers, minlength=len(examples.labels))
-    present = max(1, np.count_nonzero(counts))
-    weights = counts.sum() / (present * np.maximum(counts, 1)) * (counts > 0)
-    return np.asarray(weights, np.float32)
+    return np.bincount(answers, minlength=len(examples.labels))

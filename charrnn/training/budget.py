@@ -19,6 +19,7 @@ import numpy as np
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.tasks import network_for
+from charrnn.nn.ngrams import BUCKETS
 from charrnn.text.chunks import READING_SHARE, fit_sizes
 from charrnn.text.records import fit_batch
 from charrnn.training.division import default_val_fraction
@@ -37,6 +38,8 @@ MOST_STREAMS = 256  # for the sake of many processors
 SHORTEST_RUN = 200  # steps that a text gets at least, however short it is
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
+MOST_NGRAM_WEIGHTS = 1 << 23
+"""Of n-grams beside a net: more labels than make so many of them are told apart by the net alone."""
 PATIENCE = 4  # evaluations that are clearly over-fitted, until the rate falls
 SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))  # hidden ones
 
@@ -55,16 +58,22 @@ class Rules:
     """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
     dropout: float = 0.0  # of outputs, for each unit of pressure, beside recurrent weights
     usual: Mapping[str, Any] = field(default_factory=dict)  # settings of a model
+    ngrams: int = (
+        0  # characters of the longest n-grams beside the net, where there are not too many labels
+    )
+    rare_labels: float = 0.0
 
 
 RULES = {
     "lm": Rules(),
     "classify": Rules(
         weights_per_character=2.0,
-        most_epochs=40.0,
-        rate_times_hidden_size=1.25,
+        most_epochs=8.0,
+        rate_times_hidden_size=0.5,
         dropout=0.05,
         usual={"cell": "gru", "num_layers": 1},
+        ngrams=4,
+        rare_labels=0.3,
     ),
     "tag": Rules(rate_times_hidden_size=1.25),
     "conditional": Rules(),
@@ -162,6 +171,10 @@ def choose(
     """
     rules = RULES[(model or {}).get("task", "lm")]
     kept, settings = with_usual(model or {}), dict(training or {})
+    if rules.ngrams and labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
+        kept.setdefault("ngrams", rules.ngrams)
+    if rules.rare_labels:
+        settings.setdefault("rare_labels", rules.rare_labels)
     seconds *= 1 - EVALUATION_SHARE
     if "hidden_size" not in kept:
         kept["hidden_size"] = _largest(characters, vocabulary_size, labels, speed, seconds, kept)

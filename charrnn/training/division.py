@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from charrnn.config import TrainingConfig
 from charrnn.errors import InputError
 from charrnn.nn.parallel import default_shards
-from charrnn.text.batches import PLACES, Batches, class_weights
+from charrnn.text.batches import PLACES, Batches, class_weights, log_frequencies
 from charrnn.text.chunks import (
     READING_SHARE,
     Chunks,
@@ -47,6 +47,7 @@ class Division:
     extent: str  # of the part to train on, in words
     graded: Batches | None = None  # examples kept for validation, if there are such
     told: tuple[str, ...] = ()  # what else should be known
+    offsets: NDArray[np.float64] | None = None  # of labels' scores, while they are learnt
 
     @property
     def whole(self) -> bool:
@@ -209,6 +210,7 @@ def _examples(examples: Examples, config: TrainingConfig, val_fraction: float) -
         f"{len(train):,} examples to train on",
         Batches(examples, rest, 64, config.seed) if len(rest) else None,
         told,
+        log_frequencies(examples, train) * config.rare_labels if config.rare_labels else None,
     )
 
 

@@ -17,6 +17,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.network import Network
 from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
+from charrnn.nn.loss import PLAIN, Objective
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.stack import Stack
@@ -58,7 +59,12 @@ class Learner:
     """
 
     def __init__(
-        self, network: Network, progress: Progress, config: TrainingConfig, shards: Shards
+        self,
+        network: Network,
+        progress: Progress,
+        config: TrainingConfig,
+        shards: Shards,
+        objective: Objective = PLAIN,
     ) -> None:
         self.progress = progress
         self._network, self._shards = network, shards
@@ -66,7 +72,7 @@ class Learner:
         self.kept = Parameters(self._params.shapes, progress.kept)
         self._parts = np.zeros((shards.count, progress.weights.size), progress.weights.dtype)
         self._gradients = [Parameters(self._params.shapes, part) for part in self._parts]
-        self._norm, self._smoothing = 0.0, config.label_smoothing
+        self._norm, self._objective = 0.0, objective
         self._optimizer = Optimizer(config, progress.slots, blocks=compiled_blocks(config))
         self._rngs = [np.random.Generator(np.random.PCG64()) for _ in progress.generators]
         self._good = progress.copy()
@@ -90,7 +96,7 @@ class Learner:
                 workspace,
                 scale=1 / predictions,
                 rng=self._rngs[index],
-                smoothing=self._smoothing,
+                objective=self._objective,
             )
             return loss
 

@@ -24,6 +24,7 @@ from charrnn.fields import checks
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
 from charrnn.nn.compiled import current_form
+from charrnn.nn.loss import Objective
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.signals import Held
@@ -117,7 +118,8 @@ class Training:
         self._best: Parameters | None = None  # the weights of the best evaluation
         self._figures: Figures | None = None  # of their answers
         self._progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
-        self._learner = Learner(self._quick, self._progress, self.config, self._shards)
+        objective = Objective(config.label_smoothing, division.offsets)
+        self._learner = Learner(self._quick, self._progress, self.config, self._shards, objective)
 
     @classmethod
     @checks
@@ -432,6 +434,8 @@ def _require_task(corpus: Corpus | Examples, model: CharacterModel, config: Trai
     labelled = examples and task != "seq2seq"
     if not labelled and config.class_weights != "none":
         raise InputError("class-weights are for labels and tags that are found")
+    if not labelled and config.rare_labels:
+        raise InputError("rare-labels are for labels and tags that are found")
 
 
 def _asked(

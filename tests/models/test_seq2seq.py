@@ -16,7 +16,7 @@ from charrnn.models.seq2seq import Seq2Seq
 from charrnn.models.tasks import network_for
 from charrnn.nn.attention import Attention, Bridge
 from charrnn.nn.lengths import inside
-from charrnn.nn.loss import cross_entropy_, smooth_
+from charrnn.nn.loss import Objective, cross_entropy_, smooth_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
@@ -62,7 +62,9 @@ def _learn(
 ) -> tuple[float, Parameters]:
     gradients, none = params.zeros(), net.zero_state(0, params.flat.dtype)
     workspace = Workspace(params.flat.dtype)
-    loss, _ = net.loss_and_gradients(params, gradients, chunk, none, workspace, smoothing=smoothing)
+    loss, _ = net.loss_and_gradients(
+        params, gradients, chunk, none, workspace, objective=Objective(smoothing)
+    )
     return loss, gradients
 
 
