@@ -29,7 +29,8 @@ WRITING_TASKS = ("lm", "conditional")
 LABELLED_TASKS = ("classify", "tag", "conditional", "seq2seq")
 READING_TASKS = ("classify", "tag", "seq2seq")
 """Those that read whole texts, which have an answer each."""
-ATTENTION = ("general", "none")
+ATTENTION = ("general", "monotonic", "none")
+MOST_MONOTONIC = 200  # characters of a source that is looked at so
 SYMBOLS = ("character", "token")
 UNKNOWN = ("error", "skip", "replace")
 """What may become of characters that a model does not know."""

@@ -18,6 +18,7 @@ from charrnn.text.batches import Batches
 from charrnn.text.embedded import dates
 from charrnn.text.examples import Examples, load_examples
 from charrnn.training.figures import Counting, edit_distance, in_words
+from charrnn.training.monotony import monotony
 
 WORDS = [f"{a}{b}{c}" for a in "abcd" for b in "xyz" for c in "mnop"]
 TURNED = "".join(f"{word}\t{word[::-1]}\n" for word in WORDS)
@@ -179,7 +180,7 @@ def test_it_learns_to_turn_words_round(tables: Run, turner: Path) -> None:
     np.testing.assert_allclose(np.sum(seen["weights"], axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("attention", ["general", "none"])
+@pytest.mark.parametrize("attention", ["general", "monotonic", "none"])
 def test_resumed_equals_uninterrupted(tables: Run, attention: str) -> None:
     """Bit for bit, without the file, the task or the symbols being named again."""
     steady = ("--schedule", "constant", "--warmup", 5, "--eval-every", 10)
@@ -199,9 +200,37 @@ def test_the_printed_command_repeats_the_run(tables: Run) -> None:
     (line,) = [line for line in outcome.err.splitlines() if line.startswith("repeat:")]
     words = line.removeprefix("repeat: charrnn ").split()
     assert "--target-symbols token" in line
-    assert "--attention" not in words
+    assert "--attention monotonic" in line
     assert tables(*words, "-q", "-o", "b.npz").code == 0
     assert charrnn.load("a.npz") == charrnn.load("b.npz")
+
+
+@pytest.mark.parametrize(("table", "chosen"), [(SPELT, "monotonic"), (TURNED, "general")])
+def test_how_it_looks_is_chosen_by_the_table(tables: Run, table: str, chosen: str) -> None:
+    """From left to right, if targets follow their sources so, and if these are short; the long ones are refused that."""
+    Path("t.tsv").write_text(table, encoding="utf-8")
+    command = ("train", "t.tsv", "--task", "seq2seq", "--minutes", "3s", "-o", "t.npz")
+    outcome = tables(*command)
+    assert f"attention {chosen}, " in outcome.err
+    assert charrnn.load("t.npz").config.attention == chosen
+    with Path("t.tsv").open("a", encoding="utf-8") as file:
+        file.write("a" * 201 + "\tA\n")
+    outcome = tables("train", "t.tsv", *QUICK, "--attention", "monotonic")
+    assert "for sources of at most 200 characters, and one has 201" in outcome.err
+    assert tables(*command[:-1], "u.npz", "-q").code == 0
+    assert charrnn.load("u.npz").config.attention == "general"
+
+
+def test_monotony() -> None:
+    """About 1 of a text for itself, -1 of one turned round, about nothing where chance has it."""
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.permutation([*"abcdefgh"])[:6]) for _ in range(200)]
+    shuffled = [f"{word}\t{''.join(rng.permutation([*word]))}" for word in words]
+    assert monotony(_read([f"{word}\t{word.upper()}" for word in words])) > 0.98
+    assert monotony(_read([f"{word}\t{word[::-1]}" for word in words])) < -0.98
+    assert abs(monotony(_read(shuffled))) < 0.15
+    assert monotony(_read(["a\tb", "c\td"])) == 0
+    assert monotony(_read(["aa\tbb", "aa\tbb"])) == 0
 
 
 def test_going_on_from_a_model(tables: Run, turner: Path) -> None:
@@ -228,7 +257,7 @@ def test_going_on_from_a_model(tables: Run, turner: Path) -> None:
         (("--keep-best", "f1"), "keep-best f1 is for labels and tags"),
         (("--class-weights", "balanced"), "class-weights are for labels and tags"),
         (("--target-symbols", "word"), "--target-symbols must be character or token"),
-        (("--attention", "all"), "attention must be one of general, none"),
+        (("--attention", "all"), "attention must be one of general, monotonic, none"),
         (("--seq-length", 9), "--seq-length is not for seq2seq"),
     ],
 )

@@ -143,7 +143,7 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     return [
         f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
-        f"chosen: {units}, {choice.model.dropped}, rate {config.learning_rate:g}, some "
+        f"chosen: {units}, {f'attention {choice.model.attention}, ' if choice.model.attention else ''}{choice.model.dropped}, rate {config.learning_rate:g}, some "
         f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",
         f"reason: each weight sees {_about(6 * choice.characters / cost.operations)} "
         f"{characters}, each character is seen {_about(choice.epochs)} times"

@@ -33,6 +33,7 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
         "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
         "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units{both}, {model.inputs}, "
+        f"{f'attention {model.attention}, ' if model.attention else ''}"
         f"{model.dropped}: {training.model().parameters.flat.size:,} parameters",
         "training": f"{counted(training.total_steps, 'step')}, "
         f"{training.steps_per_epoch:,} an epoch, "

@@ -21,6 +21,7 @@ from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths, Places
 from charrnn.nn.loss import PLAIN, Objective
+from charrnn.nn.monotonic import Monotonic
 from charrnn.nn.ngrams import Ngrams
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
@@ -29,7 +30,7 @@ from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
 
 Model = TypeVar("Model", bound="Network")
-Part = Embedding | Stack | Readout | Attention | Bridge | Ngrams
+Part = Embedding | Stack | Readout | Attention | Monotonic | Bridge | Ngrams
 
 
 class Network:

@@ -14,6 +14,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import batches, side_by_side
 from charrnn.models.seq2seq import Encoded, Seq2Seq
 from charrnn.nn.loss import softmax_
+from charrnn.nn.monotonic import TINY, Walks, forwards, of_symbols, posteriors, start
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
@@ -210,11 +211,14 @@ class _Writer:
         self._state = np.concatenate([self._encoded.start] * N, axis=-1)
         E = params["decoder/E"] if network.written else None
         self._step, self._h = network.decoder.stepper(params, self._state, E)
+        self._both: Array | None = None  # ``(B, N, T, K+1)``: looking there, and writing that
 
     def step(self, ids: NDArray[np.intp]) -> Array:
         """Probabilities of what follows, ``(K+1, N, B)``, after these symbols ``(N, B)``."""
         self._step(ids.ravel())
         h = np.ascontiguousarray(self._h).reshape(-1, *ids.shape)
+        if self._network.monotonic:
+            return self._walk(ids, h)
         logits = self._network.read_out(self._params, h, self._encoded, self._workspace)
         flat = logits.reshape(len(logits), -1)
         if not np.isfinite(np.ptp(flat, axis=0)).all():
@@ -222,34 +226,80 @@ class _Writer:
         softmax_(flat)
         return logits.astype(np.float64)
 
+    def _walk(self, ids: NDArray[np.intp], h: Array) -> Array:
+        """The same of a model that walks: with each beginning goes where it may be looking."""
+        walks, B = self._network.walks(self._params, h, self._encoded), ids.shape[1]
+        if self._both is None:
+            at = np.broadcast_to(start(B, walks.p.shape[2], h.dtype)[:, None], walks.p.shape[:3])
+        else:  # given the symbol that was written there
+            at = np.take_along_axis(self._both, ids.T[:, :, None, None], axis=3)[..., 0]
+            at = at / np.maximum(at.sum(axis=2, keepdims=True), TINY)
+        there = (at[:, :, None] @ walks.moves)[:, :, 0]  # (B, N, T)
+        self._both = there[..., None] * walks.p
+        found = self._both.sum(axis=2, dtype=np.float64).transpose(2, 1, 0)
+        if not np.isfinite(found).all():
+            raise CheckpointError("the model cannot be read with: its numbers overflow")
+        return np.asarray(found)
+
     def go_on(self, columns: NDArray[np.intp]) -> None:
         """Go on from these columns of what was written."""
         self._state[...] = self._state[..., columns]
+        if self._both is not None:
+            B = len(self._both)
+            n, b = np.divmod(columns, B)
+            self._both = np.ascontiguousarray(
+                self._both[b, n].reshape(-1, B, *self._both.shape[2:]).swapaxes(0, 1)
+            )
 
 
 def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array | None:
-    """``(S, T)``: how much each symbol of a target, its end at last, looked at each character of its source; None without attention."""
-    network, workspace, _ = _read_again(model, source, symbols)
+    """``(S, T)``: how much each symbol of a target, its end at last, looked at each character of its source; None without attention.
+
+    Of a model that walks it is how likely it was there, given the whole target; at the marks around a source it may be as well.
+    """
+    again = _Again(model, source, symbols)
+    network = again.network
+    if network.monotonic:
+        walks, ends = again.walks, np.array([len(symbols) + 1])
+        written = of_symbols(walks.p, again.targets)
+        moved = posteriors(walks.moves, written, ends, *forwards(walks.moves, written, ends))
+        return np.asarray(moved[0].sum(axis=1)[:, 1:-1])
     if network.attention is None:
         return None
-    return np.asarray(network.attention.weights(workspace.child("attention"))[0])
+    again.probabilities()
+    return np.asarray(network.attention.weights(again.workspace.child("attention"))[0])
 
 
 def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
     """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
-    _, _, logits = _read_again(model, source, symbols)
-    softmax_(logits[:, :, 0])
-    return logits[:, :, 0].T.astype(np.float64)
+    return _Again(model, source, symbols).probabilities()
 
 
-def _read_again(
-    model: CharacterModel, source: str, symbols: Sequence[int]
-) -> tuple[Seq2Seq, Workspace, Array]:
-    """The scores ``(K+1, S, 1)`` of a target that is known, its end too, and what was kept of them."""
-    network, params = model.network, model.parameters
-    assert isinstance(network, Seq2Seq)
-    workspace = Workspace(params.flat.dtype)
-    x, lengths = side_by_side([model.vocabulary.encode(source)])
-    encoded = network.encode(params, x, lengths, workspace)
-    targets = np.array([*symbols, network.end])[:, None]
-    return network, workspace, network.decode(params, network.before(targets), encoded, workspace)
+class _Again:
+    """A target that is known, its end too, read once more."""
+
+    def __init__(self, model: CharacterModel, source: str, symbols: Sequence[int]) -> None:
+        network, self._params = model.network, model.parameters
+        assert isinstance(network, Seq2Seq)
+        self.network, self.workspace = network, Workspace(self._params.flat.dtype)
+        x, lengths = side_by_side([model.vocabulary.encode(source)])
+        self._encoded = network.encode(self._params, x, lengths, self.workspace)
+        self.targets = np.array([*symbols, network.end])[:, None]
+        before = network.before(self.targets)
+        self._h = network.held(self._params, before, self._encoded, self.workspace)
+
+    @property
+    def walks(self) -> Walks:
+        return self.network.walks(self._params, self._h, self._encoded)
+
+    def probabilities(self) -> Array:
+        """``(S, K+1)``."""
+        if self.network.monotonic:
+            walks, ends = self.walks, np.array([len(self.targets)])
+            written = of_symbols(walks.p, self.targets)
+            alpha, _ = forwards(walks.moves, written, ends)
+            there = (alpha[0, :-1, None] @ walks.moves[0])[:, 0]  # (S, T)
+            return np.asarray((there[:, None] @ walks.p[0])[:, 0].astype(np.float64))
+        logits = self.network.read_out(self._params, self._h, self._encoded, self.workspace)
+        softmax_(logits[:, :, 0])
+        return np.asarray(logits[:, :, 0].T.astype(np.float64))

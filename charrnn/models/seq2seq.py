@@ -21,7 +21,8 @@ from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths
-from charrnn.nn.loss import PLAIN, Objective
+from charrnn.nn.loss import PLAIN, Objective, cross_entropy_
+from charrnn.nn.monotonic import TINY, Monotonic, Walks, forwards, of_symbols, posteriors
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
@@ -52,11 +53,12 @@ class Seq2Seq(Network):
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int, symbols: int) -> None:
-        super().__init__(config, vocabulary_size, symbols + 1)
+        self.marked = config.attention == "monotonic"
+        super().__init__(config, vocabulary_size + self.marked, symbols + 1)
         self.end, D, H = symbols, config.embedding_size, config.hidden_size
         self.stack = replace(self.stack, name="encoder/")
         if self.embedding:
-            self.embedding = Embedding(vocabulary_size, D, "encoder/")
+            self.embedding = Embedding(self.vocabulary_size, D, "encoder/")
         self.written = Embedding(symbols + 1, D, "decoder/") if D else None
         size, levels = D or symbols + 1, config.num_layers
         self.decoder: Stack = Stack(
@@ -65,6 +67,7 @@ class Seq2Seq(Network):
         M, states = self.stack.output_size, len(self.stack.cell.states)
         self.bridge = Bridge(levels, states, M, H)
         self.attention = Attention(H, M) if config.attention == "general" else None
+        self.monotonic = Monotonic(H, M) if self.marked else None
         self.readout = Readout(H, symbols + 1)
 
     @property
@@ -76,6 +79,7 @@ class Seq2Seq(Network):
             self.decoder,
             self.bridge,
             self.attention,
+            self.monotonic,
             self.readout,
         )
         return tuple(part for part in parts if part is not None)
@@ -94,7 +98,9 @@ class Seq2Seq(Network):
         workspace: Workspace,
         dropout: Dropout = NO_DROPOUT,
     ) -> Encoded:
-        """Read some sources, ``(T, B)`` ids, each of one character at least."""
+        """Read some sources, ``(T, B)`` ids, each of one character at least; a marked one has a mark before and after it."""
+        if self.marked:
+            ids, lengths = _marked(ids, lengths)
         zero = self.zero_state(ids.shape[1], params.flat.dtype)
         memory, state = self.hidden(params, ids, zero, workspace, dropout, lengths)
         L, (_, states, _, B) = self.config.num_layers, state.shape
@@ -120,12 +126,25 @@ class Seq2Seq(Network):
             written: ``(S, B)``, what stands before each symbol.
             lengths: ``(B,)``, of the targets with their ends.
         """
+        h = self.held(params, written, encoded, workspace, dropout, lengths)
+        return self.read_out(params, h, encoded, workspace, dropout)
+
+    def held(
+        self,
+        params: Parameters,
+        written: Ids,
+        encoded: Encoded,
+        workspace: Workspace,
+        dropout: Dropout = NO_DROPOUT,
+        lengths: Lengths | None = None,
+    ) -> Array:
+        """What the decoder holds after each of these symbols, ``(H, S, B)``; arguments as those of :meth:`decode`."""
         x: Array | Ids = written
         if self.written:
             x = self.written.forward(params, written, workspace.child("written"))
         own = workspace.child("decoder")
         h, _ = self.decoder.forward(params, x, encoded.start, own, dropout, lengths)
-        return self.read_out(params, h, encoded, workspace, dropout)
+        return h
 
     def read_out(
         self,
@@ -141,6 +160,24 @@ class Seq2Seq(Network):
             h = self.attention.forward(params, h, encoded.memory, encoded.lengths, own)
             h = dropout.drop(h, own)
         return self.readout.forward(params, h, workspace.child("readout"))
+
+    def nats(self, params: Parameters, chunk: Chunk, workspace: Workspace) -> Array:
+        """``(S, B)``: minus the log of the probability of each symbol of some targets, given those before it."""
+        assert chunk.counted is not None
+        encoded = self.encode(params, chunk.inputs, chunk.known_lengths, workspace)
+        if self.monotonic is None:
+            logits = self.decode(params, self.before(chunk.targets), encoded, workspace)
+            return cross_entropy_(logits, chunk.targets)
+        h = self.held(params, self.before(chunk.targets), encoded, workspace)
+        walks = self.walks(params, h, encoded)
+        written, ends = of_symbols(walks.p, chunk.targets), chunk.counted.sum(axis=0)
+        _, likely = forwards(walks.moves, written, ends)
+        return np.asarray(-np.log(likely).T)
+
+    def walks(self, params: Parameters, h: Array, encoded: Encoded) -> Walks:
+        """What each step could look at and write, of what the decoder holds after it, ``(H, S, B)``."""
+        assert self.monotonic is not None
+        return self.monotonic.walks(params, self.readout, h, encoded.memory, encoded.lengths)
 
     def before(self, targets: Ids) -> Ids:
         """``(S, B)``, what stands before each symbol of some targets."""
@@ -163,12 +200,58 @@ class Seq2Seq(Network):
         dropout, lengths = self.dropout(rng), chunk.counted.sum(axis=0)
         encoded = self.encode(params, chunk.inputs, chunk.known_lengths, workspace, dropout)
         written = self.before(chunk.targets)
+        if self.monotonic:
+            h = self.held(params, written, encoded, workspace, dropout, lengths)
+            loss, dh, d_memory = self._walked(
+                params, gradients, h, encoded, chunk.targets, lengths, scale, objective.smoothing
+            )
+            self._back_through(params, gradients, dh, d_memory, encoded, workspace)
+            return loss, state
         logits = self.decode(params, written, encoded, workspace, dropout, lengths)
         nll = objective.loss_(logits, chunk.targets)
         logits *= scale
         logits *= chunk.counted
         self._back(params, gradients, logits, encoded, workspace)
         return float((nll * chunk.counted).sum(dtype=np.float64)), state
+
+    def _walked(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        h: Array,
+        encoded: Encoded,
+        targets: Ids,
+        ends: Lengths,
+        scale: float,
+        smoothing: float,
+    ) -> tuple[float, Array, Array]:
+        """The summed loss of all walks, and the gradients by what the decoder holds and by the memory."""
+        assert self.monotonic is not None
+        walks, K = self.walks(params, h, encoded), self.outputs
+        plain = of_symbols(walks.p, targets)
+        _, likely = forwards(walks.moves, plain, ends)
+        loss = -float(np.log(likely).sum(dtype=np.float64))
+        written = plain
+        if smoothing:
+            every = np.log(np.maximum(walks.p, TINY)).mean(axis=3)
+            written = np.exp((1 - smoothing) * np.log(np.maximum(plain, TINY)) + smoothing * every)
+        alpha, likely = forwards(walks.moves, written, ends)
+        moved = posteriors(walks.moves, written, ends, alpha, likely)
+        looked = moved.sum(axis=2)  # (B, S, T)
+        d_moves = scale * (moved.sum(axis=3, keepdims=True) * walks.moves - moved)
+        wanted = np.full_like(walks.p, smoothing / K)
+        place = targets.T[:, :, None, None]
+        np.put_along_axis(
+            wanted,
+            np.broadcast_to(place, (*walks.p.shape[:3], 1)),
+            smoothing / K + 1 - smoothing,
+            axis=3,
+        )
+        d_logits = scale * looked[..., None] * (walks.p - wanted)
+        by = self.monotonic.backward(
+            params, gradients, self.readout, h, encoded.memory, walks, d_moves, d_logits
+        )
+        return loss, *by
 
     def _back(
         self,
@@ -187,6 +270,18 @@ class Seq2Seq(Network):
                 dh *= own["mask"]
             dh, by_memory = self.attention.backward(params, gradients, dh, own)
             d_memory += by_memory
+        self._back_through(params, gradients, dh, d_memory, encoded, workspace)
+
+    def _back_through(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        dh: Array,
+        d_memory: Array,
+        encoded: Encoded,
+        workspace: Workspace,
+    ) -> None:
+        """Back through decoder, bridge and encoder."""
         own, nothing = workspace.child("decoder"), np.zeros_like(encoded.start)
         dx, d_start = self.decoder.backward(params, gradients, dh, nothing, own)
         if self.written and dx is not None:
@@ -196,3 +291,12 @@ class Seq2Seq(Network):
         split = d_ends.reshape(L, states, -1, self.stack.hidden_size, B).swapaxes(1, 2)
         dstate = np.ascontiguousarray(split.reshape(self.stack.state_shape(B)))
         self.back_from(params, gradients, d_memory, dstate, workspace)
+
+
+def _marked(ids: Ids, lengths: Lengths) -> tuple[Ids, Lengths]:
+    """Sources with marks around them: number 0, so that the characters' are one more, also those that a model learns to know later."""
+    T, B = ids.shape
+    marked = np.zeros((T + 2, B), np.intp)
+    step = np.arange(T)[:, None]
+    marked[1:-1] = np.where(step < lengths, ids + 1, 0)
+    return marked, lengths + 2

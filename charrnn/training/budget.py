@@ -58,10 +58,8 @@ class Rules:
     """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
     dropout: float = 0.0  # of outputs, for each unit of pressure, beside recurrent weights
     usual: Mapping[str, Any] = field(default_factory=dict)  # settings of a model
-    ngrams: int = (
-        0  # characters of the longest n-grams beside the net, where there are not too many labels
-    )
-    rare_labels: float = 0.0
+    ngrams: int = 0  # characters of the longest ones beside the net, where labels are not too many
+    training: Mapping[str, Any] = field(default_factory=dict)  # settings of a run
 
 
 RULES = {
@@ -73,11 +71,17 @@ RULES = {
         dropout=0.05,
         usual={"cell": "gru", "num_layers": 1},
         ngrams=4,
-        rare_labels=0.3,
+        training={"rare_labels": 0.3},
     ),
     "tag": Rules(rate_times_hidden_size=1.25),
     "conditional": Rules(),
-    "seq2seq": Rules(usual={"num_layers": 1}),
+    "seq2seq": Rules(
+        most_epochs=60.0,
+        rate_times_hidden_size=0.3,
+        dropout=0.05,
+        usual={"num_layers": 1},
+        training={"label_smoothing": 0.1},
+    ),
 }
 """Of each task."""
 
@@ -173,8 +177,7 @@ def choose(
     kept, settings = with_usual(model or {}), dict(training or {})
     if rules.ngrams and labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
         kept.setdefault("ngrams", rules.ngrams)
-    if rules.rare_labels:
-        settings.setdefault("rare_labels", rules.rare_labels)
+    settings = {**rules.training, **settings}
     seconds *= 1 - EVALUATION_SHARE
     if "hidden_size" not in kept:
         kept["hidden_size"] = _largest(characters, vocabulary_size, labels, speed, seconds, kept)

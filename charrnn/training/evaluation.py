@@ -123,10 +123,7 @@ def grade_pairs(
         total = 0.0
         for index in range(shard, len(texts), shards.count):
             chunk = texts.chunk(index)
-            encoded = network.encode(params, chunk.inputs, chunk.known_lengths, workspace)
-            before = network.before(chunk.targets)
-            logits = network.decode(params, before, encoded, workspace)
-            nats = cross_entropy_(logits, chunk.targets)
+            nats = network.nats(params, chunk, workspace)
             assert chunk.counted is not None
             total += float(nats.sum(where=chunk.counted, dtype=np.float64))
         return total

@@ -32,6 +32,7 @@ from charrnn.training.budget import (
     with_usual,
 )
 from charrnn.training.division import COOLDOWN, divide
+from charrnn.training.monotony import attention_for
 from charrnn.training.reports import Cooldown, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -69,6 +70,8 @@ def choose_here(
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
     rules = RULES[model.get("task", "lm")]
     model = with_usual(model)
+    if isinstance(corpus, Examples) and corpus.task == "seq2seq" and not model.get("attention"):
+        model = {**model, "attention": attention_for(corpus)}
     streams = MIN_STREAMS * (training.get("threads") or available_processors())
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
     kept, records = corpus.val_characters, 0

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
+from charrnn.config import ANNEALING, MOST_MONOTONIC, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.fields import checks
 from charrnn.models.character_model import CharacterModel
@@ -431,6 +431,12 @@ def _require_task(corpus: Corpus | Examples, model: CharacterModel, config: Trai
         )
     if task == "seq2seq" and config.keep_best == "f1":
         raise InputError("keep-best f1 is for labels and tags; of a target there is none")
+    if model.config.attention == "monotonic" and isinstance(corpus, Examples):
+        longest = int(corpus.spans.length.max())
+        if longest > MOST_MONOTONIC:
+            raise InputError(
+                f"attention monotonic is for sources of at most {MOST_MONOTONIC} characters, and one has {longest:,}; take attention general"
+            )
     labelled = examples and task != "seq2seq"
     if not labelled and config.class_weights != "none":
         raise InputError("class-weights are for labels and tags that are found")

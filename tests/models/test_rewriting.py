@@ -16,6 +16,7 @@ from charrnn.models.reading import side_by_side
 from charrnn.models.rewriting import Rewriter, Rewriting, alignment, expected
 from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.workspace import Workspace
+from charrnn.text.chunks import Chunk
 from charrnn.text.labels import Labels
 from charrnn.text.vocabulary import Vocabulary
 
@@ -50,10 +51,9 @@ def _nats(
     symbols = np.array([*target, *([net.end] if ends else [])])[:, None]
     if not len(symbols):
         return 0.0
-    encoded = net.encode(model.parameters, x, lengths, workspace)
-    logits = net.decode(model.parameters, net.before(symbols), encoded, workspace).astype(float)
-    log_p = logits - np.log(np.exp(logits).sum(axis=0))
-    return float(-np.take_along_axis(log_p, symbols[None], axis=0).sum())
+    counted = np.ones(symbols.shape, np.bool_)
+    chunk = Chunk(x.astype(np.intp), symbols, np.ones(1, np.bool_), counted, lengths)
+    return float(net.nats(model.parameters, chunk, workspace).sum(dtype=np.float64))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.7])
-@pytest.mark.parametrize("attention", ["general", "none"])
+@pytest.mark.parametrize("attention", ["general", "monotonic", "none"])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_a_beam_that_is_wide_enough_finds_the_best(
     cell: str, attention: str, penalty: float, short: int
@@ -90,10 +90,14 @@ def test_a_beam_that_is_wide_enough_finds_the_best(
         )
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_beam_of_one_is_greedy(seed: int) -> None:
+both_ways = pytest.mark.parametrize("attention", ["general", "monotonic"])
+
+
+@both_ways
+@pytest.mark.parametrize("seed", range(3))
+def test_a_beam_of_one_is_greedy(seed: int, attention: str) -> None:
     """The likeliest symbol at each step, until the end is that."""
-    model = _model(seed, "xyz")
+    model = _model(seed, "xyz", attention=attention)
     for source, found in zip(SOURCES, Rewriter([model])(SOURCES, beam=1), strict=True):
         target: tuple[int, ...] = ()
         most = rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
@@ -118,9 +122,10 @@ def test_no_search_runs_for_ever() -> None:
         assert len(found[0].symbols) == rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
 
 
-def test_alone_and_in_company(monkeypatch: pytest.MonkeyPatch) -> None:
+@both_ways
+def test_alone_and_in_company(attention: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither who stands beside a source nor how many there are changes what is made of it; without characters it is nothing."""
-    model = _model(1, "xyz")
+    model = _model(1, "xyz", attention=attention)
     many = [*SOURCES, "", *reversed(SOURCES)] * 20
     rewriter = Rewriter([model])
     alone = {source: rewriter([source], top=3)[0] for source in ("", *SOURCES)}
@@ -144,7 +149,7 @@ def test_the_best_come_first() -> None:
 
 def test_several_models_write_together(short: int) -> None:
     """The mean of their probabilities counts, at each symbol, whatever the order of their symbols."""
-    one, other = _model(1, "xy"), _model(5, "yx")
+    one, other = _model(1, "xy"), _model(5, "yx", attention="monotonic")
     for source in SOURCES:
         ((best, *_),) = Rewriter([one, other])([source], beam=50)
         own = [0 if n else 1 for n in best.symbols]  # the same names, in the other's numbers
@@ -168,10 +173,16 @@ def test_alignment() -> None:
     assert weights.shape == (4, 4)
     np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-5)
     assert alignment(_model(attention="none"), "abca", (0,)) is None
-    probabilities = expected(model, "abca", (0, 1, 1))
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
-    nats = -np.log(probabilities[range(4), [0, 1, 1, 2]]).sum()
-    assert nats == pytest.approx(_nats(model, "abca", (0, 1, 1)), rel=1e-5)
+    for one in (model, _model(2, attention="monotonic")):
+        probabilities = expected(one, "abca", (0, 1, 1))
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+        nats = -np.log(probabilities[range(4), [0, 1, 1, 2]]).sum()
+        assert nats == pytest.approx(_nats(one, "abca", (0, 1, 1)), rel=1e-5)
+    walked = alignment(one, "abca", (0, 1, 1))
+    assert walked is not None
+    assert walked.shape == (4, 4)
+    assert (walked.sum(axis=1) <= 1 + 1e-5).all()  # the rest is at the marks
+    assert walked.min() >= 0
 
 
 def test_overflow_is_told() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from kinds import RECURRENT, every_recurrent
 
 from charrnn.config import ModelConfig
 from charrnn.errors import InputError
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.rewriting import Rewriter
 from charrnn.models.seq2seq import Seq2Seq
 from charrnn.models.tasks import network_for
 from charrnn.nn.attention import Attention, Bridge
@@ -20,6 +24,8 @@ from charrnn.nn.loss import Objective, cross_entropy_, smooth_
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
+from charrnn.text.labels import Labels
+from charrnn.text.vocabulary import Vocabulary
 
 CHARACTERS, SYMBOLS = 5, 3
 SOURCES = ((0, 3, 1, 4), (2, 2), (1, 0, 4))
@@ -120,7 +126,7 @@ def test_gradients(
         assert (gradient * direction).sum() == pytest.approx(slope, rel=2e-5, abs=1e-7), name
 
 
-@pytest.mark.parametrize("attention", ["general", "none"])
+@pytest.mark.parametrize("attention", ["general", "monotonic", "none"])
 @every_recurrent
 def test_padding_and_company_change_nothing(cell: str, attention: str) -> None:
     """The loss and the gradient of three examples are the sums of those of each by itself, however much padding there is."""
@@ -146,6 +152,82 @@ def test_in_each_form(cell: str, form: Form) -> None:
     other, others = _learn(twin, params, _chunk())
     assert other == pytest.approx(loss, rel=1e-5)
     np.testing.assert_allclose(others.flat, gradients.flat, rtol=1e-3, atol=2e-5)
+
+
+def _by_all_walks(net: Seq2Seq, params: Parameters, chunk: Chunk, smoothing: float) -> float:
+    """The loss whose gradient is followed: every walk through every source is taken by itself."""
+    assert chunk.counted is not None
+    workspace, total = Workspace(np.float64), 0.0
+    encoded = net.encode(params, chunk.inputs, chunk.known_lengths, workspace)
+    h = net.held(params, net.before(chunk.targets), encoded, workspace)
+    walks = net.walks(params, h, encoded)
+    for n, places in enumerate(chunk.known_lengths + 2):  # with the marks
+        steps, likely = int(chunk.counted[:, n].sum()), 0.0
+        for walk in itertools.product(range(places), repeat=steps):
+            p, before = 1.0, 0
+            for t, j in enumerate(walk):
+                log_p = np.log(walks.p[n, t, j])
+                wanted = (1 - smoothing) * log_p[chunk.targets[t, n]] + smoothing * log_p.mean()
+                p *= walks.moves[n, t, before, j] * np.exp(wanted)
+                before = j
+            likely += p
+        total -= math.log(likely)
+    return total
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize(("cell", "embedding_size"), [("lstm", 3), ("gru", 0), ("rnn", 0)])
+def test_monotonic_is_the_sum_of_all_walks(
+    cell: str, embedding_size: int, bidirectional: bool, smoothing: float
+) -> None:
+    """The loss, what is told of each symbol, and the gradient by each array along random directions."""
+    net = _net(
+        cell, embedding_size=embedding_size, attention="monotonic", bidirectional=bidirectional
+    )
+    params, chunk, rng = _numbers(net), _chunk((1, 0)), np.random.default_rng(1)
+    loss, gradients = _learn(net, params, chunk, smoothing)
+    assert loss == pytest.approx(_by_all_walks(net, params, chunk, 0.0), rel=1e-10)
+    told = net.nats(params, chunk, Workspace(np.float64)) * chunk.counted
+    assert told.sum() == pytest.approx(loss, rel=1e-10)
+    for name, gradient in gradients.items():
+        direction, sides = rng.standard_normal(gradient.shape), []
+        for sign in (1, -1):
+            moved = params.copy()
+            moved.add(name, sign * 1e-6 * direction)
+            sides.append(_by_all_walks(net, moved, chunk, smoothing))
+        slope = (sides[0] - sides[1]) / 2e-6
+        assert gradient.any(), name
+        assert (gradient * direction).sum() == pytest.approx(slope, rel=2e-5, abs=1e-7), name
+
+
+def test_walks_go_forwards_alone() -> None:
+    """Never back, never beyond the mark after a source; where a walk can be, its moves are all there are."""
+    net = _net("gru", attention="monotonic")
+    params, chunk = _numbers(net), _chunk()
+    workspace = Workspace(np.float64)
+    encoded = net.encode(params, chunk.inputs, chunk.known_lengths, workspace)
+    moves = net.walks(params, net.held(params, chunk.targets, encoded, workspace), encoded).moves
+    for n, places in enumerate(chunk.known_lengths + 2):
+        for i in range(moves.shape[2]):
+            assert not moves[n, :, i, :i].any()
+            assert not moves[n, :, :, places:].any()
+            if i < places:
+                np.testing.assert_allclose(moves[n, :, i].sum(axis=1), 1, rtol=1e-12)
+
+
+def test_a_character_more_leaves_the_others_what_they_were() -> None:
+    """The mark around sources is number 0, so that a wider alphabet moves none of its columns."""
+    config = ModelConfig(task="seq2seq", cell="gru", hidden_size=4, attention="monotonic")
+    model = CharacterModel.fresh(config, Vocabulary("abc"), np.random.default_rng(0), Labels("xy"))
+    wider = model.extended_to(Vocabulary("abcd"), np.random.default_rng(1))
+    for one, other in zip(
+        *(Rewriter([m])(["abc", "ca"], top=3) for m in (model, wider)), strict=True
+    ):
+        assert [each.symbols for each in one] == [each.symbols for each in other]
+        np.testing.assert_allclose(
+            [each.nats for each in one], [each.nats for each in other], rtol=1e-5
+        )
 
 
 def test_what_is_dropped() -> None:
@@ -253,7 +335,10 @@ def test_smoothing(share: float) -> None:
     [
         ({"task": "seq2seq", "cell": "feedforward"}, "needs a cell with a state"),
         ({"attention": "none"}, "attention is for seq2seq, not for lm"),
-        ({"task": "seq2seq", "attention": "all"}, "attention must be one of general, none"),
+        (
+            {"task": "seq2seq", "attention": "all"},
+            "attention must be one of general, monotonic, none",
+        ),
     ],
 )
 def test_settings_that_do_not_fit(settings: dict[str, str], said: str) -> None:
