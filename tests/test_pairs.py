@@ -205,6 +205,28 @@ def test_the_printed_command_repeats_the_run(tables: Run) -> None:
     assert charrnn.load("a.npz") == charrnn.load("b.npz")
 
 
+def test_targets_that_are_never_written_are_told(tables: Run) -> None:
+    Path("long.tsv").write_text("a\tbcd\n" * 9 + f"b\t{'c' * 24}\n", encoding="utf-8")
+    outcome = tables("train", "long.tsv", *QUICK[:-1], "-o", "l.npz")
+    assert "1 target of more than 3 symbols for each character of the source, and 20" in outcome.err
+
+
+def test_a_long_target_stands_alone() -> None:
+    """A pair takes as much room as the longer of its two texts."""
+    long = f"a\t{'x' * (1 << 14)}"
+    examples = _read(["ab\txy"] * 63 + [long])
+    batches = Batches(examples, np.arange(64), 64, 0)
+    shapes = sorted(batches.chunk(n).targets.shape for n in range(len(batches)))
+    assert shapes == [(3, 63), ((1 << 14) + 1, 1)]
+
+
+def test_different_sources_stay_different(tables: Run, turner: Path) -> None:
+    """Also where they look the same to the model."""
+    Path("odd.tsv").write_text("ééaxm\tmxa\nüüaxm\tqqq\n", encoding="utf-8")
+    told = json.loads(tables("evaluate", turner, "odd.tsv", "--unknown", "skip", "--json").out)
+    assert (told["answers"], told["accuracy"]) == (2, 0.5)
+
+
 @pytest.mark.parametrize(("table", "chosen"), [(SPELT, "monotonic"), (TURNED, "general")])
 def test_how_it_looks_is_chosen_by_the_table(tables: Run, table: str, chosen: str) -> None:
     """From left to right, if targets follow their sources so, and if these are short; the long ones are refused that."""
@@ -307,6 +329,8 @@ def test_predict(tables: Run, turner: Path) -> None:
 def test_evaluate(tables: Run, turner: Path) -> None:
     """Any of a source's targets is right; --top tells whether one is among the best."""
     Path("test.tsv").write_text("axm\tmxa\naxm\tqqq\nbzo\tozz\n", encoding="utf-8")
+    told = json.loads(tables("evaluate", turner, "test.tsv", "--json", "--top", 2).out)
+    assert told["among"] == {"best": 2, "right": 1}
     told = json.loads(tables("evaluate", turner, "test.tsv", "--json", "--top", 40).out)
     assert (told["answers"], told["accuracy"], told["edits"], told["symbols"]) == (2, 0.5, 1, 6)
     assert told["among"]["best"] == 40
@@ -323,6 +347,11 @@ def test_evaluate(tables: Run, turner: Path) -> None:
         (("predict", "--threshold", "0.5"), "--threshold is for labels or tags"),
         (("predict", "--vectors"), "--vectors is for labels or tags"),
         (("predict", "--beam", "0"), "--beam is a number from 1 to 1000"),
+        (
+            ("predict", "--top", "6", "--beam", "5"),
+            "--top 6 is more than are followed up; --beam 6",
+        ),
+        (("predict", "--top", "100000"), "--top is a number up to 1000, not 100,000"),
         (("predict", "--length-penalty", "-1"), "--length-penalty is a number from 0 to 10"),
         (("sample",), "try charrnn predict turner.npz"),
         (("score",), "try charrnn evaluate turner.npz"),

@@ -104,7 +104,12 @@ class TargetForm:
     def values(self, line: Line, found: Sequence[Rewriting]) -> dict[str, Any]:
         """For JSON."""
         each = [
-            {"output": self.rewriter.text(one), "bits": round(bits(one.nats), 4)} for one in found
+            {
+                "output": self.rewriter.text(one),
+                "bits": round(bits(one.nats), 4),
+                **({} if one.ended else {"ended": False}),
+            }
+            for one in found
         ]
         values: dict[str, Any] = dict(each[0]) if each else {"output": None, "bits": None}
         if self.top:

@@ -85,7 +85,7 @@ def evaluate(
     names = [rejoined(str(path)) for path, _ in found]
     searched = {"top": top, "beam": beam, "length-penalty": length_penalty}
     if readers[0].config.task == "seq2seq":
-        how = searching(beam, length_penalty)
+        how = searching(beam, length_penalty, top)
         rewriter = Rewriter(readers, size)
         made = rewritten(
             rewriter, readers, source.name, asked or recorded, unknown, top=max(1, top), **how

@@ -109,7 +109,7 @@ def predict(
         for option, is_given in (("threshold", threshold), ("spans", spans), ("vectors", vectors)):
             if is_given:
                 raise InputError(f"--{option} is for labels or tags; this model makes other texts")
-        how: Any = searching(beam, length_penalty)
+        how: Any = searching(beam, length_penalty, top)
         answerer = rewriter = Rewriter(readers, size)
         how["top"] = max(1, top)
 

@@ -66,8 +66,8 @@ def numbers(option: str, value: str, separator: str) -> tuple[float, ...]:
         ) from None
 
 
-def searching(beam: int | None, length_penalty: float | None) -> dict[str, Any]:
-    """How targets are searched for, as far as it is said.
+def searching(beam: int | None, length_penalty: float | None, top: int) -> dict[str, Any]:
+    """How targets are searched for, as far as it is said; with ``top``, how many are told.
 
     Raises:
         InputError: It makes no sense.
@@ -76,6 +76,12 @@ def searching(beam: int | None, length_penalty: float | None) -> dict[str, Any]:
         raise InputError(f"--beam is a number from 1 to {MAX_BEAM}, not {beam}")
     if length_penalty is not None and not 0 <= length_penalty <= 10:
         raise InputError(f"--length-penalty is a number from 0 to 10, not {length_penalty:g}")
+    if top > (beam or MAX_BEAM):
+        raise InputError(
+            f"--top {top} is more than are followed up; --beam {min(top, MAX_BEAM)} follows so many"
+            if top <= MAX_BEAM
+            else f"--top is a number up to {MAX_BEAM}, not {top:,}"
+        )
     given = {"beam": beam, "length_penalty": length_penalty}
     return {name: value for name, value in given.items() if value is not None}
 

@@ -83,8 +83,7 @@ def view(look: Look) -> fig.Figure:
     model = look.subject.checkpoint.model
     if look.value is None:
         raise InputError("a text shows it: charrnn inspect … --attention TEXT")
-    text, name = look.read(look.value, "--attention")
-    source = text[:LONGEST]
+    source, name = look.head(*look.read(look.value, "--attention"), LONGEST)
     found = read_alignment(model, source)
     labels = model.labels
     symbols: list[fig.Phrase] = [fig.Symbols(labels.names[n], alone=True) for n in found.symbols]
@@ -94,14 +93,16 @@ def view(look: Look) -> fig.Figure:
     lead = fig.Words(
         (
             fig.Strong(name),
-            f": of {source!r} it makes ",
-            fig.Strong(target),
+            ": of ",
+            fig.Symbols(source),
+            " it makes ",
+            fig.Symbols(target, strong=True),
             f", with {bits(found.nats):.2f} bits",
         )
     )
     data = {
-        "source": source,
-        "target": target,
+        "source": fig.Symbols(source),
+        "target": fig.Symbols(target),
         "bits": bits(found.nats),
         "symbols": [labels.names[number] for number in found.symbols],
         "weights": found.weights,

@@ -160,6 +160,8 @@ def _carried(model: CharacterModel, text: str, source: str) -> fig.Figure:
     told = "Orange characters speak for the label, blue ones against it, in nats."
     if np.isfinite(agreement):
         told += f" Gradient × input and occlusion agree with a correlation of {agreement:.2f}."
+    if model.config.ngrams:
+        told += " What the n-grams beside the net say is in what is lost without a character; gradient × input is the net's alone."
     data = {
         "source": source,
         "text": fig.Symbols(text),

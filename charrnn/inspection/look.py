@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.errors import InputError
-from charrnn.inspection.examples import learnt_examples, named_examples
+from charrnn.inspection.examples import SOME, learnt_examples, named_examples
 from charrnn.inspection.learnt import NotAtHandError, learnt_text
 from charrnn.inspection.summary import summarize
 from charrnn.models.character_model import CharacterModel
@@ -148,7 +148,7 @@ class Look:
         if model.config.task == "tag" and all(answers):
             tags = [model.labels.divided(answer)[:most] for answer in answers]
             answers = [model.labels.between.join(each) for each in tags]
-        if len(taken) < len(examples):
+        if len(taken) < len(examples) or len(examples) == SOME:
             name = f"{counted(len(taken), 'line')} of {name}"
         text = "".join(f"{text}\n" for text in texts)
         return Watched(text, name, tuple(answers) if all(answers) else None)

@@ -32,10 +32,12 @@ class Rewriting:
     Attributes:
         symbols: Their numbers.
         nats: Minus the log of its probability, its end included.
+        ended: Whether it did end; else it is as long as a target can be, and the end is not in ``nats``.
     """
 
     symbols: tuple[int, ...]
     nats: float
+    ended: bool = True
 
 
 class Rewriter:
@@ -44,12 +46,15 @@ class Rewriter:
     Args:
         models: Of several, the mean of their probabilities is taken at each symbol.
         characters: How many will be read, if that is known: to be compiled for many.
+        threads: To be used; 0 takes one for each processor.
 
     Raises:
         InputError: A model makes no texts of others, or they are not made of the same symbols.
     """
 
-    def __init__(self, models: Sequence[CharacterModel], characters: int = 0) -> None:
+    def __init__(
+        self, models: Sequence[CharacterModel], characters: int = 0, threads: int = 0
+    ) -> None:
         first = models[0]
         for model in models:
             if model.config.task != "seq2seq":
@@ -64,7 +69,7 @@ class Rewriter:
             np.append(model.labels.encode(first.labels.names), len(first.labels))
             for model in models
         ]
-        self._shards = Shards(available_processors())
+        self._shards = Shards(threads or available_processors())
 
     def known(self, text: str, unknown: str, where: str = "", line: int = 0) -> str:
         """A source in characters that each model knows, see :meth:`Vocabulary.known`, also for errors."""
@@ -144,7 +149,12 @@ class _Search:
         finished: list[list[Rewriting]] = [[] for _ in range(B)]
         done = np.zeros(B, np.bool_)
         for step in range(int(self._most.max())):
-            likely = np.log(self._probabilities(writers, ids))  # (K+1, N, B)
+            p = self._probabilities(writers, ids)  # (K+1, N, B)
+            underway = np.isfinite(scores)
+            if not np.isfinite(p[:, underway]).all():
+                raise CheckpointError("the model cannot be read with: its numbers overflow")
+            p[:, ~underway] = 1  # of what has ended, or never began
+            likely = np.log(p)
             flat = (likely + scores).reshape(-1, B)
             chosen = np.argpartition(-flat, min(N, len(flat)) - 1, axis=0)[:N]
             values = np.take_along_axis(flat, chosen, axis=0)
@@ -155,7 +165,9 @@ class _Search:
             last = self._most == step + 1
             ends = ((symbols == end) | last) & np.isfinite(values) & ~done
             for n, b in zip(*np.nonzero(ends), strict=True):
-                finished[b].append(Rewriting(_symbols(steps, n, b, end), float(-values[n, b])))
+                written = _symbols(steps, n, b, end)
+                ended = bool(symbols[n, b] == end)
+                finished[b].append(Rewriting(written, float(-values[n, b]), ended))
             scores = np.where(ends | done, -np.inf, values)
             done |= self._settled(finished, scores)
             if done.all():
@@ -164,7 +176,7 @@ class _Search:
             for writer in writers:
                 writer.go_on(columns)
             ids = symbols
-        return [sorted(each, key=self._cost) for each in finished]
+        return [sorted(each, key=lambda one: (not one.ended, self._cost(one))) for each in finished]
 
     def _cost(self, one: Rewriting) -> float:
         return float(one.nats / max(1, len(one.symbols)) ** self._penalty)
@@ -174,8 +186,9 @@ class _Search:
         best = -scores.max(axis=0) / self._most**self._penalty
         settled: NDArray[np.bool_] = np.isinf(best)
         for b, each in enumerate(finished):
-            if len(each) >= self._width and not settled[b]:
-                settled[b] = best[b] >= sorted(map(self._cost, each))[self._width - 1]
+            ended = [self._cost(one) for one in each if one.ended]
+            if len(ended) >= self._width and not settled[b]:
+                settled[b] = best[b] >= sorted(ended)[self._width - 1]
         return settled
 
     def _probabilities(self, writers: Sequence[_Writer], ids: NDArray[np.intp]) -> Array:
@@ -220,10 +233,7 @@ class _Writer:
         if self._network.monotonic:
             return self._walk(ids, h)
         logits = self._network.read_out(self._params, h, self._encoded, self._workspace)
-        flat = logits.reshape(len(logits), -1)
-        if not np.isfinite(np.ptp(flat, axis=0)).all():
-            raise CheckpointError("the model cannot be read with: its numbers overflow")
-        softmax_(flat)
+        softmax_(logits.reshape(len(logits), -1))
         return logits.astype(np.float64)
 
     def _walk(self, ids: NDArray[np.intp], h: Array) -> Array:
@@ -236,10 +246,7 @@ class _Writer:
             at = at / np.maximum(at.sum(axis=2, keepdims=True), TINY)
         there = (at[:, :, None] @ walks.moves)[:, :, 0]  # (B, N, T)
         self._both = there[..., None] * walks.p
-        found = self._both.sum(axis=2, dtype=np.float64).transpose(2, 1, 0)
-        if not np.isfinite(found).all():
-            raise CheckpointError("the model cannot be read with: its numbers overflow")
-        return np.asarray(found)
+        return np.asarray(self._both.sum(axis=2, dtype=np.float64).transpose(2, 1, 0))
 
     def go_on(self, columns: NDArray[np.intp]) -> None:
         """Go on from these columns of what was written."""

@@ -15,14 +15,14 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.models.network import Network, Part
-from charrnn.nn.attention import Attention, Bridge
+from charrnn.nn.attention import Attention, Bridge, Looked
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths
 from charrnn.nn.loss import PLAIN, Objective, cross_entropy_
-from charrnn.nn.monotonic import TINY, Monotonic, Walks, forwards, of_symbols, posteriors
+from charrnn.nn.monotonic import TINY, Monotonic, Places, Walks, forwards, of_symbols, posteriors
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.readout import Readout
 from charrnn.nn.stack import Stack
@@ -36,13 +36,14 @@ class Encoded:
 
     Attributes:
         memory: ``(M, T, B)``, what its top level made of each character.
-        lengths: ``(B,)``, of the texts.
         start: ``(L, states, H, B)``, the state that the decoder starts from.
+        looked, places: What the attention makes of the memory, of the one kind or the other.
     """
 
     memory: Array
-    lengths: Lengths
     start: Array
+    looked: Looked | None = None
+    places: Places | None = None
 
 
 class Seq2Seq(Network):
@@ -108,7 +109,10 @@ class Seq2Seq(Network):
         ends = state.reshape(L, -1, states, self.stack.hidden_size, B).swapaxes(1, 2)
         ends = ends.reshape(L, states, self.stack.output_size, B)
         return Encoded(
-            memory, lengths, self.bridge.forward(params, ends, workspace.child("bridge"))
+            memory,
+            self.bridge.forward(params, ends, workspace.child("bridge")),
+            self.attention.look(params, memory, lengths) if self.attention else None,
+            self.monotonic.look(params, memory, lengths) if self.monotonic else None,
         )
 
     def decode(
@@ -157,7 +161,8 @@ class Seq2Seq(Network):
         """Scores, of what the decoder holds after each step, ``(H, S, B)``."""
         if self.attention:
             own = workspace.child("attention")
-            h = self.attention.forward(params, h, encoded.memory, encoded.lengths, own)
+            assert encoded.looked is not None
+            h = self.attention.forward(params, h, encoded.looked, own)
             h = dropout.drop(h, own)
         return self.readout.forward(params, h, workspace.child("readout"))
 
@@ -177,7 +182,8 @@ class Seq2Seq(Network):
     def walks(self, params: Parameters, h: Array, encoded: Encoded) -> Walks:
         """What each step could look at and write, of what the decoder holds after it, ``(H, S, B)``."""
         assert self.monotonic is not None
-        return self.monotonic.walks(params, self.readout, h, encoded.memory, encoded.lengths)
+        assert encoded.places is not None
+        return self.monotonic.walks(params, self.readout, h, encoded.places)
 
     def before(self, targets: Ids) -> Ids:
         """``(S, B)``, what stands before each symbol of some targets."""
@@ -227,6 +233,7 @@ class Seq2Seq(Network):
     ) -> tuple[float, Array, Array]:
         """The summed loss of all walks, and the gradients by what the decoder holds and by the memory."""
         assert self.monotonic is not None
+        assert encoded.places is not None
         walks, K = self.walks(params, h, encoded), self.outputs
         plain = of_symbols(walks.p, targets)
         _, likely = forwards(walks.moves, plain, ends)
@@ -249,7 +256,7 @@ class Seq2Seq(Network):
         )
         d_logits = scale * looked[..., None] * (walks.p - wanted)
         by = self.monotonic.backward(
-            params, gradients, self.readout, h, encoded.memory, walks, d_moves, d_logits
+            params, gradients, self.readout, h, encoded.places, walks, d_moves, d_logits
         )
         return loss, *by
 

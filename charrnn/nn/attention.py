@@ -8,11 +8,28 @@ steps of a text that is known are a few products.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.nn.lengths import Lengths, inside
 from charrnn.nn.parameters import Array, Parameters, Part, scaled_uniform
 from charrnn.nn.workspace import Workspace
+
+
+class Looked(NamedTuple):
+    """What is made of a memory once, for all steps.
+
+    Attributes:
+        m: ``(B, T, M)``, the memory.
+        keys: ``(B, T, H)``, with which what asks is multiplied.
+        outside: ``(B, 1, T)``: where it has ended.
+    """
+
+    m: Array
+    keys: Array
+    outside: NDArray[np.bool_]
 
 
 class Attention(Part):
@@ -36,21 +53,26 @@ class Attention(Part):
         scaled_uniform(C, C.shape[1], rng)
         b[...] = 0
 
-    def forward(
-        self, params: Parameters, h: Array, memory: Array, lengths: Lengths, workspace: Workspace
-    ) -> Array:
-        """Args:
-        lengths: ``(B,)``, of the memory, from 1 on: beyond it nothing is looked at.
+    def look(self, params: Parameters, memory: Array, lengths: Lengths) -> Looked:
+        """What all steps look at.
+
+        Args:
+            memory: ``(M, T, B)``.
+            lengths: ``(B,)``, of the memory, from 1 on: beyond it nothing is looked at.
         """
-        W, C, b = self.own(params).values()
+        m = np.ascontiguousarray(memory.transpose(2, 1, 0))
+        outside = ~inside(lengths, m.shape[1]).T[:, None]
+        return Looked(m, m @ self.own(params)["W"].T, outside)
+
+    def forward(self, params: Parameters, h: Array, looked: Looked, workspace: Workspace) -> Array:
+        """Returns ``(H, S, B)``."""
+        _, C, b = self.own(params).values()
         H, S, B = h.shape
-        M = len(memory)
-        m = np.ascontiguousarray(memory.transpose(2, 1, 0))  # (B, T, M)
+        m, keys, outside = looked
+        M = m.shape[2]
         joined = workspace.array("joined", B, S, M + H)
         joined[..., M:] = h.transpose(2, 1, 0)
-        keys = m @ W.T  # (B, T, H)
         weights = joined[..., M:] @ keys.transpose(0, 2, 1)  # (B, S, T)
-        outside = ~inside(lengths, m.shape[1]).T[:, None]
         weights[np.broadcast_to(outside, weights.shape)] = -np.inf
         weights -= weights.max(axis=2, keepdims=True)
         np.exp(weights, out=weights)

@@ -14,6 +14,7 @@ the backward algorithm. It is that of a softmax, once for each of these steps.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +49,22 @@ class Walks:
     z: Array
 
 
+class Places(NamedTuple):
+    """What is made of a memory once, for all steps.
+
+    Attributes:
+        m: ``(B, T, M)``, the memory.
+        keys: ``(B, T, H)``, ``W m``, with which what walks is multiplied.
+        seen: ``(B, T, H)``, ``G m + b``, what is seen in each place.
+        outside: ``(B, 1, T)``: where it has ended.
+    """
+
+    m: Array
+    keys: Array
+    seen: Array
+    outside: NDArray[np.bool_]
+
+
 class Monotonic(Part):
     """``h`` ``(H, S, B)`` and a memory ``(M, T, B)`` become probabilities of what is written.
 
@@ -68,19 +85,25 @@ class Monotonic(Part):
             scaled_uniform(matrix, matrix.shape[1], rng)
         u[...], U[...], b[...] = JUMPS, 0, 0
 
-    def walks(
-        self, params: Parameters, readout: Readout, h: Array, memory: Array, lengths: Lengths
-    ) -> Walks:
-        """Args:
-        lengths: ``(B,)``, places of the memory.
+    def look(self, params: Parameters, memory: Array, lengths: Lengths) -> Places:
+        """What all steps look at.
+
+        Args:
+            memory: ``(M, T, B)``.
+            lengths: ``(B,)``, places of the memory.
         """
-        W, u, U, D, G, b = self.own(params).values()
+        own, m = self.own(params), _by_text(memory)
+        outside = ~inside(lengths, m.shape[1]).T[:, None]
+        return Places(m, m @ own["W"].T, m @ own["G"].T + own["b"], outside)
+
+    def walks(self, params: Parameters, readout: Readout, h: Array, places: Places) -> Walks:
+        """Of what a decoder holds after each step, ``(H, S, B)``."""
+        _, u, U, D, _, _ = self.own(params).values()
         V, c = readout.own(params).values()
-        hb, m = _by_text(h), _by_text(memory)
+        hb, (m, keys, seen, outside) = _by_text(h), places
         (B, S, H), T = hb.shape, m.shape[1]
-        scores = hb @ (m @ W.T).transpose(0, 2, 1)  # (B, S, T)
-        outside = ~inside(lengths, T).T
-        scores[np.broadcast_to(outside[:, None], scores.shape)] = -np.inf
+        scores = hb @ keys.transpose(0, 2, 1)  # (B, S, T)
+        scores[np.broadcast_to(outside, scores.shape)] = -np.inf
         jumps, backwards = _jumps(T)
         moves = (u + hb @ U.T)[:, :, jumps] + scores[:, :, None]
         moves[:, :, backwards] = -np.inf
@@ -89,7 +112,7 @@ class Monotonic(Part):
         moves /= np.maximum(
             moves.sum(axis=3, keepdims=True), TINY
         )  # from beyond a text's end nothing goes on
-        z = np.tanh((hb @ D.T)[:, :, None] + (m @ G.T + b)[:, None])
+        z = np.tanh((hb @ D.T)[:, :, None] + seen[:, None])
         p = (z.reshape(-1, H) @ V.T + c).reshape(B, S, T, len(c))
         p -= p.max(axis=3, keepdims=True)
         np.exp(p, out=p)
@@ -102,7 +125,7 @@ class Monotonic(Part):
         gradients: Parameters,
         readout: Readout,
         h: Array,
-        memory: Array,
+        places: Places,
         walks: Walks,
         d_moves: Array,
         d_logits: Array,
@@ -117,7 +140,7 @@ class Monotonic(Part):
         dW, du, dU, dD, dG, db = self.own(gradients).values()
         V, _ = readout.own(params).values()
         dV, dc = readout.own(gradients).values()
-        hb, m = _by_text(h), _by_text(memory)
+        hb, (m, keys, _, _) = _by_text(h), places
         (B, S, H), T = hb.shape, m.shape[1]
         flat, z = d_logits.reshape(-1, len(V)), walks.z.reshape(-1, H)
         dV += flat.T @ z
@@ -129,7 +152,6 @@ class Monotonic(Part):
         db += by_step.sum(axis=(0, 1))
         dh, dm = by_step @ D, by_place @ G
         d_scores = d_moves.sum(axis=2)  # (B, S, T)
-        keys = m @ W.T
         dh += d_scores @ keys
         d_keys = d_scores.transpose(0, 2, 1) @ hb
         dW += d_keys.reshape(-1, H).T @ m.reshape(B * T, -1)

@@ -78,7 +78,7 @@ class Ngrams(Part):
         step = np.arange(T + 2)[:, None]
         marked = np.zeros((T + 2, count), np.uint64)
         marked[0] = _BEGINS
-        marked[1:-1] = ids + _FIRST
+        marked[1:-1] = ids.astype(np.uint64) + np.uint64(_FIRST)
         marked[np.minimum(lengths, T) + 1, np.arange(count)] = _ENDS
         inside = step < lengths + 2
         hashed, found, there = np.zeros_like(marked), [], []

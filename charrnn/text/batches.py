@@ -49,10 +49,14 @@ class Batches:
         self.predictions = self.characters if examples.tagged else len(spans)
         if self._targets:
             self.predictions += self._targets.characters  # and an end for each
-        lengths = np.maximum(np.sort(self._spans.length), 1)
+        # Of a pair the longer one bounds how many stand side by side.
+        self._sizes = self._spans.length
+        if self._targets:
+            self._sizes = np.maximum(self._sizes, self._targets.length + 1)
+        lengths = np.maximum(np.sort(self._sizes), 1)
         self._stops = _stops(lengths, batch_size)
         self._longest = lengths[self._stops - 1]
-        self.longest = int(self._longest[-1])
+        self.longest = max(1, int(self._spans.length.max()))
         sizes = np.diff(self._stops, prepend=0)
         self.places = int((self._longest * sizes).sum())
         self._pass, self._lock = -1, Lock()
@@ -70,8 +74,10 @@ class Batches:
         batches, texts = self._order(number)
         batch = batches[index]
         start = self._stops[batch - 1] if batch else 0
-        members = texts[start : self._stops[batch]][columns]
-        T, length = int(self._longest[batch]), self._spans.length[members]
+        members = texts[start : self._stops[batch]]
+        T = max(1, int(self._spans.length[members].max()))
+        members = members[columns]
+        length = self._spans.length[members]
         step = np.arange(T)[:, None]
         inside = np.clip(step, 0, np.maximum(length, 1) - 1)
         place = self._spans.first[members] + inside
@@ -119,7 +125,7 @@ class Batches:
         with self._lock:  # threads ask for it that read the same chunk
             if number != self._pass:
                 rng = np.random.default_rng((self._seed, number))
-                texts = np.lexsort((rng.random(len(self._spans)), self._spans.length))
+                texts = np.lexsort((rng.random(len(self._spans)), self._sizes))
                 self._drawn = rng.permutation(len(self._stops)), texts
                 self._pass = number
             return self._drawn

@@ -275,6 +275,11 @@ def _encoded(
         tags = tags_of(lines, between)
     elif task == "seq2seq":
         between = labels.between if len(labels) else between_symbols(learnt, symbols)
+        if symbols and between_symbols((), symbols) != between:
+            made = "tokens" if between else "characters"
+            raise InputError(
+                f"that model's targets are made of {made}, and stay so (--target-symbols)"
+            )
         tags = symbols_of(lines, between)
         if between and symbols is None and not len(labels):
             told.append("targets are read as tokens with blanks between (--target-symbols)")

@@ -141,8 +141,10 @@ def read_examples(
     Args:
         reader: Of the files as they are, without normalisation.
     """
-    for lines in files_of(reader, task, config, two_columns(columns)):
-        yield from lines
+    two = two_columns(columns)
+    for name, lines in reader.lines():
+        form = Form(task, config, two)
+        yield from (form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1))
 
 
 def files_of(

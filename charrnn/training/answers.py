@@ -61,13 +61,14 @@ def rewritten(
     """
     lines = _lines(models[0], source, columns)
     wanted: dict[str, list[Sequence[str]]] = {}
+    known: dict[str, str] = {}
     for line, symbols in zip(lines, symbols_of(lines, rewriter.labels.between), strict=True):
-        known = rewriter.known(line.text, unknown, line.where)
-        wanted.setdefault(known, []).append(symbols)
+        known[line.text] = rewriter.known(line.text, unknown, line.where)
+        wanted.setdefault(line.text, []).append(symbols)
     counting, among, sources = Counting(), 0, list(wanted)
     for start in range(0, len(sources), AT_ONCE):
         part = sources[start : start + AT_ONCE]
-        for text, found in zip(part, rewriter(part, **how), strict=True):
+        for text, found in zip(part, rewriter([known[text] for text in part], **how), strict=True):
             names = rewriter.labels.names
             made = [[names[number] for number in one.symbols] for one in found]
             right = [list(one) for one in wanted[text]]

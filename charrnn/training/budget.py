@@ -177,7 +177,9 @@ def choose(
     kept, settings = with_usual(model or {}), dict(training or {})
     if rules.ngrams and labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
         kept.setdefault("ngrams", rules.ngrams)
-    settings = {**rules.training, **settings}
+    favouring = settings.get("class_weights", "none") != "none"  # already
+    usual = {n: v for n, v in rules.training.items() if not (favouring and n == "rare_labels")}
+    settings = {**usual, **settings}
     seconds *= 1 - EVALUATION_SHARE
     if "hidden_size" not in kept:
         kept["hidden_size"] = _largest(characters, vocabulary_size, labels, speed, seconds, kept)

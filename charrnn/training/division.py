@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import TrainingConfig
 from charrnn.errors import InputError
+from charrnn.models.rewriting import PER_CHARACTER, SPARE
 from charrnn.nn.parallel import default_shards
 from charrnn.text.batches import PLACES, Batches, class_weights, log_frequencies
 from charrnn.text.chunks import (
@@ -201,6 +202,13 @@ def _examples(examples: Examples, config: TrainingConfig, val_fraction: float) -
         told = (
             f"{counted(training.cut, 'text')} of more than {PLACES:,} characters: what is beyond is learnt {further}",
         )
+    if examples.targets:
+        most = PER_CHARACTER * examples.spans.length + SPARE
+        if beyond := int((examples.targets.length > most).sum()):
+            told = (
+                *told,
+                f"{counted(beyond, 'target')} of more than {PER_CHARACTER} symbols for each character of the source, and {SPARE}: none is written that is so long",
+            )
     return Division(
         replace(config, batch_size=batch_size, seq_length=training.longest),
         training,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
 from charrnn.models.reading import ChunkReader
@@ -132,7 +133,11 @@ def grade_pairs(
     counting, pairs = Counting(), texts.pairs(MOST_REWRITTEN)
     if math.isfinite(loss):  # else who trains goes back
         sources = [model.vocabulary.decode(source) for source, _ in pairs]
-        for (_, target), found in zip(pairs, Rewriter([model])(sources, beam=1), strict=True):
+        try:
+            made = Rewriter([model], threads=shards.count)(sources, beam=1)
+        except CheckpointError:  # it overflows when it goes on from what it writes itself
+            return math.inf, counting.result()
+        for (_, target), found in zip(pairs, made, strict=True):
             counting.rewritten([target.tolist()], list(found[0].symbols))
         counting.losses(loss * texts.predictions, texts.predictions)
     return loss, counting.result()

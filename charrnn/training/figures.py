@@ -221,12 +221,18 @@ class Counting:
 
 def edit_distance(one: Sequence[object], other: Sequence[object]) -> int:
     """Symbols to be put in, taken out or changed, at least, to make one of the other (Levenshtein 1966)."""
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
-        diagonal, row[0] = row[0], i
-        for j, b in enumerate(other, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (a != b))
-    return row[-1]
+    numbers: dict[object, int] = {}
+    a, b = (
+        np.array([numbers.setdefault(x, len(numbers)) for x in each], np.intp)
+        for each in (one, other)
+    )
+    steps = np.arange(len(b) + 1)
+    row = steps
+    for number in a:
+        changed = np.minimum(row[:-1] + (b != number), row[1:] + 1)
+        row = np.concatenate([row[:1] + 1, changed])
+        row = np.minimum.accumulate(row - steps) + steps  # what is put in
+    return int(row[-1])
 
 
 def in_words(figures: Figures) -> str:

@@ -82,7 +82,7 @@ def test_a_beam_that_is_wide_enough_finds_the_best(
             for length in range(short + 1)
             for target in itertools.product((0, 1), repeat=length)
         ]
-        every.sort(key=cost)
+        every.sort(key=lambda one: (len(one.symbols) == short, cost(one)))
         (found,) = Rewriter([model])([source], beam=100, top=6, length_penalty=penalty)
         assert [one.symbols for one in found] == [one.symbols for one in every[:6]]
         np.testing.assert_allclose(
@@ -113,6 +113,54 @@ def test_a_beam_of_one_is_greedy(seed: int, attention: str) -> None:
         )
 
 
+def _plain_search(
+    model: CharacterModel, source: str, width: int, penalty: float
+) -> list[tuple[int, ...]]:
+    """All targets that a beam finds that is never given up: one beginning after the other, with the probabilities of teacher forcing."""
+    most = rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
+    beam: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    finished: list[tuple[float, tuple[int, ...]]] = []
+    end = len(model.labels)
+    for _ in range(most):
+        further = []
+        for nats, target in beam:
+            p = expected(model, source, target)[-1]
+            further += [(nats - math.log(p[k]), target, k) for k in range(end + 1)]
+        further = sorted(further)[:width]
+        finished += [(nats / max(1, len(t)) ** penalty, t) for nats, t, k in further if k == end]
+        beam = [(nats, (*target, k)) for nats, target, k in further if k != end]
+    return [target for _, target in sorted(finished)]
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.6, 1.5])
+@pytest.mark.parametrize("width", [2, 3])
+def test_a_search_that_is_given_up_finds_as_much(
+    width: int, penalty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends where nothing that is underway could become one of the best, and not before."""
+    monkeypatch.setattr(rewriting, "PER_CHARACTER", 1)
+    monkeypatch.setattr(rewriting, "SPARE", 8)
+    for seed in range(4):
+        model = _model(seed, "xyz", attention="none")
+        model.parameters["c"][-1] += 1  # so that targets end
+        for source in ("abca", "b"):
+            (found,) = Rewriter([model])([source], beam=width, top=width, length_penalty=penalty)
+            slow = _plain_search(model, source, width, penalty)[:width]
+            assert [one.symbols for one in found if one.ended] == slow[: len(found)], (seed, source)
+
+
+def test_who_overflows_disturbs_nobody() -> None:
+    """What goes on beside a source that has ended may overflow: that is no answer of anyone."""
+    model = _model(cell="rnn-relu", attention="none")
+    for name in model.parameters:
+        if name.startswith("decoder") and name.endswith("W"):
+            model.parameters[name][...] = 4 * np.eye(5)
+    model.parameters["c"][-1] = 1e30  # each ends at once
+    texts = ["ab", "abc" * 40]
+    alone = [Rewriter([model])([text])[0][0].symbols for text in texts]
+    assert [one[0].symbols for one in Rewriter([model])(texts)] == alone == [(), ()]
+
+
 def test_no_search_runs_for_ever() -> None:
     """A model that never ends a target is stopped, after so many symbols as its source allows."""
     model = _model()
@@ -120,6 +168,7 @@ def test_no_search_runs_for_ever() -> None:
     model.parameters["c"][-1] = -1e4
     for source, found in zip(SOURCES, Rewriter([model])(SOURCES, beam=2), strict=True):
         assert len(found[0].symbols) == rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
+        assert not found[0].ended
 
 
 @both_ways
@@ -187,6 +236,6 @@ def test_alignment() -> None:
 
 def test_overflow_is_told() -> None:
     model = _model()
-    model.parameters["c"][...] = 3e38, -3e38, 0
+    model.parameters["c"][0] = np.inf
     with pytest.raises(CheckpointError, match="overflow"):
         Rewriter([model])(["abc"])

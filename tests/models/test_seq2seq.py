@@ -287,7 +287,7 @@ def test_attention_by_its_equations() -> None:
     params.flat[...] = rng.standard_normal(params.flat.shape)
     h, memory = rng.standard_normal((3, 5, 2)), rng.standard_normal((4, 6, 2))
     lengths, workspace = np.array([6, 2]), Workspace(np.float64)
-    o = part.forward(params, h, memory, lengths, workspace)
+    o = part.forward(params, h, part.look(params, memory, lengths), workspace)
     for column, length in enumerate(lengths.tolist()):
         found, weights = _attend(part.own(params), h[..., column], memory[..., column], length)
         np.testing.assert_allclose(o[..., column].T, found, rtol=1e-12)
@@ -302,7 +302,7 @@ def test_large_scores_do_not_overflow() -> None:
     h = np.full((2, 1, 1), 1e3, np.float32)
     memory = np.array([[[1], [2]], [[1], [2]]], np.float32)
     workspace = Workspace()
-    part.forward(params, h, memory, np.array([2]), workspace)
+    part.forward(params, h, part.look(params, memory, np.array([2])), workspace)
     np.testing.assert_array_equal(part.weights(workspace)[0, 0], [0, 1])
 
 

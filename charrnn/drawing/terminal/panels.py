@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,13 +68,34 @@ def draw_matrix(screen: Screen, found: Matrix) -> Iterator[Text]:
     if found.across is not None:
         heads = [screen.words(name).plain[:WIDEST_HEAD] for name in found.across]
     figures = max(map(cell_len, heads), default=1)
+    longest = max(map(cell_len, [*names, found.y.label]))
+    room = screen.width - min(longest, LONGEST_NAME) - 3
+    part = max(1, room // (figures + 1)) if not numbered else len(heads)
     left = screen.width - (figures + 3) - len(heads) * (figures + 1)
-    wide = min(LONGEST_NAME, max(SHORTEST_NAME, left), max(map(cell_len, [*names, found.y.label])))
+    wide = (
+        min(LONGEST_NAME, max(SHORTEST_NAME, left), longest)
+        if numbered
+        else min(longest, LONGEST_NAME)
+    )
     yield Text(printable(found.title), style="bold")
+    for start in range(0, len(heads), part):  # what is too wide stands below each other
+        yield from _matrix_part(screen, found, names, heads, wide, slice(start, start + part))
+
+
+def _matrix_part(
+    screen: Screen,
+    found: Matrix,
+    names: Sequence[str],
+    heads: Sequence[str],
+    wide: int,
+    part: slice,
+) -> Iterator[Text]:
+    """Some of its columns."""
+    numbered, figures = found.across is None, max(map(cell_len, heads), default=1)
     head = Text(
         f"{printable(found.y.label)[:wide]:<{wide}}  {'':>{figures * numbered}} ", style="dim"
     )
-    for name in heads:
+    for name in heads[part]:
         head.append(f"{' ' * (figures + 1 - cell_len(name))}{name}")
     yield head
     shades = SHADES[0 if screen.unicode else 1]
@@ -83,7 +104,7 @@ def draw_matrix(screen: Screen, found: Matrix) -> Iterator[Text]:
         title = Text(name)
         title.truncate(wide, pad=True)
         line = Text.assemble(title, f"  {number:>{figures}} " if numbered else "   ")
-        for share in shares:
+        for share in shares[part]:
             shade = " " if not share else dot if share < FAINT else shades[min(3, int(4 * share))]
             line.append(" ").append(shade * figures, LINES[0])
         yield line
