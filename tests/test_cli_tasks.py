@@ -451,7 +451,7 @@ def test_what_a_model_is_watched_on(
         assert ("label A" in followed) == labels
         assert tables("inspect", classifier, "--gradients", "--on", on).code == 0
     for path, on, said in (
-        (classifier, "bax\tZ", "Z: the model knows no such label"),
+        (classifier, "bax\tZ", "the text given, line 1: Z: the model knows no such label"),
         (classifier, "baq", "line 1: not in the model's vocabulary: 'q'"),
         (tagger, "bax\tvv", "the text given, line 1: 2 tags of one character each, for 3"),
         (writer, "bax", "the text given, line 1: has 1 column, and not 2"),

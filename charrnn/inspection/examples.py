@@ -129,14 +129,23 @@ def named_examples(
     if not found:
         raise InputError(f"{name}: holds no text")
     answered = [line for line in found if line.answer]
-    for tag in dict.fromkeys(tag for tags in _divided(answered, model) for tag in tags):
-        model.labels.number(tag)
+    for line, tags in zip(answered, _divided(answered, model), strict=True):
+        _require_known(tags, line.where, model)
     aligned = task == "tag"
     known = [
         replace(line, text=model.vocabulary.known(line.text, unknown, line.where, aligned=aligned))
         for line in found
     ]
     return [line for line in known if line.text], name
+
+
+def _require_known(tags: Sequence[str], where: str, model: CharacterModel) -> None:
+    """Errors as those of :meth:`Labels.number`, with the line."""
+    try:
+        for tag in tags:
+            model.labels.number(tag)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def _divided(lines: Sequence[Line], model: CharacterModel) -> list[Sequence[str]]:

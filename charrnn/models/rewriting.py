@@ -105,7 +105,12 @@ class Rewriter:
             for batch in together[shard :: self._shards.count]:
                 numbers = read[batch].tolist()
                 search = _Search(
-                    self._models, self._places, [texts[n] for n in numbers], width, length_penalty
+                    self._models,
+                    self._places,
+                    [texts[n] for n in numbers],
+                    width,
+                    top,
+                    length_penalty,
                 )
                 for number, finished in zip(numbers, search.run(workspace), strict=True):
                     found[number] = finished[:top]
@@ -128,10 +133,11 @@ class _Search:
         places: Sequence[NDArray[np.intp]],
         texts: Sequence[str],
         width: int,
+        top: int,
         length_penalty: float,
     ) -> None:
         self._models, self._places, self._texts = models, places, texts
-        self._width, self._penalty = width, length_penalty
+        self._width, self._top, self._penalty = width, top, length_penalty
         self._most = np.array([PER_CHARACTER * len(text) + SPARE for text in texts])
 
     def run(self, workspace: Workspace) -> list[list[Rewriting]]:
@@ -182,13 +188,13 @@ class _Search:
         return float(one.nats / max(1, len(one.symbols)) ** self._penalty)
 
     def _settled(self, finished: Sequence[list[Rewriting]], scores: Array) -> NDArray[np.bool_]:
-        """``(B,)``: where nothing that is underway can become one of the best."""
+        """``(B,)``: where nothing that is underway can become one of the best that are asked for."""
         best = -scores.max(axis=0) / self._most**self._penalty
         settled: NDArray[np.bool_] = np.isinf(best)
         for b, each in enumerate(finished):
             ended = [self._cost(one) for one in each if one.ended]
-            if len(ended) >= self._width and not settled[b]:
-                settled[b] = best[b] >= sorted(ended)[self._width - 1]
+            if len(ended) >= self._top and not settled[b]:
+                settled[b] = best[b] >= sorted(ended)[self._top - 1]
         return settled
 
     def _probabilities(self, writers: Sequence[_Writer], ids: NDArray[np.intp]) -> Array:

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, InputError
@@ -15,6 +16,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import side_by_side
 from charrnn.models.rewriting import Rewriter, Rewriting, alignment, expected
 from charrnn.models.seq2seq import Seq2Seq
+from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
 from charrnn.text.labels import Labels
@@ -144,9 +146,12 @@ def test_a_search_that_is_given_up_finds_as_much(
         model = _model(seed, "xyz", attention="none")
         model.parameters["c"][-1] += 1  # so that targets end
         for source in ("abca", "b"):
-            (found,) = Rewriter([model])([source], beam=width, top=width, length_penalty=penalty)
-            slow = _plain_search(model, source, width, penalty)[:width]
-            assert [one.symbols for one in found if one.ended] == slow[: len(found)], (seed, source)
+            slow = _plain_search(model, source, width, penalty)
+            for top in range(1, width + 1):
+                how = {"beam": width, "top": top, "length_penalty": penalty}
+                (found,) = Rewriter([model])([source], **how)  # type: ignore[arg-type]
+                ended = [one.symbols for one in found if one.ended]
+                assert ended == slow[: len(found)], (seed, source)
 
 
 def test_who_overflows_disturbs_nobody() -> None:
@@ -159,6 +164,22 @@ def test_who_overflows_disturbs_nobody() -> None:
     texts = ["ab", "abc" * 40]
     alone = [Rewriter([model])([text])[0][0].symbols for text in texts]
     assert [one[0].symbols for one in Rewriter([model])(texts)] == alone == [(), ()]
+
+
+def test_a_search_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a step or two, where the likeliest target is found at once and nothing else comes near it, however long the source is."""
+    model, steps = _model(1), list[int]()
+    model.parameters["V"][...], model.parameters["c"][...] = 0, (0, 0, 6)
+    step = rewriting._Writer.step
+
+    def counted(self: rewriting._Writer, ids: NDArray[np.intp]) -> Array:
+        steps.append(1)
+        return step(self, ids)
+
+    monkeypatch.setattr(rewriting._Writer, "step", counted)
+    (found,) = Rewriter([model])(["abc" * 50], beam=5)
+    assert found[0].symbols == ()
+    assert len(steps) <= 2
 
 
 def test_no_search_runs_for_ever() -> None:
