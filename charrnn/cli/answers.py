@@ -48,7 +48,7 @@ def read_lines(
         InputError: The text cannot be read, or has characters that a model does not know and ``unknown`` is ``error``.
     """
     config = VERBATIM if jsonl else models[0].vocabulary.config
-    number, lines = 0, list[Line]()
+    number, lines, name = 0, list[Line](), str(source)
     try:
         for group in source.line_groups(config, errors="surrogateescape"):
             for raw in group:
@@ -58,8 +58,8 @@ def read_lines(
                     lines.append(_object(line, number, models[0], answerer, unknown))
                 elif not jsonl:
                     if NO_TEXT.search(line):  # a byte that is no part of UTF-8
-                        raise InputError(f"{source}, line {number}: not UTF-8")
-                    known = answerer.known(line, unknown, str(source), number)
+                        raise InputError(f"{name}, line {number}: not UTF-8")
+                    known = answerer.known(line, unknown, name, number)
                     lines.append(Line(number, line, known))
             for start in range(0, len(lines), AT_ONCE):
                 yield lines[start : start + AT_ONCE]
@@ -143,6 +143,8 @@ class Form:
             return "\t".join(cells)
         if self.tags:
             return self.labels.joined(answer.best.tolist())
+        if not (self.top or self.threshold):
+            return self.labels.names[int(answer.best)]
         pairs = self._pairs(answer)
         if self.top:
             return "\t".join(f"{p:.4f}\t{label}" for label, p in pairs)

@@ -75,6 +75,8 @@ class Vocabulary:
 
     def unknown_in(self, text: str) -> str:
         """The characters of ``text`` that are not known, each once, in order of appearance."""
+        if self._known.issuperset(text):  # which is quick
+            return ""
         return "".join(c for c in dict.fromkeys(text) if c not in self)
 
     def extended_by(self, text: str) -> Vocabulary:
