@@ -248,6 +248,18 @@ class Prediction:
         return f"<Prediction: {self.label!r}, {self.probability:.3f}>"
 
 
+def _who(
+    model: CharacterModel | Sequence[CharacterModel], texts: Sequence[str], verb: str
+) -> list[CharacterModel]:
+    """The models that are to answer; errors where there is none, or one text instead of a list."""
+    if isinstance(texts, str):
+        raise InputError(f"{verb} takes a list of texts; for one put it in a list")
+    models = [model] if isinstance(model, CharacterModel) else list(model)
+    if not models:
+        raise InputError(f"there is no model to {verb} with")
+    return models
+
+
 @checks
 def predict(
     model: CharacterModel | Sequence[CharacterModel],
@@ -265,11 +277,7 @@ def predict(
         InputError: A model is for another task, or several do not have the same labels.
         UnknownCharacterError: There are unknown characters, and ``unknown`` is ``error``.
     """
-    if isinstance(texts, str):
-        raise InputError("predict takes a list of texts; for one put it in a list")
-    models = [model] if isinstance(model, CharacterModel) else list(model)
-    if not models:
-        raise InputError("there is no model to predict with")
+    models = _who(model, texts, "predict")
     answerer = Answerer(models, sum(map(len, texts)))
     vocabulary = models[0].vocabulary
     known = [answerer.known(vocabulary.read(text), unknown) for text in texts]
@@ -325,11 +333,7 @@ def rewrite(
         InputError: A model is for another task, or several do not write the same symbols.
         UnknownCharacterError: There are unknown characters, and ``unknown`` is ``error``.
     """
-    if isinstance(texts, str):
-        raise InputError("rewrite takes a list of texts; for one put it in a list")
-    models = [model] if isinstance(model, CharacterModel) else list(model)
-    if not models:
-        raise InputError("there is no model to rewrite with")
+    models = _who(model, texts, "rewrite")
     rewriter = Rewriter(models, sum(map(len, texts)))
     vocabulary = models[0].vocabulary
     known = [rewriter.known(vocabulary.read(text), unknown) for text in texts]

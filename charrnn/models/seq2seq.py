@@ -235,14 +235,14 @@ class Seq2Seq(Network):
         assert self.monotonic is not None
         assert encoded.places is not None
         walks, K = self.walks(params, h, encoded), self.outputs
-        plain = of_symbols(walks.p, targets)
-        _, likely = forwards(walks.moves, plain, ends)
-        loss = -float(np.log(likely).sum(dtype=np.float64))
-        written = plain
-        if smoothing:
-            every = np.log(np.maximum(walks.p, TINY)).mean(axis=3)
-            written = np.exp((1 - smoothing) * np.log(np.maximum(plain, TINY)) + smoothing * every)
+        written = of_symbols(walks.p, targets)
         alpha, likely = forwards(walks.moves, written, ends)
+        loss = -float(np.log(likely).sum(dtype=np.float64))
+        if smoothing:  # what is told is without it
+            every = np.log(np.maximum(walks.p, TINY)).mean(axis=3)
+            own = np.log(np.maximum(written, TINY))
+            written = np.exp((1 - smoothing) * own + smoothing * every)
+            alpha, likely = forwards(walks.moves, written, ends)
         moved = posteriors(walks.moves, written, ends, alpha, likely)
         looked = moved.sum(axis=2)  # (B, S, T)
         d_moves = scale * (moved.sum(axis=3, keepdims=True) * walks.moves - moved)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.nn.functions import turned
 from charrnn.nn.lengths import Lengths, inside
 from charrnn.nn.parameters import Array, Parameters, Part, scaled_uniform
 from charrnn.nn.workspace import Workspace
@@ -60,7 +61,7 @@ class Attention(Part):
             memory: ``(M, T, B)``.
             lengths: ``(B,)``, of the memory, from 1 on: beyond it nothing is looked at.
         """
-        m = np.ascontiguousarray(memory.transpose(2, 1, 0))
+        m = turned(memory)
         outside = ~inside(lengths, m.shape[1]).T[:, None]
         return Looked(m, m @ self.own(params)["W"].T, outside)
 
@@ -80,7 +81,7 @@ class Attention(Part):
         np.matmul(weights, m, out=joined[..., :M])
         o = np.tanh(joined.reshape(B * S, M + H) @ C.T + b)
         workspace.remember(m=m, keys=keys, weights=weights, o=o)
-        return np.ascontiguousarray(o.reshape(B, S, H).transpose(2, 1, 0))
+        return turned(o.reshape(B, S, H))
 
     @staticmethod
     def weights(workspace: Workspace) -> Array:
@@ -109,9 +110,7 @@ class Attention(Part):
         d_keys = (de.transpose(0, 2, 1) @ joined[..., M:]).reshape(B * T, H)
         dW += d_keys.T @ m.reshape(B * T, M)
         dm += (d_keys @ W).reshape(B, T, M)
-        back = (np.ascontiguousarray(each.transpose(2, 1, 0)) for each in (dh, dm))
-        dh, d_memory = back
-        return dh, d_memory
+        return turned(dh), turned(dm)
 
 
 class Bridge(Part):

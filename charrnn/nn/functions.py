@@ -85,6 +85,11 @@ def columns(x: Array) -> Array:
     return x.reshape(x.shape[0], -1)
 
 
+def turned(x: Array) -> Array:
+    """``(H, S, B)`` as ``(B, S, H)``, where the products are of each text by itself, and back."""
+    return np.ascontiguousarray(x.transpose(2, 1, 0))
+
+
 def take_columns(x: Array, places: Places, out: Array) -> None:
     """``out[:, n] = x[:, places[n]]``, of matrices whose memory lies alike."""
     if units_together(x):

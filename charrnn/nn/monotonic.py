@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.nn.functions import Ids
+from charrnn.nn.functions import Ids, turned
 from charrnn.nn.lengths import Lengths, inside
 from charrnn.nn.parameters import Array, Parameters, Part, scaled_uniform
 from charrnn.nn.readout import Readout
@@ -92,7 +92,7 @@ class Monotonic(Part):
             memory: ``(M, T, B)``.
             lengths: ``(B,)``, places of the memory.
         """
-        own, m = self.own(params), _by_text(memory)
+        own, m = self.own(params), turned(memory)
         outside = ~inside(lengths, m.shape[1]).T[:, None]
         return Places(m, m @ own["W"].T, m @ own["G"].T + own["b"], outside)
 
@@ -100,7 +100,7 @@ class Monotonic(Part):
         """Of what a decoder holds after each step, ``(H, S, B)``."""
         _, u, U, D, _, _ = self.own(params).values()
         V, c = readout.own(params).values()
-        hb, (m, keys, seen, outside) = _by_text(h), places
+        hb, (m, keys, seen, outside) = turned(h), places
         (B, S, H), T = hb.shape, m.shape[1]
         scores = hb @ keys.transpose(0, 2, 1)  # (B, S, T)
         scores[np.broadcast_to(outside, scores.shape)] = -np.inf
@@ -140,7 +140,7 @@ class Monotonic(Part):
         dW, du, dU, dD, dG, db = self.own(gradients).values()
         V, _ = readout.own(params).values()
         dV, dc = readout.own(gradients).values()
-        hb, (m, keys, _, _) = _by_text(h), places
+        hb, (m, keys, _, _) = turned(h), places
         (B, S, H), T = hb.shape, m.shape[1]
         flat, z = d_logits.reshape(-1, len(V)), walks.z.reshape(-1, H)
         dV += flat.T @ z
@@ -164,16 +164,7 @@ class Monotonic(Part):
         du += d_jumps.sum(axis=(0, 1))
         dU += d_jumps.reshape(-1, len(U)).T @ hb.reshape(-1, H)
         dh += d_jumps @ U
-        return _by_row(dh), _by_row(dm)
-
-
-def _by_text(x: Array) -> Array:
-    """``(B, S, H)``, of ``(H, S, B)``."""
-    return np.ascontiguousarray(x.transpose(2, 1, 0))
-
-
-def _by_row(x: Array) -> Array:
-    return np.ascontiguousarray(x.transpose(2, 1, 0))
+        return turned(dh), turned(dm)
 
 
 def _jumps(T: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:

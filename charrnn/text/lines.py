@@ -141,19 +141,27 @@ def read_examples(
     Args:
         reader: Of the files as they are, without normalisation.
     """
-    two = two_columns(columns)
-    for name, lines in reader.lines():
-        form = Form(task, config, two)
-        yield from (form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1))
+    for lines in _each_file(reader, task, config, two_columns(columns)):
+        yield from lines
 
 
 def files_of(
     reader: Reader, task: str, config: TextConfig, columns: Columns | None
 ) -> Iterator[list[Line]]:
     """The examples of each file."""
+    return map(list, _each_file(reader, task, config, columns))
+
+
+def _each_file(
+    reader: Reader, task: str, config: TextConfig, columns: Columns | None
+) -> Iterator[Iterator[Line]]:
+    """The same as they come; those of a file are to be gone through before the next."""
     for name, lines in reader.lines():
-        form = Form(task, config, columns)
-        yield [form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1)]
+        yield _of_file(name, lines, Form(task, config, columns))
+
+
+def _of_file(name: str, lines: Iterator[str], form: Form) -> Iterator[Line]:
+    return (form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1))
 
 
 def two_columns(columns: Sequence[int] | None) -> Columns | None:
