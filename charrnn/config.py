@@ -189,11 +189,18 @@ class TextConfig(Checked):
         normalize: ``nfc`` composes characters (Unicode's normalisation form C), so that what looks
             the same is the same; ``none`` leaves them. Bytes are never normalised.
         records: Whether each line is a text of its own, and its line feed the sign that it ends.
+        tokens: Whether a text is made of tokens with blanks between, and not of characters.
+        features: Whether beside a text stand features of what is to be made of it, see :mod:`charrnn.text.symbols`.
     """
 
     unit: Annotated[str, OneOf(("character", "byte"))] = "character"
     normalize: Annotated[str, OneOf(("nfc", "none")), "Unicode normalisation"] = "nfc"
     records: Annotated[bool, "Learn each line as a text of its own, and where it ends."] = False
+    tokens: bool = False
+    features: Annotated[
+        bool,
+        "With seq2seq: a third column has features of the target, such as V;PST.",
+    ] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -202,8 +209,20 @@ class TextConfig(Checked):
 
     def __str__(self) -> str:
         form = "NFC" if self.normalize == "nfc" else "not normalised"
-        units = "bytes" if self.unit == "byte" else f"characters ({form})"
+        units = "bytes" if self.unit == "byte" else f"{self.kind} ({form})"
+        if self.features:
+            units += " with features"
         return f"records of {units}" if self.records else units
+
+    @property
+    def kind(self) -> str:
+        """What a text of Unicode is made of, in words."""
+        return "tokens" if self.tokens else "characters"
+
+    @property
+    def has_words(self) -> bool:
+        """Whether some symbols are no characters."""
+        return self.tokens or self.features
 
     @property
     def symbol(self) -> str:

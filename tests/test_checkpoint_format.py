@@ -104,13 +104,25 @@ GOLDEN = {
         0.24317836007355031,
         "sun was low, the sea was calm,\nand nobody said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\nThe sun",
     ),
+    9: Golden(
+        "80aae67c79f6034bf38dd70b66c378084a7d803a0d543e37aac1b6f559219469",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.24317836007355031,
+        "sun was low, the sea was calm,\nand nobody said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\nThe sun",
+    ),
 }
 TAGS = {
     7: "2893ecc21731251e65469ab8064361aaad01726d430b083fea0fb94ca70a0107",
     8: "6a056150536c8eb59f868e5feeab15e84b7bcea18ffdf2ac6f6a2c870917469f",
+    9: "fefc950dc76bace981d89820ad39ab98fff8069924ed98336cb8feaa783895e3",
 }
 """Of each format from the first that knew tags, a model that tells vowels."""
-TURNED = {8: "0c9724bd9eb87de54ec41cfdd363e48220116227cf4191dbbbd9d54f13e314f9"}
+TURNED = {
+    8: "0c9724bd9eb87de54ec41cfdd363e48220116227cf4191dbbbd9d54f13e314f9",
+    9: "72f8048532c9b2c2d4875615b1fdddf538edcfb12dd04dc13479e3300706b120",
+}
 """Of each format from the first that knew targets, a model that turns words round."""
 
 

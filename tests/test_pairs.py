@@ -79,7 +79,7 @@ def test_targets_as_numbers() -> None:
 )
 def test_what_targets_are_made_of(targets: list[str], symbols: str | None, between: str) -> None:
     """Tokens with blanks between where there are many blanks, which is told; or what is asked for."""
-    examples = _read([f"a\t{target}" for target in targets], symbols=symbols)
+    examples = _read([f"a\t{target}" for target in targets], target_symbols=symbols)
     assert examples.labels.between == between
     told = any("--target-symbols" in notice for notice in examples.notices)
     assert told == (symbols is None and between == " ")

@@ -32,6 +32,7 @@ class Line:
     known: str = ""  # in characters that all models know
     given: dict[str, Any] = field(default_factory=dict)  # the object that it was
     error: str | None = None
+    replaced: bool = False  # whether something stands for what is not known
 
 
 def read_lines(
@@ -60,7 +61,8 @@ def read_lines(
                     if NO_TEXT.search(line):  # a byte that is no part of UTF-8
                         raise InputError(f"{name}, line {number}: not UTF-8")
                     known = answerer.known(line, unknown, name, number)
-                    lines.append(Line(number, line, known))
+                    replaced = known != line and answerer.lacks(line)
+                    lines.append(Line(number, line, known, replaced=replaced))
             for start in range(0, len(lines), AT_ONCE):
                 yield lines[start : start + AT_ONCE]
             lines = []
@@ -81,7 +83,8 @@ def _object(
         if not isinstance(text, str):
             raise InputError(TEXT)
         read = model.vocabulary.read(text)
-        return Line(number, read, answerer.known(read, unknown), given)
+        known = answerer.known(read, unknown)
+        return Line(number, read, known, given, replaced=known != read and answerer.lacks(read))
     except InputError as error:
         return Line(number, "", given=given, error=str(error))
 

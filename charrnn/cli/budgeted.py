@@ -80,6 +80,8 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
     else:
         configs.append(model)
     if model.task == "seq2seq":
+        kind = "token" if training.corpus.vocabulary.config.tokens else "character"
+        flags += _flag("source_symbols", kind)
         flags += _flag("target_symbols", "token" if training.corpus.labels.between else "character")
     if training.corpus.columns:
         flags += _flag("columns", ",".join(map(str, training.corpus.columns)))
@@ -113,7 +115,7 @@ def _flag(name: str, value: object) -> list[str]:
 
 def _text_flags(config: TextConfig, task: str) -> list[str]:
     usual = TextConfig.normalize, "none" if task == "tag" else ""
-    flags = ["--records"] * (config.records and task == "lm")
+    flags = ["--records"] * (config.records and task == "lm") + ["--features"] * config.features
     if config.unit == "byte":
         return ["--bytes", *flags]
     return flags if config.normalize in usual else ["--normalize", "none", *flags]

@@ -137,7 +137,7 @@ def predict(
     for group in read_lines(source, readers, answerer, unknown, jsonl=jsonl):
         answers = iter(answer_all([line.known for line in group if line.error is None]))
         for line in group:
-            replaced += line.known != line.text
+            replaced += line.replaced
             if line.error is not None:
                 put_json({**line.given, "error": line.error, "line": line.number})
                 refused += 1

@@ -95,9 +95,10 @@ def parse_columns(value: str | None) -> tuple[int, ...]:
     if value is None:
         return ()
     numbers = value.split(",")
-    if len(numbers) != 2 or not all(number.isdecimal() and int(number) for number in numbers):
+    sound = all(number.isdecimal() and int(number) for number in numbers)
+    if not sound or len(numbers) not in (2, 3):
         raise InputError(
-            f"--columns is two numbers, of the text and of its answer, such as 2,1, not {value!r}"
+            f"--columns is two numbers, of the text and of its answer, such as 2,1, or three with features, not {value!r}"
         )
     return tuple(map(int, numbers))
 

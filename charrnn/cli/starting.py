@@ -40,29 +40,30 @@ class Loader:
 
     Args:
         columns: Of a text and of its answer, where they are said.
-        symbols: Of what targets are made, where it is said.
+        source_symbols, target_symbols: Of what sources and targets are made, where it is said.
         cache_folder: Where a large text is kept, encoded.
     """
 
     columns: tuple[int, ...] = ()
-    symbols: str | None = None
+    source_symbols: str | None = None
+    target_symbols: str | None = None
     cache_folder: Path | None = None
     progress: OnRead | None = None
 
     def __call__(self, task: str, paths: Paths, *, labels: Labels = NO_LABELS, **how: Any) -> Data:
         """A corpus, or examples; errors as those of :func:`load_corpus` and :func:`load_examples`."""
+        symbols = {"source_symbols": self.source_symbols, "target_symbols": self.target_symbols}
+        if task == "seq2seq":
+            how |= symbols
+        for name, given in symbols.items():
+            if given and task != "seq2seq":
+                raise InputError(f"--{name.replace('_', '-')} is for seq2seq")
         if task == "lm":
-            if self.symbols:
-                raise InputError("--target-symbols is for seq2seq")
             if self.columns:
                 raise InputError(
                     "--columns are of a table of examples: of labels or tags, see --task"
                 )
             return load_corpus(paths, cache_folder=self.cache_folder, progress=self.progress, **how)
-        if task == "seq2seq":
-            how["symbols"] = self.symbols
-        elif self.symbols:
-            raise InputError("--target-symbols is for seq2seq")
         columns = self.columns or None
         return load_examples(
             paths, task, columns=columns, labels=labels, progress=self.progress, **how

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,10 +76,13 @@ OPEN = {
 DEFAULTS = dict.fromkeys(CHOSEN, "chosen; {} with --epochs or --steps") | OPEN
 
 
-def _check_symbols(value: str | None) -> str | None:
-    if value not in (None, *SYMBOLS):
-        raise InputError(f"--target-symbols must be character or token, not {value!r}")
-    return value
+def _checks_symbols(option: str) -> Callable[[str | None], str | None]:
+    def check(value: str | None) -> str | None:
+        if value not in (None, *SYMBOLS):
+            raise InputError(f"{option} must be character or token, not {value!r}")
+        return value
+
+    return check
 
 
 @sets(PANELS, ALIASES, DEFAULTS)
@@ -95,15 +98,23 @@ def train(
     ),
     columns: str | None = of_text(
         None,
-        "Of a text and of its label, its tags or what is made of it, counted from 1, where a line has more or they stand the other way round.",
+        "Of a text and of its label, its tags or what is made of it, counted from 1, where a line has more or they stand the other way round; "
+        "with --features a third number.",
         metavar="N,N",
         shown="1,2",
     ),
+    source_symbols: str | None = of_text(
+        None,
+        "With seq2seq: of what the texts are made that are read, character or token (with blanks between, as phones have).",
+        autocompletion=offering(SYMBOLS),
+        callback=_checks_symbols("--source-symbols"),
+        shown="what they look like",
+    ),
     target_symbols: str | None = of_text(
         None,
-        "With seq2seq: of what the texts are made that are written, character or token (with blanks between, as phones have).",
+        "The same of the texts that are written.",
         autocompletion=offering(SYMBOLS),
-        callback=_check_symbols,
+        callback=_checks_symbols("--target-symbols"),
         shown="what they look like",
     ),
     val_file: str | None = of_training(
@@ -195,7 +206,9 @@ def train(
         )
     with terminal.telling_of_interruption() as telling, ExitStack() as stack:
         with reading_bar(quiet=quiet) as progress:
-            load = Loader(parse_columns(columns), target_symbols, cache_dir, progress)
+            load = Loader(
+                parse_columns(columns), source_symbols, target_symbols, cache_dir, progress
+            )
             if resume:
                 with Held():
                     path = stack.enter_context(claim_old(resume)).path

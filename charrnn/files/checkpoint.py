@@ -24,13 +24,14 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.tasks import network_for
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.labels import LONGEST, Labels
+from charrnn.text.symbols import MOST_WORDS
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.figures import Figures
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 8
+FORMAT = 9
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -56,6 +57,7 @@ class Meta:
     text: TextConfig
     training: TrainingConfig
     vocabulary: str
+    words: Annotated[tuple[Annotated[str, Length(1, LONGEST)], ...], Length(0, MOST_WORDS)]
     labels: Annotated[tuple[Annotated[str, Length(1, LONGEST)], ...], Length(0, MAX_LABELS)]
     between: Annotated[str, OneOf(("", " "))]
     corpus: CorpusInfo
@@ -91,6 +93,10 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         TrainingConfig: {"label_smoothing": 0.0, "rare_labels": 0.0},
         Figures: {"edits": 0, "symbols": 0},
     },
+    9: {
+        TextConfig: {"tokens": False, "features": False},
+        Meta: {"words": []},
+    },
 }
 """Entries that a format brought, each with the value that means what was done before."""
 
@@ -110,6 +116,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
         model.vocabulary.config,
         checkpoint.training,
         model.vocabulary.characters,
+        model.vocabulary.words,
         model.labels.names,
         model.labels.between,
         checkpoint.corpus,
@@ -171,7 +178,7 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
 
     meta = from_json(Meta, values, older)
     training = meta.training
-    vocabulary = Vocabulary(meta.vocabulary, meta.text)
+    vocabulary = Vocabulary(meta.vocabulary, meta.text, meta.words)
     labels = Labels(meta.labels, meta.between)
     network = network_for(meta.model, len(vocabulary), len(labels))
     shapes = network.parameter_shapes()

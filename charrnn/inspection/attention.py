@@ -83,12 +83,13 @@ def view(look: Look) -> fig.Figure:
     model = look.subject.checkpoint.model
     if look.value is None:
         raise InputError("a text shows it: charrnn inspect … --attention TEXT")
-    source, name = look.head(*look.read(look.value, "--attention"), LONGEST)
-    found = read_alignment(model, source)
+    read, name = look.head(*look.read(look.value, "--attention"), LONGEST)
+    source = model.vocabulary.shown(read)
+    found = read_alignment(model, read)
     labels = model.labels
     symbols: list[fig.Phrase] = [fig.Symbols(labels.names[n], alone=True) for n in found.symbols]
     symbols.append(END)
-    characters = [fig.Symbols(character, alone=True) for character in source]
+    characters = [fig.Symbols(model.vocabulary.symbol(c), alone=True) for c in read]
     target = labels.joined(found.symbols)
     lead = fig.Words(
         (
@@ -140,7 +141,7 @@ def view(look: Look) -> fig.Figure:
     blocks += [
         matrix,
         fig.Words(
-            f"How sharp that is: {sharp:.2f} bits on average; 0 looks at one character, {np.log2(len(source)):.2f} at all alike."
+            f"How sharp that is: {sharp:.2f} bits on average; 0 looks at one character, {np.log2(len(read)):.2f} at all alike."
         ),
         _places(labels.names, symbols, found),
     ]

@@ -11,6 +11,7 @@ from typing import Any
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
+from charrnn.text.symbols import FEATURE, is_private
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration, listed, shortened
@@ -62,7 +63,9 @@ def _arrays(checkpoint: Checkpoint) -> fig.Table:
 
 def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str, str]]:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
-    characters = json.dumps(vocabulary.characters, ensure_ascii=False)[1:-1]
+    plain = "".join(c for c in vocabulary.characters if not (vocabulary.words and is_private(c)))
+    characters = json.dumps(plain, ensure_ascii=False)[1:-1]
+    words = [word.removeprefix(FEATURE) for word in vocabulary.words]
     sources = found["corpus"]["sources"]
     apart = [("validated on", shortened(sources[-1]))] if corpus.val_file else []
     return [
@@ -73,6 +76,7 @@ def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str,
         ("SHA-256", corpus.sha256),
         ("read as", str(vocabulary.config)),
         (f"vocabulary ({len(vocabulary)})", characters),
+        *([(f"symbols ({len(words)})", listed(words))] if words else []),
     ]
 
 

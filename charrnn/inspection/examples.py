@@ -23,7 +23,6 @@ from charrnn.text.lines import (
     Line,
     read_examples,
     tags_of,
-    two_columns,
     without_end,
 )
 from charrnn.text.source import STANDARD_INPUT, OnRead, Reader, tidied
@@ -117,7 +116,7 @@ def named_examples(
             name, typed = "the text given", tidied(model.vocabulary.argument(value, "--on"), config)
             lines = iter(typed.split("\n"))
             first = value
-        form = Form(task, config, two_columns(columns))
+        form = Form(task, config, columns)
         if "\t" in first or first.startswith(FASTTEXT) or task == "conditional":
             read = (form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1))
         else:

@@ -193,7 +193,8 @@ class Look:
         Args:
             line: See :meth:`Vocabulary.known`.
         """
-        text = vocabulary.known(text, self.unknown or "error", name, line)
+        unknown = self.unknown or "error"
+        text = vocabulary.known(vocabulary.spelled(text, unknown, name), unknown, name, line)
         if not text:
             raise InputError(f"{name}: is empty")
         return text

@@ -32,6 +32,7 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
         "arrays": {name: list(array.shape) for name, array in model.parameters.items()},
         "vocabulary_size": len(model.vocabulary),
         "vocabulary": model.vocabulary.characters,
+        **({"symbols": list(model.vocabulary.words)} if model.vocabulary.words else {}),
         **labels,
         f"validation_bits_per_{symbol}": known_bits(checkpoint.validation_loss),
         "config": {

@@ -88,6 +88,10 @@ class Answerer:
             text = model.vocabulary.known(text, unknown, where, line, aligned=self.tags)
         return text
 
+    def lacks(self, text: str) -> bool:
+        """Whether some of a text as it was given is not known to some model."""
+        return any(model.vocabulary.lacks(text) for model in self._models)
+
     def __call__(self, texts: Sequence[str]) -> list[Answer]:
         """An answer for each text, in characters that each model knows.
 

@@ -62,6 +62,9 @@ class Rewriter:
             alike = {*model.labels.names} == {*first.labels.names}
             if not alike or model.labels.between != first.labels.between:
                 raise InputError("models that write together write the same symbols")
+            read, reads = model.vocabulary, first.vocabulary
+            if (read.config, read.words) != (reads.config, reads.words):
+                raise InputError("models that write together read texts in the same way")
         self.labels: Labels = first.labels
         self._models = [model.to_read(characters) for model in models]
         # Of each model, where the first one's symbols are, and the end.
@@ -72,10 +75,16 @@ class Rewriter:
         self._shards = Shards(threads or available_processors())
 
     def known(self, text: str, unknown: str, where: str = "", line: int = 0) -> str:
-        """A source in characters that each model knows, see :meth:`Vocabulary.known`, also for errors."""
+        """A source in characters that each model knows, its symbols too, see :meth:`Vocabulary.known`, also for errors."""
+        place = f"{where}, line {line}" if where and line else where
+        text = self._models[0].vocabulary.spelled(text, unknown, place)
         for model in self._models:
             text = model.vocabulary.known(text, unknown, where, line)
         return text
+
+    def lacks(self, text: str) -> bool:
+        """Whether some of a text as it was given is not known to some model."""
+        return any(model.vocabulary.lacks(text) for model in self._models)
 
     def __call__(
         self,

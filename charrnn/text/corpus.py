@@ -221,6 +221,8 @@ def load_corpus(
         CacheError: The numbers of a large text cannot be kept.
     """
     config = vocabulary.config if vocabulary else config or TextConfig()
+    if config.has_words:
+        raise InputError("features and tokens are for seq2seq, not for a language model")
     names = several(paths) or [DEFAULT_SOURCE]
     apart = [] if val_file is None else several(val_file)
     if STANDARD_INPUT in names and STANDARD_INPUT in apart:

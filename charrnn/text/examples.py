@@ -18,19 +18,20 @@ from charrnn.config import LABELLED_TASKS, MAX_LABELS, SYMBOLS, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.fields import OneOf, checks
 from charrnn.text.embedded import DEFAULTS
-from charrnn.text.labels import NO_LABELS, Labels
+from charrnn.text.labels import LONGEST, NO_LABELS, Labels
 from charrnn.text.lines import (
     Form,
     Line,
     between_symbols,
     between_tags,
+    checked_columns,
     files_of,
     symbols_of,
     tags_of,
-    two_columns,
 )
 from charrnn.text.records import Spans
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, Reader, in_words, several
+from charrnn.text.symbols import MOST_WORDS, character_of, words_of
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.words import listed
 
@@ -53,7 +54,7 @@ class Examples:
         apart: Examples at the end that are for validation alone.
         task: What they are for. With ``conditional`` the texts lie as records do, each between two line feeds, and are as long as its
             predictions: a text with its end.
-        columns: Of what is read and what is given, if they did not stand as usual.
+        columns: Of what is read and what is given, and of features, if they did not stand as usual.
         targets: Where each target lies in ``answers``, where there are targets.
     """
 
@@ -95,16 +96,13 @@ class Examples:
         lines = [*lines]
         if any(not isinstance(line, str) for line in lines):
             raise InputError("lines are text: what a model reads, a TAB, and what it gives")
-        config, two = (
-            usual_config(task, vocabulary.config if vocabulary else config),
-            two_columns(columns),
-        )
-        form = Form(task, config, two)
+        config = usual_config(task, vocabulary.config if vocabulary else config)
+        form = Form(task, config, columns)
         if config.unit == "byte":  # of a str its bytes in UTF-8, as everywhere
             lines = [line.encode("utf-8", "surrogateescape").decode("latin-1") for line in lines]
         found = [form.line(line, f"line {n}") for n, line in enumerate(lines, 1)]
         examples = _encoded(found, 0, task, config, ("lines",), (), vocabulary=vocabulary, **how)
-        return replace(examples, columns=two or ())
+        return replace(examples, columns=tuple(columns or ()))
 
     @property
     def tagged(self) -> bool:
@@ -167,9 +165,11 @@ def usual_config(task: str, config: TextConfig | None = None) -> TextConfig:
     """How texts are read, unless something else is said: tags belong to characters as they were written.
 
     Raises:
-        InputError: Tags are for characters, not for bytes; records are for text that is gone on with.
+        InputError: Tags are for characters, not for bytes; records are for text that is gone on with; features for what is made of a text.
     """
     config = config or TextConfig()
+    if task != "seq2seq" and config.has_words:
+        raise InputError(f"--{'features' if config.features else 'source-symbols'} is for seq2seq")
     if task == "conditional":  # where a text ends is learnt
         return replace(config, records=True)
     if task == "seq2seq" and config.unit == "byte":
@@ -196,7 +196,8 @@ def load_examples(
     vocabulary: Vocabulary | None = None,
     labels: Labels = NO_LABELS,
     extend_vocabulary: bool = False,
-    symbols: Annotated[str, OneOf(SYMBOLS)] | None = None,
+    source_symbols: Annotated[str, OneOf(SYMBOLS)] | None = None,
+    target_symbols: Annotated[str, OneOf(SYMBOLS)] | None = None,
     progress: OnRead | None = None,
 ) -> Examples:
     """Read files of examples, one after the other.
@@ -205,11 +206,12 @@ def load_examples(
         paths: A file or several; ``-`` is standard input; none at all is the task's embedded example.
         task: ``classify``, ``tag``, ``conditional`` or ``seq2seq``.
         config: How texts are read; a given vocabulary has its own way.
-        columns: Of what is read and what is given, counted from 1, where there are more than these two or they stand the other way round.
+        columns: Of what is read and what is given, and of features, counted from 1, where there are more than these or they stand otherwise.
         val_file: Another one, which is for validation; its characters and labels are known, too.
         vocabulary, labels: Those of an existing model, instead of the examples' own.
         extend_vocabulary: Add to ``vocabulary`` what the texts have beyond it.
-        symbols: Of what targets are made: ``character``, or ``token``, with blanks between; without it they tell.
+        source_symbols, target_symbols: Of what sources and targets are made: ``character``, or ``token``, with blanks between; without it
+            they tell.
         progress: Called for each piece.
 
     Raises:
@@ -218,9 +220,10 @@ def load_examples(
         UnknownCharacterError: The vocabulary lacks characters of the texts.
     """
     config = usual_config(task, vocabulary.config if vocabulary else config)
-    names, two = several(paths) or [DEFAULTS[task]], two_columns(columns)
+    names = several(paths) or [DEFAULTS[task]]
     if not several(paths) and task == "conditional":
-        two = two or (2, 1)  # of the example that classify has
+        columns = columns or (2, 1)  # of the example that classify has
+    said = checked_columns(columns, config) or ()
     apart = [] if val_file is None else several(val_file)
     if STANDARD_INPUT in names and STANDARD_INPUT in apart:
         raise InputError("standard input is read once; name a file to train on or to validate on")
@@ -228,7 +231,7 @@ def load_examples(
     found, kept = list[Line](), 0
     with ExitStack() as stack:
         reader = Reader([*names, *apart], raw, stack, progress=progress)
-        for part in files_of(reader, task, config, two):
+        for part in files_of(reader, task, config, said):
             found += part
             kept = len(part)
         sources, notices = reader.names, reader.notices
@@ -244,9 +247,10 @@ def load_examples(
         vocabulary=vocabulary,
         labels=labels,
         extend_vocabulary=extend_vocabulary,
-        symbols=symbols,
+        source_symbols=source_symbols,
+        target_symbols=target_symbols,
     )
-    return replace(examples, columns=two or ())
+    return replace(examples, columns=said)
 
 
 def _encoded(
@@ -260,7 +264,8 @@ def _encoded(
     vocabulary: Vocabulary | None = None,
     labels: Labels = NO_LABELS,
     extend_vocabulary: bool = False,
-    symbols: str | None = None,
+    source_symbols: str | None = None,
+    target_symbols: str | None = None,
 ) -> Examples:
     """The examples of some lines, of which the last ``apart`` are for validation alone."""
     learnt, where = lines[: len(lines) - apart], in_words(sources)
@@ -274,15 +279,13 @@ def _encoded(
         between = labels.between if len(labels) else between_tags(lines)
         tags = tags_of(lines, between)
     elif task == "seq2seq":
-        between = labels.between if len(labels) else between_symbols(learnt, symbols)
-        if symbols and between_symbols((), symbols) != between:
-            made = "tokens" if between else "characters"
-            raise InputError(
-                f"that model's targets are made of {made}, and stay so (--target-symbols)"
-            )
+        now = [" " if vocabulary.config.tokens else ""] if vocabulary else []
+        pairs = [line.text.partition("\t")[0] for line in learnt], [line.answer for line in learnt]
+        blanks = _made_of("source", pairs[0], source_symbols, now, told)
+        config = replace(config, tokens=bool(blanks))
+        now = [labels.between] if len(labels) else []
+        between = _made_of("target", pairs[1], target_symbols, now, told)
         tags = symbols_of(lines, between)
-        if between and symbols is None and not len(labels):
-            told.append("targets are read as tokens with blanks between (--target-symbols)")
     if tags is None:
         names: Iterable[str] = (line.answer for line in lines)
         learnt_names = {line.answer for line in learnt}
@@ -309,8 +312,11 @@ def _encoded(
         told.append(
             f"the examples to train on lack {'symbols' if task == 'seq2seq' else 'labels'} of those to validate on: {listed(sorted(missing))}"
         )
+    texts = [line.text for line in lines]
+    if config.has_words:
+        texts, vocabulary = _spelled(lines, config, vocabulary, extend_vocabulary)
     end = config.end
-    text = end + "".join(line.text + end for line in lines)
+    text = end + "".join(one + end for one in texts)
     if vocabulary is None:
         vocabulary = (
             Vocabulary(BYTES, config)
@@ -321,7 +327,7 @@ def _encoded(
         vocabulary = vocabulary.extended_by(text)
     elif others := vocabulary.unknown_in(text):
         raise UnknownCharacterError(others)
-    length = np.array([len(line.text) + len(end) for line in lines], np.int64)
+    length = np.array([len(one) + len(end) for one in texts], np.int64)
     spans = Spans(np.cumsum(length) - length, length)
     digest = hashlib.sha256()
     for _ in hashed(lines, digest):
@@ -353,6 +359,49 @@ def _encoded(
         task,
         targets=targets,
     )
+
+
+def _made_of(
+    kind: str, texts: Sequence[str], asked: str | None, now: Sequence[str], told: list[str]
+) -> str:
+    """What stands between the symbols of sources or targets.
+
+    Args:
+        asked: What they are, if it is said.
+        now: How it is with an existing model, if there is one.
+        told: Is told what the texts told.
+    """
+    between = now[0] if now else between_symbols(texts, asked)
+    made = "tokens" if between else "characters"
+    if asked and between_symbols((), asked) != between:
+        raise InputError(f"that model's {kind}s are made of {made}, and stay so (--{kind}-symbols)")
+    if between and asked is None and not now:
+        told.append(f"{kind}s are read as tokens with blanks between (--{kind}-symbols)")
+    return between
+
+
+def _spelled(
+    lines: Sequence[Line], config: TextConfig, vocabulary: Vocabulary | None, extend: bool
+) -> tuple[list[str], Vocabulary]:
+    """Sources in characters, one for each of their symbols, and the vocabulary with all of them."""
+    found = {word: line.where for line in lines for word in words_of([line.text], config)}
+    known = vocabulary.words if vocabulary else ()
+    new = sorted(found.keys() - {*known}) if extend or vocabulary is None else []
+    if len(known) + len(new) > MOST_WORDS:
+        raise InputError(f"{len(known) + len(new):,} different symbols, of {MOST_WORDS:,} at most")
+    for word in new:
+        if len(word) > LONGEST:
+            raise InputError(f"{found[word]}: a symbol of {len(word):,} characters; is it a text?")
+    words = (*known, *new)
+    private = "".join(map(character_of, range(len(words))))
+    whole = Vocabulary(private or "\n", config, words)
+    texts = [whole.spelled(line.text, where=line.where) for line in lines]
+    for line, text in zip(lines, texts, strict=True):
+        if not text:
+            raise InputError(f"{line.where}: has no source")
+    if vocabulary is None:
+        return texts, Vocabulary.of(private + "".join(texts), config, words)
+    return texts, vocabulary.extended_by(private, new)
 
 
 def hashed(lines: Iterable[Line], digest: hashlib._Hash) -> Iterator[Line]:

@@ -1,5 +1,5 @@
 """Lines of files of examples: what a model reads and what it gives, ``text TAB label``, ``text TAB tags``, for the task ``conditional``
-``label TAB text``, for ``seq2seq`` ``source TAB target``.
+``label TAB text``, for ``seq2seq`` ``source TAB target``, perhaps with features of the target in a third column.
 
 A tag is one character, or a name; names have blanks between them. fastText's ``__label__X text`` is read as well.
 """
@@ -20,10 +20,11 @@ from charrnn.words import UNSAFE, counted, shortened
 LOOKED_AT = 1000  # lines that tell how tags are written, or of what symbols targets are made
 BLANKS = 0.25  # share of the characters of targets: where there are more, a symbol is what stands between two of them
 FASTTEXT = "__label__"
-Columns = tuple[int, int]
-"""Of what is read and of what is given; the first of a line is 1."""
+Columns = tuple[int, ...]
+"""Of what is read and of what is given, and maybe of features; the first of a line is 1."""
 
 USUAL: Columns = (1, 2)
+WITH_FEATURES: Columns = (1, 2, 3)
 PAIRS = {
     "classify": ("text", "label"),
     "tag": ("text", "tags"),
@@ -37,7 +38,7 @@ PAIRS = {
 class Line:
     """A line of a file of examples: a text, and its label or tags, or the text that is made of it."""
 
-    text: str
+    text: str  # with a TAB and its features behind it, if it has some
     answer: str
     where: str  # its file and number, for errors
 
@@ -52,13 +53,18 @@ class Form:
     """How the lines of a file are read; the first line tells what is not said.
 
     Args:
-        task: ``classify``, ``tag`` or ``conditional``.
+        task: Other than ``lm``.
         config: How a text becomes characters; of answers nothing is changed, and of a text with a tag for each character neither.
-        columns: Of what is read and what is given, if they do not stand as usual.
+        columns: Of what is read and what is given, and of features, if they do not stand as usual.
+
+    Raises:
+        InputError: There are as many columns as do not fit.
     """
 
-    def __init__(self, task: str, config: TextConfig, columns: Columns | None) -> None:
-        self._task, self._config, self._columns = task, config, columns
+    def __init__(self, task: str, config: TextConfig, columns: Sequence[int] | None) -> None:
+        self._task, self._config = task, config
+        self._usual = WITH_FEATURES if config.features else USUAL
+        self._columns = checked_columns(columns, config)
         self._as_fasttext: bool | None = None if task == "classify" and not columns else False
         self._of_tags, self._of_pairs = task == "tag", task == "seq2seq"
 
@@ -73,8 +79,8 @@ class Form:
             self._as_fasttext = raw.startswith(FASTTEXT)
         text, answer = self._fasttext(raw, where) if self._as_fasttext else self._table(raw, where)
         if self._of_pairs:
-            if not text or not answer:
-                raise InputError(f"{where}: has no {'target' if text else 'source'}")
+            if not answer or not text or text[0] == "\t":
+                raise InputError(f"{where}: has no {'source' if answer else 'target'}")
             answer = self.read(answer)
         elif not answer and not self._of_tags:
             raise InputError(f"{where}: has no label")
@@ -110,17 +116,24 @@ class Form:
         pair = PAIRS[self._task]
         if len(cells) == 1 and self._columns is None:
             empty = "is empty" if not raw else "has no TAB"
-            raise InputError(f"{where}: {empty}; a line is a {pair[0]}, a TAB and its {pair[1]}")
-        if len(cells) > len(USUAL) and self._columns is None:
+            more = ", a TAB and features" if self._config.features else ""
             raise InputError(
-                f"{where}: has {len(cells)} columns; say which two are {pair[0]} and {pair[1]}: --columns 1,{len(cells)}"
+                f"{where}: {empty}; a line is a {pair[0]}, a TAB and its {pair[1]}{more}"
             )
-        columns = self._columns or USUAL
+        if len(cells) > len(self._usual) and self._columns is None:
+            named = f"two are {pair[0]} and {pair[1]}: --columns 1,{len(cells)}"
+            if self._config.features:
+                named = "three are source, target and features, as in --columns 1,2,3"
+            elif self._of_pairs and len(cells) == len(WITH_FEATURES):
+                named += "; or --features reads the third"
+            raise InputError(f"{where}: has {len(cells)} columns; say which {named}")
+        columns = self._columns or self._usual
         if len(cells) < max(columns):
             raise InputError(
                 f"{where}: has {counted(len(cells), 'column')}, and not {max(columns)}"
             )
-        read, given = (cells[number - 1] for number in columns)
+        read, given, *features = (cells[number - 1] for number in columns)
+        read = "\t".join([read, *features])
         return (given, read) if self._task == "conditional" else (read, given)
 
     def _fasttext(self, raw: str, where: str) -> tuple[str, str]:
@@ -141,19 +154,19 @@ def read_examples(
     Args:
         reader: Of the files as they are, without normalisation.
     """
-    for lines in _each_file(reader, task, config, two_columns(columns)):
+    for lines in _each_file(reader, task, config, tuple(columns)):
         yield from lines
 
 
 def files_of(
-    reader: Reader, task: str, config: TextConfig, columns: Columns | None
+    reader: Reader, task: str, config: TextConfig, columns: Columns
 ) -> Iterator[list[Line]]:
     """The examples of each file."""
     return map(list, _each_file(reader, task, config, columns))
 
 
 def _each_file(
-    reader: Reader, task: str, config: TextConfig, columns: Columns | None
+    reader: Reader, task: str, config: TextConfig, columns: Columns
 ) -> Iterator[Iterator[Line]]:
     """The same as they come; those of a file are to be gone through before the next."""
     for name, lines in reader.lines():
@@ -164,19 +177,22 @@ def _of_file(name: str, lines: Iterator[str], form: Form) -> Iterator[Line]:
     return (form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1))
 
 
-def two_columns(columns: Sequence[int] | None) -> Columns | None:
+def checked_columns(columns: Sequence[int] | None, config: TextConfig) -> Columns | None:
     """Numbers of columns, where they are said.
 
     Raises:
-        InputError: They are not two different ones, from 1 on.
+        InputError: They are not two different ones, from 1 on, or three where there are features.
     """
     if not columns:
         return None
-    if len(columns) != 2 or min(columns) < 1 or columns[0] == columns[1]:
+    wanted = WITH_FEATURES if config.features else USUAL
+    if len({*columns}) != len(columns) or len(columns) != len(wanted) or min(columns) < 1:
         raise InputError(
-            "columns are two different numbers, from 1 on: of the text and of its answer"
+            "columns are three different numbers, from 1 on: of source, target and features"
+            if config.features
+            else "columns are two different numbers, from 1 on: of the text and of its answer"
         )
-    return columns[0], columns[1]
+    return tuple(columns)
 
 
 def between_tags(lines: Sequence[Line]) -> str:
@@ -187,16 +203,17 @@ def between_tags(lines: Sequence[Line]) -> str:
     return "" if joined >= apart else " "
 
 
-def between_symbols(lines: Sequence[Line], asked: str | None = None) -> str:
-    """What stands between the symbols of targets: nothing, or blanks, where there are so many that each symbol seems to have one.
+def between_symbols(texts: Sequence[str], asked: str | None = None) -> str:
+    """What stands between the symbols of sources or targets: nothing, or blanks, where there are so many that each symbol seems to have one.
 
     Args:
-        asked: ``character`` or ``token``, where it is said.
+        texts: Those that tell, if it is not said.
+        asked: ``character`` or ``token``, where it is.
     """
     if asked is not None:
         return " " if asked == "token" else ""
-    some = [line.answer for line in lines[:LOOKED_AT]]
-    blanks = sum(answer.count(" ") for answer in some)
+    some = texts[:LOOKED_AT]
+    blanks = sum(text.count(" ") for text in some)
     return " " if blanks > BLANKS * sum(map(len, some)) else ""
 
 

@@ -16,6 +16,7 @@ from charrnn.config import UNKNOWN, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError, describe_character
 from charrnn.text.source import tidied
 from charrnn.text.standins import StandIns
+from charrnn.text.symbols import FEATURE, character_of, is_private, name_of, parted, shown, spelled
 
 VERBATIM = TextConfig(normalize="none")
 """Text that is taken as it stands."""
@@ -31,12 +32,15 @@ class Vocabulary:
     Args:
         characters: Each character once.
         config: How text becomes such characters.
+        words: Symbols that are no characters, each of which has a private one (:mod:`charrnn.text.symbols`).
 
     Raises:
         InputError: No character, one that occurs twice, or a configuration that they do not fit.
     """
 
-    def __init__(self, characters: str, config: TextConfig = VERBATIM) -> None:
+    def __init__(
+        self, characters: str, config: TextConfig = VERBATIM, words: Sequence[str] = ()
+    ) -> None:
         if not characters or len(set(characters)) != len(characters):
             raise InputError("a vocabulary needs at least one character, and each just once")
         self.characters = characters
@@ -46,15 +50,21 @@ class Vocabulary:
             raise InputError("the vocabulary of a byte model is the 256 bytes in order")
         if self.config.end and self.config.end not in self._known:
             raise InputError("the vocabulary of a model of records needs the line feed")
+        self.words = tuple(words)
+        self._numbers = {word: number for number, word in enumerate(self.words)}
+        if config.has_words or words:
+            mine = {*map(character_of, range(len(self.words)))}
+            if len(mine) != len(self._numbers) or mine != {*filter(is_private, characters)}:
+                raise InputError("each symbol that is no character has one private character")
         self._codes = code_points(characters)
         # One place more than the largest code point stands for all that lie beyond it.
         self._table = np.zeros(int(self._codes.max()) + 2, np.min_scalar_type(len(characters) - 1))
         self._table[self._codes] = np.arange(len(characters))
 
     @classmethod
-    def of(cls, text: str, config: TextConfig = VERBATIM) -> Vocabulary:
+    def of(cls, text: str, config: TextConfig = VERBATIM, words: Sequence[str] = ()) -> Vocabulary:
         """The vocabulary of a text, in the order of the code points."""
-        return cls("".join(sorted(set(text))), config)
+        return cls("".join(sorted(set(text))), config, words)
 
     def __len__(self) -> int:
         return len(self.characters)
@@ -68,7 +78,8 @@ class Vocabulary:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Vocabulary):
             return NotImplemented
-        return (self.characters, self.config) == (other.characters, other.config)
+        own = self.characters, self.config, self.words
+        return own == (other.characters, other.config, other.words)
 
     def __hash__(self) -> int:
         return hash(self.characters)
@@ -79,9 +90,43 @@ class Vocabulary:
             return ""
         return "".join(c for c in dict.fromkeys(text) if c not in self)
 
-    def extended_by(self, text: str) -> Vocabulary:
-        """This vocabulary, with the unknown characters of ``text`` added at its end."""
-        return Vocabulary(self.characters + "".join(sorted(self.unknown_in(text))), self.config)
+    def lacks(self, text: str) -> bool:
+        """Whether a text as it stands in a file has symbols that are not known."""
+        if self.config.has_words:
+            words, text = parted(text, self.config)
+            if any(word not in self._numbers for word in words) or any(map(is_private, text)):
+                return True
+        return bool(self.unknown_in(text))
+
+    def extended_by(self, text: str, words: Sequence[str] = ()) -> Vocabulary:
+        """This vocabulary, with the unknown characters of ``text`` added at its end.
+
+        Args:
+            words: Further symbols, whose private characters are in ``text``.
+        """
+        characters = self.characters + "".join(sorted(self.unknown_in(text)))
+        return Vocabulary(characters, self.config, (*self.words, *words))
+
+    def spelled(self, text: str, unknown: str = "error", where: str = "") -> str:
+        """A text as it stands in a file in characters, see :func:`charrnn.text.symbols.spelled`; it may still have unknown ones."""
+        if not self.config.has_words:
+            return text
+        return spelled(text, self.config, self._numbers, unknown, where)
+
+    def shown(self, text: str) -> str:
+        """A text in characters as it stands in a file."""
+        return shown(text, self.config, self.words) if self.words else text
+
+    def symbol(self, character: str) -> str:
+        """What a character stands for, by name."""
+        return name_of(character, self.words).removeprefix(FEATURE) if self.words else character
+
+    @property
+    def feature_numbers(self) -> NDArray[np.intp]:
+        """Numbers of the characters that stand for features."""
+        names = enumerate(self.words)
+        features = "".join(character_of(n) for n, word in names if word.startswith(FEATURE))
+        return self.encode(features).astype(np.intp)
 
     def encode(self, text: str, *, check: bool = True) -> NDArray[Any]:
         """The characters' numbers, in the smallest unsigned type that holds them all.

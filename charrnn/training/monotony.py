@@ -29,12 +29,13 @@ def monotony(examples: Examples) -> float:
     assert examples.targets is not None
     count = len(examples.spans)
     which = np.unique(np.linspace(0, count - 1, min(PAIRS, count)).round().astype(np.intp))
-    pairs = []
+    pairs, features = [], examples.vocabulary.feature_numbers  # which stand nowhere in a source
     for n in which.tolist():
         first, length = examples.spans.first[n], examples.spans.length[n]
         start, size = examples.targets.first[n], examples.targets.length[n]
-        if length > 1 and size > 1:
-            source = examples.ids[first : first + length].astype(np.intp)
+        source = examples.ids[first : first + length].astype(np.intp)
+        source = source[~np.isin(source, features)]
+        if len(source) > 1 and size > 1:
             pairs.append((source, examples.answers[start : start + size].astype(np.intp)))
     table = np.ones((len(examples.vocabulary), len(examples.labels)))
     for _ in range(ROUNDS):

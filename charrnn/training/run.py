@@ -87,7 +87,7 @@ class CorpusInfo(Checked):
     sha256: Annotated[str, Length(64, 64, "0123456789abcdef")]
     parts: tuple[Count, ...] = ()
     val_file: bool = False
-    columns: Annotated[tuple[Annotated[int, Between(1, 1 << 20)], ...], Length(0, 2)] = ()
+    columns: Annotated[tuple[Annotated[int, Between(1, 1 << 20)], ...], Length(0, 3)] = ()
 
     @property
     def learnt(self) -> tuple[str, ...]:
