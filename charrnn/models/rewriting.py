@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import BEAM
+from charrnn.config import SearchConfig
 from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import batches, side_by_side
@@ -20,6 +20,7 @@ from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.text.labels import Labels
 
+PLAIN = SearchConfig()
 TOGETHER = 64  # sources that are read side by side, at most
 PER_CHARACTER, SPARE = 3, 20
 """A target ends after so many symbols for each character of its source, and some more, at the latest: no search runs for ever."""
@@ -47,13 +48,18 @@ class Rewriter:
         models: Of several, the mean of their probabilities is taken at each symbol.
         characters: How many will be read, if that is known: to be compiled for many.
         threads: To be used; 0 takes one for each processor.
+        search: How targets are searched for, and how many are kept.
 
     Raises:
         InputError: A model makes no texts of others, or they are not made of the same symbols.
     """
 
     def __init__(
-        self, models: Sequence[CharacterModel], characters: int = 0, threads: int = 0
+        self,
+        models: Sequence[CharacterModel],
+        characters: int = 0,
+        threads: int = 0,
+        search: SearchConfig = PLAIN,
     ) -> None:
         first = models[0]
         for model in models:
@@ -63,6 +69,7 @@ class Rewriter:
             if not alike or model.labels.between != first.labels.between:
                 raise InputError("models that write together write the same symbols")
         self.labels: Labels = first.labels
+        self.search = search
         self._models = [model.to_read(characters) for model in models]
         # Of each model, where the first one's symbols are, and the end.
         self._places = [
@@ -77,25 +84,15 @@ class Rewriter:
             text = model.vocabulary.known(text, unknown, where, line)
         return text
 
-    def __call__(
-        self,
-        texts: Sequence[str],
-        *,
-        beam: int = BEAM,
-        top: int = 1,
-        length_penalty: float = 0.0,
-    ) -> list[list[Rewriting]]:
-        """The ``top`` best targets that were found for each source, the best first; none for a source without characters.
+    def __call__(self, texts: Sequence[str]) -> list[list[Rewriting]]:
+        """The best targets that were found for each source, the best first; none for a source without characters.
 
         Args:
             texts: In characters that each model knows.
-            beam: Beginnings that are followed up at each step; 1 is greedy.
-            length_penalty: Targets are compared by the logs of their probabilities, divided by their numbers of symbols to this power.
 
         Raises:
             CheckpointError: A model's numbers overflow.
         """
-        width = max(beam, top)
         found: list[list[Rewriting]] = [[] for _ in texts]
         lengths = np.array([len(text) for text in texts])
         read = np.flatnonzero(lengths)
@@ -104,20 +101,21 @@ class Rewriter:
         def work(shard: int, _columns: slice, workspace: Workspace) -> None:
             for batch in together[shard :: self._shards.count]:
                 numbers = read[batch].tolist()
-                search = _Search(
-                    self._models,
-                    self._places,
-                    [texts[n] for n in numbers],
-                    width,
-                    top,
-                    length_penalty,
-                )
+                sources = [texts[n] for n in numbers]
+                search = _Search(self._models, self._places, sources, self.search)
                 for number, finished in zip(numbers, search.run(workspace), strict=True):
-                    found[number] = finished[:top]
+                    found[number] = finished[: self.search.top]
 
         with single_threaded_blas(), np.errstate(all="ignore"):
             self._shards.map(work, self._shards.count)
         return found
+
+    def alignments(
+        self, texts: Sequence[str], targets: Sequence[Sequence[int]]
+    ) -> Iterator[Array | None]:
+        """The :func:`alignment` of each text, which has a character at least, with a target of it, in order; None of several models."""
+        for text, target in zip(texts, targets, strict=True):
+            yield None if len(self._models) > 1 else alignment(self._models[0], text, target)
 
     def text(self, rewriting: Rewriting) -> str:
         """A target as it would stand in a file."""
@@ -132,12 +130,11 @@ class _Search:
         models: Sequence[CharacterModel],
         places: Sequence[NDArray[np.intp]],
         texts: Sequence[str],
-        width: int,
-        top: int,
-        length_penalty: float,
+        how: SearchConfig,
     ) -> None:
         self._models, self._places, self._texts = models, places, texts
-        self._width, self._top, self._penalty = width, top, length_penalty
+        self._width, self._top = max(how.beam, how.top), how.top
+        self._penalty = how.length_penalty
         self._most = np.array([PER_CHARACTER * len(text) + SPARE for text in texts])
 
     def run(self, workspace: Workspace) -> list[list[Rewriting]]:
