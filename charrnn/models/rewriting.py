@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from charrnn.nn.monotonic import TINY, Walks, forwards, of_symbols, posteriors, 
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
+from charrnn.text.batches import PLACES
 from charrnn.text.labels import Labels
 
 PLAIN = SearchConfig()
@@ -113,9 +115,26 @@ class Rewriter:
     def alignments(
         self, texts: Sequence[str], targets: Sequence[Sequence[int]]
     ) -> Iterator[Array | None]:
-        """The :func:`alignment` of each text, which has a character at least, with a target of it, in order; None of several models."""
-        for text, target in zip(texts, targets, strict=True):
-            yield None if len(self._models) > 1 else alignment(self._models[0], text, target)
+        """The :func:`alignment` of each text, which has a character at least, with a target of it, in order; None of several models.
+
+        They are read side by side, and some at a time, as they are asked for: those of many long texts would fill the memory.
+        """
+        if len(self._models) > 1:
+            yield from [None] * len(texts)
+            return
+        (model,), parts = self._models, _parts(texts, targets)
+
+        def work(_shard: int, columns: slice, workspace: Workspace) -> list[Array | None]:
+            return [
+                weights
+                for part in some[columns]
+                for weights in _Again(model, texts[part], targets[part], workspace).alignments()
+            ]
+
+        while some := list(islice(parts, self._shards.count)):
+            with single_threaded_blas():
+                found = self._shards.map(work, len(some))
+            yield from chain.from_iterable(found)
 
     def text(self, rewriting: Rewriting) -> str:
         """A target as it would stand in a file."""
@@ -262,54 +281,80 @@ class _Writer:
             )
 
 
+def _parts(texts: Sequence[str], targets: Sequence[Sequence[int]]) -> Iterator[slice]:
+    """Texts one after the other that have ``PLACES`` weights together at most, or one by itself."""
+    start, S, T = 0, 0, 0
+    for stop, (text, target) in enumerate(zip(texts, targets, strict=True)):
+        S, T = max(S, len(target) + 1), max(T, len(text))
+        if stop > start and (stop + 1 - start) * S * T > PLACES:
+            yield slice(start, stop)
+            start, S, T = stop, len(target) + 1, len(text)
+    if start < len(texts):
+        yield slice(start, len(texts))
+
+
 def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array | None:
     """``(S, T)``: how much each symbol of a target, its end at last, looked at each character of its source; None without attention.
 
     Of a model that walks it is how likely it was there, given the whole target; at the marks around a source it may be as well.
     """
-    again = _Again(model, source, symbols)
-    network = again.network
-    if network.monotonic:
-        walks, ends = again.walks, np.array([len(symbols) + 1])
-        written = of_symbols(walks.p, again.targets)
-        moved = posteriors(walks.moves, written, ends, *forwards(walks.moves, written, ends))
-        return np.asarray(moved[0].sum(axis=1)[:, 1:-1])
-    if network.attention is None:
-        return None
-    again.probabilities()
-    return np.asarray(network.attention.weights(again.workspace.child("attention"))[0])
+    return _Again(model, [source], [symbols]).alignments()[0]
 
 
 def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
     """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
-    return _Again(model, source, symbols).probabilities()
+    return _Again(model, [source], [symbols]).probabilities()
 
 
 class _Again:
-    """A target that is known, its end too, read once more."""
+    """Targets that are known, with their ends, read once more, side by side."""
 
-    def __init__(self, model: CharacterModel, source: str, symbols: Sequence[int]) -> None:
+    def __init__(
+        self,
+        model: CharacterModel,
+        sources: Sequence[str],
+        targets: Sequence[Sequence[int]],
+        workspace: Workspace | None = None,
+    ) -> None:
         network, self._params = model.network, model.parameters
         assert isinstance(network, Seq2Seq)
-        self.network, self.workspace = network, Workspace(self._params.flat.dtype)
-        x, lengths = side_by_side([model.vocabulary.encode(source)])
-        self._encoded = network.encode(self._params, x, lengths, self.workspace)
-        self.targets = np.array([*symbols, network.end])[:, None]
-        before = network.before(self.targets)
-        self._h = network.held(self._params, before, self._encoded, self.workspace)
+        self._network, self._workspace = network, workspace or Workspace(self._params.flat.dtype)
+        x, self._lengths = side_by_side([model.vocabulary.encode(source) for source in sources])
+        self._encoded = network.encode(self._params, x, self._lengths, self._workspace)
+        ended = [np.array([*symbols, network.end]) for symbols in targets]
+        self._targets, self._ends = side_by_side(ended)
+        before = network.before(self._targets)
+        self._h = network.held(self._params, before, self._encoded, self._workspace)
 
-    @property
-    def walks(self) -> Walks:
-        return self.network.walks(self._params, self._h, self._encoded)
+    def _walks(self) -> tuple[Walks, Array]:
+        """All walks, and ``(B, S, T)``, the probability of the target's symbol at each place of each step."""
+        walks = self._network.walks(self._params, self._h, self._encoded)
+        return walks, of_symbols(walks.p, self._targets)
+
+    def alignments(self) -> list[Array | None]:
+        """``(S, T)`` of each pair; None without attention."""
+        attention, looked = self._network.attention, self._encoded.looked
+        if self._network.monotonic:
+            walks, written = self._walks()
+            alpha, likely = forwards(walks.moves, written, self._ends)
+            moved = posteriors(walks.moves, written, self._ends, alpha, likely)
+            weights = moved.sum(axis=2)[:, :, 1:]  # without the mark before a source
+        elif attention and looked:
+            own = self._workspace.child("attention")
+            attention.forward(self._params, self._h, looked, own)
+            weights = attention.weights(own)
+        else:
+            return [None] * len(self._ends)
+        sizes = zip(self._ends, self._lengths, strict=True)
+        return [each[:S, :T] for each, (S, T) in zip(weights, sizes, strict=True)]
 
     def probabilities(self) -> Array:
-        """``(S, K+1)``."""
-        if self.network.monotonic:
-            walks, ends = self.walks, np.array([len(self.targets)])
-            written = of_symbols(walks.p, self.targets)
-            alpha, _ = forwards(walks.moves, written, ends)
+        """``(S, K+1)``, of the one pair that there is."""
+        if self._network.monotonic:
+            walks, written = self._walks()
+            alpha, _ = forwards(walks.moves, written, self._ends)
             there = (alpha[0, :-1, None] @ walks.moves[0])[:, 0]  # (S, T)
             return np.asarray((there[:, None] @ walks.p[0])[:, 0].astype(np.float64))
-        logits = self.network.read_out(self._params, self._h, self._encoded, self.workspace)
+        logits = self._network.read_out(self._params, self._h, self._encoded, self._workspace)
         softmax_(logits[:, :, 0])
         return np.asarray(logits[:, :, 0].T.astype(np.float64))

@@ -262,12 +262,51 @@ def test_alignment() -> None:
     assert walked.min() >= 0
 
 
+@pytest.mark.parametrize("places", [1, 60, 1 << 14])
+@pytest.mark.parametrize("attention", ["general", "monotonic"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_alignments_side_by_side(
+    cell: str, attention: str, places: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of many are those of each alone, up to rounding, in order, whatever their lengths and however many are read at once."""
+    monkeypatch.setattr(rewriting, "PLACES", places)
+    model = _model(1, cell=cell, attention=attention)
+    pairs = [
+        (source, target) for source in SOURCES for target in ((), (0,), (0, 1, 1), (1,) * 9)
+    ] * 2
+    texts, targets = [source for source, _ in pairs], [target for _, target in pairs]
+    together = list(Rewriter([model]).alignments(texts, targets))
+    assert len(together) == len(pairs)
+    for (source, target), weights in zip(pairs, together, strict=True):
+        alone = alignment(model, source, target)
+        assert weights is not None
+        assert alone is not None
+        assert weights.shape == (len(target) + 1, len(source))
+        np.testing.assert_allclose(weights, alone, atol=1e-6)
+
+
 def test_where_there_are_no_alignments() -> None:
     """Without attention, of several models, of nothing."""
     bare, model = _model(attention="none"), _model()
     assert list(Rewriter([bare]).alignments(SOURCES, [(0,)] * 4)) == [None] * 4
     assert list(Rewriter([model, model]).alignments(SOURCES, [(0,)] * 4)) == [None] * 4
     assert list(Rewriter([model]).alignments([], [])) == []
+
+
+def test_alignments_are_read_as_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some at a time, so that those of many long texts need not be held at once."""
+    monkeypatch.setattr(rewriting, "PLACES", 1)
+    read: list[int] = []
+    again = rewriting._Again.alignments
+
+    def counted(self: rewriting._Again) -> list[Array | None]:
+        read.append(1)
+        return again(self)
+
+    monkeypatch.setattr(rewriting._Again, "alignments", counted)
+    found = Rewriter([_model()], threads=2).alignments(SOURCES, [(0,)] * 4)
+    next(found)
+    assert len(read) == 2
 
 
 def test_overflow_is_told() -> None:
