@@ -380,3 +380,18 @@ class SamplingConfig(Checked):
         """Whether it is the best of texts that nothing ends, except a record's own end."""
         unbounded = self.length is None and not self.stop and not self.until_lines
         return self.best_of > 1 and unbounded
+
+
+@dataclass(frozen=True)
+class SearchConfig(Checked):
+    """How the likeliest targets of a source are searched for.
+
+    Args:
+        beam: Beginnings that are followed up at each symbol, at least ``top``; 1 is greedy.
+        top: How many of the best targets are kept.
+        length_penalty: Targets are compared by the logs of their probabilities, divided by their numbers of symbols to this power.
+    """
+
+    beam: Annotated[int, Between(1, MAX_BEAM)] = BEAM
+    top: Annotated[int, Between(1, MAX_BEAM)] = 1
+    length_penalty: Annotated[float, Between(0, 10)] = 0.0

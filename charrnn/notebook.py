@@ -20,7 +20,16 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from charrnn.config import BEAM, MAX_BEAM, MINUTES, ModelConfig, TextConfig, TrainingConfig, only
+from charrnn.config import (
+    BEAM,
+    MAX_BEAM,
+    MINUTES,
+    ModelConfig,
+    SearchConfig,
+    TextConfig,
+    TrainingConfig,
+    only,
+)
 from charrnn.drawing.data import as_json
 from charrnn.drawing.figure import Figure, parts
 from charrnn.errors import InputError
@@ -334,11 +343,13 @@ def rewrite(
         UnknownCharacterError: There are unknown characters, and ``unknown`` is ``error``.
     """
     models = _who(model, texts, "rewrite")
-    rewriter = Rewriter(models, sum(map(len, texts)))
+    search = SearchConfig(beam, top, length_penalty)
+    rewriter = Rewriter(models, sum(map(len, texts)), search=search)
     vocabulary = models[0].vocabulary
     known = [rewriter.known(vocabulary.read(text), unknown) for text in texts]
-    found = rewriter(known, beam=beam, top=top, length_penalty=length_penalty)
-    return [[Target(rewriter.text(one), bits(one.nats)) for one in each] for each in found]
+    return [
+        [Target(rewriter.text(one), bits(one.nats)) for one in each] for each in rewriter(known)
+    ]
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -314,6 +314,9 @@ def test_tags_with_names(tables: Run, piped: Any) -> None:
         ("vowels.npz", ("--unknown", "skip"), "--unknown skip is not for tags"),
         ("first.npz", ("--vectors", "--top", 2), "--vectors are instead of an answer"),
         ("first.npz", ("--top", -1), "--top must be at least 1"),
+        ("first.npz", ("--top", 0), "--top must be at least 1, not 0"),
+        ("first.npz", ("--beam", 2), "--beam is for a model for seq2seq; this one finds labels"),
+        ("vowels.npz", ("--length-penalty", 0), "--length-penalty is for a model for seq2seq"),
         ("first.npz", ("--threshold", 2), "--threshold is a probability"),
         ("first.npz", ("--unknown", "error"), "line 2: not in the model's vocabulary"),
         ("vowels.npz", ("--unknown", "error"), "; add --unknown replace"),
@@ -370,6 +373,33 @@ def test_evaluate(tables: Run, classifier: Path) -> None:
     words = tables("evaluate", classifier, "test.tsv").out
     assert "macro" in words
     assert "Most frequent wrong answers" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--top", 2), "--top is for a model for seq2seq; this one finds labels or tags"),
+        (("--beam", 2), "--beam is for a model for seq2seq; this one finds labels or tags"),
+        (("--length-penalty", 0), "--length-penalty is for a model for seq2seq"),
+        (("--top", 0), "--top must be at least 1, not 0"),
+        (("--confusions", -1), "--confusions must be at least 0, not -1"),
+    ],
+)
+def test_what_cannot_be_evaluated(
+    tables: Run, classifier: Path, options: tuple[Any, ...], said: str
+) -> None:
+    outcome = tables("evaluate", classifier, "first.tsv", *options)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert said in outcome.err
+
+
+def test_how_many_confusions(tables: Run, classifier: Path) -> None:
+    """Ten, if nothing is said; or as many as are asked for, also none."""
+    wrong = "".join(f"{c}xm\t{label}\n" for c in "abcd" for label in "VWXYZ")
+    Path("wrong.tsv").write_text(wrong, encoding="utf-8")
+    for options, told in (((), 10), (("--confusions", 3), 3), (("--confusions", 0), 0)):
+        outcome = tables("evaluate", classifier, "wrong.tsv", "--json", *options)
+        assert len(json.loads(outcome.out)["confusions"]) == told
 
 
 def test_evaluate_tags(tables: Run, tagger: Path) -> None:

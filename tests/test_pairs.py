@@ -315,6 +315,7 @@ def test_predict(tables: Run, turner: Path) -> None:
     assert objects[0]["output"] == "mxa"
     assert np.shape(objects[0]["alignment"]) == (4, 3)
     assert objects[1] == {"text": "", "output": None, "bits": None}
+    assert (objects[2]["output"], np.shape(objects[2]["alignment"])) == ("ozb", (4, 3))
     asked = '{"text": "axm", "id": 7}\n{"txt": 1}\n'
     Path("asked.jsonl").write_text(asked, encoding="utf-8")
     outcome = tables("predict", turner, "asked.jsonl", "--jsonl", "--top", 2)
@@ -352,7 +353,15 @@ def test_evaluate(tables: Run, turner: Path) -> None:
             "--top 6 is more than are followed up; --beam 6",
         ),
         (("predict", "--top", "100000"), "--top is a number up to 1000, not 100,000"),
+        (("predict", "--top", "0"), "--top must be at least 1, not 0"),
         (("predict", "--length-penalty", "-1"), "--length-penalty is a number from 0 to 10"),
+        (("evaluate", "--top", "0"), "--top must be at least 1, not 0"),
+        (("evaluate", "--top", "6", "--beam", "5"), "--top 6 is more than are followed up"),
+        (
+            ("evaluate", "--confusions", "10"),
+            "--confusions is for labels or tags; this model makes",
+        ),
+        (("evaluate", "--confusions", "-1"), "--confusions must be at least 0, not -1"),
         (("sample",), "try charrnn predict turner.npz"),
         (("score",), "try charrnn evaluate turner.npz"),
         (("inspect", "--gates"), "--gates is not for a model of the task seq2seq"),
@@ -365,7 +374,7 @@ def test_evaluate(tables: Run, turner: Path) -> None:
 )
 def test_asked_wrongly(tables: Run, turner: Path, command: tuple[str, ...], said: str) -> None:
     verb, *options = command
-    file = ("turned.tsv",) if verb == "predict" else ()
+    file = ("turned.tsv",) if verb in ("predict", "evaluate") else ()
     outcome = tables(verb, turner, *file, *options)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1), outcome.err
     assert said in outcome.err

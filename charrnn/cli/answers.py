@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from charrnn.cli.jsonl import Asking
 from charrnn.errors import InputError
-from charrnn.models.answering import AT_ONCE, Answer, Answerer
+from charrnn.models.answering import AT_ONCE, Answer, Answerer, Answering
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.rewriting import Rewriter, Rewriting, alignment
+from charrnn.models.rewriting import Rewriter, Rewriting
 from charrnn.nn.loss import bits
-from charrnn.text.labels import Labels
+from charrnn.nn.parameters import Array
 from charrnn.text.lines import without_end
 from charrnn.text.source import Source
 from charrnn.text.tagging import Scheme
@@ -38,7 +38,7 @@ class Line:
 def read_lines(
     source: Source,
     models: Sequence[CharacterModel],
-    answerer: Answerer | Rewriter,
+    answerer: Answering,
     unknown: str,
     *,
     jsonl: bool,
@@ -73,7 +73,7 @@ def read_lines(
 
 
 def _object(
-    raw: str, number: int, model: CharacterModel, answerer: Answerer | Rewriter, unknown: str
+    raw: str, number: int, model: CharacterModel, answerer: Answering, unknown: str
 ) -> Line:
     """A line that is an object of JSON, or should be."""
     given: dict[str, Any] = {}
@@ -89,26 +89,55 @@ def _object(
         return Line(number, "", given=given, error=str(error))
 
 
+class Form(Protocol):
+    """Has lines answered, each of them sound, and says what is told of the answers, in order."""
+
+    @property
+    def answerer(self) -> Answering:
+        """Who answers."""
+
+    def lines(self, asked: Sequence[Line]) -> Iterator[str]:
+        """In columns, without line ends."""
+
+    def values(self, asked: Sequence[Line]) -> Iterator[dict[str, Any]]:
+        """For JSON."""
+
+
 @dataclass(frozen=True)
 class TargetForm:
-    """What is told of the targets that were found for a source."""
+    """What is told of the targets that were found for sources.
 
-    rewriter: Rewriter
-    model: CharacterModel | None  # whose alignment is told, in JSON
-    top: int
+    Attributes:
+        top: That many of each, as far as there are; None tells the best alone.
+    """
 
-    def line(self, _line: Line, found: Sequence[Rewriting]) -> str:
-        """In columns."""
+    answerer: Rewriter
+    top: int | None = None
+
+    def lines(self, asked: Sequence[Line]) -> Iterator[str]:
+        return map(self._line, self.answerer([line.known for line in asked]))
+
+    def values(self, asked: Sequence[Line]) -> Iterator[dict[str, Any]]:
+        found = self.answerer([line.known for line in asked])
+        some = [
+            (line.known, each[0].symbols) for line, each in zip(asked, found, strict=True) if each
+        ]
+        looked = self.answerer.alignments(
+            [text for text, _ in some], [target for _, target in some]
+        )
+        # One for each that has a target, a few at a time.
+        return (self._values(each, next(looked) if each else None) for each in found)
+
+    def _line(self, found: Sequence[Rewriting]) -> str:
         if self.top:
-            pairs = (f"{bits(one.nats):.4f}\t{self.rewriter.text(one)}" for one in found)
+            pairs = (f"{bits(one.nats):.4f}\t{self.answerer.text(one)}" for one in found)
             return "\t".join(pairs)
-        return self.rewriter.text(found[0]) if found else ""
+        return self.answerer.text(found[0]) if found else ""
 
-    def values(self, line: Line, found: Sequence[Rewriting]) -> dict[str, Any]:
-        """For JSON."""
+    def _values(self, found: Sequence[Rewriting], alignment: Array | None) -> dict[str, Any]:
         each = [
             {
-                "output": self.rewriter.text(one),
+                "output": self.answerer.text(one),
                 "bits": round(bits(one.nats), 4),
                 **({} if one.ended else {"ended": False}),
             }
@@ -117,26 +146,36 @@ class TargetForm:
         values: dict[str, Any] = dict(each[0]) if each else {"output": None, "bits": None}
         if self.top:
             values["top"] = each
-        if self.model and found:
-            weights = alignment(self.model, line.known, found[0].symbols)
-            if weights is not None:
-                values["alignment"] = [[round(float(a), 4) for a in row] for row in weights]
+        if alignment is not None:
+            values["alignment"] = [[round(a, 4) for a in row] for row in alignment.tolist()]
         return values
 
 
 @dataclass(frozen=True)
-class Form:
-    """What is told of an answer."""
+class LabelForm:
+    """What is told of labels or tags.
 
-    labels: Labels
-    top: int
-    threshold: float
-    spans: bool
-    vectors: bool
-    tags: bool
+    Attributes:
+        top: The likeliest labels instead of one, so many.
+        threshold: Labels that are less probable are not told.
+        spans: Of tags: spans instead.
+        vectors: What the model holds of a text instead.
+    """
 
-    def line(self, line: Line, answer: Answer) -> str:
-        """In columns."""
+    answerer: Answerer
+    top: int | None = None
+    threshold: float = 0.0
+    spans: bool = False
+    vectors: bool = False
+
+    def lines(self, asked: Sequence[Line]) -> Iterator[str]:
+        return map(self._line, asked, self.answerer([line.known for line in asked]))
+
+    def values(self, asked: Sequence[Line]) -> Iterator[dict[str, Any]]:
+        return map(self._values, asked, self.answerer([line.known for line in asked]))
+
+    def _line(self, line: Line, answer: Answer) -> str:
+        labels = self.answerer.labels
         if self.vectors:
             return "\t".join(f"{number:.6g}" for number in answer.vector.tolist())
         if self.spans:
@@ -144,23 +183,23 @@ class Form:
             spans = self._spans(line.text, answer)
             cells = [cell for one in spans for cell in ([one["tag"]] * named + [one["text"]])]
             return "\t".join(cells)
-        if self.tags:
-            return self.labels.joined(answer.best.tolist())
+        if self.answerer.tags:
+            return labels.joined(answer.best.tolist())
         if not (self.top or self.threshold):
-            return self.labels.names[int(answer.best)]
+            return labels.names[int(answer.best)]
         pairs = self._pairs(answer)
         if self.top:
             return "\t".join(f"{p:.4f}\t{label}" for label, p in pairs)
         return pairs[0][0] if pairs else ""
 
-    def values(self, line: Line, answer: Answer) -> dict[str, Any]:
-        """For JSON."""
+    def _values(self, line: Line, answer: Answer) -> dict[str, Any]:
         if self.vectors:
             return {"vector": [float(f"{number:.6g}") for number in answer.vector.tolist()]}
         if self.spans:
             return {"spans": self._spans(line.text, answer)}
-        if self.tags:
-            return {"tags": [self.labels.names[number] for number in answer.best.tolist()]}
+        if self.answerer.tags:
+            names = self.answerer.labels.names
+            return {"tags": [names[number] for number in answer.best.tolist()]}
         pairs = self._pairs(answer)
         label, probability = pairs[0] if pairs else (None, None)
         found: dict[str, Any] = {"label": label, "probability": probability}
@@ -171,14 +210,15 @@ class Form:
     def _pairs(self, answer: Answer) -> list[tuple[str, float]]:
         """The likeliest labels that are probable enough."""
         p = answer.probabilities
-        count = min(max(1, self.top), len(p))
+        count = min(self.top or 1, len(p))
         order = (-p).argsort(kind="stable")[:count] if count > 1 else [int(p.argmax())]
-        pairs = [(self.labels.names[number], round(float(p[number]), 6)) for number in order]
+        names = self.answerer.labels.names
+        pairs = [(names[number], round(float(p[number]), 6)) for number in order]
         return [pair for pair in pairs if pair[1] >= self.threshold]
 
     @cached_property
     def _scheme(self) -> Scheme:
-        return Scheme(self.labels.names)
+        return Scheme(self.answerer.labels.names)
 
     def _spans(self, text: str, answer: Answer) -> list[dict[str, Any]]:
         scheme = self._scheme

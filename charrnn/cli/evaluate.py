@@ -5,7 +5,15 @@ from __future__ import annotations
 import typer
 
 from charrnn.cli.arguments import checkpoints, divided, one_text
-from charrnn.cli.settings import of_unknown, panel, parse_columns, searching
+from charrnn.cli.settings import (
+    FITTING,
+    of_top,
+    of_unknown,
+    panel,
+    parse_columns,
+    require_fitting,
+    searching,
+)
 from charrnn.config import BEAM, READING_TASKS
 from charrnn.errors import InputError
 
@@ -16,6 +24,7 @@ EPILOG = (
     "Keep a file for this that nothing was chosen by."
 )
 
+CONFUSIONS = 10  # that are told, if nothing is said
 of_figures, of_text = panel("Figures"), panel("Text")
 
 
@@ -28,12 +37,15 @@ def evaluate(
         show_default="the newest model for classify, tag or seq2seq in checkpoints/, and standard input",
     ),
     as_json: bool = of_figures(False, "One JSON object.", "--json"),
-    confusions: int = of_figures(10, "How many of the most frequent wrong answers are told."),
-    top: int = of_figures(
-        0,
+    confusions: int | None = of_figures(
+        None,
+        "With labels or tags: how many of the most frequent wrong answers are told.",
+        shown=f"{CONFUSIONS}",
+    ),
+    top: int | None = of_figures(
+        None,
         "With seq2seq: also whether a right text is among the K best.",
-        metavar="K",
-        shown=False,
+        **of_top,
     ),
     beam: int | None = of_figures(
         None, "With seq2seq: as of predict.", metavar="N", shown=f"{BEAM}"
@@ -56,22 +68,14 @@ def evaluate(
     """Tell how right labels or tags are: accuracy, loss, F1, a row for each label, the confusions that cost most; or texts that are made of others."""
     models, rest = divided(arguments)
     text = one_text(rest, models, "the examples to answer to")
-    if confusions < 0:
+    if confusions is not None and confusions < 0:
         raise InputError(f"--confusions must be at least 0, not {confusions}")
-    if top < 0:
-        raise InputError(f"--top must be at least 1, not {top}")
     asked = parse_columns(columns)
 
     from charrnn.cli.terminal import put_json, tell
-    from charrnn.drawing.figure import Facts, Figure
     from charrnn.drawing.terminal import draw
     from charrnn.drawing.terminal.screen import Screen
-    from charrnn.inspection.graded import (
-        as_values,
-        graded_figure,
-        rewriting_facts,
-        rewriting_values,
-    )
+    from charrnn.inspection.graded import graded_figure
     from charrnn.models.answering import Answerer
     from charrnn.models.rewriting import Rewriter
     from charrnn.text.source import STANDARD_INPUT, Source
@@ -80,37 +84,24 @@ def evaluate(
 
     found = checkpoints(models, rest=rest, tasks=READING_TASKS, use="evaluate")
     readers = [checkpoint.model for _, checkpoint in found]
+    task = readers[0].config.task
+    given = {"top": top, "beam": beam, "length-penalty": length_penalty, "confusions": confusions}
+    require_fitting(given, task, {**FITTING, "top": ("seq2seq",)})
     source = Source(text or STANDARD_INPUT)
-    size, recorded = source.size_at_hand() or 0, found[0][1].corpus.columns
-    names = [rejoined(str(path)) for path, _ in found]
-    searched = {"top": top, "beam": beam, "length-penalty": length_penalty}
-    if readers[0].config.task == "seq2seq":
-        how = searching(beam, length_penalty, top)
-        rewriter = Rewriter(readers, size)
-        made = rewritten(
-            rewriter, readers, source.name, asked or recorded, unknown, top=max(1, top), **how
-        )
-        among = (top, made.among) if top else None
-        if as_json:
-            put_json({"models": names, **rewriting_values(made.figures, among)})
-        else:
-            facts = Facts(rewriting_facts(made.figures, among))
-            draw(Figure("Answers", [facts], {}), Screen.standard())
-        return
-    for option, value in searched.items():
-        if value not in (None, 0):
-            raise InputError(
-                f"--{option} is for a model for seq2seq; this one finds labels or tags"
-            )
-    answerer = Answerer(readers, size)
-    result = graded(answerer, readers, source.name, asked or recorded, unknown)
+    size, told = source.size_at_hand() or 0, asked or found[0][1].corpus.columns
+    if task == "seq2seq":
+        rewriter = Rewriter(readers, size, search=searching(beam, length_penalty, top))
+        result = rewritten(rewriter, readers, source.name, told, unknown)
+    else:
+        result = graded(Answerer(readers, size), readers, source.name, told, unknown)
     if result.unknown:
         tell(
             f"{source}: {counted(result.unknown, 'answer')} that the model does not know, counted as wrong, and not in the loss"
         )
+    most = CONFUSIONS if confusions is None else confusions
+    among = (top, result.among) if top else None
+    figure = graded_figure(result.figures, result.names, most, among)
     if as_json:
-        put_json(
-            {"models": names, **as_values(result.figures, result.names, answerer.tags, confusions)}
-        )
+        put_json({"models": [rejoined(str(path)) for path, _ in found], **figure.data})
     else:
-        draw(graded_figure(result.figures, result.names, confusions), Screen.standard())
+        draw(figure, Screen.standard())

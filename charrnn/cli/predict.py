@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import typer
 
 from charrnn.cli.arguments import checkpoints, divided, one_text
-from charrnn.cli.settings import of_unknown, panel, searching
+from charrnn.cli.settings import of_top, of_unknown, panel, require_fitting, searching
 from charrnn.config import BEAM, READING_TASKS
 from charrnn.errors import InputError
 
@@ -30,12 +28,11 @@ def predict(
         "their probabilities counts. After -- there are no models.",
         show_default="the newest model for classify, tag or seq2seq in checkpoints/, and standard input",
     ),
-    top: int = of_answers(
-        0,
+    top: int | None = of_answers(
+        None,
         "The likeliest labels instead of one: probability, a tab, label; so many such pairs on the line. Of seq2seq the likeliest texts, each "
         "after its bits.",
-        metavar="K",
-        shown=False,
+        **of_top,
     ),
     threshold: float = of_answers(
         0.0,
@@ -82,8 +79,6 @@ def predict(
     """Find a label for each line, or a tag for each of its characters, or make another text of it."""
     models, rest = divided(arguments)
     text = one_text(rest, models, "the text to answer to")
-    if top < 0:
-        raise InputError(f"--top must be at least 1, not {top}")
     if not 0 <= threshold <= 1:
         raise InputError(f"--threshold is a probability, from 0 to 1, not {threshold:g}")
     if vectors and (top or threshold or spans):
@@ -91,7 +86,7 @@ def predict(
             "--vectors are instead of an answer; leave --top, --threshold and --spans out"
         )
 
-    from charrnn.cli.answers import Form, TargetForm, read_lines
+    from charrnn.cli.answers import Form, LabelForm, TargetForm, read_lines
     from charrnn.cli.terminal import Writer, put_json, tell
     from charrnn.models.answering import Answerer
     from charrnn.models.rewriting import Rewriter
@@ -100,56 +95,37 @@ def predict(
 
     found = checkpoints(models, rest=rest, tasks=READING_TASKS, use="predict")
     readers = [checkpoint.model for _, checkpoint in found]
+    task = readers[0].config.task
+    given = {"beam": beam, "length-penalty": length_penalty, "top": top}
+    given |= {"threshold": threshold or None, "spans": spans or None, "vectors": vectors or None}
+    require_fitting(given, task)
     source = Source(text or STANDARD_INPUT)
     size = source.size_at_hand() or 0
-    answerer: Answerer | Rewriter
-    answer_all: Callable[..., Sequence[Any]]
-    form: Any  # one of the two, which tells what it is given
-    if readers[0].config.task == "seq2seq":
-        for option, is_given in (("threshold", threshold), ("spans", spans), ("vectors", vectors)):
-            if is_given:
-                raise InputError(f"--{option} is for labels or tags; this model makes other texts")
-        how: Any = searching(beam, length_penalty, top)
-        answerer = rewriter = Rewriter(readers, size)
-        how["top"] = max(1, top)
-
-        def answer_all(texts: Sequence[str]) -> Sequence[Any]:
-            return rewriter(texts, **how)
-
-        aligned = readers[0] if len(readers) == 1 else None
-        form = TargetForm(rewriter, aligned, top)
+    form: Form
+    if task == "seq2seq":
+        search = searching(beam, length_penalty, top)
+        form = TargetForm(Rewriter(readers, size, search=search), top)
     else:
-        if beam is not None or length_penalty is not None:
-            option = "beam" if beam is not None else "length-penalty"
-            raise InputError(
-                f"--{option} is for a model for seq2seq; this one finds labels or tags"
-            )
-        answerer = finder = Answerer(readers, size)
-        answer_all = finder
-        if finder.tags and (top or threshold):
-            option = "top" if top else "threshold"
-            raise InputError(f"--{option} is for labels; this model finds tags")
-        if spans and not finder.tags:
-            raise InputError("--spans is for tags; this model finds labels")
-        form = Form(finder.labels, top, threshold, spans=spans, vectors=vectors, tags=finder.tags)
+        form = LabelForm(Answerer(readers, size), top, threshold, spans, vectors)
     writer, replaced, refused = Writer(), 0, 0
     encoding = readers[0].vocabulary.config.encoding
-    for group in read_lines(source, readers, answerer, unknown, jsonl=jsonl):
-        answers = iter(answer_all([line.known for line in group if line.error is None]))
-        for line in group:
-            replaced += line.replaced
-            if line.error is not None:
-                put_json({**line.given, "error": line.error, "line": line.number})
-                refused += 1
-                continue
-            answer = next(answers)
-            if jsonl or as_json:
-                values: dict[str, Any] = {"text": in_json(line.text, encoding)}
-                if jsonl:
-                    values = {key: value for key, value in line.given.items() if key != "error"}
-                put_json({**values, **form.values(line, answer)})
-            else:
-                writer.put(f"{form.line(line, answer)}\n")
+    for group in read_lines(source, readers, form.answerer, unknown, jsonl=jsonl):
+        asked = [line for line in group if line.error is None]
+        replaced += sum(line.replaced for line in asked)
+        if not (jsonl or as_json):
+            for told in form.lines(asked):
+                writer.put(f"{told}\n")
+        else:
+            values = form.values(asked)
+            for line in group:
+                if line.error is not None:
+                    put_json({**line.given, "error": line.error, "line": line.number})
+                    refused += 1
+                elif jsonl:
+                    kept = {key: value for key, value in line.given.items() if key != "error"}
+                    put_json({**kept, **next(values)})
+                else:
+                    put_json({"text": in_json(line.text, encoding), **next(values)})
         sys.stdout.flush()  # who watches a growing log waits for this line
     if replaced:
         tell(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from charrnn.config import MAX_BEAM, UNKNOWN
+from charrnn.config import BEAM, MAX_BEAM, UNKNOWN, SearchConfig
 from charrnn.errors import InputError
 from charrnn.fields import OneOf, declared, unfolded
 
@@ -66,24 +66,73 @@ def numbers(option: str, value: str, separator: str) -> tuple[float, ...]:
         ) from None
 
 
-def searching(beam: int | None, length_penalty: float | None, top: int) -> dict[str, Any]:
+def _check_top(value: int | None) -> int | None:
+    """Let ``--top`` be a number from 1 on; without it nothing is said of the best few."""
+    if value is not None and value < 1:
+        raise InputError(f"--top must be at least 1, not {value}")
+    return value
+
+
+of_top: Mapping[str, Any] = {"callback": _check_top, "metavar": "K", "shown": False}
+"""What each ``--top`` of answers has in common."""
+
+
+def searching(beam: int | None, length_penalty: float | None, top: int | None) -> SearchConfig:
     """How targets are searched for, as far as it is said; with ``top``, how many are told.
 
     Raises:
         InputError: It makes no sense.
     """
+    told = top or 1
     if beam is not None and not 1 <= beam <= MAX_BEAM:
         raise InputError(f"--beam is a number from 1 to {MAX_BEAM}, not {beam}")
     if length_penalty is not None and not 0 <= length_penalty <= 10:
         raise InputError(f"--length-penalty is a number from 0 to 10, not {length_penalty:g}")
-    if top > (beam or MAX_BEAM):
+    if told > (beam or MAX_BEAM):
         raise InputError(
-            f"--top {top} is more than are followed up; --beam {min(top, MAX_BEAM)} follows so many"
-            if top <= MAX_BEAM
-            else f"--top is a number up to {MAX_BEAM}, not {top:,}"
+            f"--top {told} is more than are followed up; --beam {told} follows so many"
+            if told <= MAX_BEAM
+            else f"--top is a number up to {MAX_BEAM}, not {told:,}"
         )
-    given = {"beam": beam, "length_penalty": length_penalty}
-    return {name: value for name, value in given.items() if value is not None}
+    return SearchConfig(BEAM if beam is None else beam, told, length_penalty or 0.0)
+
+
+FITTING: Mapping[str, tuple[str, ...]] = {
+    "beam": ("seq2seq",),
+    "length-penalty": ("seq2seq",),
+    "top": ("classify", "seq2seq"),
+    "threshold": ("classify",),
+    "spans": ("tag",),
+    "vectors": ("classify", "tag"),
+    "confusions": ("classify", "tag"),
+}
+"""Options of answers, each with the tasks whose models they say something to."""
+
+
+def require_fitting(
+    given: Mapping[str, object], task: str, fitting: Mapping[str, Sequence[str]] = FITTING
+) -> None:
+    """Refuse options that say nothing to a model for this task.
+
+    Args:
+        given: Options and their values, None where it is not given.
+        fitting: As ``FITTING``.
+
+    Raises:
+        InputError: One of them is for models of other tasks.
+    """
+    for option, value in given.items():
+        if value is None or task in (tasks := fitting[option]):
+            continue
+        if task == "seq2seq":
+            said = "labels or tags; this model makes other texts"
+        elif "seq2seq" in tasks and len(tasks) == 1:
+            said = "a model for seq2seq; this one finds labels or tags"
+        elif task == "tag":
+            said = "labels; this model finds tags"
+        else:
+            said = "tags; this model finds labels"
+        raise InputError(f"--{option} is for {said}")
 
 
 def parse_columns(value: str | None) -> tuple[int, ...]:

@@ -35,7 +35,7 @@ def view(look: Look) -> fig.Figure:
         raise InputError(
             "nothing was kept for validation, or no evaluation has been made; try charrnn evaluate"
         )
-    found = graded_figure(figures, names, MOST)
+    found = graded_figure(figures, names)
     words = fig.Words(
         f"{look.subject.name}: its answers to what was kept for validation.", whole=True
     )
@@ -48,26 +48,29 @@ def view(look: Look) -> fig.Figure:
     )
 
 
-def graded_figure(figures: Figures, names: Sequence[str], most: int) -> fig.Figure:
+def graded_figure(
+    figures: Figures, names: Sequence[str], most: int = MOST, among: tuple[int, int] | None = None
+) -> fig.Figure:
     """All figures: facts, a row for each label, the most frequent wrong answers, and the matrix of all.
 
     Args:
         names: What the labels' numbers mean.
         most: Wrong answers that are told.
+        among: Of targets: a number *K*, and for how many sources a right one is among the K best.
     """
     if figures.symbols:
-        rewritten, data = fig.Facts(rewriting_facts(figures)), rewriting_values(figures)
-        return fig.Figure("Answers", [rewritten], data, no_picture=NO_PICTURE)
+        facts, data = fig.Facts(_rewriting_facts(figures, among)), _rewriting_values(figures, among)
+        return fig.Figure("Answers", [facts], data, no_picture=NO_PICTURE)
     blocks: list[fig.Block] = [fig.Facts(_facts(figures)), _table(figures, names)]
     if wrong := _wrong(figures, names, most):
         blocks.append(wrong)
     matrix = confusion_matrix(figures, names)
     blocks.append(matrix)
-    data = as_values(figures, names, bool(figures.texts), most)
+    data = _values(figures, names, bool(figures.texts), most)
     return fig.Figure("Answers", blocks, data, matrix.description, [matrix])
 
 
-def as_values(figures: Figures, names: Sequence[str], tags: bool, most: int) -> dict[str, Any]:
+def _values(figures: Figures, names: Sequence[str], tags: bool, most: int) -> dict[str, Any]:
     """The same, ready for JSON; the loss is in bits."""
     values: dict[str, Any] = {
         "answers": figures.answers,
@@ -93,12 +96,8 @@ def as_values(figures: Figures, names: Sequence[str], tags: bool, most: int) -> 
     return values
 
 
-def rewriting_values(figures: Figures, among: tuple[int, int] | None = None) -> dict[str, Any]:
-    """How right texts are that were made of others, ready for JSON.
-
-    Args:
-        among: A number *K*, and for how many sources a right target is among the K best.
-    """
+def _rewriting_values(figures: Figures, among: tuple[int, int] | None) -> dict[str, Any]:
+    """How right texts are that were made of others, ready for JSON."""
     values: dict[str, Any] = {
         "answers": figures.texts,
         "accuracy": figures.accuracy,
@@ -109,9 +108,7 @@ def rewriting_values(figures: Figures, among: tuple[int, int] | None = None) -> 
     return values if among is None else {**values, "among": {"best": among[0], "right": among[1]}}
 
 
-def rewriting_facts(
-    figures: Figures, among: tuple[int, int] | None = None
-) -> list[tuple[str, str]]:
+def _rewriting_facts(figures: Figures, among: tuple[int, int] | None) -> list[tuple[str, str]]:
     """The same in words."""
     facts = [
         ("answers", f"{figures.texts:,}"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,19 @@ AT_ONCE = (
     1 << 13
 )  # that whoever has many should ask for, so that batches are full and memory is bounded
 STEPS = 2048  # of a long text, of which so many characters are held at once
+
+
+class Answering(Protocol):
+    """Whoever has an answer for each text: an :class:`Answerer` labels or tags, a ``Rewriter`` targets."""
+
+    def known(self, text: str, unknown: str, where: str = "", line: int = 0) -> str:
+        """A text in characters that each model knows, see :meth:`Vocabulary.known`."""
+
+    def lacks(self, text: str) -> bool:
+        """Whether some of a text as it was given is not known to some model."""
+
+    def __call__(self, texts: Sequence[str]) -> Sequence[object]:
+        """An answer for each of such texts, in their order."""
 
 
 class Answer(NamedTuple):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import BEAM
+from charrnn.config import SearchConfig
 from charrnn.errors import CheckpointError, InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import batches, side_by_side
@@ -18,8 +19,10 @@ from charrnn.nn.monotonic import TINY, Walks, forwards, of_symbols, posteriors, 
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
+from charrnn.text.batches import PLACES
 from charrnn.text.labels import Labels
 
+PLAIN = SearchConfig()
 TOGETHER = 64  # sources that are read side by side, at most
 PER_CHARACTER, SPARE = 3, 20
 """A target ends after so many symbols for each character of its source, and some more, at the latest: no search runs for ever."""
@@ -47,13 +50,18 @@ class Rewriter:
         models: Of several, the mean of their probabilities is taken at each symbol.
         characters: How many will be read, if that is known: to be compiled for many.
         threads: To be used; 0 takes one for each processor.
+        search: How targets are searched for, and how many are kept.
 
     Raises:
         InputError: A model makes no texts of others, or they are not made of the same symbols.
     """
 
     def __init__(
-        self, models: Sequence[CharacterModel], characters: int = 0, threads: int = 0
+        self,
+        models: Sequence[CharacterModel],
+        characters: int = 0,
+        threads: int = 0,
+        search: SearchConfig = PLAIN,
     ) -> None:
         first = models[0]
         for model in models:
@@ -66,6 +74,7 @@ class Rewriter:
             if (read.config, read.words) != (reads.config, reads.words):
                 raise InputError("models that write together read texts in the same way")
         self.labels: Labels = first.labels
+        self.search = search
         self._models = [model.to_read(characters) for model in models]
         # Of each model, where the first one's symbols are, and the end.
         self._places = [
@@ -86,25 +95,15 @@ class Rewriter:
         """Whether some of a text as it was given is not known to some model."""
         return any(model.vocabulary.lacks(text) for model in self._models)
 
-    def __call__(
-        self,
-        texts: Sequence[str],
-        *,
-        beam: int = BEAM,
-        top: int = 1,
-        length_penalty: float = 0.0,
-    ) -> list[list[Rewriting]]:
-        """The ``top`` best targets that were found for each source, the best first; none for a source without characters.
+    def __call__(self, texts: Sequence[str]) -> list[list[Rewriting]]:
+        """The best targets that were found for each source, the best first; none for a source without characters.
 
         Args:
             texts: In characters that each model knows.
-            beam: Beginnings that are followed up at each step; 1 is greedy.
-            length_penalty: Targets are compared by the logs of their probabilities, divided by their numbers of symbols to this power.
 
         Raises:
             CheckpointError: A model's numbers overflow.
         """
-        width = max(beam, top)
         found: list[list[Rewriting]] = [[] for _ in texts]
         lengths = np.array([len(text) for text in texts])
         read = np.flatnonzero(lengths)
@@ -113,20 +112,38 @@ class Rewriter:
         def work(shard: int, _columns: slice, workspace: Workspace) -> None:
             for batch in together[shard :: self._shards.count]:
                 numbers = read[batch].tolist()
-                search = _Search(
-                    self._models,
-                    self._places,
-                    [texts[n] for n in numbers],
-                    width,
-                    top,
-                    length_penalty,
-                )
+                sources = [texts[n] for n in numbers]
+                search = _Search(self._models, self._places, sources, self.search)
                 for number, finished in zip(numbers, search.run(workspace), strict=True):
-                    found[number] = finished[:top]
+                    found[number] = finished[: self.search.top]
 
         with single_threaded_blas(), np.errstate(all="ignore"):
             self._shards.map(work, self._shards.count)
         return found
+
+    def alignments(
+        self, texts: Sequence[str], targets: Sequence[Sequence[int]]
+    ) -> Iterator[Array | None]:
+        """The :func:`alignment` of each text, which has a character at least, with a target of it, in order; None of several models.
+
+        They are read side by side, and some at a time, as they are asked for: those of many long texts would fill the memory.
+        """
+        if len(self._models) > 1:
+            yield from [None] * len(texts)
+            return
+        (model,), parts = self._models, _parts(texts, targets)
+
+        def work(_shard: int, columns: slice, workspace: Workspace) -> list[Array | None]:
+            return [
+                weights
+                for part in some[columns]
+                for weights in _Again(model, texts[part], targets[part], workspace).alignments()
+            ]
+
+        while some := list(islice(parts, self._shards.count)):
+            with single_threaded_blas():
+                found = self._shards.map(work, len(some))
+            yield from chain.from_iterable(found)
 
     def text(self, rewriting: Rewriting) -> str:
         """A target as it would stand in a file."""
@@ -141,12 +158,11 @@ class _Search:
         models: Sequence[CharacterModel],
         places: Sequence[NDArray[np.intp]],
         texts: Sequence[str],
-        width: int,
-        top: int,
-        length_penalty: float,
+        how: SearchConfig,
     ) -> None:
         self._models, self._places, self._texts = models, places, texts
-        self._width, self._top, self._penalty = width, top, length_penalty
+        self._width, self._top = max(how.beam, how.top), how.top
+        self._penalty = how.length_penalty
         self._most = np.array([PER_CHARACTER * len(text) + SPARE for text in texts])
 
     def run(self, workspace: Workspace) -> list[list[Rewriting]]:
@@ -274,54 +290,80 @@ class _Writer:
             )
 
 
+def _parts(texts: Sequence[str], targets: Sequence[Sequence[int]]) -> Iterator[slice]:
+    """Texts one after the other that have ``PLACES`` weights together at most, or one by itself."""
+    start, S, T = 0, 0, 0
+    for stop, (text, target) in enumerate(zip(texts, targets, strict=True)):
+        S, T = max(S, len(target) + 1), max(T, len(text))
+        if stop > start and (stop + 1 - start) * S * T > PLACES:
+            yield slice(start, stop)
+            start, S, T = stop, len(target) + 1, len(text)
+    if start < len(texts):
+        yield slice(start, len(texts))
+
+
 def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array | None:
     """``(S, T)``: how much each symbol of a target, its end at last, looked at each character of its source; None without attention.
 
     Of a model that walks it is how likely it was there, given the whole target; at the marks around a source it may be as well.
     """
-    again = _Again(model, source, symbols)
-    network = again.network
-    if network.monotonic:
-        walks, ends = again.walks, np.array([len(symbols) + 1])
-        written = of_symbols(walks.p, again.targets)
-        moved = posteriors(walks.moves, written, ends, *forwards(walks.moves, written, ends))
-        return np.asarray(moved[0].sum(axis=1)[:, 1:-1])
-    if network.attention is None:
-        return None
-    again.probabilities()
-    return np.asarray(network.attention.weights(again.workspace.child("attention"))[0])
+    return _Again(model, [source], [symbols]).alignments()[0]
 
 
 def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
     """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
-    return _Again(model, source, symbols).probabilities()
+    return _Again(model, [source], [symbols]).probabilities()
 
 
 class _Again:
-    """A target that is known, its end too, read once more."""
+    """Targets that are known, with their ends, read once more, side by side."""
 
-    def __init__(self, model: CharacterModel, source: str, symbols: Sequence[int]) -> None:
+    def __init__(
+        self,
+        model: CharacterModel,
+        sources: Sequence[str],
+        targets: Sequence[Sequence[int]],
+        workspace: Workspace | None = None,
+    ) -> None:
         network, self._params = model.network, model.parameters
         assert isinstance(network, Seq2Seq)
-        self.network, self.workspace = network, Workspace(self._params.flat.dtype)
-        x, lengths = side_by_side([model.vocabulary.encode(source)])
-        self._encoded = network.encode(self._params, x, lengths, self.workspace)
-        self.targets = np.array([*symbols, network.end])[:, None]
-        before = network.before(self.targets)
-        self._h = network.held(self._params, before, self._encoded, self.workspace)
+        self._network, self._workspace = network, workspace or Workspace(self._params.flat.dtype)
+        x, self._lengths = side_by_side([model.vocabulary.encode(source) for source in sources])
+        self._encoded = network.encode(self._params, x, self._lengths, self._workspace)
+        ended = [np.array([*symbols, network.end]) for symbols in targets]
+        self._targets, self._ends = side_by_side(ended)
+        before = network.before(self._targets)
+        self._h = network.held(self._params, before, self._encoded, self._workspace)
 
-    @property
-    def walks(self) -> Walks:
-        return self.network.walks(self._params, self._h, self._encoded)
+    def _walks(self) -> tuple[Walks, Array]:
+        """All walks, and ``(B, S, T)``, the probability of the target's symbol at each place of each step."""
+        walks = self._network.walks(self._params, self._h, self._encoded)
+        return walks, of_symbols(walks.p, self._targets)
+
+    def alignments(self) -> list[Array | None]:
+        """``(S, T)`` of each pair; None without attention."""
+        attention, looked = self._network.attention, self._encoded.looked
+        if self._network.monotonic:
+            walks, written = self._walks()
+            alpha, likely = forwards(walks.moves, written, self._ends)
+            moved = posteriors(walks.moves, written, self._ends, alpha, likely)
+            weights = moved.sum(axis=2)[:, :, 1:]  # without the mark before a source
+        elif attention and looked:
+            own = self._workspace.child("attention")
+            attention.forward(self._params, self._h, looked, own)
+            weights = attention.weights(own)
+        else:
+            return [None] * len(self._ends)
+        sizes = zip(self._ends, self._lengths, strict=True)
+        return [each[:S, :T] for each, (S, T) in zip(weights, sizes, strict=True)]
 
     def probabilities(self) -> Array:
-        """``(S, K+1)``."""
-        if self.network.monotonic:
-            walks, ends = self.walks, np.array([len(self.targets)])
-            written = of_symbols(walks.p, self.targets)
-            alpha, _ = forwards(walks.moves, written, ends)
+        """``(S, K+1)``, of the one pair that there is."""
+        if self._network.monotonic:
+            walks, written = self._walks()
+            alpha, _ = forwards(walks.moves, written, self._ends)
             there = (alpha[0, :-1, None] @ walks.moves[0])[:, 0]  # (S, T)
             return np.asarray((there[:, None] @ walks.p[0])[:, 0].astype(np.float64))
-        logits = self.network.read_out(self._params, self._h, self._encoded, self.workspace)
+        logits = self._network.read_out(self._params, self._h, self._encoded, self._workspace)
         softmax_(logits[:, :, 0])
         return np.asarray(logits[:, :, 0].T.astype(np.float64))

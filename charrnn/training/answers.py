@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +27,13 @@ class Graded:
     Attributes:
         names: What the labels' numbers mean: those of the model, and after them others that occurred.
         unknown: Right answers that are none of the model's.
+        among: Of sources with targets: for how many a right one is among the best.
     """
 
     figures: Figures
     names: tuple[str, ...]
-    unknown: int
-
-
-@dataclass(frozen=True)
-class Rewritten:
-    """What came of some sources.
-
-    Attributes:
-        among: For how many a right target was among the best.
-    """
-
-    figures: Figures
-    among: int
+    unknown: int = 0
+    among: int = 0
 
 
 def rewritten(
@@ -53,11 +42,10 @@ def rewritten(
     source: str,
     columns: Sequence[int] = (),
     unknown: str = "replace",
-    **how: Any,
-) -> Rewritten:
+) -> Graded:
     """Grade the targets that are made of the sources in a file; of a source that stands there with several targets each is right.
 
-    Arguments and errors are those of :func:`graded`; ``how`` is searched as :meth:`Rewriter.__call__` has it.
+    Arguments and errors are those of :func:`graded`.
     """
     lines = _lines(models[0], source, columns)
     wanted: dict[str, list[Sequence[str]]] = {}
@@ -65,16 +53,16 @@ def rewritten(
     for line, symbols in zip(lines, symbols_of(lines, rewriter.labels.between), strict=True):
         known[line.text] = rewriter.known(line.text, unknown, line.where)
         wanted.setdefault(line.text, []).append(symbols)
-    counting, among, sources = Counting(), 0, list(wanted)
+    names, sources = rewriter.labels.names, list(wanted)
+    counting, among = Counting(), 0
     for start in range(0, len(sources), AT_ONCE):
         part = sources[start : start + AT_ONCE]
-        for text, found in zip(part, rewriter([known[text] for text in part], **how), strict=True):
-            names = rewriter.labels.names
+        for text, found in zip(part, rewriter([known[text] for text in part]), strict=True):
             made = [[names[number] for number in one.symbols] for one in found]
             right = [list(one) for one in wanted[text]]
             counting.rewritten(right, made[0] if made else [])
             among += any(one in right for one in made)
-    return Rewritten(counting.result(), among)
+    return Graded(counting.result(), names, among=among)
 
 
 def graded(

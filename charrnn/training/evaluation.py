@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from charrnn.config import SearchConfig
 from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
@@ -134,7 +135,7 @@ def grade_pairs(
     if math.isfinite(loss):  # else who trains goes back
         sources = [model.vocabulary.decode(source) for source, _ in pairs]
         try:
-            made = Rewriter([model], threads=shards.count)(sources, beam=1)
+            made = Rewriter([model], threads=shards.count, search=SearchConfig(beam=1))(sources)
         except CheckpointError:  # it overflows when it goes on from what it writes itself
             return math.inf, counting.result()
         for (_, target), found in zip(pairs, made, strict=True):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, SearchConfig
 from charrnn.errors import CheckpointError, InputError
 from charrnn.models import rewriting
 from charrnn.models.character_model import CharacterModel
@@ -58,6 +58,12 @@ def _nats(
     return float(net.nats(model.parameters, chunk, workspace).sum(dtype=np.float64))
 
 
+def _rewritten(
+    model: CharacterModel, sources: list[str], beam: int, top: int = 1
+) -> list[list[Rewriting]]:
+    return Rewriter([model], search=SearchConfig(beam, top))(sources)
+
+
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> int:
     """Targets of four symbols at most."""
@@ -85,7 +91,8 @@ def test_a_beam_that_is_wide_enough_finds_the_best(
             for target in itertools.product((0, 1), repeat=length)
         ]
         every.sort(key=lambda one: (len(one.symbols) == short, cost(one)))
-        (found,) = Rewriter([model])([source], beam=100, top=6, length_penalty=penalty)
+        search = SearchConfig(beam=100, top=6, length_penalty=penalty)
+        (found,) = Rewriter([model], search=search)([source])
         assert [one.symbols for one in found] == [one.symbols for one in every[:6]]
         np.testing.assert_allclose(
             [one.nats for one in found], [one.nats for one in every[:6]], rtol=1e-4
@@ -100,7 +107,7 @@ both_ways = pytest.mark.parametrize("attention", ["general", "monotonic"])
 def test_a_beam_of_one_is_greedy(seed: int, attention: str) -> None:
     """The likeliest symbol at each step, until the end is that."""
     model = _model(seed, "xyz", attention=attention)
-    for source, found in zip(SOURCES, Rewriter([model])(SOURCES, beam=1), strict=True):
+    for source, found in zip(SOURCES, _rewritten(model, SOURCES, beam=1), strict=True):
         target: tuple[int, ...] = ()
         most = rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
         while len(target) < most:
@@ -148,8 +155,8 @@ def test_a_search_that_is_given_up_finds_as_much(
         for source in ("abca", "b"):
             slow = _plain_search(model, source, width, penalty)
             for top in range(1, width + 1):
-                how = {"beam": width, "top": top, "length_penalty": penalty}
-                (found,) = Rewriter([model])([source], **how)  # type: ignore[arg-type]
+                search = SearchConfig(width, top, penalty)
+                (found,) = Rewriter([model], search=search)([source])
                 ended = [one.symbols for one in found if one.ended]
                 assert ended == slow[: len(found)], (seed, source)
 
@@ -177,7 +184,7 @@ def test_a_search_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
         return step(self, ids)
 
     monkeypatch.setattr(rewriting._Writer, "step", counted)
-    (found,) = Rewriter([model])(["abc" * 50], beam=5)
+    (found,) = _rewritten(model, ["abc" * 50], beam=5)
     assert found[0].symbols == ()
     assert len(steps) <= 2
 
@@ -187,7 +194,7 @@ def test_no_search_runs_for_ever() -> None:
     model = _model()
     model.parameters["V"][-1] = 0
     model.parameters["c"][-1] = -1e4
-    for source, found in zip(SOURCES, Rewriter([model])(SOURCES, beam=2), strict=True):
+    for source, found in zip(SOURCES, _rewritten(model, SOURCES, beam=2), strict=True):
         assert len(found[0].symbols) == rewriting.PER_CHARACTER * len(source) + rewriting.SPARE
         assert not found[0].ended
 
@@ -197,11 +204,11 @@ def test_alone_and_in_company(attention: str, monkeypatch: pytest.MonkeyPatch) -
     """Neither who stands beside a source nor how many there are changes what is made of it; without characters it is nothing."""
     model = _model(1, "xyz", attention=attention)
     many = [*SOURCES, "", *reversed(SOURCES)] * 20
-    rewriter = Rewriter([model])
-    alone = {source: rewriter([source], top=3)[0] for source in ("", *SOURCES)}
+    rewriter = Rewriter([model], search=SearchConfig(top=3))
+    alone = {source: rewriter([source])[0] for source in ("", *SOURCES)}
     assert alone[""] == []
     monkeypatch.setattr(rewriting, "TOGETHER", 7)
-    for source, found in zip(many, rewriter(many, top=3), strict=True):
+    for source, found in zip(many, rewriter(many), strict=True):
         assert [one.symbols for one in found] == [one.symbols for one in alone[source]]
         np.testing.assert_allclose(
             [one.nats for one in found], [one.nats for one in alone[source]], rtol=1e-4
@@ -210,7 +217,7 @@ def test_alone_and_in_company(attention: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_best_come_first() -> None:
-    found = Rewriter([_model(2, "xyz")])(SOURCES, beam=3, top=5)
+    found = _rewritten(_model(2, "xyz"), SOURCES, beam=3, top=5)
     for each in found:
         assert len(each) == 5
         assert len({one.symbols for one in each}) == 5
@@ -221,7 +228,7 @@ def test_several_models_write_together(short: int) -> None:
     """The mean of their probabilities counts, at each symbol, whatever the order of their symbols."""
     one, other = _model(1, "xy"), _model(5, "yx", attention="monotonic")
     for source in SOURCES:
-        ((best, *_),) = Rewriter([one, other])([source], beam=50)
+        ((best, *_),) = Rewriter([one, other], search=SearchConfig(beam=50))([source])
         own = [0 if n else 1 for n in best.symbols]  # the same names, in the other's numbers
         p, q = expected(one, source, best.symbols), expected(other, source, own)[:, [1, 0, 2]]
         mean, numbers = (p + q) / 2, [*best.symbols, 2][: len(best.symbols) + 1]
@@ -253,6 +260,53 @@ def test_alignment() -> None:
     assert walked.shape == (4, 4)
     assert (walked.sum(axis=1) <= 1 + 1e-5).all()  # the rest is at the marks
     assert walked.min() >= 0
+
+
+@pytest.mark.parametrize("places", [1, 60, 1 << 14])
+@pytest.mark.parametrize("attention", ["general", "monotonic"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_alignments_side_by_side(
+    cell: str, attention: str, places: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of many are those of each alone, up to rounding, in order, whatever their lengths and however many are read at once."""
+    monkeypatch.setattr(rewriting, "PLACES", places)
+    model = _model(1, cell=cell, attention=attention)
+    pairs = [
+        (source, target) for source in SOURCES for target in ((), (0,), (0, 1, 1), (1,) * 9)
+    ] * 2
+    texts, targets = [source for source, _ in pairs], [target for _, target in pairs]
+    together = list(Rewriter([model]).alignments(texts, targets))
+    assert len(together) == len(pairs)
+    for (source, target), weights in zip(pairs, together, strict=True):
+        alone = alignment(model, source, target)
+        assert weights is not None
+        assert alone is not None
+        assert weights.shape == (len(target) + 1, len(source))
+        np.testing.assert_allclose(weights, alone, atol=1e-6)
+
+
+def test_where_there_are_no_alignments() -> None:
+    """Without attention, of several models, of nothing."""
+    bare, model = _model(attention="none"), _model()
+    assert list(Rewriter([bare]).alignments(SOURCES, [(0,)] * 4)) == [None] * 4
+    assert list(Rewriter([model, model]).alignments(SOURCES, [(0,)] * 4)) == [None] * 4
+    assert list(Rewriter([model]).alignments([], [])) == []
+
+
+def test_alignments_are_read_as_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some at a time, so that those of many long texts need not be held at once."""
+    monkeypatch.setattr(rewriting, "PLACES", 1)
+    read: list[int] = []
+    again = rewriting._Again.alignments
+
+    def counted(self: rewriting._Again) -> list[Array | None]:
+        read.append(1)
+        return again(self)
+
+    monkeypatch.setattr(rewriting._Again, "alignments", counted)
+    found = Rewriter([_model()], threads=2).alignments(SOURCES, [(0,)] * 4)
+    next(found)
+    assert len(read) == 2
 
 
 def test_overflow_is_told() -> None:

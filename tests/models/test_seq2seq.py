@@ -12,7 +12,7 @@ import pytest
 from forms import Form
 from kinds import RECURRENT, every_recurrent
 
-from charrnn.config import ModelConfig
+from charrnn.config import ModelConfig, SearchConfig
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.rewriting import Rewriter
@@ -221,8 +221,9 @@ def test_a_character_more_leaves_the_others_what_they_were() -> None:
     config = ModelConfig(task="seq2seq", cell="gru", hidden_size=4, attention="monotonic")
     model = CharacterModel.fresh(config, Vocabulary("abc"), np.random.default_rng(0), Labels("xy"))
     wider = model.extended_to(Vocabulary("abcd"), np.random.default_rng(1))
+    search = SearchConfig(top=3)
     for one, other in zip(
-        *(Rewriter([m])(["abc", "ca"], top=3) for m in (model, wider)), strict=True
+        *(Rewriter([m], search=search)(["abc", "ca"]) for m in (model, wider)), strict=True
     ):
         assert [each.symbols for each in one] == [each.symbols for each in other]
         np.testing.assert_allclose(
