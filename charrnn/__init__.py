@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from charrnn.inspection import summarize as summarize
     from charrnn.models.character_model import CharacterModel as CharacterModel
     from charrnn.models.mixture import Mixture as Mixture
+    from charrnn.models.versions import Versions as Versions
     from charrnn.notebook import Prediction as Prediction
     from charrnn.notebook import Score as Score
     from charrnn.notebook import Target as Target
@@ -60,6 +61,7 @@ _HOMES = {
     "inspection": ("summarize",),
     "models.character_model": ("CharacterModel",),
     "models.mixture": ("Mixture",),
+    "models.versions": ("Versions",),
     "notebook": (
         "Prediction",
         "Score",

@@ -11,12 +11,13 @@ import typer
 from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
 from charrnn.cli.labels import Mix, mixes, told, writing
 from charrnn.cli.settings import numbers, of_unknown, option_names, panel
-from charrnn.config import SEEDS, SamplingConfig, seed_after
+from charrnn.config import SEEDS, WRITING_TASKS, SamplingConfig, seed_after
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.words import unescaped
 
 if TYPE_CHECKING:
     from charrnn.models.mixture import Writable
+    from charrnn.text.vocabulary import Vocabulary
 
 EPILOG = (
     "Standard output carries the text alone; the seed goes to standard error. On a terminal what could act on it is shown "
@@ -44,6 +45,12 @@ def sample(
         None,
         "Continue all of this file, with its line ends and of any length; - is standard input.",
         metavar="FILE",
+    ),
+    source_text: str | None = of_text(
+        None,
+        "With a model of --task seq2seq: the text that several versions are made of; or lines of a FILE.",
+        "--source",
+        metavar="TEXT",
     ),
     label: list[str] | None = of_text(
         None,
@@ -181,6 +188,8 @@ def sample(
         raise InputError(f"--temp is one number, or two as in 1.2:0.5, not {temperature}")
     shares = () if weights is None else numbers("--weights", weights, ",")
     asked = mixes(label or [], label_mix)
+    if source and source_text is not None:
+        raise InputError(f"sources come from {source} or from --source, not from both")
     if len(asked) > 1 and source:
         raise InputError("prompts are read once: give one --label, or a --label-mix")
     if num_samples < 1:
@@ -229,14 +238,43 @@ def sample(
     from charrnn.cli.jsonl import Asking
     from charrnn.cli.prompts import Request, known_prime, read_prime, read_requests, require_end
     from charrnn.cli.terminal import tell, tell_of_compiling
-    from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
+    from charrnn.cli.versions import RewritingModels
+    from charrnn.cli.writing import Json, Plain, write_all, write_novel
     from charrnn.models.mixture import Mixture
     from charrnn.text.source import Source, tidied
     from charrnn.writing.novelty import Originals
 
     if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
         require_end(config)
-    found = checkpoints(models, quiet=True, rest=rest, use="sample")  # told with the seed
+    # Those that rewrite are taken where they are meant.
+    tasks: tuple[str, ...] = ("seq2seq",) if source_text is not None else WRITING_TASKS
+    tasks = (*WRITING_TASKS, "seq2seq") if models else tasks
+    found = checkpoints(models, quiet=True, rest=rest, tasks=tasks, use="sample")
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    who = f"{' + '.join(str(path) for path, _ in found)}: seed {seed}"
+    if any(checkpoint.model.config.task == "seq2seq" for _, checkpoint in found):
+        options: dict[str, object] = {
+            "prime": prime,
+            "prime-text": prime_text,
+            "label": label,
+            "label-mix": label_mix,
+        }
+        options |= {"jsonl": jsonl, "novel-only": novel_only, "novelty": novelty}
+        rewriting = RewritingModels([checkpoint.model for _, checkpoint in found], shares, unknown)
+        rewriting.require_sources(source_text is not None or source, options)
+        config = _typed_config(rewriting.vocabulary, config)
+        output = rewriting.output(unescaped(separator or r"\n"), as_json=as_json)
+        if not quiet:
+            tell(who)
+        request = Request("", seed, config)
+        sources = [("--source", source_text)] if source_text is not None else None
+        rewriting.write(
+            sources or rewriting.read(Source(source or "-")), request, num_samples, output
+        )
+        return
+    if source_text is not None:
+        raise InputError("--source is for a model for seq2seq; these go on with a --prime")
     writers: list[Writable] = []
     each_mix: list[Mix | None] = [*asked] or [None]
     for mix in each_mix:
@@ -248,17 +286,13 @@ def sample(
         raise InputError("--novel-only is for models of records; make one with train --records")
     if separator is None:
         separator = r"\n" if kind.records else r"\n---\n"
-    between = _typed(model, separator, "--separator")
-    ends = [_typed(model, string, "--stop") for string in config.stop]
+    between = _typed(model.vocabulary, separator, "--separator")
+    config = _typed_config(model.vocabulary, config)
+    ends = config.stop
     if ends and not (length or until_lines or kind.records):
         unwritten = [model.vocabulary.unknown_in(string) for string in ends]
         if all(unwritten):
             raise UnknownCharacterError(unwritten[0], "; a text would never stop there")
-    breakers = _typed(model, dry_breakers, "--dry-breakers")
-    ban = _typed(model, ban, "--ban")
-    config = replace(config, ban=ban, stop=tuple(ends), dry_breakers=breakers)
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
     request = Request("", seed, config, told(asked[0] if asked else None))
 
     if source:
@@ -286,7 +320,7 @@ def sample(
         if prime_text:
             prime = read_prime(Source(prime_text), model.vocabulary, unknown)
         else:
-            typed = tidied(_typed(model, prime, "--prime"), kind)
+            typed = tidied(_typed(model.vocabulary, prime, "--prime"), kind)
             prime = known_prime(model.vocabulary, typed, unknown, "--prime")
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
@@ -296,9 +330,9 @@ def sample(
         for name in originals.empty if originals else ():
             tell(f"notice: {Source(name)} is empty")
         if not quiet:
-            tell(f"{' + '.join(str(path) for path, _ in found)}: seed {seed}")
+            tell(who)
         if as_json or jsonl:
-            output: Output = Json(kind, originals)
+            output = Json(kind, originals)
         else:
             output = Plain(kind, between, echo=echo, originals=originals)
         on_start = None if quiet else tell_of_compiling
@@ -318,5 +352,15 @@ def sample(
             raise
 
 
-def _typed(model: Writable, value: str, option: str) -> str:
-    return unescaped(model.vocabulary.argument(value, option))
+def _typed(vocabulary: Vocabulary, value: str, option: str) -> str:
+    return vocabulary.spelled(unescaped(vocabulary.argument(value, option)), where=option)
+
+
+def _typed_config(vocabulary: Vocabulary, config: SamplingConfig) -> SamplingConfig:
+    """The same settings, with strings in the characters of what is written."""
+    return replace(
+        config,
+        ban=_typed(vocabulary, config.ban, "--ban"),
+        stop=tuple(_typed(vocabulary, string, "--stop") for string in config.stop),
+        dry_breakers=_typed(vocabulary, config.dry_breakers, "--dry-breakers"),
+    )

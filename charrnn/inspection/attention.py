@@ -16,7 +16,8 @@ from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.rewriting import Rewriter, alignment, expected
+from charrnn.models.retracing import alignment, expected
+from charrnn.models.rewriting import Rewriter
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
 from charrnn.words import percent

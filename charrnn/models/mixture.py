@@ -22,6 +22,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.continuing import Continuation, OneModel
 from charrnn.models.network import Network
 from charrnn.models.stepper import Begin, Stepper
+from charrnn.models.versions import OneSource, Versions, shares
 from charrnn.nn.functions import Ids
 from charrnn.nn.loss import log_softmax
 from charrnn.nn.parameters import Array
@@ -57,13 +58,7 @@ class Mixture:
         check("weights", tuple[float, ...], weights)
         if not models:
             raise InputError("a mixture needs a model")
-        weights = weights or (1.0,) * len(models)
-        total = sum(weights)
-        proper = all(weight > 0 for weight in weights) and math.isfinite(total)
-        if not proper or len(weights) != len(models):
-            raise InputError(
-                f"weights must be positive numbers, one for each model, of which there are {len(models)}"
-            )
+        weights = shares(weights, len(models))
         kinds = list(dict.fromkeys(model.vocabulary.config for model in models))
         if len(kinds) > 1:
             raise InputError(
@@ -71,14 +66,14 @@ class Mixture:
             )
         vocabulary = reduce(Vocabulary.extended_by, (m.vocabulary.characters for m in models[1:]),
                             models[0].vocabulary)  # fmt: skip
-        return cls(models, tuple(weight / total for weight in weights), vocabulary)
+        return cls(models, weights, vocabulary)
 
     @property
     def networks(self) -> tuple[Network, ...]:
         return tuple(model.network for model in self.models)
 
 
-Writable = CharacterModel | Mixture
+Writable = CharacterModel | Mixture | Versions
 """What can write: it has a ``vocabulary`` and ``networks``, and :func:`continued` reads with it."""
 
 
@@ -86,11 +81,14 @@ def continued(model: Writable, primes: Sequence[str], begin: Begin = Stepper) ->
     """Begin to continue texts.
 
     Args:
+        primes: Of a version of a source it is only told how many there are.
         begin: Makes what reads on.
 
     Raises:
         UnknownCharacterError: A prime has a character that the model does not know.
     """
+    if isinstance(model, Versions):
+        return OneSource(model, len(primes))
     if isinstance(model, Mixture):
         return Together(model, primes, begin)
     return OneModel(model, primes, begin)

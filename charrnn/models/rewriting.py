@@ -10,16 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import SearchConfig
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.reading import batches, side_by_side
-from charrnn.models.seq2seq import Encoded, Seq2Seq
-from charrnn.nn.loss import softmax_
-from charrnn.nn.monotonic import TINY, Walks, forwards, of_symbols, posteriors, start
+from charrnn.models.decoding import Decoding, known_source, shared_symbols
+from charrnn.models.reading import batches
+from charrnn.models.retracing import Retraced, in_parts
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
-from charrnn.text.batches import PLACES
 from charrnn.text.labels import Labels
 
 PLAIN = SearchConfig()
@@ -63,33 +61,15 @@ class Rewriter:
         threads: int = 0,
         search: SearchConfig = PLAIN,
     ) -> None:
-        first = models[0]
-        for model in models:
-            if model.config.task != "seq2seq":
-                raise InputError(f"a model for {model.config.task} makes no text of another one")
-            alike = {*model.labels.names} == {*first.labels.names}
-            if not alike or model.labels.between != first.labels.between:
-                raise InputError("models that write together write the same symbols")
-            read, reads = model.vocabulary, first.vocabulary
-            if (read.config, read.words) != (reads.config, reads.words):
-                raise InputError("models that write together read texts in the same way")
-        self.labels: Labels = first.labels
+        self._places = shared_symbols(models)
+        self.labels: Labels = models[0].labels
         self.search = search
         self._models = [model.to_read(characters) for model in models]
-        # Of each model, where the first one's symbols are, and the end.
-        self._places = [
-            np.append(model.labels.encode(first.labels.names), len(first.labels))
-            for model in models
-        ]
         self._shards = Shards(threads or available_processors())
 
     def known(self, text: str, unknown: str, where: str = "", line: int = 0) -> str:
         """A source in characters that each model knows, its symbols too, see :meth:`Vocabulary.known`, also for errors."""
-        place = f"{where}, line {line}" if where and line else where
-        text = self._models[0].vocabulary.spelled(text, unknown, place)
-        for model in self._models:
-            text = model.vocabulary.known(text, unknown, where, line)
-        return text
+        return known_source(self._models, text, unknown, where, line)
 
     def lacks(self, text: str) -> bool:
         """Whether some of a text as it was given is not known to some model."""
@@ -131,13 +111,13 @@ class Rewriter:
         if len(self._models) > 1:
             yield from [None] * len(texts)
             return
-        (model,), parts = self._models, _parts(texts, targets)
+        (model,), parts = self._models, in_parts(texts, targets)
 
         def work(_shard: int, columns: slice, workspace: Workspace) -> list[Array | None]:
             return [
                 weights
                 for part in some[columns]
-                for weights in _Again(model, texts[part], targets[part], workspace).alignments()
+                for weights in Retraced(model, texts[part], targets[part], workspace).alignments()
             ]
 
         while some := list(islice(parts, self._shards.count)):
@@ -169,7 +149,7 @@ class _Search:
         """For each source the targets that were found, the best first."""
         N, B = self._width, len(self._texts)
         writers = [
-            _Writer(model, self._texts, N, workspace.child(str(n)))
+            Decoding(model, self._texts, N, workspace.child(str(n)))
             for n, model in enumerate(self._models)
         ]
         end = len(self._models[0].labels)
@@ -222,7 +202,7 @@ class _Search:
                 settled[b] = best[b] >= sorted(ended)[self._top - 1]
         return settled
 
-    def _probabilities(self, writers: Sequence[_Writer], ids: NDArray[np.intp]) -> Array:
+    def _probabilities(self, writers: Sequence[Decoding], ids: NDArray[np.intp]) -> Array:
         """``(K+1, N, B)``, of what follows, in the first model's symbols; the mean of all models."""
         total: Array | float = 0.0
         for writer, places in zip(writers, self._places, strict=True):
@@ -239,131 +219,3 @@ def _symbols(
         found.append(int(symbols[n, b]))
         n = origin[n, b]
     return tuple(symbol for symbol in reversed(found) if symbol != end)
-
-
-class _Writer:
-    """One model, writing ``N`` beginnings of each target."""
-
-    def __init__(
-        self, model: CharacterModel, texts: Sequence[str], N: int, workspace: Workspace
-    ) -> None:
-        network, params = model.network, model.parameters
-        assert isinstance(network, Seq2Seq)
-        x, lengths = side_by_side([model.vocabulary.encode(text) for text in texts])
-        self._network, self._params, self._workspace = network, params, workspace
-        self._encoded: Encoded = network.encode(params, x, lengths, workspace)
-        self._state = np.concatenate([self._encoded.start] * N, axis=-1)
-        E = params["decoder/E"] if network.written else None
-        self._step, self._h = network.decoder.stepper(params, self._state, E)
-        self._both: Array | None = None  # ``(B, N, T, K+1)``: looking there, and writing that
-
-    def step(self, ids: NDArray[np.intp]) -> Array:
-        """Probabilities of what follows, ``(K+1, N, B)``, after these symbols ``(N, B)``."""
-        self._step(ids.ravel())
-        h = np.ascontiguousarray(self._h).reshape(-1, *ids.shape)
-        if self._network.monotonic:
-            return self._walk(ids, h)
-        logits = self._network.read_out(self._params, h, self._encoded, self._workspace)
-        softmax_(logits.reshape(len(logits), -1))
-        return logits.astype(np.float64)
-
-    def _walk(self, ids: NDArray[np.intp], h: Array) -> Array:
-        """The same of a model that walks: with each beginning goes where it may be looking."""
-        walks, B = self._network.walks(self._params, h, self._encoded), ids.shape[1]
-        if self._both is None:
-            at = np.broadcast_to(start(B, walks.p.shape[2], h.dtype)[:, None], walks.p.shape[:3])
-        else:  # given the symbol that was written there
-            at = np.take_along_axis(self._both, ids.T[:, :, None, None], axis=3)[..., 0]
-            at = at / np.maximum(at.sum(axis=2, keepdims=True), TINY)
-        there = (at[:, :, None] @ walks.moves)[:, :, 0]  # (B, N, T)
-        self._both = there[..., None] * walks.p
-        return np.asarray(self._both.sum(axis=2, dtype=np.float64).transpose(2, 1, 0))
-
-    def go_on(self, columns: NDArray[np.intp]) -> None:
-        """Go on from these columns of what was written."""
-        self._state[...] = self._state[..., columns]
-        if self._both is not None:
-            B = len(self._both)
-            n, b = np.divmod(columns, B)
-            self._both = np.ascontiguousarray(
-                self._both[b, n].reshape(-1, B, *self._both.shape[2:]).swapaxes(0, 1)
-            )
-
-
-def _parts(texts: Sequence[str], targets: Sequence[Sequence[int]]) -> Iterator[slice]:
-    """Texts one after the other that have ``PLACES`` weights together at most, or one by itself."""
-    start, S, T = 0, 0, 0
-    for stop, (text, target) in enumerate(zip(texts, targets, strict=True)):
-        S, T = max(S, len(target) + 1), max(T, len(text))
-        if stop > start and (stop + 1 - start) * S * T > PLACES:
-            yield slice(start, stop)
-            start, S, T = stop, len(target) + 1, len(text)
-    if start < len(texts):
-        yield slice(start, len(texts))
-
-
-def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array | None:
-    """``(S, T)``: how much each symbol of a target, its end at last, looked at each character of its source; None without attention.
-
-    Of a model that walks it is how likely it was there, given the whole target; at the marks around a source it may be as well.
-    """
-    return _Again(model, [source], [symbols]).alignments()[0]
-
-
-def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
-    """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
-    return _Again(model, [source], [symbols]).probabilities()
-
-
-class _Again:
-    """Targets that are known, with their ends, read once more, side by side."""
-
-    def __init__(
-        self,
-        model: CharacterModel,
-        sources: Sequence[str],
-        targets: Sequence[Sequence[int]],
-        workspace: Workspace | None = None,
-    ) -> None:
-        network, self._params = model.network, model.parameters
-        assert isinstance(network, Seq2Seq)
-        self._network, self._workspace = network, workspace or Workspace(self._params.flat.dtype)
-        x, self._lengths = side_by_side([model.vocabulary.encode(source) for source in sources])
-        self._encoded = network.encode(self._params, x, self._lengths, self._workspace)
-        ended = [np.array([*symbols, network.end]) for symbols in targets]
-        self._targets, self._ends = side_by_side(ended)
-        before = network.before(self._targets)
-        self._h = network.held(self._params, before, self._encoded, self._workspace)
-
-    def _walks(self) -> tuple[Walks, Array]:
-        """All walks, and ``(B, S, T)``, the probability of the target's symbol at each place of each step."""
-        walks = self._network.walks(self._params, self._h, self._encoded)
-        return walks, of_symbols(walks.p, self._targets)
-
-    def alignments(self) -> list[Array | None]:
-        """``(S, T)`` of each pair; None without attention."""
-        attention, looked = self._network.attention, self._encoded.looked
-        if self._network.monotonic:
-            walks, written = self._walks()
-            alpha, likely = forwards(walks.moves, written, self._ends)
-            moved = posteriors(walks.moves, written, self._ends, alpha, likely)
-            weights = moved.sum(axis=2)[:, :, 1:]  # without the mark before a source
-        elif attention and looked:
-            own = self._workspace.child("attention")
-            attention.forward(self._params, self._h, looked, own)
-            weights = attention.weights(own)
-        else:
-            return [None] * len(self._ends)
-        sizes = zip(self._ends, self._lengths, strict=True)
-        return [each[:S, :T] for each, (S, T) in zip(weights, sizes, strict=True)]
-
-    def probabilities(self) -> Array:
-        """``(S, K+1)``, of the one pair that there is."""
-        if self._network.monotonic:
-            walks, written = self._walks()
-            alpha, _ = forwards(walks.moves, written, self._ends)
-            there = (alpha[0, :-1, None] @ walks.moves[0])[:, 0]  # (S, T)
-            return np.asarray((there[:, None] @ walks.p[0])[:, 0].astype(np.float64))
-        logits = self._network.read_out(self._params, self._h, self._encoded, self._workspace)
-        softmax_(logits[:, :, 0])
-        return np.asarray(logits[:, :, 0].T.astype(np.float64))

@@ -71,7 +71,10 @@ def generate(
     end = model.vocabulary.config.end
     if end and end in prime:
         raise InputError("a record is one line, and so is its prime")
-    return (text for piece in pieces if (text := piece.text.removesuffix(end)))
+    texts = (text for piece in pieces if (text := piece.text.removesuffix(end)))
+    if not model.vocabulary.words:
+        return texts
+    return (model.vocabulary.shown("".join(whole)) for whole in [texts])  # with blanks between
 
 
 @checks
@@ -84,7 +87,7 @@ def generate_records(
     config: SamplingConfig | None = None,
     rng: Seed | None = None,
 ) -> Iterator[str]:
-    """Records of a model that was trained on records, one after the other, without end.
+    """Records of a model that was trained on records, or versions of a source, one after the other, without end.
 
     The first one comes alone; then more and more are written side by side.
 
@@ -122,7 +125,7 @@ def write_records(
         records = [prime] * count
         for piece in generate_batch(model, prompts, on_start=on_start):
             records[piece.number] += piece.text
-        yield from (record.removesuffix(end) for record in records)
+        yield from (model.vocabulary.shown(record.removesuffix(end)) for record in records)
         seed, count = seed_after(seed, later.stop), min(2 * count, RECORDS)
 
 

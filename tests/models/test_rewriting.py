@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig, SearchConfig
 from charrnn.errors import CheckpointError, InputError
-from charrnn.models import rewriting
+from charrnn.models import retracing, rewriting
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.decoding import Decoding
 from charrnn.models.reading import side_by_side
-from charrnn.models.rewriting import Rewriter, Rewriting, alignment, expected
+from charrnn.models.retracing import Retraced, alignment, expected
+from charrnn.models.rewriting import Rewriter, Rewriting
 from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
@@ -177,13 +179,13 @@ def test_a_search_ends_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a step or two, where the likeliest target is found at once and nothing else comes near it, however long the source is."""
     model, steps = _model(1), list[int]()
     model.parameters["V"][...], model.parameters["c"][...] = 0, (0, 0, 6)
-    step = rewriting._Writer.step
+    step = Decoding.step
 
-    def counted(self: rewriting._Writer, ids: NDArray[np.intp]) -> Array:
+    def counted(self: Decoding, ids: NDArray[np.intp]) -> Array:
         steps.append(1)
         return step(self, ids)
 
-    monkeypatch.setattr(rewriting._Writer, "step", counted)
+    monkeypatch.setattr(Decoding, "step", counted)
     (found,) = _rewritten(model, ["abc" * 50], beam=5)
     assert found[0].symbols == ()
     assert len(steps) <= 2
@@ -269,7 +271,7 @@ def test_alignments_side_by_side(
     cell: str, attention: str, places: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of many are those of each alone, up to rounding, in order, whatever their lengths and however many are read at once."""
-    monkeypatch.setattr(rewriting, "PLACES", places)
+    monkeypatch.setattr(retracing, "PLACES", places)
     model = _model(1, cell=cell, attention=attention)
     pairs = [
         (source, target) for source in SOURCES for target in ((), (0,), (0, 1, 1), (1,) * 9)
@@ -295,15 +297,15 @@ def test_where_there_are_no_alignments() -> None:
 
 def test_alignments_are_read_as_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some at a time, so that those of many long texts need not be held at once."""
-    monkeypatch.setattr(rewriting, "PLACES", 1)
+    monkeypatch.setattr(retracing, "PLACES", 1)
     read: list[int] = []
-    again = rewriting._Again.alignments
+    again = Retraced.alignments
 
-    def counted(self: rewriting._Again) -> list[Array | None]:
+    def counted(self: Retraced) -> list[Array | None]:
         read.append(1)
         return again(self)
 
-    monkeypatch.setattr(rewriting._Again, "alignments", counted)
+    monkeypatch.setattr(Retraced, "alignments", counted)
     found = Rewriter([_model()], threads=2).alignments(SOURCES, [(0,)] * 4)
     next(found)
     assert len(read) == 2
