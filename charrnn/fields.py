@@ -188,8 +188,8 @@ def _is(kind: Any, value: Any) -> bool:
 def _named(kind: Any) -> str:
     names = (unfolded(part)[0] for part in _parts(kind))
     kinds = [get_origin(name) or name for name in names]
-    *names, last = (_WORDS.get(one) or _article(one.__name__) for one in kinds)
-    return f"{', '.join(names)} or {last}" if names else last
+    *others, last = [_WORDS.get(one) or _article(one.__name__) for one in kinds]
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _article(name: str) -> str:

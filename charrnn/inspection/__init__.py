@@ -12,7 +12,8 @@ Names are imported when they are first used, and ``VIEWS`` needs no NumPy: ``cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ class View:
     several: bool = False  # it looks at several checkpoints at once
     section: str = ""  # its heading on the page; empty if it is not there
     tasks: tuple[str, ...] = ("lm",)  # of the models that it shows
-    answering: str = ""  # another file, for models with labels or tags
+    instead: Mapping[str, str] = field(
+        default_factory=dict
+    )  # other files, for models of some tasks
 
     def figure(self, look: Look) -> Figure:
         """What is to be seen; errors as the view's own.
@@ -44,15 +47,13 @@ class View:
         Raises:
             InputError: It shows no models of such a task.
         """
-        file = self.file
         for subject in look.subjects:
             if (task := subject.checkpoint.model.config.task) not in self.tasks:
                 others = [view.flag for view in VIEWS if view.flag and task in view.tasks]
                 raise InputError(
                     f"{self.flag or self.file} is not for a model of the task {task}; there are {', '.join(others)}"
                 )
-            if task in READING_TASKS and self.answering:
-                file = self.answering
+            file = self.instead.get(task, self.file)
         module: Any = import_module(f"charrnn.inspection.{file}")
         kind = look.subjects[0].checkpoint.model.vocabulary.config
         found: Figure = replace(module.view(look), encoding=kind.encoding)
@@ -82,12 +83,12 @@ VIEWS = (
         "--text",
         "A text (a file, - for standard input, or the text itself), coloured by how much each "
         "character surprises the model. With labels: how the label comes about, and which characters carry it; with tags: "
-        "them, and where the model is not sure.",
+        "them, and where the model is not sure; with seq2seq: what was expected at each place of what it makes, or of a target after a TAB.",
         metavar="TEXT",
         takes=("at", "unknown"),
         section="What surprises it",
-        tasks=("lm", "classify", "tag"),
-        answering="carrying",
+        tasks=("lm", *READING_TASKS),
+        instead={"classify": "carrying", "tag": "carrying", "seq2seq": "expecting"},
     ),
     View(
         "attention",
@@ -135,11 +136,12 @@ VIEWS = (
         "gradients",
         "--gradients",
         "How far back a loss reaches, beside fresh cells of each kind: vanishing and exploding "
-        "gradients. Takes several checkpoints, too.",
+        "gradients. Takes several checkpoints, too. With seq2seq: from the last symbol back to the source, with and without attention.",
         takes=READING,
         several=True,
         section="How far back it learns",
-        tasks=WATCHED,
+        tasks=TASKS,
+        instead={"seq2seq": "reaching"},
     ),
     View(
         "ngrams",
@@ -179,9 +181,11 @@ _FOUND_IN = {
     "charrnn.inspection.embedding": ("CharacterMap", "LabelMap", "character_map", "label_map"),
     "charrnn.inspection.following": ("Following", "read_following"),
     "charrnn.inspection.gates": ("GateActivity", "gate_activity"),
+    "charrnn.inspection.expecting": ("Expected", "read_expected"),
     "charrnn.inspection.flow": ("GradientFlow", "fresh_flows", "gradient_flow"),
     "charrnn.inspection.neurons": ("Neurons", "Unit", "activation", "find_neurons"),
     "charrnn.inspection.ngrams": ("NGrams",),
+    "charrnn.inspection.reaching": ("Reach", "source_gradients"),
     "charrnn.inspection.summary": ("summarize",),
     "charrnn.inspection.surprise": ("Surprise", "read_surprise"),
     "charrnn.inspection.weights": ("last_updates", "recurrences", "spreads"),

@@ -16,7 +16,7 @@ from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.retracing import alignment, expected
+from charrnn.models.retracing import alignment
 from charrnn.models.rewriting import Rewriter
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
@@ -24,7 +24,7 @@ from charrnn.words import percent
 
 LONGEST = 200  # characters of a source
 END = "(end)"
-GUESSES = 3  # symbols that are told for each place
+LOOKED = 3  # characters that are told for each symbol
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +35,11 @@ class Aligned:
         symbols: That were written, without the end.
         nats: Minus the log of the target's probability.
         weights: ``(S, T)``, how much each symbol looked at each character; None without attention.
-        probabilities: ``(S, K+1)``, of what could have been written at each place.
     """
 
     symbols: tuple[int, ...]
     nats: float
     weights: Array | None
-    probabilities: Array
 
     @property
     def entropy(self) -> Array:
@@ -68,7 +66,6 @@ def read_alignment(model: CharacterModel, source: str) -> Aligned:
         best.symbols,
         best.nats,
         alignment(model, source, best.symbols),
-        expected(model, source, best.symbols),
     )
 
 
@@ -76,7 +73,7 @@ def read_alignment(model: CharacterModel, source: str) -> Aligned:
 
 
 def view(look: Look) -> fig.Figure:
-    """The alignment of a source and what is made of it, and what was expected at each place.
+    """The alignment of a source and what is made of it.
 
     Raises:
         InputError: No text was named, or it is empty.
@@ -109,14 +106,16 @@ def view(look: Look) -> fig.Figure:
         "symbols": [labels.names[number] for number in found.symbols],
         "weights": found.weights,
         "entropy": None if found.weights is None else found.entropy,
-        "probabilities": found.probabilities,
     }
     blocks: list[fig.Block] = [lead]
     if found.weights is None:
-        why = "The model has no attention: all that its decoder knows of the source is what the encoder held at its end."
-        blocks += [fig.Words(why), _places(labels.names, symbols, found)]
+        why = (
+            "The model has no attention: all that its decoder knows of the source is what the encoder held at its end. "
+            "(--text shows what it expected at each place.)"
+        )
+        blocks.append(fig.Words(why))
         return fig.Figure(
-            "What it expected",
+            "What it looked at",
             blocks,
             data,
             no_picture="without attention there is no picture of it",
@@ -144,19 +143,19 @@ def view(look: Look) -> fig.Figure:
         fig.Words(
             f"How sharp that is: {sharp:.2f} bits on average; 0 looks at one character, {np.log2(len(read)):.2f} at all alike."
         ),
-        _places(labels.names, symbols, found),
+        _table(symbols, characters, found.weights, found.entropy),
     ]
     return fig.Figure("What it looked at", blocks, data, matrix.description, [matrix])
 
 
-def _places(names: Sequence[str], symbols: Sequence[fig.Phrase], found: Aligned) -> fig.Table:
-    """What was expected at each place."""
+def _table(
+    symbols: Sequence[fig.Phrase], characters: Sequence[fig.Part], weights: Array, entropy: Array
+) -> fig.Table:
+    """Where each symbol looked, and how sharply."""
     rows: list[Sequence[fig.Cell]] = []
-    every: list[fig.Part] = [*(fig.Symbols(name, alone=True) for name in names), END]
-    for place, (symbol, p) in enumerate(zip(symbols, found.probabilities, strict=True), 1):
-        likely = np.argsort(-p, kind="stable")[:GUESSES].tolist()
-        words = fig.joined([(every[k], f" {percent(float(p[k]))}") for k in likely], "  ")
-        sharp = "" if found.weights is None else f"{found.entropy[place - 1]:.2f}"
-        rows.append((f"{place}", symbol, sharp, words))
-    heads = [*fig.figures("at"), fig.Column("written"), *fig.figures("looked, bits")]
-    return fig.Table([*heads, fig.Column("expected")], rows)
+    for place, (symbol, row) in enumerate(zip(symbols, weights, strict=True), 1):
+        order = np.argsort(-row, kind="stable")[:LOOKED].tolist()
+        places = fig.joined([(characters[k], f" {percent(float(row[k]))}") for k in order], "  ")
+        rows.append((f"{place}", symbol, f"{entropy[place - 1]:.2f}", places))
+    heads = [*fig.figures("at"), fig.Column("written"), *fig.figures("sharp, bits")]
+    return fig.Table([*heads, fig.Column("looked at")], rows)

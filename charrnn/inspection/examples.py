@@ -22,6 +22,7 @@ from charrnn.text.lines import (
     Form,
     Line,
     read_examples,
+    symbols_of,
     tags_of,
     without_end,
 )
@@ -46,15 +47,15 @@ def learnt_examples(checkpoint: Checkpoint) -> list[Line]:
                 for line in drawn(_lines(corpus.sources, corpus, model))
                 if all(tag in model.labels for tags in _divided([line], model) for tag in tags)
             ]
-            found = [
-                replace(line, text=model.vocabulary.known(line.text, "replace", aligned=True))
-                for line in found
-            ]
+            found = _known(found, model, "replace")
         else:
             found = _proved(corpus, model)
+            if any(model.vocabulary.lacks(line.text) for line in found):
+                raise NotAtHandError("has changed")
+            found = _known(found, model, "error")
     except InputError:
         raise NotAtHandError("is not at hand") from None
-    if not found or any(model.vocabulary.unknown_in(line.text) for line in found):
+    if not found:
         raise NotAtHandError("has changed")
     return found
 
@@ -117,7 +118,8 @@ def named_examples(
             lines = iter(typed.split("\n"))
             first = value
         form = Form(task, config, columns)
-        if "\t" in first or first.startswith(FASTTEXT) or task == "conditional":
+        table = first.count("\t") > int(config.features)
+        if table or first.startswith(FASTTEXT) or task == "conditional":
             read = (form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1))
         else:
             read = (
@@ -130,12 +132,18 @@ def named_examples(
     answered = [line for line in found if line.answer]
     for line, tags in zip(answered, _divided(answered, model), strict=True):
         _require_known(tags, line.where, model)
-    aligned = task == "tag"
-    known = [
-        replace(line, text=model.vocabulary.known(line.text, unknown, line.where, aligned=aligned))
-        for line in found
-    ]
-    return [line for line in known if line.text], name
+    return [line for line in _known(found, model, unknown) if line.text], name
+
+
+def _known(lines: Sequence[Line], model: CharacterModel, unknown: str) -> list[Line]:
+    """The same, with texts in characters that the model knows."""
+    vocabulary, aligned = model.vocabulary, model.config.task == "tag"
+    found = []
+    for line in lines:
+        text = vocabulary.spelled(line.text, unknown, line.where)
+        text = vocabulary.known(text, unknown, line.where, aligned=aligned)
+        found.append(replace(line, text=text))
+    return found
 
 
 def _require_known(tags: Sequence[str], where: str, model: CharacterModel) -> None:
@@ -148,9 +156,11 @@ def _require_known(tags: Sequence[str], where: str, model: CharacterModel) -> No
 
 
 def _divided(lines: Sequence[Line], model: CharacterModel) -> list[Sequence[str]]:
-    """The label of each line, or its tags."""
+    """The label of each line, its tags, or its target's symbols."""
     if model.config.task == "tag":
         return tags_of(lines, model.labels.between)
+    if model.config.task == "seq2seq":
+        return symbols_of(lines, model.labels.between)
     return [[line.answer] for line in lines]
 
 

@@ -153,6 +153,18 @@ class Look:
         text = "".join(f"{text}\n" for text in texts)
         return Watched(text, name, tuple(answers) if all(answers) else None)
 
+    def pairs(self, most: int) -> tuple[list[Line], str]:
+        """Some examples of a model for seq2seq, sources in its characters, and what they are in words."""
+        examples, name = self._examples
+        taken = [line for line in examples if line.text][:most]
+        if not taken:
+            raise InputError(f"{name}: holds no text")
+        return taken, name
+
+    def named(self, value: str) -> tuple[list[Line], str]:
+        """Lines of a table, or texts alone, of a file or as they are given; see :func:`named_examples`."""
+        return named_examples(value, self.subject.checkpoint, self.unknown or "error")
+
     def head(self, text: str, name: str, most: int) -> tuple[str, str]:
         """``most`` characters of a text at most, and what they are in words."""
         if len(text) <= most:

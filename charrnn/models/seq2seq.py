@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from charrnn.config import ModelConfig
 from charrnn.models.network import Network, Part
@@ -54,8 +55,8 @@ class Seq2Seq(Network):
     """
 
     def __init__(self, config: ModelConfig, vocabulary_size: int, symbols: int) -> None:
-        self.marked = config.attention == "monotonic"
-        super().__init__(config, vocabulary_size + self.marked, symbols + 1)
+        walks = config.attention == "monotonic"
+        super().__init__(config, vocabulary_size + walks, symbols + 1)
         self.end, D, H = symbols, config.embedding_size, config.hidden_size
         self.stack = replace(self.stack, name="encoder/")
         if self.embedding:
@@ -68,7 +69,7 @@ class Seq2Seq(Network):
         M, states = self.stack.output_size, len(self.stack.cell.states)
         self.bridge = Bridge(levels, states, M, H)
         self.attention = Attention(H, M) if config.attention == "general" else None
-        self.monotonic = Monotonic(H, M) if self.marked else None
+        self.monotonic = Monotonic(H, M) if walks else None
         self.readout = Readout(H, symbols + 1)
 
     @property
@@ -99,11 +100,32 @@ class Seq2Seq(Network):
         workspace: Workspace,
         dropout: Dropout = NO_DROPOUT,
     ) -> Encoded:
-        """Read some sources, ``(T, B)`` ids, each of one character at least; a marked one has a mark before and after it."""
-        if self.marked:
-            ids, lengths = _marked(ids, lengths)
+        """Read some sources, ``(T, B)`` ids, each of one character at least."""
+        ids, lengths = self.marked(ids, lengths)
         zero = self.zero_state(ids.shape[1], params.flat.dtype)
         memory, state = self.hidden(params, ids, zero, workspace, dropout, lengths)
+        return self.encoded(params, memory, state, lengths, workspace)
+
+    def marked(self, ids: Ids, lengths: Lengths) -> tuple[Ids, Lengths]:
+        """Sources as the encoder reads them: for who walks with marks around them, number 0, so that the characters' are one more, also
+        those that a model learns to know later."""
+        if not self.monotonic:
+            return ids, lengths
+        T, B = ids.shape
+        marked = np.zeros((T + 2, B), np.intp)
+        step = np.arange(T)[:, None]
+        marked[1:-1] = np.where(step < lengths, ids + 1, 0)
+        return marked, lengths + 2
+
+    def encoded(
+        self,
+        params: Parameters,
+        memory: Array,
+        state: Array,
+        lengths: Lengths,
+        workspace: Workspace,
+    ) -> Encoded:
+        """What follows from what the encoder made of each character, and ended with."""
         L, (_, states, _, B) = self.config.num_layers, state.shape
         # The layers of a level lie one after the other in the state, and together are what the decoder's level starts from.
         ends = state.reshape(L, -1, states, self.stack.hidden_size, B).swapaxes(1, 2)
@@ -205,20 +227,60 @@ class Seq2Seq(Network):
         assert chunk.counted is not None
         dropout, lengths = self.dropout(rng), chunk.counted.sum(axis=0)
         encoded = self.encode(params, chunk.inputs, chunk.known_lengths, workspace, dropout)
-        written = self.before(chunk.targets)
+        h = self.held(params, self.before(chunk.targets), encoded, workspace, dropout, lengths)
+        loss, dh, d_memory = self.graded(
+            params,
+            gradients,
+            h,
+            encoded,
+            chunk.targets,
+            chunk.counted,
+            workspace,
+            dropout,
+            scale=scale,
+            objective=objective,
+        )
+        dstate = self.back_to_source(params, gradients, dh, workspace)
+        self.back_from(params, gradients, d_memory, dstate, workspace)
+        return loss, state
+
+    def graded(
+        self,
+        params: Parameters,
+        gradients: Parameters,
+        h: Array,
+        encoded: Encoded,
+        targets: Ids,
+        counted: NDArray[np.bool_],
+        workspace: Workspace,
+        dropout: Dropout = NO_DROPOUT,
+        *,
+        scale: float = 1.0,
+        objective: Objective = PLAIN,
+    ) -> tuple[float, Array, Array]:
+        """The summed loss of targets, and its gradients by what the decoder holds, ``(H, S, B)``, and by the memory, ``(M, T, B)``.
+
+        Args:
+            counted: ``(S, B)``, which symbols have a loss; of who walks the first ones of each target.
+        """
         if self.monotonic:
-            h = self.held(params, written, encoded, workspace, dropout, lengths)
-            loss, dh, d_memory = self._walked(
-                params, gradients, h, encoded, chunk.targets, lengths, scale, objective.smoothing
+            ends = counted.sum(axis=0)
+            return self._walked(
+                params, gradients, h, encoded, targets, ends, scale, objective.smoothing
             )
-            self._back_through(params, gradients, dh, d_memory, encoded, workspace)
-            return loss, state
-        logits = self.decode(params, written, encoded, workspace, dropout, lengths)
-        nll = objective.loss_(logits, chunk.targets)
+        logits = self.read_out(params, h, encoded, workspace, dropout)
+        nll = objective.loss_(logits, targets)
         logits *= scale
-        logits *= chunk.counted
-        self._back(params, gradients, logits, encoded, workspace)
-        return float((nll * chunk.counted).sum(dtype=np.float64)), state
+        logits *= counted
+        dh = self.readout.backward(params, gradients, logits, workspace.child("readout"))
+        d_memory = np.zeros_like(encoded.memory)
+        if self.attention:
+            own = workspace.child("attention")
+            if "mask" in own:
+                dh *= own["mask"]
+            dh, by_memory = self.attention.backward(params, gradients, dh, own)
+            d_memory += by_memory
+        return float((nll * counted).sum(dtype=np.float64)), dh, d_memory
 
     def _walked(
         self,
@@ -260,50 +322,16 @@ class Seq2Seq(Network):
         )
         return loss, *by
 
-    def _back(
-        self,
-        params: Parameters,
-        gradients: Parameters,
-        dlogits: Array,
-        encoded: Encoded,
-        workspace: Workspace,
-    ) -> None:
-        """Back through the last ``encode`` and ``decode`` on this workspace."""
-        dh = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
-        d_memory = np.zeros_like(encoded.memory)
-        if self.attention:
-            own = workspace.child("attention")
-            if "mask" in own:
-                dh *= own["mask"]
-            dh, by_memory = self.attention.backward(params, gradients, dh, own)
-            d_memory += by_memory
-        self._back_through(params, gradients, dh, d_memory, encoded, workspace)
-
-    def _back_through(
-        self,
-        params: Parameters,
-        gradients: Parameters,
-        dh: Array,
-        d_memory: Array,
-        encoded: Encoded,
-        workspace: Workspace,
-    ) -> None:
-        """Back through decoder, bridge and encoder."""
-        own, nothing = workspace.child("decoder"), np.zeros_like(encoded.start)
+    def back_to_source(
+        self, params: Parameters, gradients: Parameters, dh: Array, workspace: Workspace
+    ) -> Array:
+        """Back through decoder and bridge, after the last :meth:`held`; the gradient by the state that the encoder ended with."""
+        own = workspace.child("decoder")
+        nothing = np.zeros(self.decoder.state_shape(dh.shape[-1]), dh.dtype)
         dx, d_start = self.decoder.backward(params, gradients, dh, nothing, own)
         if self.written and dx is not None:
             self.written.backward(params, gradients, dx, workspace.child("written"))
         d_ends = self.bridge.backward(params, gradients, d_start, workspace.child("bridge"))
         L, states, _, B = d_ends.shape
         split = d_ends.reshape(L, states, -1, self.stack.hidden_size, B).swapaxes(1, 2)
-        dstate = np.ascontiguousarray(split.reshape(self.stack.state_shape(B)))
-        self.back_from(params, gradients, d_memory, dstate, workspace)
-
-
-def _marked(ids: Ids, lengths: Lengths) -> tuple[Ids, Lengths]:
-    """Sources with marks around them: number 0, so that the characters' are one more, also those that a model learns to know later."""
-    T, B = ids.shape
-    marked = np.zeros((T + 2, B), np.intp)
-    step = np.arange(T)[:, None]
-    marked[1:-1] = np.where(step < lengths, ids + 1, 0)
-    return marked, lengths + 2
+        return np.ascontiguousarray(split.reshape(self.stack.state_shape(B)))

@@ -1,0 +1,127 @@
+"""``--text`` of a model for seq2seq: what its decoder expected at each place of a target, given or its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from charrnn.drawing import figure as fig
+from charrnn.errors import InputError
+from charrnn.inspection.look import Look
+from charrnn.models.character_model import CharacterModel
+from charrnn.models.retracing import expected
+from charrnn.models.rewriting import Rewriter
+from charrnn.nn.parameters import Array
+from charrnn.text.lines import symbols_of
+from charrnn.words import percent
+
+LONGEST = 200  # characters of a source
+END = "(end)"
+GUESSES = 3  # symbols that are told for each place
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """A target as the decoder foresaw it, of S symbols with its end.
+
+    Attributes:
+        symbols: Numbers, without the end.
+        probabilities: ``(S, K+1)``, of what could stand at each place, the end the last of them.
+        bits: ``(S,)``, how unexpected each symbol was.
+    """
+
+    symbols: tuple[int, ...]
+    probabilities: Array
+    bits: Array
+
+
+def read_expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Expected:
+    """Read a target that is known.
+
+    Args:
+        source: In characters that the model knows, not empty.
+    """
+    p = expected(model, source, symbols)
+    own = p[np.arange(len(p)), [*symbols, len(model.labels)]]
+    tiny = np.finfo(np.float32).tiny
+    return Expected(tuple(symbols), p, np.asarray(-np.log2(np.maximum(own, tiny))))
+
+
+def view(look: Look) -> fig.Figure:
+    """A pair, or a source with what is made of it, and what was expected at each place.
+
+    Raises:
+        InputError: No text was named, it is empty, or has symbols that the model does not write.
+    """
+    model = look.subject.checkpoint.model
+    if look.value is None:
+        raise InputError(
+            "a text shows it: charrnn inspect … --text TEXT, or a pair with a TAB between"
+        )
+    if look.at is not None:
+        raise InputError("--at is for what a language model expected at a place")
+    lines, name = look.named(look.value)
+    if len(lines) > 1:
+        raise InputError(f"{name}: has several lines; --text shows what becomes of one text")
+    (line,) = lines
+    source, labels = line.text[:LONGEST], model.labels
+    ((best, *_),) = Rewriter([model])([source])
+    made, given = labels.joined(best.symbols), line.answer
+    symbols = list(best.symbols)
+    if given:
+        symbols = labels.encode(list(symbols_of([line], labels.between)[0])).tolist()
+    found = read_expected(model, source, symbols)
+    words: list[fig.Phrase] = [fig.Symbols(labels.names[n], alone=True) for n in found.symbols]
+    words.append(END)
+    shown = fig.Symbols(model.vocabulary.shown(source))
+    told: list[fig.Part] = [
+        fig.Strong(name),
+        ": of ",
+        shown,
+        " it makes ",
+        fig.Symbols(made, strong=True),
+    ]
+    if given and list(best.symbols) != symbols:
+        told += [", not ", fig.Symbols(labels.joined(symbols), strong=True)]
+    told.append(
+        f"; that costs {found.bits.sum():.2f} bits"
+        if not given or list(best.symbols) == symbols
+        else f", which costs {found.bits.sum():.2f} bits"
+    )
+    places = list(range(1, len(found.bits) + 1))
+    chart = fig.Chart(
+        "expecting",
+        "How unexpected each symbol was",
+        fig.Axis("place in the target"),
+        fig.Axis("bits", low=0),
+        f"Bits of each symbol of the target; the most, {found.bits.max():.2f}, at place {int(found.bits.argmax()) + 1}.",
+        [fig.Line("bits", places, found.bits.tolist(), strong=True)],
+    )
+    data = {
+        "source": shown,
+        "target": fig.Symbols(labels.joined(symbols)),
+        "made": fig.Symbols(made),
+        "symbols": [labels.names[number] for number in symbols],
+        "bits": found.bits,
+        "probabilities": found.probabilities,
+    }
+    blocks: list[fig.Block] = [
+        fig.Words(tuple(told)),
+        places_table(labels.names, words, found),
+        chart,
+    ]
+    return fig.Figure("What it expected", blocks, data, chart.description, [chart])
+
+
+def places_table(names: Sequence[str], symbols: Sequence[fig.Phrase], found: Expected) -> fig.Table:
+    """What was expected at each place."""
+    rows: list[Sequence[fig.Cell]] = []
+    every: list[fig.Part] = [*(fig.Symbols(name, alone=True) for name in names), END]
+    for place, (symbol, p) in enumerate(zip(symbols, found.probabilities, strict=True), 1):
+        likely = np.argsort(-p, kind="stable")[:GUESSES].tolist()
+        words = fig.joined([(every[k], f" {percent(float(p[k]))}") for k in likely], "  ")
+        rows.append((f"{place}", symbol, f"{found.bits[place - 1]:.2f}", words))
+    heads = [*fig.figures("at"), fig.Column("written"), *fig.figures("bits")]
+    return fig.Table([*heads, fig.Column("expected")], rows)
