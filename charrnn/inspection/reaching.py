@@ -141,7 +141,7 @@ def _norms(
 
 
 def view(look: Look) -> fig.Figure:
-    """The models that were named, with both ways back."""
+    """The models that were named, with both ways back; a single one beside another that has learnt nothing."""
     lines, source = look.pairs(look.scaled(PAIRS, 20))
     found: list[tuple[str, CharacterModel, Reach]] = []
     for subject in look.subjects:
@@ -150,6 +150,11 @@ def view(look: Look) -> fig.Figure:
             raise InputError("models side by side are those of one task")
         pairs = _targets(model, lines)
         found.append((subject.path.stem, model, source_gradients(model, *pairs)))
+    if len(found) == 1:
+        fresh = CharacterModel.fresh(
+            model.config, model.vocabulary, np.random.default_rng(0), model.labels
+        )
+        found.append(("fresh", fresh, source_gradients(fresh, *pairs)))
     curves: list[fig.Line] = []
     for name, model, reach in found:
         both = reach.by_place()
