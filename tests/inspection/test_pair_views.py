@@ -120,7 +120,8 @@ def test_in_the_shell(run: Run) -> None:
     assert "general, through the states alone" in shown.out
     assert "none, no attention" in shown.out
     told = json.loads(run("inspect", "none.npz", "--gradients", "--json").out)
-    (one,) = told["models"]
+    one, fresh = told["models"]
+    assert fresh["name"] == "fresh"
     assert one["first"] == pytest.approx(one["first_through_states"])
     assert rms(one["by_place"][:1]) == pytest.approx(one["first"])
     alone = json.loads(run("inspect", "general.npz", "--gradients", "--on", "abc", "--json").out)
