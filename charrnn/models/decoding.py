@@ -16,6 +16,7 @@ from charrnn.nn.loss import softmax_
 from charrnn.nn.monotonic import TINY, start
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
+from charrnn.text.chunks import ALL
 
 
 def shared_symbols(models: Sequence[CharacterModel]) -> list[NDArray[np.intp]]:
@@ -96,21 +97,25 @@ class Decoding:
         self._both = there[..., None] * walks.p
         return np.asarray(self._both.sum(axis=2, dtype=np.float64).transpose(2, 1, 0))
 
-    def go_on(self, columns: NDArray[np.intp]) -> None:
-        """Go on from these columns of what was written."""
+    def go_on(self, origin: NDArray[np.intp]) -> None:
+        """Go on from these beginnings of each target, ``(N, B)``."""
+        B = origin.shape[1]
+        columns = (origin * B + np.arange(B)).ravel()
         self._state[...] = self._state[..., columns]
         if self._both is not None:
-            B = len(self._both)
-            n, b = np.divmod(columns, B)
-            self._both = np.ascontiguousarray(
-                self._both[b, n].reshape(-1, B, *self._both.shape[2:]).swapaxes(0, 1)
-            )
+            self._both = self._both[np.arange(B)[:, None], origin.T]
 
-    def kept(self, columns: NDArray[np.intp]) -> Decoding:
-        """Another one, that goes on from some of the beginnings of its one source."""
-        one = copy.copy(self)
-        one._workspace = Workspace(self._state.dtype)
-        one._begin(self._state[..., columns])
+    def kept(
+        self,
+        beginnings: NDArray[np.intp] | slice = ALL,
+        sources: NDArray[np.intp] | slice = ALL,
+    ) -> Decoding:
+        """Another one, that goes on with some of the beginnings, and with some of the sources."""
+        one, state, B = copy.copy(self), self._state, self._encoded.start.shape[-1]
+        one._workspace = Workspace(state.dtype)
+        one._encoded = self._encoded.kept(sources)
+        state = state.reshape(*state.shape[:-1], -1, B)[..., beginnings, :][..., sources]
+        one._begin(np.ascontiguousarray(state.reshape(*state.shape[:-2], -1)))
         if self._both is not None:
-            one._both = self._both[:, columns]
+            one._both = self._both[sources][:, beginnings]
         return one

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from charrnn.text.labels import Labels
 
 PLAIN = SearchConfig()
 TOGETHER = 64  # sources that are read side by side, at most
+SPARED = 0.2  # of them: when so many are settled, the others go on without them
 PER_CHARACTER, SPARE = 3, 20
 """A target ends after so many symbols for each character of its source, and some more, at the latest: no search runs for ever."""
 
@@ -147,18 +149,17 @@ class _Search:
 
     def run(self, workspace: Workspace) -> list[list[Rewriting]]:
         """For each source the targets that were found, the best first."""
-        N, B = self._width, len(self._texts)
+        N, B, end = self._width, len(self._texts), len(self._models[0].labels)
         writers = [
             Decoding(model, self._texts, N, workspace.child(str(n)))
             for n, model in enumerate(self._models)
         ]
-        end = len(self._models[0].labels)
+        sources = np.arange(B)  # that are still searched for
         scores = np.full((N, B), -np.inf)
         scores[0] = 0
         ids = np.full((N, B), end)
-        steps: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []  # symbols, and of which column
+        steps: list[_Step] = []
         finished: list[list[Rewriting]] = [[] for _ in range(B)]
-        done = np.zeros(B, np.bool_)
         for step in range(int(self._most.max())):
             p = self._probabilities(writers, ids)  # (K+1, N, B)
             underway = np.isfinite(scores)
@@ -166,40 +167,45 @@ class _Search:
                 raise CheckpointError("the model cannot be read with: its numbers overflow")
             p[:, ~underway] = 1  # of what has ended, or never began
             likely = np.log(p)
-            flat = (likely + scores).reshape(-1, B)
+            flat = (likely + scores).reshape(-1, len(sources))
             chosen = np.argpartition(-flat, min(N, len(flat)) - 1, axis=0)[:N]
             values = np.take_along_axis(flat, chosen, axis=0)
             order = np.argsort(-values, axis=0, kind="stable")
             chosen, values = (np.take_along_axis(x, order, axis=0) for x in (chosen, values))
-            symbols, origin = chosen // N, chosen % N
-            steps.append((symbols, origin))
-            last = self._most == step + 1
-            ends = ((symbols == end) | last) & np.isfinite(values) & ~done
-            for n, b in zip(*np.nonzero(ends), strict=True):
-                written = _symbols(steps, n, b, end)
-                ended = bool(symbols[n, b] == end)
-                finished[b].append(Rewriting(written, float(-values[n, b]), ended))
-            scores = np.where(ends | done, -np.inf, values)
-            done |= self._settled(finished, scores)
-            if done.all():
+            ids, origin = chosen // N, chosen % N
+            steps.append(_Step(ids, origin, sources))
+            last = self._most[sources] == step + 1
+            ends = ((ids == end) | last) & np.isfinite(values)
+            for n, column in zip(*np.nonzero(ends), strict=True):
+                number = sources[column]
+                written = _written(steps, n, number, end)
+                ended = bool(ids[n, column] == end)
+                finished[number].append(Rewriting(written, float(-values[n, column]), ended))
+            scores = np.where(ends, -np.inf, values)
+            settled = self._settled(sources, finished, scores)
+            scores[:, settled] = -np.inf
+            if settled.all():
                 break
-            columns = (origin * B + np.arange(B)).ravel()
             for writer in writers:
-                writer.go_on(columns)
-            ids = symbols
+                writer.go_on(origin)
+            if settled.sum() >= SPARED * len(sources):
+                sources, scores, ids = sources[~settled], scores[:, ~settled], ids[:, ~settled]
+                writers = [writer.kept(sources=np.flatnonzero(~settled)) for writer in writers]
         return [sorted(each, key=lambda one: (not one.ended, self._cost(one))) for each in finished]
 
     def _cost(self, one: Rewriting) -> float:
         return float(one.nats / max(1, len(one.symbols)) ** self._penalty)
 
-    def _settled(self, finished: Sequence[list[Rewriting]], scores: Array) -> NDArray[np.bool_]:
+    def _settled(
+        self, sources: NDArray[np.intp], finished: Sequence[list[Rewriting]], scores: Array
+    ) -> NDArray[np.bool_]:
         """``(B,)``: where nothing that is underway can become one of the best that are asked for."""
-        best = -scores.max(axis=0) / self._most**self._penalty
+        best = -scores.max(axis=0) / self._most[sources] ** self._penalty
         settled: NDArray[np.bool_] = np.isinf(best)
-        for b, each in enumerate(finished):
-            ended = [self._cost(one) for one in each if one.ended]
-            if len(ended) >= self._top and not settled[b]:
-                settled[b] = best[b] >= sorted(ended)[self._top - 1]
+        for column, number in enumerate(sources):
+            ended = [self._cost(one) for one in finished[number] if one.ended]
+            if len(ended) >= self._top and not settled[column]:
+                settled[column] = best[column] >= sorted(ended)[self._top - 1]
         return settled
 
     def _probabilities(self, writers: Sequence[Decoding], ids: NDArray[np.intp]) -> Array:
@@ -210,12 +216,19 @@ class _Search:
         return np.asarray(total / len(writers))
 
 
-def _symbols(
-    steps: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]], n: int, b: int, end: int
-) -> tuple[int, ...]:
-    """What was written on the way to a column."""
+class _Step(NamedTuple):
+    """What was chosen in a step: symbols ``(N, B)``, which beginning each goes on from, and of which sources, ``(B,)`` in order."""
+
+    symbols: NDArray[np.intp]
+    origin: NDArray[np.intp]
+    sources: NDArray[np.intp]
+
+
+def _written(steps: Sequence[_Step], n: int, source: int, end: int) -> tuple[int, ...]:
+    """What was written on the way to a beginning."""
     found = list[int]()
-    for symbols, origin in reversed(steps):
-        found.append(int(symbols[n, b]))
-        n = origin[n, b]
+    for symbols, origin, sources in reversed(steps):
+        column = int(np.searchsorted(sources, source))
+        found.append(int(symbols[n, column]))
+        n = origin[n, column]
     return tuple(symbol for symbol in reversed(found) if symbol != end)

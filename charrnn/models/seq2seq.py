@@ -46,6 +46,12 @@ class Encoded:
     looked: Looked | None = None
     places: Places | None = None
 
+    def kept(self, columns: NDArray[np.intp] | slice) -> Encoded:
+        """That of some of the texts."""
+        looked = self.looked and Looked(*(x[columns] for x in self.looked))
+        places = self.places and Places(*(x[columns] for x in self.places))
+        return Encoded(self.memory[..., columns], self.start[..., columns], looked, places)
+
 
 class Seq2Seq(Network):
     """It chooses among *K* symbols and, as the last of its outputs, the sign that a target ends, which also stands before each.

@@ -116,4 +116,4 @@ class OneSource:
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         self.logits = self.logits[:, columns]
-        self._parts = [part.kept(columns) for part in self._parts]
+        self._parts = [part.kept(beginnings=columns) for part in self._parts]
