@@ -16,7 +16,8 @@ TEMPERATURE = 0.8
 WRITTEN = 16
 SCORED = 1 << 19  # as many characters as `charrnn score` reads at once
 PREDICTED = 20_000  # texts
-LABELS = 18
+LABELS, SOUNDS = 18, 40
+REWRITTEN, SOME_STEPS = 4_000, 160  # words; of training before they are rewritten
 THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 STEPS_ALONE: dict[str, Any] = {
@@ -273,6 +274,129 @@ def charrnn_predicting(cell: str, shape: list[int]) -> Call:
     return lambda: answerer(texts)
 
 
+def _pairs(batch: int) -> tuple[list[str], Any]:
+    """Random words of 3 to 14 characters and as many sounds, a few more or less; and charrnn's examples of them."""
+    import numpy as np
+
+    import charrnn
+
+    rng = np.random.default_rng(0)
+    words = [
+        "".join(map(chr, rng.integers(97, 97 + 30, length)))
+        for length in rng.integers(3, 15, 25 * batch)
+    ]
+    sounds = [
+        " ".join(f"s{n}" for n in rng.integers(SOUNDS, size=max(1, len(w) + rng.integers(-2, 3))))
+        for w in words
+    ]
+    lines = map("\t".join, zip(words, sounds, strict=True))
+    return words, charrnn.Examples.from_lines(lines, "seq2seq")
+
+
+def charrnn_pairs(cell: str, shape: list[int], attention: str = "general") -> Call:
+    """An epoch of learning to make texts of texts, forward, loss, backward, clip and Adam."""
+    import charrnn
+
+    hidden_size, num_layers, batch = shape
+    training = charrnn.Training(
+        _pairs(batch)[1],
+        charrnn.ModelConfig(
+            cell, hidden_size, num_layers, dropout=0.0, task="seq2seq", attention=attention
+        ),
+        charrnn.TrainingConfig(batch_size=batch, threads=THREADS, **STEPS_ALONE),
+    )
+    steps, chunks = iter(training), training.steps_per_epoch
+
+    def epoch() -> None:
+        for _ in range(chunks):
+            next(steps)
+
+    return epoch
+
+
+def torch_pairs(cell: str, shape: list[int]) -> Call:
+    """The same epoch, of the same batches: ``torch.nn`` layers, packed sequences, Luong's general attention after the decoder's recurrence."""
+    import numpy as np
+    import torch
+    from torch import nn
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    from charrnn.text.batches import Batches
+
+    torch.set_num_threads(THREADS)
+    H, L, batch = shape
+    words, examples = _pairs(batch)
+    batches = Batches(examples, np.arange(len(words)), batch, 0)
+    characters, end = len(examples.vocabulary), len(examples.labels)
+    kind = getattr(nn, cell.upper())
+    encoder = kind(characters, H, L, bidirectional=True)
+    decoder = kind(end + 1, H, L)
+    states = 2 if cell == "lstm" else 1
+    bridges = nn.ModuleList(nn.Linear(2 * H, H) for _ in range(states * L))
+    asks, joins = nn.Linear(H, 2 * H, bias=False), nn.Linear(3 * H, H)
+    linear = nn.Linear(H, end + 1)
+    parameters = [
+        p for part in (encoder, decoder, bridges, asks, joins, linear) for p in part.parameters()
+    ]
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    letters, symbols = torch.eye(characters), torch.eye(end + 1)
+    chunks = [
+        (
+            torch.tensor(c.inputs),
+            torch.tensor(c.targets),
+            torch.tensor(c.counted),
+            torch.tensor(c.lengths),
+        )
+        for c in map(batches.chunk, range(len(batches)))
+    ]
+
+    def epoch() -> None:
+        for inputs, targets, counted, lengths in chunks:
+            packed = pack_padded_sequence(letters[inputs], lengths, enforce_sorted=False)
+            memory, after = encoder(packed)
+            memory, _ = pad_packed_sequence(memory)  # (T, B, 2H)
+            B = len(lengths)
+            start = []
+            for number, state in enumerate(after if cell == "lstm" else (after,)):
+                ends = state.view(L, 2, B, H).transpose(1, 2).reshape(L, B, 2 * H)
+                maps = bridges[number * L : (number + 1) * L]
+                start.append(torch.stack([m(e) for m, e in zip(maps, ends, strict=True)]))
+            before = torch.cat([torch.full((1, B), end), targets[:-1]])
+            h, _ = decoder(symbols[before], tuple(start) if cell == "lstm" else start[0])
+            scores = torch.einsum("sbm,tbm->bst", asks(h), memory)
+            outside = torch.arange(len(memory))[None] >= lengths[:, None]
+            weights = scores.masked_fill(outside[:, None], -torch.inf).softmax(dim=-1)
+            context = torch.einsum("bst,tbm->sbm", weights, memory)
+            o = torch.tanh(joins(torch.cat([context, h], dim=-1)))
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(linear(o)[counted], targets[counted]).backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+
+    return epoch
+
+
+def charrnn_rewriting(cell: str, shape: list[int], attention: str) -> Call:
+    """A beam search of five for ``REWRITTEN`` words of 3 to 14 characters, whose targets are about as long as they are."""
+
+    import charrnn
+    from charrnn.models.rewriting import Rewriter
+
+    hidden_size, num_layers = shape
+    words, examples = _pairs(REWRITTEN // 25)
+    config = charrnn.ModelConfig(
+        cell, hidden_size, num_layers, 0, 0.0, task="seq2seq", attention=attention
+    )
+    how = charrnn.TrainingConfig(
+        batch_size=32, val_fraction=0, learning_rate=0.003, steps=SOME_STEPS
+    )
+    training = charrnn.Training(examples, config, how)
+    for _ in training:  # so that targets end where they should
+        pass
+    rewriter = Rewriter([training.model()], 1 << 40)
+    return lambda: rewriter(words)
+
+
 def matrix_product(size: int) -> Call:
     """A large float32 product on all processors: what the machine can do at best."""
     import numpy as np
@@ -315,6 +439,9 @@ CONTESTANTS: dict[str, Callable[..., Call]] = {
     "charrnn answers": charrnn_answers,
     "charrnn predicting": charrnn_predicting,
     "torch answers": torch_answers,
+    "charrnn pairs": charrnn_pairs,
+    "torch pairs": torch_pairs,
+    "charrnn rewriting": charrnn_rewriting,
     "torch sampling": torch_sampling,
     "matrix product": matrix_product,
     "multiply-adds": multiply_adds,
