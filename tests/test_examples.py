@@ -516,7 +516,7 @@ def test_no_such_task(task: str, paths: Any) -> None:
 
 def test_too_many_labels(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many labels are likely to be something else."""
-    monkeypatch.setattr("charrnn.text.examples.MAX_LABELS", 3)
+    monkeypatch.setattr("charrnn.text.numbering.MAX_LABELS", 3)
     assert len(_load("".join(f"a\t{n}\n" for n in range(3))).labels) == 3
     message = r"^f.tsv: 4 labels, of 3 at most; are they texts[?]$"
     with pytest.raises(InputError, match=message):

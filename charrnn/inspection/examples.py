@@ -16,7 +16,6 @@ from charrnn.errors import InputError
 from charrnn.inspection.learnt import NotAtHandError, at_hand, with_text
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.embedded import DEFAULTS
-from charrnn.text.examples import hashed
 from charrnn.text.lines import (
     FASTTEXT,
     Form,
@@ -26,6 +25,7 @@ from charrnn.text.lines import (
     tags_of,
     without_end,
 )
+from charrnn.text.numbering import hashed
 from charrnn.text.source import STANDARD_INPUT, OnRead, Reader, tidied
 from charrnn.training.run import Checkpoint, CorpusInfo
 

@@ -4,8 +4,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,26 +13,21 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import LABELLED_TASKS, MAX_LABELS, SYMBOLS, TextConfig
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.config import LABELLED_TASKS, SYMBOLS, TextConfig
+from charrnn.errors import InputError
 from charrnn.fields import OneOf, checks
 from charrnn.text.embedded import DEFAULTS
-from charrnn.text.labels import LONGEST, NO_LABELS, Labels
+from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.lines import (
     Form,
     Line,
-    between_symbols,
-    between_tags,
     checked_columns,
     files_of,
-    symbols_of,
-    tags_of,
 )
+from charrnn.text.numbering import Numbered, numbered
 from charrnn.text.records import Spans
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, Reader, in_words, several
-from charrnn.text.symbols import MOST_WORDS, character_of, words_of
-from charrnn.text.vocabulary import BYTES, Vocabulary
-from charrnn.words import listed
+from charrnn.text.vocabulary import Vocabulary
 
 Task = Annotated[str, OneOf(LABELLED_TASKS)]
 
@@ -101,8 +95,8 @@ class Examples:
         if config.unit == "byte":  # of a str its bytes in UTF-8, as everywhere
             lines = [line.encode("utf-8", "surrogateescape").decode("latin-1") for line in lines]
         found = [form.line(line, f"line {n}") for n, line in enumerate(lines, 1)]
-        examples = _encoded(found, 0, task, config, ("lines",), (), vocabulary=vocabulary, **how)
-        return replace(examples, columns=tuple(columns or ()))
+        of_lines = numbered(found, len(found), task, config, "lines", vocabulary=vocabulary, **how)
+        return _examples(of_lines, ("lines",), (), 0, task, tuple(columns or ()))
 
     @property
     def tagged(self) -> bool:
@@ -237,188 +231,45 @@ def load_examples(
         sources, notices = reader.names, reader.notices
     if apart and not kept:
         raise InputError(f"{in_words(apart)}: holds no example to validate on")
-    examples = _encoded(
+    learnt = len(found) - kept if apart else len(found)
+    of_lines = numbered(
         found,
-        kept if apart else 0,
+        learnt,
         task,
         config,
-        names if apart and len(found) - kept < 2 else sources,  # who has too few
-        notices,
+        in_words(names if apart and learnt < 2 else sources),  # who has too few
         vocabulary=vocabulary,
         labels=labels,
         extend_vocabulary=extend_vocabulary,
         source_symbols=source_symbols,
         target_symbols=target_symbols,
     )
-    return replace(examples, columns=said)
+    return _examples(of_lines, tuple(sources), notices, len(found) - learnt, task, said)
 
 
-def _encoded(
-    lines: Sequence[Line],
+def _examples(
+    of_lines: Numbered,
+    sources: tuple[str, ...],
+    notices: Sequence[str],
     apart: int,
     task: str,
-    config: TextConfig,
-    sources: Sequence[str],
-    notices: Sequence[str],
-    *,
-    vocabulary: Vocabulary | None = None,
-    labels: Labels = NO_LABELS,
-    extend_vocabulary: bool = False,
-    source_symbols: str | None = None,
-    target_symbols: str | None = None,
+    columns: tuple[int, ...],
 ) -> Examples:
-    """The examples of some lines, of which the last ``apart`` are for validation alone."""
-    learnt, where = lines[: len(lines) - apart], in_words(sources)
-    if len(learnt) < 2:
-        raise InputError(
-            f"{where}: {'only one example' if learnt else 'no example'}; training needs some hundreds"
-        )
-    told = list(notices)
-    between, tags = "", None
-    if task == "tag":
-        between = labels.between if len(labels) else between_tags(lines)
-        tags = tags_of(lines, between)
-    elif task == "seq2seq":
-        now = [" " if vocabulary.config.tokens else ""] if vocabulary else []
-        pairs = [line.text.partition("\t")[0] for line in learnt], [line.answer for line in learnt]
-        blanks = _made_of("source", pairs[0], source_symbols, now, told)
-        config = replace(config, tokens=bool(blanks))
-        now = [labels.between] if len(labels) else []
-        between = _made_of("target", pairs[1], target_symbols, now, told)
-        tags = symbols_of(lines, between)
-    if tags is None:
-        names: Iterable[str] = (line.answer for line in lines)
-        learnt_names = {line.answer for line in learnt}
-    else:
-        names = (tag for each in tags for tag in each)
-        learnt_names = {tag for each in tags[: len(learnt)] for tag in each}
-    known = set(names)
-    if not len(labels):
-        labels = Labels(sorted(known), between)
-        if len(labels) > MAX_LABELS:
-            raise InputError(
-                f"{where}: {len(labels):,} labels, of {MAX_LABELS:,} at most; are they texts?"
-            )
-        if len(labels) < 2 and task != "seq2seq":
-            raise InputError(
-                f"{where}: all have the same {'tag' if tags else 'label'}; there is nothing to tell apart"
-            )
-    elif unknown := known.difference(labels.names):
-        kind = "symbols" if task == "seq2seq" else "labels"
-        raise InputError(f"{where}: {kind} that the model does not have: {listed(sorted(unknown))}")
-    if tags is None:
-        told += _doubts(labels, len(learnt), task)
-    if missing := known - learnt_names:
-        told.append(
-            f"the examples to train on lack {'symbols' if task == 'seq2seq' else 'labels'} of those to validate on: {listed(sorted(missing))}"
-        )
-    texts = [line.text for line in lines]
-    if config.has_words:
-        texts, vocabulary = _spelled(lines, config, vocabulary, extend_vocabulary)
-    end = config.end
-    text = end + "".join(one + end for one in texts)
-    if vocabulary is None:
-        vocabulary = (
-            Vocabulary(BYTES, config)
-            if config.unit == "byte"
-            else Vocabulary.of(text or "\n", config)
-        )
-    elif extend_vocabulary:
-        vocabulary = vocabulary.extended_by(text)
-    elif others := vocabulary.unknown_in(text):
-        raise UnknownCharacterError(others)
-    length = np.array([len(one) + len(end) for one in texts], np.int64)
-    spans = Spans(np.cumsum(length) - length, length)
-    digest = hashlib.sha256()
-    for _ in hashed(lines, digest):
-        pass
-    ids = np.append(vocabulary.encode(text), np.uint8(0))  # where an empty text at the end lies
-    flat = (
-        [line.answer for line in lines] if tags is None else [tag for each in tags for tag in each]
-    )
-    answers = labels.encode(flat)
-    targets = None
-    if task == "seq2seq":
-        each = np.array([len(tag) for tag in tags or ()], np.int64)
-        targets = Spans(np.cumsum(each) - each, each)
-    elif tags is not None:
-        answers = np.append(answers, 0)
-    cut = int(length[len(learnt) :].sum())
-    parts = (int(length.sum()) - cut, cut) if apart else ()
+    """Numbers of lines, of which the last ``apart`` are for validation alone, as examples."""
+    length = of_lines.spans.length
+    cut = int(length[len(length) - apart :].sum())
     return Examples(
-        ids,
-        spans,
-        answers,
-        vocabulary,
-        labels,
-        tuple(sources),
-        digest.hexdigest(),
-        tuple(told),
-        parts,
+        of_lines.ids,
+        of_lines.spans,
+        of_lines.answers,
+        of_lines.vocabulary,
+        of_lines.labels,
+        sources,
+        of_lines.sha256,
+        (*notices, *of_lines.notices),
+        (int(length.sum()) - cut, cut) if apart else (),
         apart,
         task,
-        targets=targets,
+        columns,
+        of_lines.targets,
     )
-
-
-def _made_of(
-    kind: str, texts: Sequence[str], asked: str | None, now: Sequence[str], told: list[str]
-) -> str:
-    """What stands between the symbols of sources or targets.
-
-    Args:
-        asked: What they are, if it is said.
-        now: How it is with an existing model, if there is one.
-        told: Is told what the texts told.
-    """
-    between = now[0] if now else between_symbols(texts, asked)
-    made = "tokens" if between else "characters"
-    if asked and between_symbols((), asked) != between:
-        raise InputError(f"that model's {kind}s are made of {made}, and stay so (--{kind}-symbols)")
-    if between and asked is None and not now:
-        told.append(f"{kind}s are read as tokens with blanks between (--{kind}-symbols)")
-    return between
-
-
-def _spelled(
-    lines: Sequence[Line], config: TextConfig, vocabulary: Vocabulary | None, extend: bool
-) -> tuple[list[str], Vocabulary]:
-    """Sources in characters, one for each of their symbols, and the vocabulary with all of them."""
-    found = {word: line.where for line in lines for word in words_of([line.text], config)}
-    known = vocabulary.words if vocabulary else ()
-    new = sorted(found.keys() - {*known}) if extend or vocabulary is None else []
-    if len(known) + len(new) > MOST_WORDS:
-        raise InputError(f"{len(known) + len(new):,} different symbols, of {MOST_WORDS:,} at most")
-    for word in new:
-        if len(word) > LONGEST:
-            raise InputError(f"{found[word]}: a symbol of {len(word):,} characters; is it a text?")
-    words = (*known, *new)
-    private = "".join(map(character_of, range(len(words))))
-    whole = Vocabulary(private or "\n", config, words)
-    texts = [whole.spelled(line.text, where=line.where) for line in lines]
-    for line, text in zip(lines, texts, strict=True):
-        if not text:
-            raise InputError(f"{line.where}: has no source")
-    if vocabulary is None:
-        return texts, Vocabulary.of(private + "".join(texts), config, words)
-    return texts, vocabulary.extended_by(private, new)
-
-
-def hashed(lines: Iterable[Line], digest: hashlib._Hash) -> Iterator[Line]:
-    """The same lines; those that have been taken are in the hash."""
-    for line in lines:
-        digest.update(f"{line.text}\t{line.answer}\n".encode())
-        yield line
-
-
-def _doubts(labels: Labels, examples: int, task: str) -> Iterator[str]:
-    """What may well be a mistake, though it can be learnt."""
-    if examples > 20 and 2 * len(labels) > examples:
-        turned = "--columns 2,1" if task == "conditional" else "--columns"
-        yield f"{len(labels):,} labels in {examples:,} examples: are these the right columns ({turned})?"
-    plain: dict[str, str] = {}
-    for name in labels.names:
-        first = plain.setdefault(" ".join(name.split()), name)
-        if first != name:
-            yield f"the labels {first!r} and {name!r} differ in blanks alone"
-            return

@@ -47,6 +47,12 @@ class Spans:
         return Spans(self.first[places], self.length[places])
 
     @classmethod
+    def after_another(cls, lengths: Sequence[int]) -> Spans:
+        """Texts of these lengths, one after the other."""
+        length = np.array(lengths, np.int64)
+        return cls(np.cumsum(length) - length, length)
+
+    @classmethod
     def joined(cls, several: Sequence[Spans]) -> Spans:
         """Those of several texts, in order."""
         first, length = zip(*((spans.first, spans.length) for spans in several), strict=True)
