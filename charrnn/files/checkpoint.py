@@ -87,7 +87,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         Meta: {"labels": [], "between": "", "figures": None},
     },
     8: {
-        ModelConfig: {"attention": None, "ngrams": 0},
+        ModelConfig: {"attention": None, "ngrams": 0, "lm_loss": 0.0},
         TrainingConfig: {"label_smoothing": 0.0, "rare_labels": 0.0},
         Figures: {"edits": 0, "symbols": 0},
     },

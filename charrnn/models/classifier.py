@@ -40,7 +40,7 @@ class Classifier(Network):
         lengths: Lengths | None = None,
     ) -> Array:
         """Of every label, ``(K, 1, B)``; the workspace knows the ``ids``, since :meth:`hidden` has read them."""
-        workspace.remember(h=h, last=self.last(h, lengths))
+        workspace.remember(last=self.last(h, lengths))
         ends = self.ends(h, state, lengths)
         if self.config.is_recurrent:  # else it has been dropped
             ends = dropout.drop(ends, workspace.child("ends"))
@@ -58,14 +58,16 @@ class Classifier(Network):
         dlogits: Array,
         dstate: Array,
         workspace: Workspace,
+        beside: Array | None = None,
     ) -> Array:
-        """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
         if self.ngrams:
             self.ngrams.backward(params, gradients, dlogits[:, 0], workspace.child("ngrams"))
         d_ends = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
         R, T, B = workspace["h"].shape
-        dh = workspace.array("dh", R, T, B)
-        dh.fill(0)
+        dh = beside
+        if dh is None:
+            dh = workspace.array("dh", R, T, B)
+            dh.fill(0)
         if self.config.is_recurrent:
             ends = workspace.child("ends")
             if "mask" in ends:
@@ -74,5 +76,7 @@ class Classifier(Network):
             dstate[top, 0] += d_ends.reshape(len(top), self.stack.hidden_size, B)
         else:
             last = workspace["last"]
-            dh[:, last, np.arange(B)] = d_ends[:, 0]  # of a text without characters it is padding's
+            dh[:, last, np.arange(B)] += d_ends[
+                :, 0
+            ]  # of a text without characters it is padding's
         return self.back_from(params, gradients, dh, dstate, workspace)
