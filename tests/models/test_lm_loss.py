@@ -231,6 +231,8 @@ def test_saved_resumed_and_begun_with(run: Run, tmp_path: Path) -> None:
     assert whole.parameters["lm/reverse/V"].shape == (7, 4)
     outcome = run("inspect", "whole.npz", "--details")
     assert (outcome.code, "lm/reverse/V" in outcome.out) == (0, True)
+    assert "lm/… is asked only while it learns" in " ".join(outcome.out.split())
+    assert "lm-loss 0.3" in " ".join(run("inspect", "whole.npz").out.split())
     outcome = run("train", "--resume", "half.npz", "--lm-loss", 0.5, "-q")
     assert (outcome.code, "--lm-loss is 0.3 in that model" in outcome.err) == (2, True)
 
