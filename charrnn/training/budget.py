@@ -69,7 +69,7 @@ RULES = {
         most_epochs=8.0,
         rate_times_hidden_size=0.5,
         dropout=0.05,
-        usual={"cell": "gru", "num_layers": 1},
+        usual={"cell": "gru", "num_layers": 1, "lm_loss": 0.5},
         ngrams=4,
         training={"rare_labels": 0.3},
     ),
