@@ -40,7 +40,7 @@ class Classifier(Network):
         lengths: Lengths | None = None,
     ) -> Array:
         """Of every label, ``(K, 1, B)``; the workspace knows the ``ids``, since :meth:`hidden` has read them."""
-        workspace.remember(last=self.last(h, lengths))
+        workspace.remember(h=h, last=self.last(h, lengths))
         ends = self.ends(h, state, lengths)
         if self.config.is_recurrent:  # else it has been dropped
             ends = dropout.drop(ends, workspace.child("ends"))
@@ -64,10 +64,8 @@ class Classifier(Network):
             self.ngrams.backward(params, gradients, dlogits[:, 0], workspace.child("ngrams"))
         d_ends = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
         R, T, B = workspace["h"].shape
-        dh = beside
-        if dh is None:
-            dh = workspace.array("dh", R, T, B)
-            dh.fill(0)
+        dh = workspace.array("dh", R, T, B)
+        dh.fill(0)
         if self.config.is_recurrent:
             ends = workspace.child("ends")
             if "mask" in ends:
@@ -76,7 +74,5 @@ class Classifier(Network):
             dstate[top, 0] += d_ends.reshape(len(top), self.stack.hidden_size, B)
         else:
             last = workspace["last"]
-            dh[:, last, np.arange(B)] += d_ends[
-                :, 0
-            ]  # of a text without characters it is padding's
-        return self.back_from(params, gradients, dh, dstate, workspace)
+            dh[:, last, np.arange(B)] = d_ends[:, 0]  # of a text without characters it is padding's
+        return self.back_from(params, gradients, dh, dstate, workspace, beside)

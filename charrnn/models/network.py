@@ -191,9 +191,7 @@ class Network:
         workspace.remember(ids=ids)
         if self.embedding:
             x = self.embedding.forward(params, ids, workspace.child("embedding"))
-        h, state = self.stack.forward(params, x, state, workspace, dropout, lengths)
-        workspace.remember(h=h)
-        return h, state
+        return self.stack.forward(params, x, state, workspace, dropout, lengths)
 
     def logits(
         self,
@@ -264,7 +262,7 @@ class Network:
             nll *= chunk.counted
         beside = None
         if self.lm_loss:
-            h, own, known = workspace["h"], workspace.child("lm"), chunk.known_lengths
+            h, own, known = workspace["causal"], workspace.child("lm"), chunk.known_lengths
             beside = self.lm_loss.learn(params, gradients, h, chunk.inputs, known, scale, own)
         nothing = np.zeros_like(before)
         dstate = self.backward(params, gradients, logits, nothing, workspace, beside)
@@ -288,12 +286,10 @@ class Network:
         """Back through the last ``logits`` on this workspace; returns the gradient by its state.
 
         Args:
-            beside: What another loss adds to the gradient by what the stack made of each character.
+            beside: Of another loss, as :meth:`charrnn.nn.stack.Stack.backward` has it.
         """
         dh = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
-        if beside is not None:
-            dh += beside
-        return self.back_from(params, gradients, dh, dstate, workspace)
+        return self.back_from(params, gradients, dh, dstate, workspace, beside)
 
     def back_from(
         self,
@@ -302,9 +298,10 @@ class Network:
         dh: Array,
         dstate: Array,
         workspace: Workspace,
+        beside: Array | None = None,
     ) -> Array:
         """Back from what the stack made of each character, and from the state after it."""
-        dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
+        dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace, beside)
         if self.embedding and dx is not None:
             self.embedding.backward(params, gradients, dx, workspace.child("embedding"))
         return dstate

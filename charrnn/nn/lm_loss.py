@@ -2,7 +2,8 @@
 
     p(x_{t+1} | x_1 … x_t) = softmax(V h_t + c),   p(x_{t-1} | x_t … x_n) = softmax(V' h'_t + c')
 
-of the top level's h that reads forwards and, if there is one, its h' that reads backwards. A label tells a net little of how
+of the h that reads forwards and, if there is one, the h' that reads backwards, of the highest level whose directions do not yet know of each other
+(:attr:`charrnn.nn.stack.Stack.causal`): above it what is next would only have to be copied. A label tells a net little of how
 its texts are made; what comes next tells it something at each character. It is of use while a net learns, and never asked afterwards.
 """
 
@@ -70,7 +71,7 @@ class LMLoss:
         """Adds to the gradients of the readouts those of ``scale`` times the loss of some texts; returns that by ``h``.
 
         Args:
-            h: ``(H, T, B)``, or ``(2H, T, B)``: what the top level made of each character, dropped if it is to be.
+            h: ``(H, T, B)``, or ``(2H, T, B)``: what that level made of each character, dropped if it is to be.
             ids: ``(T, B)``, the characters.
             lengths: ``(B,)``, of the texts.
         """

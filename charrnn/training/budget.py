@@ -99,9 +99,7 @@ class Cost:
     """Multiplications and additions of the matrix products: two for each weight going forward, four
     going back. The first layer's input is looked up and costs none."""
     units: float  # numbers that a gate or the softmax is computed for
-    aside: float = (
-        0.0  # of the operations those that answer nothing: what they learn is of no use else
-    )
+    aside: float = 0.0  # of the operations those that answer nothing
 
     @property
     def weights(self) -> float:

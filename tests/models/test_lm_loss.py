@@ -53,6 +53,8 @@ def _slow(net: Network, params: Parameters, chunk: Chunk) -> float:
         zero = net.zero_state(1, np.float64)
         h, state = net.hidden(params, x, zero, own, net.dropout(None), lengths)
         scores = net.scores(params, h, state, own, lengths=lengths)
+        if net.config.bidirectional:
+            h = _lowest(net, params, x, lengths)
         for place in range(length if tags else 1):
             weight = 1.0 if chunk.weights is None else chunk.weights[place, column]
             total -= weight * _log_p(scores[:, place, 0])[chunk.targets[place, column]]
@@ -67,6 +69,13 @@ def _slow(net: Network, params: Parameters, chunk: Chunk) -> float:
                 nats -= _log_p(read)[before]
         total += WEIGHT * nats / (1 if tags else max(1, length))
     return total
+
+
+def _lowest(net: Network, params: Parameters, x: Array, lengths: Array | None) -> Array:
+    """What the lowest level makes of each character: a net of it alone."""
+    first = network_for(replace(net.config, num_layers=1), CHARACTERS, LABELS)
+    dropout, zero = net.dropout(None), first.zero_state(1, np.float64)
+    return first.hidden(params, x, zero, Workspace(np.float64), dropout, lengths)[0]
 
 
 def _log_p(scores: Array) -> Array:
@@ -264,3 +273,19 @@ def test_a_fresh_net_begins_as_without_it() -> None:
     np.testing.assert_array_equal(_without(other, nets[0]).flat, plain.flat)
     assert other["lm/V"].any()
     assert random_numbers(nets[1]).flat.size == plain.flat.size + 2 * (6 * 3 + 6)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_what_is_told_has_not_been_seen(bidirectional: bool, form: Form) -> None:
+    """Where a character's neighbours are read from, both directions know only what they have read; of several levels that is so of one."""
+    net, params = random_net(Kind("gru", bidirectional).config("tag", lm_loss=WEIGHT))
+    net, place, H = formed(net, form), 3, net.config.hidden_size
+    x, found = np.array([0, 1, 2, 3, 1, 0])[:, None], list[Array]()
+    for other in (3, 2):
+        x[place], own = other, Workspace(np.float64)
+        net.hidden(params, x, net.zero_state(1, np.float64), own, net.dropout(None), None)
+        found.append(own["causal"][:, :, 0].copy())
+    directions = (slice(H), slice(place)), (slice(H, None), slice(place + 1, None))
+    for rows, untouched in directions[: 1 + bidirectional]:
+        np.testing.assert_array_equal(found[0][rows, untouched], found[1][rows, untouched])
+        assert (found[0][rows, place] != found[1][rows, place]).any()
