@@ -29,6 +29,7 @@ WRITING_TASKS = ("lm", "conditional")
 LABELLED_TASKS = ("classify", "tag", "conditional", "seq2seq")
 READING_TASKS = ("classify", "tag", "seq2seq")
 """Those that read whole texts, which have an answer each."""
+FINDING_TASKS = ("classify", "tag")
 ATTENTION = ("general", "monotonic", "none")
 MOST_MONOTONIC = 200  # characters of a source that is looked at so
 SYMBOLS = ("character", "token")
@@ -40,6 +41,7 @@ MAX_HIDDEN_SIZE = 1 << 14
 MAX_VOCABULARY = 0x110000
 MAX_CONTEXT = 64
 MAX_NGRAM = 8
+MAX_LM_LOSS = 10
 MAX_LABELS = 1 << 20
 MAX_BEAM = 1000
 BEAM = 5  # beginnings that are followed up when a text is made of another one
@@ -79,6 +81,7 @@ class ModelConfig(Checked):
         context: The characters that ``feedforward`` predicts from, the current one among them; None with another cell.
         bidirectional: Whether each text is also read from its end; None does so where whole texts are read, by a cell with a state.
         ngrams: A linear model of the n-grams of a text beside the net that reads it (:mod:`charrnn.nn.ngrams`).
+        lm_loss: Weight of an auxiliary loss while labels or tags are learnt: what each character's next and previous ones are (:mod:`charrnn.nn.lm_loss`).
         attention: How what writes a text for another one looks back at that (Luong et al. 2015); ``none`` leaves it with what the
             encoder held at its end. None is ``general`` where there is something to look at.
     """
@@ -106,6 +109,11 @@ class ModelConfig(Checked):
         Between(0, MAX_NGRAM),
         "With classify: also n-grams of so many characters at most, beside the net; 0 leaves them out.",
     ] = 0
+    lm_loss: Annotated[
+        float,
+        Between(0, MAX_LM_LOSS),
+        "With classify and tag: weight of an auxiliary language-model loss while it learns; 0 leaves it out.",
+    ] = 0.0
     attention: (
         Annotated[str, OneOf(ATTENTION), "How seq2seq looks back at what it rewrites"] | None
     ) = None
@@ -128,6 +136,8 @@ class ModelConfig(Checked):
             )
         if self.task != "classify" and self.ngrams:
             raise InputError(f"ngrams are for classify, not for {self.task}")
+        if self.task not in FINDING_TASKS and self.lm_loss:
+            raise InputError(f"lm-loss is for classify and tag, not for {self.task}")
         if self.task != "seq2seq" and self.attention is not None:
             raise InputError(f"attention is for seq2seq, not for {self.task}")
         if self.task == "seq2seq" and self.attention is None:

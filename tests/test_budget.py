@@ -197,3 +197,16 @@ def test_set_training_is_kept() -> None:
     choice = _chosen(SHAKESPEARE[0], 82, training=kept)
     assert kept.items() <= vars(choice.training).items()
     assert choice.training.steps == pytest.approx(choice.characters / (7 * 64), abs=1)
+
+
+def test_an_auxiliary_loss_is_chosen_for_labels() -> None:
+    """Unless another one is given, and not for tags; it costs time, and lets the net be as large as without it."""
+
+    def chosen(task: str, **more: Any) -> Choice:
+        return _chosen(100_000, 600, model={"task": task, **more}, labels=18, records=12_000)
+
+    usual, without = chosen("classify"), chosen("classify", lm_loss=0.0)
+    assert (usual.model.lm_loss, without.model.lm_loss) == (0.5, 0)
+    assert replace(usual.model, lm_loss=0.0) == without.model
+    assert usual.seconds_per_character > without.seconds_per_character
+    assert chosen("tag").model.lm_loss == 0

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from charrnn.cli.starting import DROPPING
+from charrnn.cli.starting import BESIDE, DROPPING
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.corpus import Corpus
@@ -75,6 +75,8 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
         flags += [word for name in DROPPING for word in _flag(name, getattr(model, name))]
         if model.task != "lm":  # perhaps it was another one's
             flags += _flag("task", model.task)
+            told = [name for name in BESIDE if getattr(model, name)]
+            flags += [word for name in told for word in _flag(name, getattr(model, name))]
         if model.bidirectional != ModelConfig(model.cell, task=model.task).bidirectional:
             flags += _flag("bidirectional", model.bidirectional)
     else:
@@ -147,7 +149,7 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
         f"chosen: {units}, {f'attention {choice.model.attention}, ' if choice.model.attention else ''}{choice.model.dropped}, rate {config.learning_rate:g}, some "
         f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",
-        f"reason: each weight sees {_about(6 * choice.characters / cost.operations)} "
+        f"reason: each weight sees {_about(choice.characters / cost.weights)} "
         f"{characters}, each character is seen {_about(choice.epochs)} times"
         + (early if config.steps == choice.most_steps else ""),
     ]

@@ -29,6 +29,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.words import as_argument, listed, quoted, shortened
 
 DROPPING = ("dropout", "weight_drop")  # what concerns the training of a model alone
+BESIDE = ("ngrams", "lm_loss")  # what stands beside a net for the sake of one task
 
 
 Data = Corpus | Examples
@@ -131,8 +132,11 @@ def _other_task(
         raise InputError(
             f"a language model cannot start from a model for {model.config.task}; the other way round it can"
         )
-    changed = {name: given[name] for name in (*DROPPING, "bidirectional", "task") if name in given}
-    config = replace(model.config, **{"bidirectional": None, **changed})
+    free = (*DROPPING, *BESIDE, "bidirectional", "task")
+    changed = {name: given[name] for name in free if name in given}
+    config = replace(
+        model.config, **{"bidirectional": None, "ngrams": 0, "lm_loss": 0.0, **changed}
+    )
     shape = {name: value for name, value in given.items() if name not in changed}
     reads = replace(model.vocabulary.config, records=False)
     _refuse_changes(config, reads, shape, "--init-from")

@@ -42,7 +42,8 @@ EPILOG = (
 )
 
 CHOSEN = (
-    *("cell", "hidden_size", "num_layers", "dropout", "weight_drop", "ngrams", "rare_labels"),
+    *("cell", "hidden_size", "num_layers", "dropout", "weight_drop"),
+    *("ngrams", "lm_loss", "rare_labels"),
     *("batch_size", "learning_rate", "schedule", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""

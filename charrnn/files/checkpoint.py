@@ -94,6 +94,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         Figures: {"edits": 0, "symbols": 0},
     },
     9: {
+        ModelConfig: {"lm_loss": 0.0},
         TextConfig: {"tokens": False, "features": False},
         Meta: {"words": []},
     },

@@ -106,6 +106,7 @@ def _architecture(checkpoint: Checkpoint) -> str:
         *(["in both directions"] if config.bidirectional else []),
         config.inputs,
         *([f"attention {config.attention}"] if config.attention else []),
+        *([f"lm-loss {config.lm_loss:g}"] if config.lm_loss else []),
         config.dropped,
         f"{model.parameters.flat.size:,} parameters",
     )

@@ -49,6 +49,7 @@ def _arrays(checkpoint: Checkpoint) -> fig.Table:
         read = f"characters embedded in {config.embedding_size} numbers"
     if config.context is not None:
         read = f"{config.inputs}, {read}"
+    aside = "; lm/… is asked only while it learns" if config.lm_loss else ""
     rows = [
         (n, " × ".join(map(str, array.shape)), f"{array.size:,}") for n, array in arrays.items()
     ]
@@ -57,7 +58,7 @@ def _arrays(checkpoint: Checkpoint) -> fig.Table:
         rows,
         f"Model: {config.cell}, {config.num_layers} × {config.hidden_size}",
         ("all", "", f"{arrays.flat.size:,}"),
-        f"{config.dropped}; {read}",
+        f"{config.dropped}; {read}{aside}",
     )
 
 

@@ -58,8 +58,8 @@ class Classifier(Network):
         dlogits: Array,
         dstate: Array,
         workspace: Workspace,
+        beside: Array | None = None,
     ) -> Array:
-        """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
         if self.ngrams:
             self.ngrams.backward(params, gradients, dlogits[:, 0], workspace.child("ngrams"))
         d_ends = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
@@ -75,4 +75,4 @@ class Classifier(Network):
         else:
             last = workspace["last"]
             dh[:, last, np.arange(B)] = d_ends[:, 0]  # of a text without characters it is padding's
-        return self.back_from(params, gradients, dh, dstate, workspace)
+        return self.back_from(params, gradients, dh, dstate, workspace, beside)

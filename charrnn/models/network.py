@@ -20,6 +20,7 @@ from charrnn.nn.dropout import NO_DROPOUT, Dropout
 from charrnn.nn.embedding import Embedding
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths, Places
+from charrnn.nn.lm_loss import LMLoss
 from charrnn.nn.loss import PLAIN, Objective
 from charrnn.nn.monotonic import Monotonic
 from charrnn.nn.ngrams import Ngrams
@@ -55,6 +56,17 @@ class Network:
             else ContextStack(*layers, one_hot=True, context=config.context)
         )
         self.readout = Readout(self.stack.output_size, outputs)
+        self.lm_loss = (
+            LMLoss(
+                H,
+                K,
+                config.lm_loss,
+                mean=config.per == "text",
+                bidirectional=self.stack.bidirectional,
+            )
+            if config.lm_loss
+            else None
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Network):
@@ -78,13 +90,24 @@ class Network:
 
     @property
     def _parts(self) -> tuple[Part, ...]:
+        """Those that answer."""
         below = (self.embedding,) if self.embedding else ()
         return (*below, self.stack, self.readout)
+
+    @property
+    def learning(self) -> tuple[Part | LMLoss, ...]:
+        """Those that have something to learn, the ones that answer nothing last."""
+        return (*self._parts, *([self.lm_loss] if self.lm_loss else []))
 
     @property
     def multiplications(self) -> int:
         """Of the matrix products, for each character that is read."""
         return sum(part.multiplications for part in self._parts)
+
+    @property
+    def learning_multiplications(self) -> int:
+        """The same of what is learnt from."""
+        return sum(part.multiplications for part in self.learning)
 
     @property
     def read_by(self) -> str:
@@ -102,12 +125,12 @@ class Network:
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each parameter, in the order in which they lie in the flat vector."""
-        return dict(pair for part in self._parts for pair in part.parameter_shapes().items())
+        return dict(pair for part in self.learning for pair in part.parameter_shapes().items())
 
     def initialize(self, rng: np.random.Generator) -> Parameters:
         """Fresh float32 parameters."""
         params = Parameters(self.parameter_shapes())
-        for part in self._parts:
+        for part in self.learning:
             part.initialize(params, rng)
         return params
 
@@ -216,7 +239,8 @@ class Network:
         """Summed loss of a chunk in nats, and the state that goes on; ``gradients`` are added to.
 
         The gradient is that of ``scale`` times the summed loss, each prediction times its weight if there are any, truncated at the
-        chunk's first step.
+        chunk's first step; and of the auxiliary loss beside it, if there is one, see :class:`charrnn.nn.lm_loss.LMLoss`, which the loss
+        that is returned is without.
 
         Args:
             state: What goes on from the chunk before; with ``reads_whole`` nothing does, and it is returned as it is.
@@ -236,7 +260,12 @@ class Network:
         if chunk.counted is not None:
             logits *= chunk.counted
             nll *= chunk.counted
-        dstate = self.backward(params, gradients, logits, np.zeros_like(before), workspace)
+        beside = None
+        if self.lm_loss:
+            h, own, known = workspace["causal"], workspace.child("lm"), chunk.known_lengths
+            beside = self.lm_loss.learn(params, gradients, h, chunk.inputs, known, scale, own)
+        nothing = np.zeros_like(before)
+        dstate = self.backward(params, gradients, logits, nothing, workspace, beside)
         self.back_to_beginning(gradients, chunk, dstate, workspace)
         return float(nll.sum(dtype=np.float64)), state if self.reads_whole else after
 
@@ -252,10 +281,15 @@ class Network:
         dlogits: Array,
         dstate: Array,
         workspace: Workspace,
+        beside: Array | None = None,
     ) -> Array:
-        """Back through the last ``logits`` on this workspace; returns the gradient by its state."""
+        """Back through the last ``logits`` on this workspace; returns the gradient by its state.
+
+        Args:
+            beside: Of another loss, as :meth:`charrnn.nn.stack.Stack.backward` has it.
+        """
         dh = self.readout.backward(params, gradients, dlogits, workspace.child("readout"))
-        return self.back_from(params, gradients, dh, dstate, workspace)
+        return self.back_from(params, gradients, dh, dstate, workspace, beside)
 
     def back_from(
         self,
@@ -264,9 +298,10 @@ class Network:
         dh: Array,
         dstate: Array,
         workspace: Workspace,
+        beside: Array | None = None,
     ) -> Array:
         """Back from what the stack made of each character, and from the state after it."""
-        dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace)
+        dx, dstate = self.stack.backward(params, gradients, dh, dstate, workspace, beside)
         if self.embedding and dx is not None:
             self.embedding.backward(params, gradients, dx, workspace.child("embedding"))
         return dstate

@@ -117,9 +117,10 @@ class ContextStack(Stack):
         dh: Array,
         dstate: Array,
         workspace: Workspace,
+        beside: Array | None = None,
     ) -> tuple[Array | None, Array]:
         nothing = np.empty(super().state_shape(dh.shape[-1]), dstate.dtype)
-        super().backward(params, gradients, dh, nothing, workspace)
+        super().backward(params, gradients, dh, nothing, workspace, beside)
         return None, np.zeros_like(dstate)
 
     def stepper(

@@ -58,6 +58,14 @@ class Stack:
         rows = range(0, directions * self.num_layers, directions)
         return tuple(tuple(range(row, row + directions)) for row in rows)
 
+    @property
+    def causal(self) -> int:
+        """The highest level whose directions know nothing of what they have not read yet.
+
+        That is the top, or of two directions the lowest: what reads forwards above it is given what the other one made of the rest.
+        """
+        return 0 if self.bidirectional else self.num_layers - 1
+
     @cached_property
     def layer_names(self) -> tuple[str, ...]:
         """Of ``layers``, for people: its level, and ``r`` for who reads backwards."""
@@ -125,6 +133,8 @@ class Stack:
             x: Dense ``(input_size, T, B)``, or ids ``(T, B)``.
             state: ``(L, states, H, B)``, before each text's first character, or after its last one for who reads it backwards.
             lengths: ``(B,)``, of the texts; without it all have T steps. What is returned for steps beyond them means nothing.
+
+        What the level ``causal`` makes of each step stays in ``workspace["causal"]``.
         """
         T, B = x.shape[-2:]
         new_state, lengths = np.empty_like(state), checked(lengths, T, B)
@@ -135,7 +145,7 @@ class Stack:
             h, new_state[row] = layer.forward(params, x, state[row], own, dropout, lengths)
             return h
 
-        for forwards, *backwards in self.levels:
+        for level, (forwards, *backwards) in enumerate(self.levels):
             h = read(forwards, x)
             for row in backwards:
                 own, places = workspace.child(self.layers[row].name), reversing(lengths, T, B)
@@ -145,6 +155,8 @@ class Stack:
                 joined[: len(h)] = h
                 take_columns(columns(back), places, out=columns(joined[len(h) :]))
                 h = joined
+            if level == self.causal:
+                workspace.remember(causal=h)
             x = h
         return x, new_state
 
@@ -171,12 +183,14 @@ class Stack:
         dh: Array,
         dstate: Array,
         workspace: Workspace,
+        beside: Array | None = None,
     ) -> tuple[Array | None, Array]:
         """Back through the last ``forward`` on this workspace, once: what that kept may be overwritten.
 
         Args:
             dh: Gradient by the top layer's output; overwritten.
             dstate: Gradient by the final state.
+            beside: Gradient by what the level ``causal`` made of each step, where another loss has one.
 
         Returns:
             The gradients by a dense ``x`` and by the initial state.
@@ -192,9 +206,11 @@ class Stack:
             dx, dstate_in[row] = layer.backward(params, gradients, dh, dstate[row], own)
             return dx
 
-        for forwards, *backwards in reversed(self.levels):
+        for level, (forwards, *backwards) in reversed([*enumerate(self.levels)]):
             assert down is not None  # only the lowest layer can have an input without a gradient
             above = down
+            if level == self.causal and beside is not None:
+                above += beside
             down = back(forwards, above[:H])
             for row in backwards:
                 own = workspace.child(self.layers[row].name)

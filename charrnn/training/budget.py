@@ -69,7 +69,7 @@ RULES = {
         most_epochs=8.0,
         rate_times_hidden_size=0.5,
         dropout=0.05,
-        usual={"cell": "gru", "num_layers": 1},
+        usual={"cell": "gru", "num_layers": 1, "lm_loss": 0.5},
         ngrams=4,
         training={"rare_labels": 0.3},
     ),
@@ -99,13 +99,20 @@ class Cost:
     """Multiplications and additions of the matrix products: two for each weight going forward, four
     going back. The first layer's input is looked up and costs none."""
     units: float  # numbers that a gate or the softmax is computed for
+    aside: float = 0.0  # of the operations those that answer nothing
+
+    @property
+    def weights(self) -> float:
+        """That a character is multiplied with on its way to an answer."""
+        return (self.operations - self.aside) / 6
 
     @classmethod
     def of(cls, model: ModelConfig, vocabulary_size: int, labels: int = 0) -> Cost:
         """That of a model, which may choose among some labels."""
         network = network_for(model, vocabulary_size, labels)
         biases = [shape for shape in network.parameter_shapes().values() if len(shape) == 1]
-        return cls(6.0 * network.multiplications, sum(size for (size,) in biases))
+        learnt, read = 6.0 * network.learning_multiplications, 6.0 * network.multiplications
+        return cls(learnt, sum(size for (size,) in biases), learnt - read)
 
 
 @dataclass(frozen=True)
@@ -241,9 +248,8 @@ def _largest(
     rules, best = RULES[kept.get("task", "lm")], int(SIZES[0])
     for size in SIZES:
         cost = Cost.of(ModelConfig(**{**kept, "hidden_size": size}), vocabulary_size, labels)
-        weights = cost.operations / 6
-        enough_time = seconds / speed.seconds(cost) >= CHARACTERS_PER_WEIGHT * weights
-        if not enough_time or weights > rules.weights_per_character * characters:
+        enough_time = seconds / speed.seconds(cost) >= CHARACTERS_PER_WEIGHT * cost.weights
+        if not enough_time or cost.weights > rules.weights_per_character * characters:
             break
         best = size
     return best
@@ -261,7 +267,7 @@ def _dropped(
     """What is dropped, and how much of it, in a run that reads a text of so many characters so often."""
     rules = RULES[model.task]
     # Both how often the text is seen and how much of it the model could hold make it over-fit.
-    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.operations / 6 / learnt)
+    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.weights / learnt)
     if model.is_recurrent:
         dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
         if rules.dropout:
