@@ -397,7 +397,8 @@ def test_bytes(run: Run, byte_model: Path) -> None:
     with pytest.raises(UnicodeDecodeError):
         done.stdout.decode()
     values = _meta(run, byte_model)
-    assert values["config"]["text"] == {"unit": "byte", "normalize": "none", "records": False}
+    text = {"unit": "byte", "normalize": "none", "records": False}
+    assert values["config"]["text"] == {**text, "tokens": False, "features": False}
     assert values["vocabulary_size"] == 256
     assert values["corpus"]["characters"] == 3000
     card = run("inspect", byte_model).out

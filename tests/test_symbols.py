@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Run
 from hypothesis import given
@@ -187,6 +188,27 @@ def test_tokens_to_read(run: Run, piped: Any) -> None:
     model = charrnn.load("phones.npz")
     assert len(model.vocabulary) == 9
     assert charrnn.rewrite(model, ["T UW M"])[0][0].text == "tum"
+
+
+def test_a_strangers_symbols(verbs: Run) -> None:
+    """Words without a private character each, twice the same, and symbols that run into each other are refused."""
+    changes: list[tuple[dict[str, Any], str]] = [
+        ({"words": ["\tV"]}, "one private character"),
+        ({"words": ["\tV"] * 6}, "one private character"),
+        ({"words": []}, "one private character"),
+        ({"words": ["x" * 2000]}, "words"),
+    ]
+    with np.load("verbs.npz") as file:
+        arrays = dict(file)
+    meta = json.loads(arrays["meta"].tobytes())
+    names = [*meta["labels"][:-1], "ab"]
+    changes.append(({"labels": names}, "cannot be told apart"))
+    for change, said in changes:
+        text = json.dumps({**meta, **change}).encode()
+        np.savez("bad.npz", **{**arrays, "meta": np.frombuffer(text, np.uint8)})
+        refused = verbs("predict", "bad.npz", "verbs.tsv")
+        assert refused.code == 1, change
+        assert (said in refused.err, refused.err.count("\n")) == (True, 1), refused.err
 
 
 @pytest.mark.parametrize(

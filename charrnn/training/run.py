@@ -320,11 +320,13 @@ def _check_figures(checkpoint: Checkpoint) -> None:
     _require(not records or not model.config.reads_whole, "whole texts that are records")
     _require(records or task != "conditional", "texts for labels that are no records")
     _require(task != "tag" or model.vocabulary.config.normalize == "none", "tags of composed text")
-    if task == "tag":
+    reads = model.vocabulary.config
+    _require(task == "seq2seq" or not reads.has_words, "features or tokens, without targets")
+    if task in ("tag", "seq2seq"):
         fitting = all(
             " " not in n if model.labels.between else len(n) == 1 for n in model.labels.names
         )
-        _require(fitting, "its tags cannot be told apart in a line")
+        _require(fitting, "its tags or symbols cannot be told apart in a line")
     for entry in checkpoint.history:
         graded = entry.validation_loss is not None and model.config.reads_whole
         scored = graded and task != "seq2seq"

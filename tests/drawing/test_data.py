@@ -18,7 +18,10 @@ def test_plain() -> None:
     found = plain({"a": np.array([[1.23456789]]), "b": (math.inf, True), "c": TextConfig()})
     assert found["a"] == [[1.234568]]
     assert found["b"] == [None, True]
-    assert found["c"] == {"unit": "character", "normalize": "nfc", "records": False}
+    assert found["c"] == {
+        **{"unit": "character", "normalize": "nfc", "records": False},
+        **{"tokens": False, "features": False},
+    }
 
 
 @pytest.mark.parametrize(("exact", "told"), [(False, 0.1234568), (True, 0.123456789012)])
