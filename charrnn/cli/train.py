@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charrnn.cli import terminal
+from charrnn.cli.arguments import READERS
 from charrnn.cli.settings import either_way, offering, panel, parse_columns, sets
 from charrnn.cli.times import parse_minutes
 from charrnn.config import (
@@ -61,7 +62,7 @@ PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
 ALIASES = {"hidden_size": "--rnn-size"}
 OPEN = {
     "context": f"{CONTEXT}",
-    "bidirectional": "for classify, tag and seq2seq",
+    "bidirectional": f"for {', '.join(READERS[:-1])} and {READERS[-1]}",
     "attention": "general, for seq2seq",
     "keep_best": "loss, or accuracy of labels, tags and targets",
     "epochs": "as many as there is time for",
