@@ -13,6 +13,7 @@ from charrnn.errors import InputError
 from charrnn.fields import Between, Checked, OneOf, declared
 from charrnn.nn.cells import CELLS as CELLS
 from charrnn.nn.cells import cell_class
+from charrnn.tasks import TASKS, Task
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
@@ -22,14 +23,6 @@ ANNEALING = ("cosine", "trapezoid")
 """Schedules that end at zero, so that a model is at its best only at the end."""
 
 MINUTES = 10  # that a new run takes where nothing says how long
-TASKS = ("lm", "classify", "tag", "conditional", "seq2seq")
-"""What a model is for: to go on with a text, to find a label for it, or a tag for each of its characters, to write one for a label, to make
-another text of it."""
-WRITING_TASKS = ("lm", "conditional")
-LABELLED_TASKS = ("classify", "tag", "conditional", "seq2seq")
-READING_TASKS = ("classify", "tag", "seq2seq")
-"""Those that read whole texts, which have an answer each."""
-FINDING_TASKS = ("classify", "tag")
 ATTENTION = ("general", "monotonic", "none")
 MOST_MONOTONIC = 200  # characters of a source that is looked at so
 SYMBOLS = ("character", "token")
@@ -86,7 +79,7 @@ class ModelConfig(Checked):
             encoder held at its end. None is ``general`` where there is something to look at.
     """
 
-    task: Annotated[str, OneOf(TASKS), "What is learnt"] = field(default="lm", kw_only=True)
+    task: Annotated[str, OneOf(tuple(TASKS)), "What is learnt"] = field(default="lm", kw_only=True)
     cell: Annotated[str, OneOf(CELLS), "Cell"] = "lstm"
     hidden_size: Annotated[int, Between(1, MAX_HIDDEN_SIZE), "Units in each layer."] = 256
     num_layers: Annotated[int, Between(1, 64), "Layers on top of each other."] = 2
@@ -120,27 +113,28 @@ class ModelConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        learns = self.learns
         if self.bidirectional is None:
             object.__setattr__(self, "bidirectional", self.reads_whole and self.is_recurrent)
         elif self.bidirectional and not self.reads_whole:
             raise InputError(
                 f"bidirectional is not for {self.task}, which predicts what comes next: who reads from the end has seen it"
             )
-        if self.task == "conditional" and not self.is_recurrent:
+        if learns.for_labels and not self.is_recurrent:
             raise InputError(
-                f"conditional needs a cell with a state, which a label sets, and {self.cell} has none"
+                f"{self.task} needs a cell with a state, which a label sets, and {self.cell} has none"
             )
-        if self.task == "seq2seq" and not self.is_recurrent:
+        if learns.rewrites and not self.is_recurrent:
             raise InputError(
-                f"seq2seq needs a cell with a state, which goes from encoder to decoder, and {self.cell} has none"
+                f"{self.task} needs a cell with a state, which goes from encoder to decoder, and {self.cell} has none"
             )
         if self.task != "classify" and self.ngrams:
             raise InputError(f"ngrams are for classify, not for {self.task}")
-        if self.task not in FINDING_TASKS and self.lm_loss:
+        if not learns.finds and self.lm_loss:
             raise InputError(f"lm-loss is for classify and tag, not for {self.task}")
-        if self.task != "seq2seq" and self.attention is not None:
+        if not learns.rewrites and self.attention is not None:
             raise InputError(f"attention is for seq2seq, not for {self.task}")
-        if self.task == "seq2seq" and self.attention is None:
+        if learns.rewrites and self.attention is None:
             object.__setattr__(self, "attention", "general")
         if self.is_recurrent:
             if self.context is not None:
@@ -162,6 +156,11 @@ class ModelConfig(Checked):
             object.__setattr__(self, "context", CONTEXT)
 
     @property
+    def learns(self) -> Task:
+        """What its task is: whether texts are read whole, what a loss is for, what labels are called (:class:`charrnn.tasks.Task`)."""
+        return TASKS[self.task]
+
+    @property
     def is_recurrent(self) -> bool:
         """Whether a state is carried from step to step, by recurrent weights."""
         return cell_class(self.cell).recurrent
@@ -169,12 +168,12 @@ class ModelConfig(Checked):
     @property
     def reads_whole(self) -> bool:
         """Whether its texts are read whole, each with an answer of its own."""
-        return self.task in READING_TASKS
+        return self.learns.reads_whole
 
     @property
     def per(self) -> str:
         """What a loss is for each of, in names of JSON: bytes are told as characters are."""
-        return {"classify": "text", "tag": "tag", "seq2seq": "symbol"}.get(self.task, "char")
+        return self.learns.per
 
     @property
     def inputs(self) -> str:

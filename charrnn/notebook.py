@@ -102,7 +102,7 @@ def train(
         raise InputError(f"{', '.join(of_model)}: a model to start from has its own")
     if isinstance(corpus, Examples) and start is None:
         of_model.setdefault("task", corpus.task)
-    task = of_model.get("task", "lm") if start is None else start.config.task
+    task = of_model.get("task", ModelConfig.task) if start is None else start.config.task
     if isinstance(corpus, Corpus | Examples):
         if of_text:
             raise InputError(f"{', '.join(of_text)}: a corpus has been read already")

@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from charrnn.config import CELLS, ModelConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
 from charrnn.nn.dropout import NO_DROPOUT
 from charrnn.nn.lengths import inside
 from charrnn.nn.parameters import Array, Parameters

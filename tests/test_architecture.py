@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
-    *("errors", "version", "fields", "words", "signals"),
+    *("errors", "version", "fields", "words", "signals", "tasks"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
     *("drawing", "inspection", "notebook", "cli"),
     *("__init__", "__main__"),

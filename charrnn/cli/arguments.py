@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING
 from typer import TyperException
 
 from charrnn.cli.terminal import tell
-from charrnn.config import READING_TASKS, WRITING_TASKS
 from charrnn.errors import CheckpointError, InputError
+from charrnn.tasks import TASKS, those
 from charrnn.words import as_argument, quoted
 
 if TYPE_CHECKING:
     from charrnn.training.run import Checkpoint
+
+WRITERS = those(lambda task: task.writes)
+READERS = those(lambda task: task.reads_whole)
+REWRITERS = those(lambda task: task.rewrites)
+"""Tasks of the models that a command can use."""
 
 AFTER_DASHES = 0
 """How many of the command's arguments stand after a ``--``; they are never models."""
@@ -96,7 +101,7 @@ def checkpoints(
     *,
     quiet: bool = False,
     rest: Sequence[str] = (),
-    tasks: Sequence[str] = WRITING_TASKS,
+    tasks: Sequence[str] = WRITERS,
     use: str = "",
 ) -> list[tuple[Path, Checkpoint]]:
     """Those that were named, or else the newest one in ``checkpoints/`` that can be read and used.
@@ -149,7 +154,7 @@ def checkpoints(
 
 def _other_verb(path: Path, task: str, use: str) -> str:
     """What is wrong with a model of another task."""
-    if task in READING_TASKS:
+    if TASKS[task].reads_whole:
         right = "evaluate" if use == "score" else "predict"
     else:
         right = "score" if use == "evaluate" else "sample"

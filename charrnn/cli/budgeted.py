@@ -10,6 +10,7 @@ from typing import Any
 from charrnn.cli.starting import BESIDE, DROPPING
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.models.character_model import CharacterModel
+from charrnn.tasks import Task
 from charrnn.text.corpus import Corpus
 from charrnn.text.embedded import STEMS
 from charrnn.text.examples import Examples
@@ -67,7 +68,7 @@ def resumed_for(
 
 def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool) -> str:
     """The command that makes the same run again, without a clock."""
-    flags = _text_flags(training.corpus.vocabulary.config, training.network.config.task)
+    flags = _text_flags(training.corpus.vocabulary.config, training.network.config.learns)
     configs: list[ModelConfig | TrainingConfig] = [training.config]
     model = training.network.config
     if init_from:
@@ -81,7 +82,7 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
             flags += _flag("bidirectional", model.bidirectional)
     else:
         configs.append(model)
-    if model.task == "seq2seq":
+    if model.learns.rewrites:
         kind = "token" if training.corpus.vocabulary.config.tokens else "character"
         flags += _flag("source_symbols", kind)
         flags += _flag("target_symbols", "token" if training.corpus.labels.between else "character")
@@ -115,9 +116,9 @@ def _flag(name: str, value: object) -> list[str]:
     return [f"--{name.replace('_', '-')}", str(value)]
 
 
-def _text_flags(config: TextConfig, task: str) -> list[str]:
-    usual = TextConfig.normalize, "none" if task == "tag" else ""
-    flags = ["--records"] * (config.records and task == "lm") + ["--features"] * config.features
+def _text_flags(config: TextConfig, task: Task) -> list[str]:
+    usual = TextConfig.normalize, "none" if task.aligned else ""
+    flags = ["--records"] * (config.records and not task.pair) + ["--features"] * config.features
     if config.unit == "byte":
         return ["--bytes", *flags]
     return flags if config.normalize in usual else ["--normalize", "none", *flags]

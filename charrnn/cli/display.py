@@ -144,7 +144,7 @@ class Lines(Display):
             return ""
         model = self.training.current_model()
         settings: Any = {"length": 160, "temperature": 0.8, "rng": self.training.step}
-        if model.config.task == "conditional":  # each time for another label
+        if model.config.learns.for_labels:  # each time for another label
             names = model.labels.names
             name = names[(self._evaluations - 1) % len(names)]
             model = model.writing({name: 1.0})

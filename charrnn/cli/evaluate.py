@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from charrnn.cli.arguments import checkpoints, divided, one_text
+from charrnn.cli.arguments import READERS, REWRITERS, checkpoints, divided, one_text
 from charrnn.cli.settings import (
     FITTING,
     of_top,
@@ -14,7 +14,7 @@ from charrnn.cli.settings import (
     require_fitting,
     searching,
 )
-from charrnn.config import BEAM, READING_TASKS
+from charrnn.config import BEAM
 from charrnn.errors import InputError
 
 EPILOG = (
@@ -82,14 +82,14 @@ def evaluate(
     from charrnn.training.answers import graded, rewritten
     from charrnn.words import counted, rejoined
 
-    found = checkpoints(models, rest=rest, tasks=READING_TASKS, use="evaluate")
+    found = checkpoints(models, rest=rest, tasks=READERS, use="evaluate")
     readers = [checkpoint.model for _, checkpoint in found]
     task = readers[0].config.task
     given = {"top": top, "beam": beam, "length-penalty": length_penalty, "confusions": confusions}
-    require_fitting(given, task, {**FITTING, "top": ("seq2seq",)})
+    require_fitting(given, task, {**FITTING, "top": REWRITERS})
     source = Source(text or STANDARD_INPUT)
     size, told = source.size_at_hand() or 0, asked or found[0][1].corpus.columns
-    if task == "seq2seq":
+    if readers[0].config.learns.rewrites:
         rewriter = Rewriter(readers, size, search=searching(beam, length_penalty, top))
         result = rewritten(rewriter, readers, source.name, told, unknown)
     else:

@@ -63,7 +63,7 @@ def writing(model: CharacterModel, mix: Mix | None) -> CharacterModel:
     """
     if mix is not None:
         return model.writing(mix)
-    if model.config.task == "conditional":
+    if model.config.learns.for_labels:
         names = listed([printable(name) for name in model.labels.names])
         raise InputError(f"the model writes for a label; name one with --label: {names}")
     return model

@@ -7,6 +7,7 @@ from pathlib import Path
 from charrnn.cli.budgeted import batch_in_words
 from charrnn.config import ANNEALING
 from charrnn.nn.loss import bits
+from charrnn.tasks import TASKS
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
 from charrnn.training.evaluation import best_evaluation, file_losses
@@ -50,8 +51,9 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
 def _examples(corpus: Corpus | Examples) -> dict[str, str]:
     if isinstance(corpus, Corpus):
         return {}
-    kind = {"tag": "different tags", "seq2seq": "symbols"}.get(corpus.task, "labels")
-    return {"examples": f"{len(corpus.spans):,}, of {len(corpus.labels):,} {kind}"}
+    kind = TASKS[corpus.task].labels
+    different = "different " if corpus.tagged else ""  # each is there many times
+    return {"examples": f"{len(corpus.spans):,}, of {len(corpus.labels):,} {different}{kind}"}
 
 
 def notices(training: Training) -> list[str]:
@@ -111,7 +113,7 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
     if interrupted or fit.longer:
         words = going_on(name, training.corpus_info, fit.longer)
         lines.append(f"go on:  {' '.join(map(quoted, words))}")
-    if training.network.config.task == "conditional":
+    if training.network.config.learns.for_labels:
         label = quoted(training.labels.names[0])
         lines.append(f"write:  charrnn sample {quoted(name)} --label {label}")
     elif training.network.config.reads_whole:

@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from charrnn.cli.arguments import checkpoints, divided, one_text
+from charrnn.cli.arguments import READERS, checkpoints, divided, one_text
 from charrnn.cli.settings import of_top, of_unknown, panel, require_fitting, searching
-from charrnn.config import BEAM, READING_TASKS
+from charrnn.config import BEAM
 from charrnn.errors import InputError
 
 EPILOG = (
@@ -93,7 +93,7 @@ def predict(
     from charrnn.text.source import STANDARD_INPUT, Source
     from charrnn.words import counted, in_json
 
-    found = checkpoints(models, rest=rest, tasks=READING_TASKS, use="predict")
+    found = checkpoints(models, rest=rest, tasks=READERS, use="predict")
     readers = [checkpoint.model for _, checkpoint in found]
     task = readers[0].config.task
     given = {"beam": beam, "length-penalty": length_penalty, "top": top}
@@ -102,7 +102,7 @@ def predict(
     source = Source(text or STANDARD_INPUT)
     size = source.size_at_hand() or 0
     form: Form
-    if task == "seq2seq":
+    if readers[0].config.learns.rewrites:
         search = searching(beam, length_penalty, top)
         form = TargetForm(Rewriter(readers, size, search=search), top)
     else:

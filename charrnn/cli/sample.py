@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
+from charrnn.cli.arguments import REWRITERS, WRITERS, checkpoints, divided, one_text, require_names
 from charrnn.cli.labels import Mix, mixes, told, writing
 from charrnn.cli.settings import numbers, of_unknown, option_names, panel
-from charrnn.config import SEEDS, WRITING_TASKS, SamplingConfig, seed_after
+from charrnn.config import SEEDS, SamplingConfig, seed_after
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.words import unescaped
 
@@ -247,13 +247,13 @@ def sample(
     if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
         require_end(config)
     # Those that rewrite are taken where they are meant.
-    tasks: tuple[str, ...] = ("seq2seq",) if source_text is not None else WRITING_TASKS
-    tasks = (*WRITING_TASKS, "seq2seq") if models else tasks
+    tasks = REWRITERS if source_text is not None else WRITERS
+    tasks = (*WRITERS, *REWRITERS) if models else tasks
     found = checkpoints(models, quiet=True, rest=rest, tasks=tasks, use="sample")
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     who = f"{' + '.join(str(path) for path, _ in found)}: seed {seed}"
-    if any(checkpoint.model.config.task == "seq2seq" for _, checkpoint in found):
+    if any(checkpoint.model.config.learns.rewrites for _, checkpoint in found):
         options: dict[str, object] = {
             "prime": prime,
             "prime-text": prime_text,

@@ -12,6 +12,7 @@ import typer
 from charrnn.config import BEAM, MAX_BEAM, UNKNOWN, SearchConfig
 from charrnn.errors import InputError
 from charrnn.fields import OneOf, declared, unfolded
+from charrnn.tasks import TASKS, those
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -98,13 +99,13 @@ def searching(beam: int | None, length_penalty: float | None, top: int | None) -
 
 
 FITTING: Mapping[str, tuple[str, ...]] = {
-    "beam": ("seq2seq",),
-    "length-penalty": ("seq2seq",),
-    "top": ("classify", "seq2seq"),
-    "threshold": ("classify",),
-    "spans": ("tag",),
-    "vectors": ("classify", "tag"),
-    "confusions": ("classify", "tag"),
+    "beam": those(lambda task: task.rewrites),
+    "length-penalty": those(lambda task: task.rewrites),
+    "top": those(lambda task: task.reads_whole and not task.aligned),
+    "threshold": those(lambda task: task.finds and task.one_each),
+    "spans": those(lambda task: task.aligned),
+    "vectors": those(lambda task: task.finds),
+    "confusions": those(lambda task: task.finds),
 }
 """Options of answers, each with the tasks whose models they say something to."""
 
@@ -124,11 +125,11 @@ def require_fitting(
     for option, value in given.items():
         if value is None or task in (tasks := fitting[option]):
             continue
-        if task == "seq2seq":
+        if TASKS[task].rewrites:
             said = "labels or tags; this model makes other texts"
-        elif "seq2seq" in tasks and len(tasks) == 1:
+        elif all(TASKS[name].rewrites for name in tasks):
             said = "a model for seq2seq; this one finds labels or tags"
-        elif task == "tag":
+        elif TASKS[task].aligned:
             said = "labels; this model finds tags"
         else:
             said = "tags; this model finds labels"

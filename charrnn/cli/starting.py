@@ -15,7 +15,8 @@ from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
+from charrnn.tasks import TASKS, those
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.embedded import STEMS
 from charrnn.text.examples import Examples, load_examples, usual_config
@@ -54,12 +55,12 @@ class Loader:
     def __call__(self, task: str, paths: Paths, *, labels: Labels = NO_LABELS, **how: Any) -> Data:
         """A corpus, or examples; errors as those of :func:`load_corpus` and :func:`load_examples`."""
         symbols = {"source_symbols": self.source_symbols, "target_symbols": self.target_symbols}
-        if task == "seq2seq":
+        if TASKS[task].rewrites:
             how |= symbols
         for name, given in symbols.items():
-            if given and task != "seq2seq":
+            if given and not TASKS[task].rewrites:
                 raise InputError(f"--{name.replace('_', '-')} is for seq2seq")
-        if task == "lm":
+        if not TASKS[task].pair:
             if self.columns:
                 raise InputError(
                     "--columns are of a table of examples: of labels or tags, see --task"
@@ -124,7 +125,7 @@ def _other_task(
     given: Mapping[str, Any],
 ) -> tuple[CharacterModel, Data]:
     """A model for another task, which begins with what fits of this one: what it has learnt of characters and of how they follow each other."""
-    if "seq2seq" in (given["task"], model.config.task):
+    if {given["task"], model.config.task} & {*those(lambda task: task.rewrites)}:
         raise InputError(
             f"a model for {given['task']} cannot start from one for {model.config.task}: what has an encoder and a decoder starts from its like"
         )
@@ -250,7 +251,7 @@ def _possible(checkpoint: Checkpoint, path: Path, recorded: list[str]) -> list[s
     """
     corpus, config = checkpoint.corpus, checkpoint.model.vocabulary.config
     counts = sizes(recorded)
-    if counts is None or not recorded or checkpoint.model.config.task != "lm":
+    if counts is None or not recorded or checkpoint.model.config.learns.pair:
         return recorded  # of a table not all is text, and its first wrong line tells
     characters = sum(corpus.parts[:-1]) if corpus.val_file else corpus.characters
     if not could_be(counts, characters, config):

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charrnn.cli import terminal
+from charrnn.cli.arguments import READERS
 from charrnn.cli.settings import either_way, offering, panel, parse_columns, sets
 from charrnn.cli.times import parse_minutes
 from charrnn.config import (
     CONTEXT,
     MINUTES,
-    READING_TASKS,
     SYMBOLS,
     ModelConfig,
     TextConfig,
@@ -27,6 +27,7 @@ from charrnn.config import (
 )
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
+from charrnn.tasks import TASKS
 from charrnn.words import as_argument, printable, quoted
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ PANELS = {TEXT: TextConfig, "Model": ModelConfig, TRAINING: TrainingConfig}
 ALIASES = {"hidden_size": "--rnn-size"}
 OPEN = {
     "context": f"{CONTEXT}",
-    "bidirectional": "for classify, tag and seq2seq",
+    "bidirectional": f"for {', '.join(READERS[:-1])} and {READERS[-1]}",
     "attention": "general, for seq2seq",
     "keep_best": "loss, or accuracy of labels, tags and targets",
     "epochs": "as many as there is time for",
@@ -164,14 +165,15 @@ def train(
         if given.get("normalize") not in (None, "none"):
             raise InputError("--normalize is for characters; leave it out with --bytes")
         given.update(unit="byte", normalize="none")
-    if given.get("task") == "tag" and given.get("normalize") == "nfc":
+    task = TASKS.get(given.get("task", ""))  # another name is refused with the other settings
+    if task and task.aligned and given.get("normalize") == "nfc":
         raise InputError(
             "--normalize nfc is not for tags: they are of characters as written, and nothing is composed"
         )
     if sample_every < 0:
         raise InputError(f"--sample-every must be at least 0, not {sample_every}")
-    if given.get("task") in READING_TASKS and "seq_length" in given:
-        raise InputError(f"--seq-length is not for {given['task']}: its texts are read whole")
+    if task and task.reads_whole and "seq_length" in given:
+        raise InputError(f"--seq-length is not for {task.name}: its texts are read whole")
     if resume and (init_from or output):
         other = "--init-from" if init_from else "--output"
         raise InputError(f"--resume goes on in its own file; leave out {other}")

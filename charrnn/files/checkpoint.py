@@ -21,7 +21,7 @@ from charrnn.fields import Amount, Between, Length, OneOf, check, checks
 from charrnn.files.codec import arrays_of, entries, from_json, parse, to_json
 from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.labels import LONGEST, Labels
 from charrnn.text.symbols import MOST_WORDS

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from charrnn.config import READING_TASKS, TASKS
 from charrnn.errors import InputError
+from charrnn.tasks import TASKS, those
 
 if TYPE_CHECKING:
     from charrnn.drawing.figure import Figure
@@ -61,22 +61,24 @@ class View:
 
 
 READING = ("on", "unknown")
-WATCHED = ("lm", "classify", "tag", "conditional")
+EVERY = tuple(TASKS)
+READERS = those(lambda task: task.reads_whole)
+WATCHED = those(lambda task: not task.rewrites)
 
 VIEWS = (
-    View("card", section="The model", tasks=TASKS),
+    View("card", section="The model", tasks=EVERY),
     View(
         "details",
         "--details",
         "Tables: each array, the corpus, the configuration, the history.",
-        tasks=TASKS,
+        tasks=EVERY,
     ),
     View(
         "graded",
         "--answers",
         "How right its labels or tags are: a row for each, and which are taken for which.",
         section="How right it is",
-        tasks=READING_TASKS,
+        tasks=READERS,
     ),
     View(
         "surprise",
@@ -87,7 +89,7 @@ VIEWS = (
         metavar="TEXT",
         takes=("at", "unknown"),
         section="What surprises it",
-        tasks=("lm", *READING_TASKS),
+        tasks=("lm", *READERS),
         instead={"classify": "carrying", "tag": "carrying", "seq2seq": "expecting"},
     ),
     View(
@@ -140,7 +142,7 @@ VIEWS = (
         takes=READING,
         several=True,
         section="How far back it learns",
-        tasks=TASKS,
+        tasks=EVERY,
         instead={"seq2seq": "reaching"},
     ),
     View(
@@ -155,7 +157,7 @@ VIEWS = (
         "--weights",
         "What the recurrent matrices stretch, how weights are spread, the last update.",
         section="Its weights",
-        tasks=TASKS,
+        tasks=EVERY,
     ),
     View(
         "embedding",
@@ -170,7 +172,7 @@ VIEWS = (
         "--compare",
         "Several checkpoints side by side: what was different, and the curves in one chart.",
         several=True,
-        tasks=TASKS,
+        tasks=EVERY,
     ),
 )
 """In the order of the help and of the page."""

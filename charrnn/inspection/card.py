@@ -9,6 +9,7 @@ from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
+from charrnn.tasks import those
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import going_on, judge, longer
@@ -18,7 +19,7 @@ from charrnn.words import as_argument, duration, listed, printable, quoted, rejo
 NO_PICTURE = "there is no picture before the first evaluation"
 LOOKS = {
     **dict.fromkeys(
-        ("classify", "tag"), 'charrnn inspect … --answers, --text "…", --neurons, --help'
+        those(lambda task: task.finds), 'charrnn inspect … --answers, --text "…", --neurons, --help'
     ),
     "conditional": "charrnn inspect … --neurons, --embedding, --details, --help",
     "seq2seq": 'charrnn inspect … --attention "…", --answers, --details, --help',
@@ -94,8 +95,7 @@ def loss_line(name: str, history: Sequence[Mapping[str, Any]], x: str, kind: str
 
 def _labels(checkpoint: Checkpoint) -> str:
     names = [printable(name) for name in checkpoint.model.labels.names]
-    kind = {"tag": "tags", "seq2seq": "symbols"}.get(checkpoint.model.config.task, "labels")
-    return f"{len(names):,} {kind}: {listed(names)}"
+    return f"{len(names):,} {checkpoint.model.config.learns.labels}: {listed(names)}"
 
 
 def _architecture(checkpoint: Checkpoint) -> str:
@@ -152,7 +152,7 @@ def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
         onward = " ".join(map(quoted, words))
     else:
         onward = f"charrnn train NEW.txt --init-from {path}"
-    if checkpoint.model.config.task == "conditional":
+    if checkpoint.model.config.learns.for_labels:
         label = quoted(printable(checkpoint.model.labels.names[0]))
         return ("write", f"charrnn sample {path} --label {label}"), ("go on", onward)
     if checkpoint.model.config.reads_whole:

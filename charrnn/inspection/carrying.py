@@ -126,7 +126,7 @@ def view(look: Look) -> fig.Figure:
     if look.at is not None:
         raise InputError("--at is for what a language model expected at a place")
     text, source = look.read(look.value, "--text")
-    if model.config.task == "tag":
+    if model.config.learns.aligned:
         return _tagged(model, *look.head(text, source, LONGEST))
     return _carried(model, *look.head(text, source, MOST))
 

@@ -86,7 +86,7 @@ def label_map(
     Args:
         answers: Labels or tags of texts, of which the most frequent ones are taken.
     """
-    labels, tagged = model.labels, model.config.task == "tag"
+    labels, tagged = model.labels, model.config.learns.aligned
     if not len(labels):
         return None
     counts = Counter(
@@ -175,7 +175,7 @@ def view(look: Look) -> fig.Figure:
         fig.Table([fig.Column(""), *fig.figures("count"), *heads], rows),
     ]
     if labels:
-        kind, names = ("tag" if model.config.task == "tag" else "label"), labels.names
+        kind, names = model.config.learns.label, labels.names
         maps.append(_map(f"{kind}s", labels.known, names, [0] * len(names), [f"{kind}s"]))
         data["labels"] = {"names": names, **_data(labels.known, names)}
         some: list[list[fig.Cell]] = [

@@ -119,7 +119,7 @@ def named_examples(
             first = value
         form = Form(task, config, columns)
         table = first.count("\t") > int(config.features)
-        if table or first.startswith(FASTTEXT) or task == "conditional":
+        if table or first.startswith(FASTTEXT) or model.config.learns.for_labels:
             read = (form.line(line, f"{name}, line {n}") for n, line in enumerate(lines, 1))
         else:
             read = (
@@ -137,7 +137,7 @@ def named_examples(
 
 def _known(lines: Sequence[Line], model: CharacterModel, unknown: str) -> list[Line]:
     """The same, with texts in characters that the model knows."""
-    vocabulary, aligned = model.vocabulary, model.config.task == "tag"
+    vocabulary, aligned = model.vocabulary, model.config.learns.aligned
     found = []
     for line in lines:
         text = vocabulary.spelled(line.text, unknown, line.where)
@@ -157,9 +157,9 @@ def _require_known(tags: Sequence[str], where: str, model: CharacterModel) -> No
 
 def _divided(lines: Sequence[Line], model: CharacterModel) -> list[Sequence[str]]:
     """The label of each line, its tags, or its target's symbols."""
-    if model.config.task == "tag":
+    if model.config.learns.aligned:
         return tags_of(lines, model.labels.between)
-    if model.config.task == "seq2seq":
+    if model.config.learns.rewrites:
         return symbols_of(lines, model.labels.between)
     return [[line.answer] for line in lines]
 

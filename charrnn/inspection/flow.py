@@ -128,7 +128,7 @@ def gradient_flow(
             "no gradient goes back through time in a net without memory: "
             f"it predicts from {counted(config.context or 0, model.vocabulary.config.unit)} and nothing before"
         )
-    lines = [line for _, line in lines_of(text)] if model.config.task != "lm" else [text]
+    lines = [line for _, line in lines_of(text)] if config.learns.pair else [text]
     if not any(lines):
         raise InputError("there is no text to go back through")
     params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
@@ -138,7 +138,7 @@ def gradient_flow(
     if model.config.reads_whole:
         return _of_whole_texts(model, params, lines, answers, steps, losses)
     labels = None
-    if model.config.task == "conditional":
+    if config.learns.for_labels:
         if answers is None:
             raise InputError("the model writes for labels; say which one each line has")
         text = "".join(f"{line}\n" for line in lines)
@@ -188,7 +188,7 @@ def _of_whole_texts(
     losses: int,
 ) -> GradientFlow:
     """That of labels, or of some tags from all over the texts; of a long text its beginning is read."""
-    network, tagged = model.network, model.config.task == "tag"
+    network, tagged = model.network, model.config.learns.aligned
     texts = [model.vocabulary.encode(line[:WHOLE]) for line in lines]
     counts = np.array([len(ids) if tagged else 1 for ids in texts])
     places = np.unique(np.linspace(0, counts.sum() - 1, losses).round().astype(np.intp))

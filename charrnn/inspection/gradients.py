@@ -15,7 +15,6 @@ from charrnn.inspection.look import Look
 MOST = 5000  # characters that are read
 LOWEST, HIGHEST = 1e-8, 1e8  # shares of the gradient at k = 0 that are drawn
 SHOWN = (1, 10, 50, 100)  # steps back that the table tells
-LOSS = {"classify": "a label's loss", "tag": "a tag's loss"}
 
 
 # ----------------------------------------------------------------------------------- what is to be seen
@@ -30,7 +29,7 @@ def view(look: Look) -> fig.Figure:
         raise InputError(
             f"models for {' and '.join(sorted(tasks))}; side by side are those of one task"
         )
-    (task,) = tasks
+    learns = look.subjects[0].checkpoint.model.config.learns
     losses = look.scaled(LOSSES, 4)
     flows: dict[str, GradientFlow] = {}
     for subject in look.subjects:
@@ -56,15 +55,15 @@ def view(look: Look) -> fig.Figure:
     sizes = {f"{config.num_layers} × {config.hidden_size} units" for config in configs}
     size = sizes.pop() if len(sizes) == 1 else "several sizes"
     seq_length = max(subject.checkpoint.training.seq_length for subject in look.subjects)
-    chart = _chart(flows, trained, size, LOSS.get(task, "a loss"))
+    chart = _chart(flows, trained, size, f"a {learns.label}'s loss" if learns.finds else "a loss")
     title = f"{chart.title}: the norm of ∂loss(t)/∂state(t-k)"
     lead = f"{title}, on {source}{beside}"
     explanation = (
         f"Memory: the steps after which the gradient stays below {FORGOTTEN:.0%} of that at k=0; what happened "
         "before has next to no say in what is learnt."
     )
-    if task in LOSS:
-        read = "after the whole text" if task == "classify" else "at its character"
+    if learns.finds:
+        read = "after the whole text" if learns.one_each else "at its character"
         explanation += (
             f" There is one loss, {read}; k counts steps before that in the direction in which a layer reads"
             f"{', and both directions are taken together' if any(c.bidirectional for c in configs) else ''}."

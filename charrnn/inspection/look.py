@@ -120,7 +120,7 @@ class Look:
         It is that of ``on``; by default what the model learnt from, or, where that is not at hand or has
         changed, what the model writes itself, if it writes. Errors as :meth:`read`.
         """
-        if self._model.config.task != "lm":
+        if self._model.config.learns.pair:
             return self._lines(most)
         text, name = self._learnt if self.on is None else self._on
         if not text:
@@ -145,7 +145,7 @@ class Look:
             raise InputError(f"{name}: holds no text")
         texts = [line.text[:most] for line in taken]
         answers = [line.answer for line in taken]
-        if model.config.task == "tag" and all(answers):
+        if model.config.learns.aligned and all(answers):
             tags = [model.labels.divided(answer)[:most] for answer in answers]
             answers = [model.labels.between.join(each) for each in tags]
         if len(taken) < len(examples) or len(examples) == SOME:
@@ -215,7 +215,7 @@ class Look:
         """A text, or texts, a line each, that another model can read, as :meth:`known` has it."""
         if not model.config.reads_whole:
             return self.known(model.vocabulary, text, name)
-        vocabulary, aligned = model.vocabulary, model.config.task == "tag"
+        vocabulary, aligned = model.vocabulary, model.config.learns.aligned
         lines = text.removesuffix("\n").split("\n")
         how = self.unknown or "error"
         known = (vocabulary.known(line, how, name, aligned=aligned) for line in lines)

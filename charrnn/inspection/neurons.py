@@ -191,14 +191,14 @@ def _measured(
     """The names of what varies in a text where it is read, and ``(F, N)`` numbers."""
     names, features = measure_features(text)
     if answers is not None:
-        task = model.config.task
+        task = model.config.learns
         written: list[str | None] = []
         for (_, line), answer in zip(lines_of(text), answers, strict=True):
-            tags = model.labels.divided(answer) if task == "tag" else [answer] * len(line)
+            tags = model.labels.divided(answer) if task.aligned else [answer] * len(line)
             written += [*tags, None]  # its end is none of it
         counts = Counter(tag for tag in written if tag is not None).most_common(LABELS)
         own = [np.array([tag == one for tag in written][: len(text)], float) for one, _ in counts]
-        names += tuple(f"{'tag' if task == 'tag' else 'label'} {one}" for one, _ in counts)
+        names += tuple(f"{task.label} {one}" for one, _ in counts)
         features = np.vstack([features, *own])
     if names:
         varies = np.ptp(features[:, _is_read(model, text)], axis=1) > 0

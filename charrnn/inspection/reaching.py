@@ -146,7 +146,7 @@ def view(look: Look) -> fig.Figure:
     found: list[tuple[str, CharacterModel, Reach]] = []
     for subject in look.subjects:
         model = subject.checkpoint.model
-        if model.config.task != "seq2seq":
+        if not model.config.learns.rewrites:
             raise InputError("models side by side are those of one task")
         pairs = _targets(model, lines)
         found.append((subject.path.stem, model, source_gradients(model, *pairs)))

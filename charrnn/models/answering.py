@@ -72,7 +72,7 @@ class Answerer:
     def __init__(self, models: Sequence[CharacterModel], characters: int = 0) -> None:
         first = models[0]
         for model in models:
-            if model.config.task not in ("classify", "tag"):
+            if not model.config.learns.finds:
                 raise InputError(f"a model for {model.config.task} finds no labels")
             if model.vocabulary.config != first.vocabulary.config:
                 raise InputError(
@@ -84,7 +84,7 @@ class Answerer:
                     "models that answer together are for the same task, with the same labels"
                 )
         self.labels: Labels = first.labels
-        self.tags = first.config.task == "tag"
+        self.tags = first.config.learns.aligned
         self._models = [model.to_read(characters) for model in models]
         # Of each model, where the first one's labels are.
         self._places = [model.labels.encode(first.labels.names) for model in models]
@@ -170,7 +170,7 @@ def _answers(
     model: CharacterModel, scores: Array, vectors: Array, lengths: NDArray[np.intp]
 ) -> list[Answer]:
     """What follows from the scores of some texts."""
-    tags = model.config.task == "tag"
+    tags = model.config.learns.aligned
     probabilities = _probabilities(scores, lengths if tags else None)
     if tags:
         each = [probabilities[:, :n, column].T.copy() for column, n in enumerate(lengths)]

@@ -12,7 +12,7 @@ from charrnn.errors import InputError
 from charrnn.models.conditional import Conditional
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.network import Network
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
 from charrnn.nn.parameters import Parameters
 from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.vocabulary import Vocabulary

@@ -27,7 +27,7 @@ def shared_symbols(models: Sequence[CharacterModel]) -> list[NDArray[np.intp]]:
     """
     first = models[0]
     for model in models:
-        if model.config.task != "seq2seq":
+        if not model.config.learns.rewrites:
             raise InputError(f"a model for {model.config.task} makes no text of another one")
         alike = {*model.labels.names} == {*first.labels.names}
         if not alike or model.labels.between != first.labels.between:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from charrnn.tasks import TASKS
 from charrnn.text.chunks import ALL, Chunk
 from charrnn.text.examples import Examples
 from charrnn.text.records import Spans
@@ -37,7 +38,7 @@ class Batches:
         weights: NDArray[np.float32] | None = None,
     ) -> None:
         self._examples, self._seed, self._weights = examples, seed, weights
-        one_each = examples.task in ("classify", "conditional")
+        one_each = TASKS[examples.task].one_each
         self._labels = examples.answers[which] if one_each else None
         self._targets = examples.targets and examples.targets[which]
         spans = examples.spans[which]

@@ -13,9 +13,10 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import LABELLED_TASKS, SYMBOLS, TextConfig
+from charrnn.config import SYMBOLS, TextConfig
 from charrnn.errors import InputError
 from charrnn.fields import OneOf, checks
+from charrnn.tasks import TASKS, those
 from charrnn.text.embedded import DEFAULTS
 from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.lines import (
@@ -29,7 +30,7 @@ from charrnn.text.records import Spans
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, Reader, in_words, several
 from charrnn.text.vocabulary import Vocabulary
 
-Task = Annotated[str, OneOf(LABELLED_TASKS)]
+TaskName = Annotated[str, OneOf(those(lambda task: bool(task.pair)))]
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,7 +63,7 @@ class Examples:
     notices: tuple[str, ...] = ()
     parts: tuple[int, ...] = ()
     apart: int = 0
-    task: Task = "classify"
+    task: TaskName = "classify"
     columns: tuple[int, ...] = ()
     targets: Spans | None = field(default=None, compare=False)
 
@@ -71,7 +72,7 @@ class Examples:
     def from_lines(
         cls,
         lines: Iterable[str],
-        task: Task,
+        task: TaskName,
         *,
         config: TextConfig | None = None,
         columns: Sequence[int] | None = None,
@@ -95,13 +96,15 @@ class Examples:
         if config.unit == "byte":  # of a str its bytes in UTF-8, as everywhere
             lines = [line.encode("utf-8", "surrogateescape").decode("latin-1") for line in lines]
         found = [form.line(line, f"line {n}") for n, line in enumerate(lines, 1)]
-        of_lines = numbered(found, len(found), task, config, "lines", vocabulary=vocabulary, **how)
+        of_lines = numbered(
+            found, len(found), TASKS[task], config, "lines", vocabulary=vocabulary, **how
+        )
         return _examples(of_lines, ("lines",), (), 0, task, tuple(columns or ()))
 
     @property
     def tagged(self) -> bool:
         """Whether each character has an answer."""
-        return self.task == "tag"
+        return TASKS[self.task].aligned
 
     def __len__(self) -> int:
         """Characters of all texts."""
@@ -131,8 +134,7 @@ class Examples:
             return np.arange(count - self.apart), np.arange(count - self.apart, count)
         rng = np.random.default_rng(seed)
         order = rng.permutation(count)
-        one_each = self.task in ("classify", "conditional")
-        classes = self.answers if one_each else np.zeros(count, np.intp)
+        classes = self.answers if TASKS[self.task].one_each else np.zeros(count, np.intp)
         order = order[np.argsort(classes[order], kind="stable")]  # class by class
         sizes = np.bincount(classes)
         # Where a part of a text would have to be taken, chance takes all of it or nothing.
@@ -147,7 +149,7 @@ class Examples:
         order = np.random.default_rng(0).permutation(len(self.spans) - self.apart)
         enough = np.searchsorted(np.cumsum(self.spans.length[order]), characters) + 1
         some = np.sort(order[: int(enough)])
-        if self.task in ("classify", "conditional"):
+        if TASKS[self.task].one_each:
             answers, targets = self.answers[some], None
         else:
             answers, targets = self.answers, self.targets and self.targets[some]
@@ -161,18 +163,18 @@ def usual_config(task: str, config: TextConfig | None = None) -> TextConfig:
     Raises:
         InputError: Tags are for characters, not for bytes; records are for text that is gone on with; features for what is made of a text.
     """
-    config = config or TextConfig()
-    if task != "seq2seq" and config.has_words:
+    config, learns = config or TextConfig(), TASKS[task]
+    if not learns.rewrites and config.has_words:
         raise InputError(f"--{'features' if config.features else 'source-symbols'} is for seq2seq")
-    if task == "conditional":  # where a text ends is learnt
+    if learns.for_labels:  # where a text ends is learnt
         return replace(config, records=True)
-    if task == "seq2seq" and config.unit == "byte":
-        raise InputError("--bytes is not for seq2seq, which makes text of text")
+    if learns.rewrites and config.unit == "byte":
+        raise InputError(f"--bytes is not for {task}, which makes text of text")
     if config.records:
         raise InputError(
             f"--records is for a language model; the texts of {task} end with their lines anyway"
         )
-    if task != "tag":
+    if not learns.aligned:
         return config
     if config.unit == "byte":
         raise InputError("--bytes is not for tags: each is one of a character")
@@ -182,7 +184,7 @@ def usual_config(task: str, config: TextConfig | None = None) -> TextConfig:
 @checks
 def load_examples(
     paths: Paths = (),
-    task: Task = "classify",
+    task: TaskName = "classify",
     *,
     config: TextConfig | None = None,
     columns: Sequence[int] | None = None,
@@ -215,7 +217,7 @@ def load_examples(
     """
     config = usual_config(task, vocabulary.config if vocabulary else config)
     names = several(paths) or [DEFAULTS[task]]
-    if not several(paths) and task == "conditional":
+    if not several(paths) and TASKS[task].for_labels:
         columns = columns or (2, 1)  # of the example that classify has
     said = checked_columns(columns, config) or ()
     apart = [] if val_file is None else several(val_file)
@@ -235,7 +237,7 @@ def load_examples(
     of_lines = numbered(
         found,
         learnt,
-        task,
+        TASKS[task],
         config,
         in_words(names if apart and learnt < 2 else sources),  # who has too few
         vocabulary=vocabulary,

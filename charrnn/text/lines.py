@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from charrnn.config import TextConfig
 from charrnn.errors import InputError, describe_character
+from charrnn.tasks import TASKS
 from charrnn.text.labels import LONGEST, Labels
 from charrnn.text.source import Reader
 from charrnn.words import UNSAFE, counted, shortened
@@ -25,13 +26,6 @@ Columns = tuple[int, ...]
 
 USUAL: Columns = (1, 2)
 WITH_FEATURES: Columns = (1, 2, 3)
-PAIRS = {
-    "classify": ("text", "label"),
-    "tag": ("text", "tags"),
-    "conditional": ("label", "text"),
-    "seq2seq": ("source", "target"),
-}
-"""What stands in a line."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +56,10 @@ class Form:
     """
 
     def __init__(self, task: str, config: TextConfig, columns: Sequence[int] | None) -> None:
-        self._task, self._config = task, config
+        self._task, self._config = TASKS[task], config
         self._usual = WITH_FEATURES if config.features else USUAL
         self._columns = checked_columns(columns, config)
         self._as_fasttext: bool | None = None if task == "classify" and not columns else False
-        self._of_tags, self._of_pairs = task == "tag", task == "seq2seq"
 
     def line(self, raw: str, where: str) -> Line:
         """What stands in a line.
@@ -78,13 +71,13 @@ class Form:
         if self._as_fasttext is None:
             self._as_fasttext = raw.startswith(FASTTEXT)
         text, answer = self._fasttext(raw, where) if self._as_fasttext else self._table(raw, where)
-        if self._of_pairs:
+        if self._task.rewrites:
             if not answer or not text or text[0] == "\t":
                 raise InputError(f"{where}: has no {'source' if answer else 'target'}")
             answer = self.read(answer)
-        elif not answer and not self._of_tags:
+        elif not answer and not self._task.aligned:
             raise InputError(f"{where}: has no label")
-        if len(answer) > LONGEST and not (self._of_tags or self._of_pairs):
+        if len(answer) > LONGEST and self._task.one_each:
             raise InputError(
                 f"{where}: a label of {len(answer):,} {self._config.unit}s; is it a text?"
             )
@@ -97,9 +90,9 @@ class Form:
         if found := UNSAFE.search(answer):
             kind = (
                 "tags have"
-                if self._of_tags
+                if self._task.aligned
                 else "the target has"
-                if self._of_pairs
+                if self._task.rewrites
                 else "the label has"
             )
             raise InputError(
@@ -113,7 +106,7 @@ class Form:
 
     def _table(self, raw: str, where: str) -> tuple[str, str]:
         cells = raw.split("\t")
-        pair = PAIRS[self._task]
+        pair = self._task.pair
         if len(cells) == 1 and self._columns is None:
             empty = "is empty" if not raw else "has no TAB"
             more = ", a TAB and features" if self._config.features else ""
@@ -124,7 +117,7 @@ class Form:
             named = f"two are {pair[0]} and {pair[1]}: --columns 1,{len(cells)}"
             if self._config.features:
                 named = "three are source, target and features, as in --columns 1,2,3"
-            elif self._of_pairs and len(cells) == len(WITH_FEATURES):
+            elif self._task.rewrites and len(cells) == len(WITH_FEATURES):
                 named += "; or --features reads the third"
             raise InputError(f"{where}: has {len(cells)} columns; say which {named}")
         columns = self._columns or self._usual
@@ -134,7 +127,7 @@ class Form:
             )
         read, given, *features = (cells[number - 1] for number in columns)
         read = "\t".join([read, *features])
-        return (given, read) if self._task == "conditional" else (read, given)
+        return (given, read) if self._task.for_labels else (read, given)
 
     def _fasttext(self, raw: str, where: str) -> tuple[str, str]:
         label, *rest = re.split(r"[ \t]", raw, maxsplit=1)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from charrnn.config import MAX_LABELS, TextConfig
 from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.tasks import Task
 from charrnn.text.labels import LONGEST, NO_LABELS, Labels
 from charrnn.text.lines import Line, between_symbols, between_tags, symbols_of, tags_of
 from charrnn.text.records import Spans
@@ -36,7 +37,7 @@ class Numbered(NamedTuple):
 def numbered(
     lines: Sequence[Line],
     learnt: int,
-    task: str,
+    task: Task,
     config: TextConfig,
     where: str,
     *,
@@ -56,7 +57,7 @@ def numbered(
             f"{where}: {'only one example' if learnt else 'no example'}; training needs some hundreds"
         )
     told = list[str]()
-    if task == "seq2seq":
+    if task.rewrites:
         now = [" " if vocabulary.config.tokens else ""] if vocabulary else []
         sources = [line.text.partition("\t")[0] for line in lines[:learnt]]
         tokens = _made_of("source", sources, source_symbols, now, told) != ""
@@ -76,9 +77,9 @@ def numbered(
     ids = np.append(vocabulary.encode(text), np.uint8(0))  # where an empty text at the end lies
     answers = labels.encode([name for names in each for name in names])
     targets = None
-    if task == "seq2seq":
+    if task.rewrites:
         targets = Spans.after_another([len(names) for names in each])
-    elif task == "tag":
+    elif task.aligned:
         answers = np.append(answers, 0)
     digest = hashlib.sha256()
     for _ in hashed(lines, digest):
@@ -92,17 +93,17 @@ def numbered(
 def _divided(
     lines: Sequence[Line],
     learnt: int,
-    task: str,
+    task: Task,
     labels: Labels,
     target_symbols: str | None,
     told: list[str],
 ) -> tuple[Sequence[Sequence[str]], str]:
     """The label of each line, its tags, or its target's symbols, and what stands between them."""
     known = len(labels) > 0
-    if task == "tag":
+    if task.aligned:
         between = labels.between if known else between_tags(lines)
         return tags_of(lines, between), between
-    if task == "seq2seq":
+    if task.rewrites:
         targets = [line.answer for line in lines[:learnt]]
         now = [labels.between] if known else []
         between = _made_of("target", targets, target_symbols, now, told)
@@ -113,7 +114,7 @@ def _divided(
 def _labels(
     each: Sequence[Sequence[str]],
     learnt: int,
-    task: str,
+    task: Task,
     where: str,
     labels: Labels,
     between: str,
@@ -121,19 +122,20 @@ def _labels(
 ) -> Labels:
     """Those of an existing model, or of these lines."""
     known = {name for names in each for name in names}
-    kind = "symbols" if task == "seq2seq" else "labels"
+    kind = task.labels if task.rewrites else "labels"
     if not len(labels):
         labels = Labels(sorted(known), between)
         if len(labels) > MAX_LABELS:
             raise InputError(
                 f"{where}: {len(labels):,} labels, of {MAX_LABELS:,} at most; are they texts?"
             )
-        if len(labels) < 2 and task != "seq2seq":
-            one = "tag" if task == "tag" else "label"
-            raise InputError(f"{where}: all have the same {one}; there is nothing to tell apart")
+        if len(labels) < task.fewest:
+            raise InputError(
+                f"{where}: all have the same {task.label}; there is nothing to tell apart"
+            )
     elif unknown := known.difference(labels.names):
         raise InputError(f"{where}: {kind} that the model does not have: {listed(sorted(unknown))}")
-    if task in ("classify", "conditional"):
+    if task.one_each:
         told += _doubts(labels, learnt, task)
     if missing := known.difference(name for names in each[:learnt] for name in names):
         told.append(
@@ -194,10 +196,10 @@ def hashed(lines: Iterable[Line], digest: hashlib._Hash) -> Iterator[Line]:
         yield line
 
 
-def _doubts(labels: Labels, examples: int, task: str) -> Iterator[str]:
+def _doubts(labels: Labels, examples: int, task: Task) -> Iterator[str]:
     """What may well be a mistake, though it can be learnt."""
     if examples > 20 and 2 * len(labels) > examples:
-        turned = "--columns 2,1" if task == "conditional" else "--columns"
+        turned = "--columns 2,1" if task.for_labels else "--columns"
         yield f"{len(labels):,} labels in {examples:,} examples: are these the right columns ({turned})?"
     plain: dict[str, str] = {}
     for name in labels.names:

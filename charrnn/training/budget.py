@@ -18,7 +18,7 @@ import numpy as np
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
 from charrnn.nn.ngrams import BUCKETS
 from charrnn.text.chunks import READING_SHARE, fit_sizes
 from charrnn.text.records import fit_batch
@@ -88,7 +88,7 @@ RULES = {
 
 def with_usual(model: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a model, with what is always chosen for its task."""
-    return {**RULES[model.get("task", "lm")].usual, **model}
+    return {**RULES[model.get("task", ModelConfig.task)].usual, **model}
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def choose(
     Raises:
         InputError: A setting is out of its range.
     """
-    rules = RULES[(model or {}).get("task", "lm")]
+    rules = RULES[(model or {}).get("task", ModelConfig.task)]
     kept, settings = with_usual(model or {}), dict(training or {})
     if rules.ngrams and labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
         kept.setdefault("ngrams", rules.ngrams)
@@ -245,7 +245,7 @@ def _largest(
     kept: Mapping[str, Any],
 ) -> int:
     """The hidden size of the largest model that the text and the time are enough for."""
-    rules, best = RULES[kept.get("task", "lm")], int(SIZES[0])
+    rules, best = RULES[kept.get("task", ModelConfig.task)], int(SIZES[0])
     for size in SIZES:
         cost = Cost.of(ModelConfig(**{**kept, "hidden_size": size}), vocabulary_size, labels)
         enough_time = seconds / speed.seconds(cost) >= CHARACTERS_PER_WEIGHT * cost.weights

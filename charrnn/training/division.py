@@ -13,6 +13,7 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.rewriting import PER_CHARACTER, SPARE
 from charrnn.nn.parallel import default_shards
+from charrnn.tasks import TASKS
 from charrnn.text.batches import PLACES, Batches, class_weights, log_frequencies
 from charrnn.text.chunks import (
     READING_SHARE,
@@ -98,7 +99,7 @@ def divide(corpus: Corpus | Examples, config: TrainingConfig) -> Division:
     """
     fraction = kept_fraction(corpus, config)
     if isinstance(corpus, Examples):
-        kind_of = _conditional if corpus.task == "conditional" else _examples
+        kind_of = _conditional if TASKS[corpus.task].for_labels else _examples
         division = kind_of(corpus, replace(config, val_fraction=fraction), fraction)
         return replace(division, config=_settled(division))
     kind = _records if corpus.vocabulary.config.records else _running_text

@@ -16,6 +16,7 @@ from typing import Any
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.nn.parallel import MIN_STREAMS, available_processors
+from charrnn.tasks import TASKS
 from charrnn.text.chunks import READING_SHARE
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
@@ -68,9 +69,9 @@ def choose_here(
         InputError: A setting is out of its range.
     """
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
-    rules = RULES[model.get("task", "lm")]
+    rules = RULES[model.get("task", ModelConfig.task)]
     model = with_usual(model)
-    if isinstance(corpus, Examples) and corpus.task == "seq2seq" and not model.get("attention"):
+    if isinstance(corpus, Examples) and TASKS[corpus.task].rewrites and not model.get("attention"):
         model = {**model, "attention": attention_for(corpus)}
     streams = MIN_STREAMS * (training.get("threads") or available_processors())
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)

@@ -310,26 +310,24 @@ def _check_best(progress: Progress, history: Sequence[Evaluation], by: str) -> N
 def _check_figures(checkpoint: Checkpoint) -> None:
     """See to what is always so of a model's answers."""
     model, figures = checkpoint.model, checkpoint.figures
-    labels, task = len(model.labels), model.config.task
-    least = {"lm": 0, "seq2seq": 1}.get(task, 2)
-    _require(
-        labels >= least and (labels > 0) == (task != "lm"),
-        f"a model for {task} with {labels} labels",
-    )
+    labels, learns = len(model.labels), model.config.learns
+    fitting = labels >= learns.fewest and (labels > 0) == bool(learns.label)
+    _require(fitting, f"a model for {learns.name} with {labels} labels")
     records = model.vocabulary.config.records
     _require(not records or not model.config.reads_whole, "whole texts that are records")
-    _require(records or task != "conditional", "texts for labels that are no records")
-    _require(task != "tag" or model.vocabulary.config.normalize == "none", "tags of composed text")
+    _require(records or not learns.for_labels, "texts for labels that are no records")
     reads = model.vocabulary.config
-    _require(task == "seq2seq" or not reads.has_words, "features or tokens, without targets")
-    if task in ("tag", "seq2seq"):
+    composed = reads.normalize != "none"
+    _require(not (learns.aligned and composed), "tags of composed text")
+    _require(learns.rewrites or not reads.has_words, "features or tokens, without targets")
+    if learns.aligned or learns.rewrites:
         fitting = all(
             " " not in n if model.labels.between else len(n) == 1 for n in model.labels.names
         )
         _require(fitting, "its tags or symbols cannot be told apart in a line")
     for entry in checkpoint.history:
         graded = entry.validation_loss is not None and model.config.reads_whole
-        scored = graded and task != "seq2seq"
+        scored = graded and learns.finds
         told = entry.accuracy is not None, entry.f1 is not None
         _require(
             told == (graded, scored), "not each evaluation of a model with labels has its figures"
@@ -337,10 +335,11 @@ def _check_figures(checkpoint: Checkpoint) -> None:
     if figures is None:
         return
     _require(model.config.reads_whole, "figures of answers, of a model that gives none")
-    tagged, rewritten = task == "tag", task == "seq2seq"
-    of_texts = tagged or rewritten
-    _require(of_texts or not (figures.texts or any(figures.spans)), "figures of tags, without tags")
-    _require(rewritten == bool(figures.symbols), "figures of targets, without targets")
+    _require(
+        not learns.one_each or not (figures.texts or any(figures.spans)),
+        "figures of tags, without tags",
+    )
+    _require(learns.rewrites == bool(figures.symbols), "figures of targets, without targets")
     pairs = [(a, b) for a, b, _ in figures.counts]
     known = all(a < labels and b < labels for a, b in pairs)
     _require(known, "its figures are of labels that it does not have")

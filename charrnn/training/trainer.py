@@ -95,7 +95,7 @@ class Training:
         self.plan = Plan(division.config, self.steps_per_epoch)
         self.network, self.labels, self.corpus = model.network, model.labels, corpus
         self.symbol, self.keeps = model.symbol, keeping(model.config, config)
-        tagged = model.config.task == "tag"
+        tagged = model.config.learns.aligned
         self._scheme = Scheme(model.labels.names) if tagged else None
         self.corpus_info = CorpusInfo(
             corpus.sources,
@@ -424,12 +424,12 @@ def _require_task(corpus: Corpus | Examples, model: CharacterModel, config: Trai
         raise InputError(f"the model is one for {task}, the text one for {found}")
     if corpus.labels != model.labels:
         raise InputError("the model's labels are not those of the examples")
-    examples = model.config.reads_whole
-    if not examples and config.keep_best not in (None, "loss"):
+    learns = model.config.learns
+    if not learns.reads_whole and config.keep_best not in (None, "loss"):
         raise InputError(
             f"keep-best {config.keep_best} is for labels and tags; a language model has a loss alone"
         )
-    if task == "seq2seq" and config.keep_best == "f1":
+    if learns.rewrites and config.keep_best == "f1":
         raise InputError("keep-best f1 is for labels and tags; of a target there is none")
     if model.config.attention == "monotonic" and isinstance(corpus, Examples):
         longest = int(corpus.spans.length.max())
@@ -437,10 +437,9 @@ def _require_task(corpus: Corpus | Examples, model: CharacterModel, config: Trai
             raise InputError(
                 f"attention monotonic is for sources of at most {MOST_MONOTONIC} characters, and one has {longest:,}; take attention general"
             )
-    labelled = examples and task != "seq2seq"
-    if not labelled and config.class_weights != "none":
+    if not learns.finds and config.class_weights != "none":
         raise InputError("class-weights are for labels and tags that are found")
-    if not labelled and config.rare_labels:
+    if not learns.finds and config.rare_labels:
         raise InputError("rare-labels are for labels and tags that are found")
 
 

@@ -17,7 +17,7 @@ from torch.func import functional_call
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from charrnn.config import ModelConfig
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
 
 PATH = Path(__file__).with_name("golden_seq2seq.npz")
 CHARACTERS, SYMBOLS, HIDDEN, LEVELS, SMOOTHING = 5, 3, 4, 2, 0.1

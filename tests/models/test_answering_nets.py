@@ -29,8 +29,8 @@ from charrnn.config import CELLS, ModelConfig
 from charrnn.models.classifier import Classifier
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.network import Network
+from charrnn.models.network_for import network_for
 from charrnn.models.tagger import Tagger
-from charrnn.models.tasks import network_for
 from charrnn.nn.dropout import NO_DROPOUT
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace

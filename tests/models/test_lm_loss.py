@@ -27,7 +27,7 @@ import charrnn
 from charrnn.config import ModelConfig
 from charrnn.errors import InputError
 from charrnn.models.network import Network
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
 from charrnn.nn.lm_loss import neighbours
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace

@@ -15,9 +15,9 @@ from kinds import RECURRENT, every_recurrent
 from charrnn.config import ModelConfig, SearchConfig
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.network_for import network_for
 from charrnn.models.rewriting import Rewriter
 from charrnn.models.seq2seq import Seq2Seq
-from charrnn.models.tasks import network_for
 from charrnn.nn.attention import Attention, Bridge
 from charrnn.nn.lengths import inside
 from charrnn.nn.loss import Objective, cross_entropy_, smooth_

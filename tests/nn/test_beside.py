@@ -12,7 +12,7 @@ import charrnn
 from charrnn.config import ModelConfig
 from charrnn.errors import InputError
 from charrnn.models.answering import Answerer
-from charrnn.models.tasks import network_for
+from charrnn.models.network_for import network_for
 from charrnn.nn import ngrams
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.loss import Objective, cross_entropy_
