@@ -211,6 +211,21 @@ def test_targets_that_are_never_written_are_told(tables: Run) -> None:
     assert "1 target of more than 3 symbols for each character of the source, and 20" in outcome.err
 
 
+def test_a_source_has_all_of_its_targets(tables: Run) -> None:
+    """While a run is judged, too: what equals one of them is right, as in ``evaluate``."""
+    examples = _read(["ab\tx", "c\ty", "ab\tyy", "d\tx"])
+    found = Batches(examples, np.arange(4), 4, 0).sources(9)
+    told = [(examples.vocabulary.decode(s), [t.tolist() for t in ts]) for s, ts in found]
+    assert told == [("ab", [[0], [1, 1]]), ("c", [[1]]), ("d", [[0]])]
+    assert len(Batches(examples, np.arange(4), 4, 0).sources(2)) == 2
+    Path("two.tsv").write_text("a\tx\na\ty\nb\tx\nb\ty\n" * 4, encoding="utf-8")
+    how = ("--val-file", "two.tsv", "--steps", 60, "-q", "-o", "two.npz")
+    assert tables("train", "two.tsv", *SMALL, "--learning-rate", 0.02, *how).code == 0
+    checkpoint = charrnn.load_checkpoint("two.npz")
+    assert checkpoint.figures is not None
+    assert (checkpoint.figures.texts, checkpoint.figures.texts_right) == (2, 2)
+
+
 def test_a_long_target_stands_alone() -> None:
     """A pair takes as much room as the longer of its two texts."""
     long = f"a\t{'x' * (1 << 14)}"

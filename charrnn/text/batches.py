@@ -98,18 +98,20 @@ class Batches:
             None if self._weights is None else self._weights[targets],
         )
 
-    def pairs(self, most: int) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-        """Sources and targets from all over the examples, ``most`` of them at most."""
+    def sources(self, most: int) -> list[tuple[NDArray[Any], list[NDArray[Any]]]]:
+        """Different sources from all over the examples, ``most`` of them at most, each with all targets that it has."""
         assert self._targets is not None
-        count = len(self._spans)
-        some = np.unique(np.linspace(0, count - 1, most).round().astype(np.intp))
         ids, answers = self._examples.ids, self._examples.answers
-        pairs = []
-        for n in some if count > most else range(count):
-            source, target = self._spans.first[n], self._targets.first[n]
-            ends = source + self._spans.length[n], target + self._targets.length[n]
-            pairs.append((ids[source : ends[0]], answers[target : ends[1]]))
-        return pairs
+        found: dict[bytes, tuple[NDArray[Any], list[NDArray[Any]]]] = {}
+        each = zip(self._spans.first, self._spans.length, strict=True)
+        targets = zip(self._targets.first, self._targets.length, strict=True)
+        for (first, length), (start, size) in zip(each, targets, strict=True):
+            source = ids[first : first + length]
+            _, own = found.setdefault(source.tobytes(), (source, []))
+            own.append(answers[start : start + size])
+        some = np.unique(np.linspace(0, len(found) - 1, most).round().astype(np.intp))
+        sources = list(found.values())
+        return [sources[n] for n in some] if len(sources) > most else sources
 
     def _of_targets(self, members: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """``(S, B)``, the symbols of some targets, each with its end, and where they are."""

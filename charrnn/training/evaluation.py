@@ -116,7 +116,7 @@ def grade_pairs(
 ) -> tuple[float | None, Figures]:
     """What comes of sources whose targets are known, and the mean loss of their symbols for itself.
 
-    The loss is that of all; at most ``MOST_REWRITTEN`` are rewritten, greedily, to be held against their targets.
+    The loss is that of all; at most ``MOST_REWRITTEN`` are rewritten, greedily, to be held against their targets, each of which is right.
     """
     network, params = model.network, model.parameters
     assert isinstance(network, Seq2Seq)
@@ -131,15 +131,15 @@ def grade_pairs(
         return total
 
     loss = sum(shards.map(loss_of, texts.columns)) / texts.predictions
-    counting, pairs = Counting(), texts.pairs(MOST_REWRITTEN)
+    counting, pairs = Counting(), texts.sources(MOST_REWRITTEN)
     if math.isfinite(loss):  # else who trains goes back
         sources = [model.vocabulary.decode(source) for source, _ in pairs]
         try:
             made = Rewriter([model], threads=shards.count, search=SearchConfig(beam=1))(sources)
         except CheckpointError:  # it overflows when it goes on from what it writes itself
             return math.inf, counting.result()
-        for (_, target), found in zip(pairs, made, strict=True):
-            counting.rewritten([target.tolist()], list(found[0].symbols))
+        for (_, targets), found in zip(pairs, made, strict=True):
+            counting.rewritten([target.tolist() for target in targets], list(found[0].symbols))
         counting.losses(loss * texts.predictions, texts.predictions)
     return loss, counting.result()
 
