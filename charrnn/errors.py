@@ -39,6 +39,10 @@ class UnknownCharacterError(InputError):
         return f"{place}not in the model's vocabulary: {shown}{more}{advice}"
 
 
+class UnknownLabelError(InputError):
+    """Examples have labels, tags or symbols that the model does not have."""
+
+
 class CheckpointError(CharrnnError):
     """A file is not a usable checkpoint."""
 

@@ -226,6 +226,16 @@ def test_a_source_has_all_of_its_targets(tables: Run) -> None:
     assert (checkpoint.figures.texts, checkpoint.figures.texts_right) == (2, 2)
 
 
+def test_a_table_that_has_changed(tables: Run, turner: Path) -> None:
+    Path("turned.tsv").write_text(TURNED + "ab\tQ\n", encoding="utf-8")
+    refused = tables("train", "--resume", turner, "--steps", 200)
+    assert refused.code == 2
+    said = (
+        "turned.tsv: symbols that the model does not have: Q; so it is not the text that turner.npz"
+    )
+    assert said in refused.err
+
+
 def test_a_long_target_stands_alone() -> None:
     """A pair takes as much room as the longer of its two texts."""
     long = f"a\t{'x' * (1 << 14)}"

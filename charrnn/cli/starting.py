@@ -12,7 +12,7 @@ import numpy as np
 
 from charrnn.cli.terminal import tell_of_compiling
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import InputError, UnknownCharacterError, UnknownLabelError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.network_for import network_for
@@ -193,14 +193,17 @@ def resumed_start(
     task, labels = checkpoint.model.config.task, checkpoint.model.labels
     if not load.columns:
         load = replace(load, columns=checkpoint.corpus.columns)
-    corpus = load(
-        task,
-        corpus_paths,
-        val_file=val_file,
-        vocabulary=vocabulary,
-        labels=labels,
-        extend_vocabulary=True,  # it is named by its length where it is another text
-    )
+    try:
+        corpus = load(
+            task,
+            corpus_paths,
+            val_file=val_file,
+            vocabulary=vocabulary,
+            labels=labels,
+            extend_vocabulary=True,  # it is named by its length where it is another text
+        )
+    except UnknownLabelError as error:
+        raise InputError(f"{error}; so it is not the text that {path} was trained on") from None
     if corpus.sha256 != checkpoint.corpus.sha256:
         raise InputError(_another_text(corpus, checkpoint.corpus, path))
     settings = only(TrainingConfig, given)

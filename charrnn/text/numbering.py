@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import MAX_LABELS, TextConfig
-from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.errors import InputError, UnknownCharacterError, UnknownLabelError
 from charrnn.tasks import Task
 from charrnn.text.labels import LONGEST, NO_LABELS, Labels
 from charrnn.text.lines import Line, between_symbols, between_tags, symbols_of, tags_of
@@ -134,7 +134,8 @@ def _labels(
                 f"{where}: all have the same {task.label}; there is nothing to tell apart"
             )
     elif unknown := known.difference(labels.names):
-        raise InputError(f"{where}: {kind} that the model does not have: {listed(sorted(unknown))}")
+        names = listed(sorted(unknown))
+        raise UnknownLabelError(f"{where}: {kind} that the model does not have: {names}")
     if task.one_each:
         told += _doubts(labels, learnt, task)
     if missing := known.difference(name for names in each[:learnt] for name in names):
