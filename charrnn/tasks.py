@@ -77,3 +77,8 @@ one for a label, to make another text of it."""
 def those(which: Callable[[Task], bool]) -> tuple[str, ...]:
     """The names of some tasks, in order."""
     return tuple(name for name, task in TASKS.items() if which(task))
+
+
+WRITERS = those(lambda task: task.writes)
+READERS = those(lambda task: task.reads_whole)
+REWRITERS = those(lambda task: task.rewrites)

@@ -315,7 +315,7 @@ def test_tags_with_names(tables: Run, piped: Any) -> None:
         ("first.npz", ("--vectors", "--top", 2), "--vectors are instead of an answer"),
         ("first.npz", ("--top", -1), "--top must be at least 1"),
         ("first.npz", ("--top", 0), "--top must be at least 1, not 0"),
-        ("first.npz", ("--beam", 2), "--beam is for a model for seq2seq; this one finds labels"),
+        ("first.npz", ("--beam", 2), "--beam is for a model for seq2seq; this model finds labels"),
         ("vowels.npz", ("--length-penalty", 0), "--length-penalty is for a model for seq2seq"),
         ("first.npz", ("--threshold", 2), "--threshold is a probability"),
         ("first.npz", ("--unknown", "error"), "line 2: not in the model's vocabulary"),
@@ -378,8 +378,8 @@ def test_evaluate(tables: Run, classifier: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--top", 2), "--top is for a model for seq2seq; this one finds labels or tags"),
-        (("--beam", 2), "--beam is for a model for seq2seq; this one finds labels or tags"),
+        (("--top", 2), "--top is for a model for seq2seq; this model finds "),
+        (("--beam", 2), "--beam is for a model for seq2seq; this model finds "),
         (("--length-penalty", 0), "--length-penalty is for a model for seq2seq"),
         (("--top", 0), "--top must be at least 1, not 0"),
         (("--confusions", -1), "--confusions must be at least 0, not -1"),

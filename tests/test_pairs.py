@@ -369,8 +369,11 @@ def test_evaluate(tables: Run, turner: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("predict", "--spans"), "--spans is for labels or tags"),
-        (("predict", "--threshold", "0.5"), "--threshold is for labels or tags"),
+        (("predict", "--spans"), "--spans is for tags; this model makes other texts"),
+        (
+            ("predict", "--threshold", "0.5"),
+            "--threshold is for labels; this model makes other texts",
+        ),
         (("predict", "--vectors"), "--vectors is for labels or tags"),
         (("predict", "--beam", "0"), "--beam is a number from 1 to 1000"),
         (

@@ -89,7 +89,7 @@ def _object(
         return Line(number, "", given=given, error=str(error))
 
 
-class Form(Protocol):
+class AnswerForm(Protocol):
     """Has lines answered, each of them sound, and says what is told of the answers, in order."""
 
     @property

@@ -13,16 +13,11 @@ from typer import TyperException
 
 from charrnn.cli.terminal import tell
 from charrnn.errors import CheckpointError, InputError
-from charrnn.tasks import TASKS, those
+from charrnn.tasks import TASKS, WRITERS
 from charrnn.words import as_argument, quoted
 
 if TYPE_CHECKING:
     from charrnn.training.run import Checkpoint
-
-WRITERS = those(lambda task: task.writes)
-READERS = those(lambda task: task.reads_whole)
-REWRITERS = those(lambda task: task.rewrites)
-"""Tasks of the models that a command can use."""
 
 AFTER_DASHES = 0
 """How many of the command's arguments stand after a ``--``; they are never models."""

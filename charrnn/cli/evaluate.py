@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from charrnn.cli.arguments import READERS, REWRITERS, checkpoints, divided, one_text
+from charrnn.cli.arguments import checkpoints, divided, one_text
 from charrnn.cli.settings import (
     FITTING,
     of_top,
@@ -16,6 +16,7 @@ from charrnn.cli.settings import (
 )
 from charrnn.config import BEAM
 from charrnn.errors import InputError
+from charrnn.tasks import READERS, REWRITERS
 
 EPILOG = (
     "Precision of a label is which part of its answers is right, recall which part of its examples was found, F1 their harmonic mean; "
@@ -89,15 +90,17 @@ def evaluate(
     require_fitting(given, task, {**FITTING, "top": REWRITERS})
     source = Source(text or STANDARD_INPUT)
     size, told = source.size_at_hand() or 0, asked or found[0][1].corpus.columns
-    if readers[0].config.learns.rewrites:
+    rewrites = readers[0].config.learns.rewrites
+    if rewrites:
         rewriter = Rewriter(readers, size, search=searching(beam, length_penalty, top))
         result = rewritten(rewriter, readers, source.name, told, unknown)
     else:
         result = graded(Answerer(readers, size), readers, source.name, told, unknown)
     if result.unknown:
-        tell(
-            f"{source}: {counted(result.unknown, 'answer')} that the model does not know, counted as wrong, and not in the loss"
-        )
+        what = counted(result.unknown, "target" if rewrites else "answer")
+        of = " with symbols that" if rewrites else " that"
+        so = "" if rewrites else ", and not in the loss"
+        tell(f"{source}: {what}{of} the model does not know, counted as wrong{so}")
     most = CONFUSIONS if confusions is None else confusions
     among = (top, result.among) if top else None
     figure = graded_figure(result.figures, result.names, most, among)

@@ -6,10 +6,11 @@ import sys
 
 import typer
 
-from charrnn.cli.arguments import READERS, checkpoints, divided, one_text
+from charrnn.cli.arguments import checkpoints, divided, one_text
 from charrnn.cli.settings import of_top, of_unknown, panel, require_fitting, searching
 from charrnn.config import BEAM
 from charrnn.errors import InputError
+from charrnn.tasks import READERS
 
 EPILOG = (
     "A line of output for each line of input, in order, each as soon as it is there. With a model of labels: "
@@ -86,7 +87,7 @@ def predict(
             "--vectors are instead of an answer; leave --top, --threshold and --spans out"
         )
 
-    from charrnn.cli.answers import Form, LabelForm, TargetForm, read_lines
+    from charrnn.cli.answers import AnswerForm, LabelForm, TargetForm, read_lines
     from charrnn.cli.terminal import Writer, put_json, tell
     from charrnn.models.answering import Answerer
     from charrnn.models.rewriting import Rewriter
@@ -101,7 +102,7 @@ def predict(
     require_fitting(given, task)
     source = Source(text or STANDARD_INPUT)
     size = source.size_at_hand() or 0
-    form: Form
+    form: AnswerForm
     if readers[0].config.learns.rewrites:
         search = searching(beam, length_penalty, top)
         form = TargetForm(Rewriter(readers, size, search=search), top)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from charrnn.cli.arguments import REWRITERS, WRITERS, checkpoints, divided, one_text, require_names
+from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
 from charrnn.cli.labels import Mix, mixes, told, writing
 from charrnn.cli.settings import numbers, of_unknown, option_names, panel
 from charrnn.config import SEEDS, SamplingConfig, seed_after
 from charrnn.errors import InputError, UnknownCharacterError
+from charrnn.tasks import REWRITERS, WRITERS
 from charrnn.words import unescaped
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def sample(
     ),
     unknown: str = of_text(
         "error",
-        "Characters of the prime that the model does not know: error, skip, or "
+        "Characters of the prime, or of a source, that the model does not know: error, skip, or "
         "replace (by a similar one).",
         **of_unknown,
     ),
@@ -188,6 +189,8 @@ def sample(
         raise InputError(f"--temp is one number, or two as in 1.2:0.5, not {temperature}")
     shares = () if weights is None else numbers("--weights", weights, ",")
     asked = mixes(label or [], label_mix)
+    if source_text == "":
+        raise InputError("--source: there is no text to make another one of")
     if source and source_text is not None:
         raise InputError(f"sources come from {source} or from --source, not from both")
     if len(asked) > 1 and source:
@@ -238,8 +241,14 @@ def sample(
     from charrnn.cli.jsonl import Asking
     from charrnn.cli.prompts import Request, known_prime, read_prime, read_requests, require_end
     from charrnn.cli.terminal import tell, tell_of_compiling
-    from charrnn.cli.versions import RewritingModels
-    from charrnn.cli.writing import Json, Plain, write_all, write_novel
+    from charrnn.cli.versions import (
+        JsonVersions,
+        PlainVersions,
+        read_sources,
+        require_sources,
+        write_versions,
+    )
+    from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
     from charrnn.models.mixture import Mixture
     from charrnn.text.source import Source, tidied
     from charrnn.writing.novelty import Originals
@@ -255,22 +264,27 @@ def sample(
     who = f"{' + '.join(str(path) for path, _ in found)}: seed {seed}"
     if any(checkpoint.model.config.learns.rewrites for _, checkpoint in found):
         options: dict[str, object] = {
-            "prime": prime,
-            "prime-text": prime_text,
-            "label": label,
-            "label-mix": label_mix,
+            **{"prime": prime, "prime-text": prime_text, "label": label, "label-mix": label_mix},
+            **{"jsonl": jsonl, "novel-only": novel_only, "novelty": novelty, "no-echo": not echo},
+            "until-lines": until_lines,
         }
-        options |= {"jsonl": jsonl, "novel-only": novel_only, "novelty": novelty}
-        rewriting = RewritingModels([checkpoint.model for _, checkpoint in found], shares, unknown)
-        rewriting.require_sources(source_text is not None or source, options)
-        config = _typed_config(rewriting.vocabulary, config)
-        output = rewriting.output(unescaped(separator or r"\n"), as_json=as_json)
+        rewriters = [checkpoint.model for _, checkpoint in found]
+        there = source_text is not None or bool(source)
+        vocabulary = require_sources(rewriters, options, there=there)
+        config = _typed_config(vocabulary, config)
+        between = unescaped(r"\n" if separator is None else separator)
         if not quiet:
             tell(who)
-        request = Request("", seed, config)
-        sources = [("--source", source_text)] if source_text is not None else None
-        rewriting.write(
-            sources or rewriting.read(Source(source or "-")), request, num_samples, output
+        write_versions(
+            rewriters,
+            [("--source", source_text)]
+            if source_text is not None
+            else read_sources(Source(source or "-"), rewriters[0].vocabulary.config),
+            Request("", seed, config),
+            num_samples,
+            JsonVersions(vocabulary) if as_json else PlainVersions(vocabulary, between),
+            weights=shares,
+            unknown=unknown,
         )
         return
     if source_text is not None:
@@ -332,7 +346,7 @@ def sample(
         if not quiet:
             tell(who)
         if as_json or jsonl:
-            output = Json(kind, originals)
+            output: Output = Json(kind, originals)
         else:
             output = Plain(kind, between, echo=echo, originals=originals)
         on_start = None if quiet else tell_of_compiling

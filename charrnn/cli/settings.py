@@ -12,7 +12,7 @@ import typer
 from charrnn.config import BEAM, MAX_BEAM, UNKNOWN, SearchConfig
 from charrnn.errors import InputError
 from charrnn.fields import OneOf, declared, unfolded
-from charrnn.tasks import TASKS, those
+from charrnn.tasks import REWRITERS, TASKS, those
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -99,8 +99,8 @@ def searching(beam: int | None, length_penalty: float | None, top: int | None) -
 
 
 FITTING: Mapping[str, tuple[str, ...]] = {
-    "beam": those(lambda task: task.rewrites),
-    "length-penalty": those(lambda task: task.rewrites),
+    "beam": REWRITERS,
+    "length-penalty": REWRITERS,
     "top": those(lambda task: task.reads_whole and not task.aligned),
     "threshold": those(lambda task: task.finds and task.one_each),
     "spans": those(lambda task: task.aligned),
@@ -125,15 +125,11 @@ def require_fitting(
     for option, value in given.items():
         if value is None or task in (tasks := fitting[option]):
             continue
-        if TASKS[task].rewrites:
-            said = "labels or tags; this model makes other texts"
-        elif all(TASKS[name].rewrites for name in tasks):
-            said = "a model for seq2seq; this one finds labels or tags"
-        elif TASKS[task].aligned:
-            said = "labels; this model finds tags"
-        else:
-            said = "tags; this model finds labels"
-        raise InputError(f"--{option} is for {said}")
+        right = [TASKS[name].labels for name in tasks if TASKS[name].finds]
+        wanted = " or ".join(right) or f"a model for {' or '.join(tasks)}"
+        own = TASKS[task]
+        does = "makes other texts" if own.rewrites else f"finds {own.labels}"
+        raise InputError(f"--{option} is for {wanted}; this model {does}")
 
 
 def parse_columns(value: str | None) -> tuple[int, ...]:

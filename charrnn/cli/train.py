@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.arguments import READERS
 from charrnn.cli.settings import either_way, offering, panel, parse_columns, sets
 from charrnn.cli.times import parse_minutes
 from charrnn.config import (
@@ -27,7 +26,7 @@ from charrnn.config import (
 )
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
-from charrnn.tasks import TASKS
+from charrnn.tasks import READERS, TASKS
 from charrnn.words import as_argument, printable, quoted
 
 if TYPE_CHECKING:

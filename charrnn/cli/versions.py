@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from charrnn.cli.prompts import Request
 from charrnn.cli.terminal import Writer, put_json
 from charrnn.cli.writing import Output, write_all
-from charrnn.config import seed_after
+from charrnn.config import TextConfig, seed_after
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.decoding import shared_symbols
+from charrnn.models.decoding import known_source, shared_symbols
 from charrnn.models.versions import Versions, target_vocabulary
 from charrnn.nn.loss import bits
 from charrnn.text.lines import without_end
@@ -23,57 +21,66 @@ from charrnn.words import in_json
 from charrnn.writing.writer import Piece
 
 
-@dataclass(frozen=True)
-class RewritingModels:
-    """Models that write together, and how a source is read."""
+def write_versions(
+    models: Sequence[CharacterModel],
+    sources: Iterable[tuple[str, str]],
+    request: Request,
+    count: int,
+    output: PlainVersions,
+    *,
+    weights: Sequence[float],
+    unknown: str,
+) -> None:
+    """Write ``count`` versions of each source, one source after the other.
 
-    models: Sequence[CharacterModel]
-    weights: Sequence[float]
-    unknown: str
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The symbols that are written."""
-        return target_vocabulary(self.models[0].labels)
-
-    def require_sources(self, there: object, options: Mapping[str, object]) -> None:
-        """Raise an InputError if there is no source, or something is asked for that these models do not do."""
-        shared_symbols(self.models)
-        for name, given in options.items():
-            if given:
-                raise InputError(
-                    f"--{name} is not for a model for seq2seq, which is asked by --source, or by the lines of a file"
-                )
-        if not there:
-            raise InputError(
-                "a model for seq2seq makes another text of a text: name one with --source, or a file of some, a line each"
-            )
-
-    def read(self, source: Source) -> Iterator[tuple[str, str]]:
-        """The lines of a file, each after what it is in words."""
-        number, config = 0, self.models[0].vocabulary.config
-        for group in source.line_groups(config):
-            for line in group:
-                number += 1
-                yield f"{source}, line {number}", without_end(line, config)
-
-    def output(self, separator: str, *, as_json: bool) -> Output:
-        """What shows what is written."""
-        vocabulary = self.vocabulary
-        return JsonVersions(vocabulary) if as_json else PlainVersions(vocabulary, separator)
-
-    def write(
-        self, sources: Iterable[tuple[str, str]], request: Request, count: int, output: Output
-    ) -> None:
-        """Write ``count`` versions of each source; errors as those of :meth:`Versions.of`."""
-        seed = request.seed
-        for where, source in sources:
-            made = Versions.of(
-                self.models, source, weights=self.weights, unknown=self.unknown, where=where
-            )
-            asked = Request("", seed, request.config, {"source": source})
+    Args:
+        sources: Each after what it is in words, for errors.
+        weights, unknown: As for :meth:`Versions.of`, whose errors these are.
+    """
+    seed = request.seed
+    for where, source in sources:
+        asked = Request("", seed, request.config, {"source": source})
+        if known_source(models, models[0].vocabulary.read(source), unknown, where):
+            made = Versions.of(models, source, weights=weights, unknown=unknown, where=where)
             write_all(made, iter([asked.times(count)]), output)
-            seed = seed_after(seed, count * request.config.best_of)
+        else:
+            for one in asked.times(count):
+                output.nothing(one)
+        seed = seed_after(seed, count * request.config.best_of)
+
+
+def read_sources(source: Source, config: TextConfig) -> Iterator[tuple[str, str]]:
+    """The lines of a file, each after what it is in words."""
+    number = 0
+    for group in source.line_groups(config):
+        for line in group:
+            number += 1
+            yield f"{source}, line {number}", without_end(line, config)
+
+
+def require_sources(
+    models: Sequence[CharacterModel], options: Mapping[str, object], *, there: bool
+) -> Vocabulary:
+    """The symbols that these models write together.
+
+    Args:
+        options: That are for others, with what they were given.
+        there: Whether there is something to make texts of.
+
+    Raises:
+        InputError: There is none, something is asked for that these models do not do, or they do not fit together.
+    """
+    shared_symbols(models)
+    for name, given in options.items():
+        if given:
+            raise InputError(
+                f"--{name} is not for a model for seq2seq, which is asked by --source, or by the lines of a file"
+            )
+    if not there:
+        raise InputError(
+            "a model for seq2seq makes another text of a text: name one with --source, or a file of some, a line each"
+        )
+    return target_vocabulary(models[0].labels)
 
 
 class PlainVersions(Output):
@@ -88,6 +95,11 @@ class PlainVersions(Output):
         if piece.last:
             self._writer.put(self._target() + self._separator)
             sys.stdout.flush()
+
+    def nothing(self, _request: Request) -> None:
+        """Of a source without characters nothing is made."""
+        self._writer.put(self._separator)
+        sys.stdout.flush()
 
     def _target(self) -> str:
         return self._vocabulary.shown("".join(self._text).removesuffix(self._end))
@@ -104,11 +116,14 @@ class JsonVersions(PlainVersions):
     def add(self, piece: Piece) -> None:
         Output.add(self, piece)
         if piece.last:
-            values: dict[str, Any] = {
-                "source": in_json(str(self._request.given["source"]), "utf-8"),
-                "text": self._target(),
-                "seed": self._seed,
-                "bits_per_symbol": round(bits(self._nats) / len("".join(self._text)), 6),
-            }
-            put_json(values)
-            sys.stdout.flush()
+            each = round(bits(self._nats) / len("".join(self._text)), 6)
+            _tell(self._request, self._target(), self._seed, each)
+
+    def nothing(self, request: Request) -> None:
+        _tell(request, None, request.seed, None)
+
+
+def _tell(request: Request, text: str | None, seed: int, each: float | None) -> None:
+    source = in_json(str(request.given["source"]), "utf-8")
+    put_json({"source": source, "text": text, "seed": seed, "bits_per_symbol": each})
+    sys.stdout.flush()

@@ -40,7 +40,7 @@ Format = Annotated[int, Between(1, (1 << 60) - 1)]
 Version = Annotated[str, Length(1, 100)]
 
 
-class Versions(TypedDict):
+class WrittenBy(TypedDict):
     """Who wrote a file."""
 
     charrnn: Version
@@ -52,7 +52,7 @@ class Meta:
     """All of a file that is not an array."""
 
     format: Format
-    versions: Versions
+    versions: WrittenBy
     model: ModelConfig
     text: TextConfig
     training: TrainingConfig

@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from charrnn.errors import InputError
-from charrnn.tasks import TASKS, those
+from charrnn.tasks import READERS, REWRITERS, TASKS, those
 
 if TYPE_CHECKING:
     from charrnn.drawing.figure import Figure
@@ -47,14 +47,18 @@ class View:
         Raises:
             InputError: It shows no models of such a task.
         """
+        tasks = {subject.checkpoint.model.config.task for subject in look.subjects}
         for subject in look.subjects:
             if (task := subject.checkpoint.model.config.task) not in self.tasks:
                 others = [view.flag for view in VIEWS if view.flag and task in view.tasks]
                 raise InputError(
                     f"{self.flag or self.file} is not for a model of the task {task}; there are {', '.join(others)}"
                 )
-            file = self.instead.get(task, self.file)
-        module: Any = import_module(f"charrnn.inspection.{file}")
+        if self.instead and len(tasks) > 1:
+            raise InputError(
+                f"models for {' and '.join(sorted(tasks))}; side by side are those of one task"
+            )
+        module: Any = import_module(f"charrnn.inspection.{self.instead.get(task, self.file)}")
         kind = look.subjects[0].checkpoint.model.vocabulary.config
         found: Figure = replace(module.view(look), encoding=kind.encoding)
         return found
@@ -62,7 +66,6 @@ class View:
 
 READING = ("on", "unknown")
 EVERY = tuple(TASKS)
-READERS = those(lambda task: task.reads_whole)
 WATCHED = those(lambda task: not task.rewrites)
 
 VIEWS = (
@@ -99,7 +102,7 @@ VIEWS = (
         metavar="TEXT",
         takes=("unknown",),
         section="What it looks at",
-        tasks=("seq2seq",),
+        tasks=REWRITERS,
     ),
     View(
         "following",

@@ -51,7 +51,7 @@ class Aligned:
 
 
 def read_alignment(model: CharacterModel, source: str) -> Aligned:
-    """Watch a model make the likeliest target that it finds.
+    """Watch a model make the likeliest target that it finds of a source, as that stands in a file.
 
     Raises:
         InputError: The model makes no texts of others, or there is no source.
@@ -59,14 +59,16 @@ def read_alignment(model: CharacterModel, source: str) -> Aligned:
         CheckpointError: The model's numbers overflow.
     """
     rewriter = Rewriter([model])
-    if not source:
+    read = rewriter.known(source, "error")
+    if not read:
         raise InputError("there is no text to make another one of")
-    ((best, *_),) = rewriter([source])
-    return Aligned(
-        best.symbols,
-        best.nats,
-        alignment(model, source, best.symbols),
-    )
+    return aligned(model, read)
+
+
+def aligned(model: CharacterModel, read: str) -> Aligned:
+    """The same, of a source in characters that the model knows, not empty."""
+    ((best, *_),) = Rewriter([model])([read])
+    return Aligned(best.symbols, best.nats, alignment(model, read, best.symbols))
 
 
 # ----------------------------------------------------------------------------------- what is to be seen
@@ -83,11 +85,11 @@ def view(look: Look) -> fig.Figure:
         raise InputError("a text shows it: charrnn inspect … --attention TEXT")
     read, name = look.head(*look.read(look.value, "--attention"), LONGEST)
     source = model.vocabulary.shown(read)
-    found = read_alignment(model, read)
+    found = aligned(model, read)
     labels = model.labels
     symbols: list[fig.Phrase] = [fig.Symbols(labels.names[n], alone=True) for n in found.symbols]
     symbols.append(END)
-    characters = [fig.Symbols(model.vocabulary.symbol(c), alone=True) for c in read]
+    characters = [fig.Symbols(model.vocabulary.name_of(c), alone=True) for c in read]
     target = labels.joined(found.symbols)
     lead = fig.Words(
         (

@@ -93,13 +93,14 @@ def _proved(corpus: CorpusInfo, model: CharacterModel) -> list[Line]:
 
 
 def named_examples(
-    value: str, checkpoint: Checkpoint, unknown: str = "error"
+    value: str, checkpoint: Checkpoint, unknown: str = "error", option: str = "--on"
 ) -> tuple[list[Line], str]:
     """Some examples of a table, or texts that are named without their answers; in no order, and what they are in words.
 
     Args:
         value: ``-`` for standard input, the path of a file, or else texts themselves, a line each.
         unknown: What becomes of characters that the model does not know, see :meth:`Vocabulary.known`.
+        option: That it was given to.
 
     Raises:
         InputError: It cannot be read, has a line that is no example or no text at all, or a label that the model does not know.
@@ -114,7 +115,7 @@ def named_examples(
             first = next(lines, "")
             ((_, lines),) = reader.lines()
         else:
-            name, typed = "the text given", tidied(model.vocabulary.argument(value, "--on"), config)
+            name, typed = "the text given", tidied(model.vocabulary.argument(value, option), config)
             lines = iter(typed.split("\n"))
             first = value
         form = Form(task, config, columns)
@@ -132,7 +133,10 @@ def named_examples(
     answered = [line for line in found if line.answer]
     for line, tags in zip(answered, _divided(answered, model), strict=True):
         _require_known(tags, line.where, model)
-    return [line for line in _known(found, model, unknown) if line.text], name
+    known = [line for line in _known(found, model, unknown) if line.text]
+    if not known:
+        raise InputError(f"{name}: is empty")
+    return known, name
 
 
 def _known(lines: Sequence[Line], model: CharacterModel, unknown: str) -> list[Line]:
@@ -140,8 +144,7 @@ def _known(lines: Sequence[Line], model: CharacterModel, unknown: str) -> list[L
     vocabulary, aligned = model.vocabulary, model.config.learns.aligned
     found = []
     for line in lines:
-        text = vocabulary.spelled(line.text, unknown, line.where)
-        text = vocabulary.known(text, unknown, line.where, aligned=aligned)
+        text = vocabulary.known(line.text, unknown, line.where, aligned=aligned)
         found.append(replace(line, text=text))
     return found
 

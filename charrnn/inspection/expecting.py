@@ -37,13 +37,26 @@ class Expected:
     bits: Array
 
 
-def read_expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Expected:
+def read_expected(model: CharacterModel, source: str, symbols: Sequence[str]) -> Expected:
     """Read a target that is known.
 
     Args:
-        source: In characters that the model knows, not empty.
+        source: As it stands in a file.
+        symbols: Of the target.
+
+    Raises:
+        InputError: The model makes no texts of others, there is no source, or a symbol is none of the model's.
+        UnknownCharacterError: The source has a character that the model does not know.
     """
-    p = expected(model, source, symbols)
+    read = Rewriter([model]).known(source, "error")
+    if not read:
+        raise InputError("there is no text to make another one of")
+    return expecting(model, read, [model.labels.number(symbol) for symbol in symbols])
+
+
+def expecting(model: CharacterModel, read: str, symbols: Sequence[int]) -> Expected:
+    """The same, of a source in characters that the model knows, not empty, and numbers of symbols."""
+    p = expected(model, read, symbols)
     own = p[np.arange(len(p)), [*symbols, len(model.labels)]]
     tiny = np.finfo(np.float32).tiny
     return Expected(tuple(symbols), p, np.asarray(-np.log2(np.maximum(own, tiny))))
@@ -53,7 +66,7 @@ def view(look: Look) -> fig.Figure:
     """A pair, or a source with what is made of it, and what was expected at each place.
 
     Raises:
-        InputError: No text was named, it is empty, or has symbols that the model does not write.
+        InputError: No text was named, it is empty, too long for its target, or has symbols that the model does not write.
     """
     model = look.subject.checkpoint.model
     if look.value is None:
@@ -62,46 +75,41 @@ def view(look: Look) -> fig.Figure:
         )
     if look.at is not None:
         raise InputError("--at is for what a language model expected at a place")
-    lines, name = look.named(look.value)
+    lines, name = look.named(look.value, "--text")
     if len(lines) > 1:
         raise InputError(f"{name}: has several lines; --text shows what becomes of one text")
     (line,) = lines
-    source, labels = line.text[:LONGEST], model.labels
-    ((best, *_),) = Rewriter([model])([source])
-    made, given = labels.joined(best.symbols), line.answer
-    symbols = list(best.symbols)
-    if given:
-        symbols = labels.encode(list(symbols_of([line], labels.between)[0])).tolist()
-    found = read_expected(model, source, symbols)
+    if line.answer and len(line.text) > LONGEST:
+        raise InputError(
+            f"{name}: a source of {len(line.text):,} characters; with a target it is {LONGEST} at most"
+        )
+    read, name = look.head(line.text, name, LONGEST)
+    labels, source = model.labels, fig.Symbols(model.vocabulary.shown(read))
+    ((best, *_),) = Rewriter([model])([read])
+    made, symbols = labels.joined(best.symbols), list(best.symbols)
+    if line.answer:
+        (written,) = symbols_of([line], labels.between)
+        symbols = [labels.number(symbol) for symbol in written]
+    found = expecting(model, read, symbols)
+    target, as_made = labels.joined(symbols), symbols == list(best.symbols)
+    told: list[fig.Part] = [fig.Strong(name), ": of ", source, " it makes "]
+    told.append(fig.Symbols(made, strong=True))
+    if not as_made:
+        told += [", not ", fig.Symbols(target, strong=True)]
+    told.append(f", {'with' if as_made else 'which costs'} {found.bits.sum():.2f} bits")
     words: list[fig.Phrase] = [fig.Symbols(labels.names[n], alone=True) for n in found.symbols]
     words.append(END)
-    shown = fig.Symbols(model.vocabulary.shown(source))
-    told: list[fig.Part] = [
-        fig.Strong(name),
-        ": of ",
-        shown,
-        " it makes ",
-        fig.Symbols(made, strong=True),
-    ]
-    if given and list(best.symbols) != symbols:
-        told += [", not ", fig.Symbols(labels.joined(symbols), strong=True)]
-    told.append(
-        f"; that costs {found.bits.sum():.2f} bits"
-        if not given or list(best.symbols) == symbols
-        else f", which costs {found.bits.sum():.2f} bits"
-    )
-    places = list(range(1, len(found.bits) + 1))
     chart = fig.Chart(
         "expecting",
         "How unexpected each symbol was",
         fig.Axis("place in the target"),
         fig.Axis("bits", low=0),
         f"Bits of each symbol of the target; the most, {found.bits.max():.2f}, at place {int(found.bits.argmax()) + 1}.",
-        [fig.Line("bits", places, found.bits.tolist(), strong=True)],
+        [fig.Line("bits", list(range(1, len(words) + 1)), found.bits.tolist(), strong=True)],
     )
     data = {
-        "source": shown,
-        "target": fig.Symbols(labels.joined(symbols)),
+        "source": source,
+        "target": fig.Symbols(target),
         "made": fig.Symbols(made),
         "symbols": [labels.names[number] for number in symbols],
         "bits": found.bits,

@@ -24,11 +24,6 @@ def view(look: Look) -> fig.Figure:
     """The models that were named, a single one beside others that have learnt nothing."""
     watched = look.watched(MOST)
     text, source, answers = watched.text, watched.source, watched.answers
-    tasks = {subject.checkpoint.model.config.task for subject in look.subjects}
-    if len(tasks) > 1:
-        raise InputError(
-            f"models for {' and '.join(sorted(tasks))}; side by side are those of one task"
-        )
     learns = look.subjects[0].checkpoint.model.config.learns
     losses = look.scaled(LOSSES, 4)
     flows: dict[str, GradientFlow] = {}

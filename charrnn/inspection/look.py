@@ -153,17 +153,17 @@ class Look:
         text = "".join(f"{text}\n" for text in texts)
         return Watched(text, name, tuple(answers) if all(answers) else None)
 
-    def pairs(self, most: int) -> tuple[list[Line], str]:
-        """Some examples of a model for seq2seq, sources in its characters, and what they are in words."""
+    def pairs(self, most: int, longest: int) -> tuple[list[Line], str]:
+        """Some examples of a model for seq2seq, sources of so many characters at most, in its own, and what they are in words."""
         examples, name = self._examples
-        taken = [line for line in examples if line.text][:most]
+        taken = [line for line in examples if 0 < len(line.text) <= longest][:most]
         if not taken:
-            raise InputError(f"{name}: holds no text")
+            raise InputError(f"{name}: holds no text of {longest} characters at most")
         return taken, name
 
-    def named(self, value: str) -> tuple[list[Line], str]:
-        """Lines of a table, or texts alone, of a file or as they are given; see :func:`named_examples`."""
-        return named_examples(value, self.subject.checkpoint, self.unknown or "error")
+    def named(self, value: str, option: str) -> tuple[list[Line], str]:
+        """Lines of a table, or texts alone, of a file or as they are given to an option; see :func:`named_examples`."""
+        return named_examples(value, self.subject.checkpoint, self.unknown or "error", option)
 
     def head(self, text: str, name: str, most: int) -> tuple[str, str]:
         """``most`` characters of a text at most, and what they are in words."""
@@ -206,7 +206,7 @@ class Look:
             line: See :meth:`Vocabulary.known`.
         """
         unknown = self.unknown or "error"
-        text = vocabulary.known(vocabulary.spelled(text, unknown, name), unknown, name, line)
+        text = vocabulary.known(text, unknown, name, line)
         if not text:
             raise InputError(f"{name}: is empty")
         return text

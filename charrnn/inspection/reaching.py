@@ -7,7 +7,7 @@ looked at at once. The gradient is the sum of both, so that what a net without a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -18,7 +18,8 @@ from charrnn.drawing import figure as fig
 from charrnn.errors import CheckpointError, InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.reading import batches, side_by_side
+from charrnn.models.decoding import shared_symbols
+from charrnn.models.reading import side_by_side
 from charrnn.models.rewriting import Rewriter
 from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.dropout import NO_DROPOUT
@@ -26,9 +27,10 @@ from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.lines import Line, symbols_of
+from charrnn.words import counted
 
-PAIRS = 400  # that are watched
-TOGETHER = 16
+PAIRS, LONGEST = 400, 200  # that are watched; characters and symbols of one
+NUMBERS = 1 << 21  # of what is made of the pairs that are read side by side, at most
 GROUPS = 4  # of pairs, by their length
 LOWEST = 1e-12  # of the gradients that are drawn
 
@@ -52,13 +54,10 @@ class Reach:
         """``(N,)`` each, of the first characters: the whole gradients, and those through the states."""
         return np.array([g[0] for g in self.whole]), np.array([g[0] for g in self.states])
 
-    def by_place(self) -> tuple[Array, Array]:
-        """Root mean squares over the pairs, of the first, the second … character, as far as half of them go."""
+    def by_place(self, norms: Sequence[Array]) -> Array:
+        """Root mean squares of ``whole`` or ``states`` over the pairs, of the first, the second … character, as far as half of them go."""
         count = max(1, int(np.median(self.lengths[:, 0])))
-        return tuple(  # type: ignore[return-value]
-            np.array([rms([g[k] for g in each if len(g) > k]) for k in range(count)])
-            for each in (self.whole, self.states)
-        )
+        return np.array([rms([g[k] for g in norms if len(g) > k]) for k in range(count)])
 
 
 def rms(values: Sequence[float] | Array) -> float:
@@ -78,19 +77,32 @@ def source_gradients(
     Raises:
         CheckpointError: The model's numbers overflow.
     """
-    sizes = [(len(source), len(target)) for source, target in zip(sources, targets, strict=True)]
+    sizes = np.array([(len(s), len(t)) for s, t in zip(sources, targets, strict=True)])
     whole: list[Array] = [np.empty(0)] * len(sources)
     states = whole.copy()
     params = Parameters(model.parameters.shapes, model.parameters.flat.astype(np.float64))
     with single_threaded_blas(), np.errstate(all="ignore"):
-        for numbers in batches(np.array([max(size) for size in sizes]), TOGETHER):
-            part = [sources[n] for n in numbers], [targets[n] for n in numbers]
-            for attended, into in ((True, whole), (False, states)):
-                for n, found in zip(numbers, _norms(model, params, *part, attended), strict=True):
-                    into[n] = found
+        for numbers in _together(model, sizes):
+            found = _norms(
+                model, params, [sources[n] for n in numbers], [targets[n] for n in numbers]
+            )
+            for n, both in zip(numbers, found, strict=True):
+                whole[n], states[n] = both
     if not all(np.isfinite(norms).all() for norms in whole):
         raise CheckpointError("the model cannot be read with: its numbers overflow")
-    return Reach(np.array(sizes), whole, states)
+    return Reach(sizes, whole, states)
+
+
+def _together(model: CharacterModel, sizes: NDArray[np.intp]) -> Iterator[list[int]]:
+    """Numbers of pairs that are read side by side, so that what is made of them has ``NUMBERS`` at most; of a single pair it may have more."""
+    order = np.argsort(sizes.max(axis=1), kind="stable").tolist()
+    walks, K = model.config.attention == "monotonic", len(model.labels)
+    while order:
+        longest = int(sizes[order[-1]].max()) + 2
+        each = longest * longest * (longest + K) if walks else longest * longest
+        count = max(1, NUMBERS // each)
+        yield order[-count:]
+        del order[-count:]
 
 
 def _norms(
@@ -98,13 +110,8 @@ def _norms(
     params: Parameters,
     sources: Sequence[str],
     targets: Sequence[Sequence[int]],
-    attended: bool,
-) -> list[Array]:
-    """``(T,)`` of each pair; one-hot characters are read as the dense vectors that they stand for.
-
-    Args:
-        attended: Whether what the attention leads back to the encoder counts.
-    """
+) -> list[tuple[Array, Array]]:
+    """``(T,)`` norms of each pair, whole and through the states; one-hot characters are read as the dense vectors that they stand for."""
     network = model.network
     assert isinstance(network, Seq2Seq)
     ids, lengths = side_by_side([model.vocabulary.encode(source) for source in sources])
@@ -130,44 +137,79 @@ def _norms(
     else:
         _, dh, dm = network.graded(params, unused, h, encoded, y, step == ends - 1, workspace)
     dstate = network.back_to_source(params, unused, dh, workspace)
-    dx, _ = stack.backward(params, unused, dm * attended, dstate, workspace)
-    assert dx is not None
-    norms = np.sqrt(np.square(dx).sum(axis=0))
+    states, _ = stack.backward(params, unused, np.zeros_like(dm), dstate, workspace)
+    assert states is not None
+    whole = states
+    if model.config.attention != "none":  # the gradient is linear in where it comes from
+        states = states.copy()  # which lies in the workspace
+        stack.forward(params, x, zero, workspace, NO_DROPOUT, read)
+        looked, _ = stack.backward(params, unused, dm, np.zeros_like(dstate), workspace)
+        assert looked is not None
+        whole = states + looked
     before = int(read[0] != lengths[0])  # the mark
-    return [norms[before : before + n, column] for column, n in enumerate(lengths)]
+    norms = [np.sqrt(np.square(dx).sum(axis=0)) for dx in (whole, states)]
+    return [
+        (norms[0][before : before + n, column], norms[1][before : before + n, column])
+        for column, n in enumerate(lengths)
+    ]
 
 
 # ----------------------------------------------------------------------------------- what is to be seen
 
 
+@dataclass(frozen=True)
+class _Watched:
+    """A model, and how far its gradients reach."""
+
+    name: str
+    model: CharacterModel
+    reach: Reach
+
+    @property
+    def curves(self) -> list[fig.Line]:
+        """By all ways, and, where there is another one, through the states alone."""
+        attention, reach = self.model.config.attention != "none", self.reach
+        kinds = [("by all ways" if attention else "no attention", reach.whole, True)]
+        if attention:
+            kinds.append(("through the states alone", reach.states, False))
+        found = []
+        for kind, norms, strong in kinds:
+            ys = np.maximum(reach.by_place(norms), LOWEST).tolist()
+            found.append(fig.Line(f"{self.name}, {kind}", range(1, len(ys) + 1), ys, strong=strong))
+        return found
+
+    @property
+    def data(self) -> dict[str, object]:
+        reach = self.reach
+        return {
+            "name": self.name,
+            "attention": self.model.config.attention,
+            "by_place": reach.by_place(reach.whole),
+            "by_place_through_states": reach.by_place(reach.states),
+            "first": rms(reach.first[0]),
+            "first_through_states": rms(reach.first[1]),
+        }
+
+
 def view(look: Look) -> fig.Figure:
     """The models that were named, with both ways back; a single one beside another that has learnt nothing."""
-    lines, source = look.pairs(look.scaled(PAIRS, 20))
-    found: list[tuple[str, CharacterModel, Reach]] = []
-    for subject in look.subjects:
-        model = subject.checkpoint.model
-        if not model.config.learns.rewrites:
-            raise InputError("models side by side are those of one task")
-        pairs = _targets(model, lines)
-        found.append((subject.path.stem, model, source_gradients(model, *pairs)))
+    models = [subject.checkpoint.model for subject in look.subjects]
+    try:
+        shared_symbols(models)
+    except InputError:
+        raise InputError("side by side are models that read and write the same symbols") from None
+    lines, source = look.pairs(look.scaled(PAIRS, 20), LONGEST)
+    found: list[_Watched] = []
+    for subject, model in zip(look.subjects, models, strict=True):
+        pairs = _pairs(model, lines, look.unknown or "error")
+        found.append(_Watched(subject.path.stem, model, source_gradients(model, *pairs)))
+    count = len(found[0].reach.lengths)
     if len(found) == 1:
-        fresh = CharacterModel.fresh(
-            model.config, model.vocabulary, np.random.default_rng(0), model.labels
-        )
-        found.append(("fresh", fresh, source_gradients(fresh, *pairs)))
-    curves: list[fig.Line] = []
-    for name, model, reach in found:
-        both = reach.by_place()
-        kinds = ("by all ways", "through the states alone")
-        for kind, values, strong in zip(kinds, both, (True, False), strict=True):
-            if strong or model.config.attention != "none":
-                words = (
-                    f"{name}, {kind}"
-                    if model.config.attention != "none"
-                    else f"{name}, no attention"
-                )
-                ys = np.maximum(values, LOWEST).tolist()
-                curves.append(fig.Line(words, range(1, len(ys) + 1), ys, strong=strong))
+        (model,), rng = models, np.random.default_rng(0)
+        fresh = CharacterModel.fresh(model.config, model.vocabulary, rng, model.labels)
+        pairs = _pairs(model, lines, "error")
+        found.append(_Watched("fresh", fresh, source_gradients(fresh, *pairs)))
+    curves = [curve for watched in found for curve in watched.curves]
     heights = [y for curve in curves for y in curve.y]
     low, high = 10.0 ** np.floor(np.log10(min(heights))), 2 * max(heights)
     title = "How far back a target's last symbol reaches into its source"
@@ -182,48 +224,37 @@ def view(look: Look) -> fig.Figure:
         curves,
         height=14,
     )
-    lead = f"{title}: the norm of ∂loss(last)/∂input(t), on {len(lines):,} pairs of {source}"
+    lead = f"{title}: the norm of ∂loss(last)/∂input(t), on {counted(count, 'pair')} of {source}"
     explanation = (
         "Through the states alone the gradient goes back step by step, through all of the decoder and all of the encoder, as it has to without "
         "attention; by all ways it may also come straight from a symbol to the character that was looked at."
     )
-    data = {
-        "source": source,
-        "models": [
-            {
-                "name": name,
-                "attention": model.config.attention,
-                "by_place": reach.by_place()[0],
-                "by_place_through_states": reach.by_place()[1],
-                "first": rms(reach.first[0]),
-                "first_through_states": rms(reach.first[1]),
-            }
-            for name, model, reach in found
-        ],
-    }
     blocks: list[fig.Block] = [fig.Words(lead), chart]
-    blocks += [_table(name, reach) for name, _, reach in found]
+    blocks += [_table(watched.name, watched.reach) for watched in found]
     blocks.append(fig.Words(explanation))
+    data = {"source": source, "models": [watched.data for watched in found]}
     return fig.Figure(title, blocks, data, chart.description, [chart])
 
 
-def _targets(model: CharacterModel, lines: Sequence[Line]) -> tuple[list[str], list[list[int]]]:
+def _pairs(
+    model: CharacterModel, lines: Sequence[Line], unknown: str
+) -> tuple[list[str], list[list[int]]]:
     """Sources and the targets that they have in the table; of those without one what the model makes of them."""
-    given = [line for line in lines if line.answer]
-    divided = symbols_of(given, model.labels.between)
-    numbers = {
-        line.where: model.labels.encode(list(s)) for line, s in zip(given, divided, strict=True)
-    }
-    sources = [line.text for line in lines]
-    made = Rewriter([model])([line.text for line in lines if not line.answer])
-    rest = iter(made)
-    targets = [
-        list(numbers[line.where]) if line.answer else list(next(rest)[0].symbols) for line in lines
-    ]
-    pairs = [(s, t) for s, t in zip(sources, targets, strict=True) if len(t)]
-    if not pairs:
-        raise InputError("there is no pair whose target has a symbol")
-    return [s for s, _ in pairs], [t for _, t in pairs]
+    sources = [model.vocabulary.fitted(line.text, unknown, line.where) for line in lines]
+    alone = [s for s, line in zip(sources, lines, strict=True) if not line.answer]
+    made = iter(Rewriter([model])(alone))
+    found = []
+    for source, line in zip(sources, lines, strict=True):
+        if line.answer:
+            (symbols,) = symbols_of([line], model.labels.between)
+            target = [model.labels.number(symbol) for symbol in symbols]
+        else:
+            target = [number for best in next(made)[:1] for number in best.symbols]
+        if source and target and len(target) <= LONGEST:
+            found.append((source, target))
+    if not found:
+        raise InputError(f"there is no pair whose target has a symbol, and {LONGEST} at most")
+    return [source for source, _ in found], [target for _, target in found]
 
 
 def _table(name: str, reach: Reach) -> fig.Table:

@@ -7,6 +7,7 @@ from typing import Any
 
 from charrnn.fields import checks
 from charrnn.nn.loss import known_bits
+from charrnn.text.symbols import FEATURE
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint
 
@@ -32,7 +33,11 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
         "arrays": {name: list(array.shape) for name, array in model.parameters.items()},
         "vocabulary_size": len(model.vocabulary),
         "vocabulary": model.vocabulary.characters,
-        **({"symbols": list(model.vocabulary.words)} if model.vocabulary.words else {}),
+        **(
+            {"symbols": [word.removeprefix(FEATURE) for word in model.vocabulary.words]}
+            if model.vocabulary.words
+            else {}
+        ),
         **labels,
         f"validation_bits_per_{symbol}": known_bits(checkpoint.validation_loss),
         "config": {

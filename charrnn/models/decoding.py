@@ -44,10 +44,9 @@ def known_source(
     models: Sequence[CharacterModel], text: str, unknown: str, where: str = "", line: int = 0
 ) -> str:
     """A source in characters that each model knows, its symbols too, see :meth:`Vocabulary.known`, also for errors."""
-    place = f"{where}, line {line}" if where and line else where
-    text = models[0].vocabulary.spelled(text, unknown, place)
-    for model in models:
-        text = model.vocabulary.known(text, unknown, where, line)
+    text = models[0].vocabulary.known(text, unknown, where, line)
+    for model in models[1:]:  # which have the same symbols
+        text = model.vocabulary.fitted(text, unknown, where, line)
     return text
 
 

@@ -81,13 +81,15 @@ def continued(model: Writable, primes: Sequence[str], begin: Begin = Stepper) ->
     """Begin to continue texts.
 
     Args:
-        primes: Of a version of a source it is only told how many there are.
+        primes: Of versions of a source they are empty.
         begin: Makes what reads on.
 
     Raises:
         UnknownCharacterError: A prime has a character that the model does not know.
     """
     if isinstance(model, Versions):
+        if any(primes):
+            raise InputError("what is made of a source has no prime")
         return OneSource(model, len(primes))
     if isinstance(model, Mixture):
         return Together(model, primes, begin)

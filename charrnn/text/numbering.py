@@ -129,6 +129,10 @@ def _labels(
             raise InputError(
                 f"{where}: {len(labels):,} labels, of {MAX_LABELS:,} at most; are they texts?"
             )
+        if task.rewrites and len(labels) > MOST_WORDS:
+            raise InputError(
+                f"{where}: targets of {len(labels):,} different symbols, of {MOST_WORDS:,} at most"
+            )
         if len(labels) < task.fewest:
             raise InputError(
                 f"{where}: all have the same {task.label}; there is nothing to tell apart"

@@ -7,7 +7,6 @@ keeps for private use: by it the symbol is known inside, while files and people 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from charrnn.config import TextConfig
@@ -19,8 +18,9 @@ MOST_WORDS = 0x110000 - PRIVATE
 FEATURE = "\t"
 """Stands before the name of a feature, which so is no token that is written alike."""
 
-BETWEEN_FEATURES = re.compile(r"[;|\s]+|,(?![^(]*\))")
-"""As in ``V;PST`` (UniMorph), ``Case=Nom|Number=Sing`` (Universal Dependencies), ``pos=N,case=NOM``; but not within ``NOM(1,SG)``."""
+BETWEEN, ALTERNATIVE = ";|", ","
+"""What stands between features, or blanks: as in ``V;PST`` (UniMorph), ``Case=Nom|PronType=Int,Rel`` (Universal Dependencies); commas only where nothing else does."""
+OPENING, CLOSING = "([{", ")]}"
 
 
 def character_of(number: int) -> str:
@@ -48,9 +48,31 @@ def parted(text: str, config: TextConfig, where: str = "") -> tuple[list[str], s
         raise InputError(
             f"{place}has {counted(len(cells), 'TAB')}; a line is a source, a TAB and its features"
         )
-    features = [name for cell in cells for name in BETWEEN_FEATURES.split(cell) if name]
+    features = [name for cell in cells for name in _features(cell)]
     words = [FEATURE + name for name in features]
     return (words + text.split(), "") if config.tokens else (words, text)
+
+
+def _features(cell: str) -> list[str]:
+    """The names of features; what is in brackets is not divided, as in ``NOM(1,SG)``."""
+    names, depth, commas = [""], 0, list[int]()  # of the first name
+    for character in cell:
+        depth += (character in OPENING) - (character in CLOSING and depth > 0)
+        outside = depth == 0 and character not in CLOSING
+        if outside and (character in BETWEEN or character.isspace()):
+            names.append("")
+            continue
+        if outside and character == ALTERNATIVE and len(names) == 1:
+            commas.append(len(names[0]))
+        names[-1] += character
+    found = [name for name in names if name]
+    if len(found) == 1 and commas:
+        stops = [*commas, len(found[0])]
+        starts = [0, *(place + 1 for place in commas)]
+        parts = [found[0][a:b] for a, b in zip(starts, stops, strict=True)]
+        if len({"=" in part for part in parts}) == 1:  # else it is one feature of several values
+            found = parts
+    return [name for name in found if name]
 
 
 def words_of(texts: Iterable[str], config: TextConfig) -> set[str]:

@@ -117,8 +117,8 @@ class Vocabulary:
         """A text in characters as it stands in a file."""
         return shown(text, self.config, self.words) if self.words else text
 
-    def symbol(self, character: str) -> str:
-        """What a character stands for, by name."""
+    def name_of(self, character: str) -> str:
+        """What a character stands for."""
         return name_of(character, self.words).removeprefix(FEATURE) if self.words else character
 
     @property
@@ -199,7 +199,24 @@ class Vocabulary:
         *,
         aligned: bool = False,
     ) -> str:
-        """``text`` in characters that the vocabulary has.
+        """A text as it stands in a file in characters that the vocabulary has, its tokens and features too.
+
+        Arguments and errors as those of :meth:`fitted`; a token or feature that is not known is left out, or an error.
+        """
+        place = f"{where}{', ' * bool(where)}line {line}" if line else where
+        spelled = self.spelled(text, unknown, place)
+        return self.fitted(spelled, unknown, where, line, aligned=aligned)
+
+    def fitted(
+        self,
+        text: str,
+        unknown: str = "error",
+        where: str = "",
+        line: int = 0,
+        *,
+        aligned: bool = False,
+    ) -> str:
+        """A text in characters, in those that the vocabulary has.
 
         Args:
             unknown: What becomes of others (see :data:`charrnn.config.UNKNOWN`): ``skip`` leaves them

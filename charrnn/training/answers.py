@@ -26,7 +26,7 @@ class Graded:
 
     Attributes:
         names: What the labels' numbers mean: those of the model, and after them others that occurred.
-        unknown: Right answers that are none of the model's.
+        unknown: Right answers that are none of the model's, or targets with symbols that are none.
         among: Of sources with targets: for how many a right one is among the best.
     """
 
@@ -62,7 +62,10 @@ def rewritten(
             right = [list(one) for one in wanted[text]]
             counting.rewritten(right, made[0] if made else [])
             among += any(one in right for one in made)
-    return Graded(counting.result(), names, among=among)
+    missing = sum(
+        any(name not in rewriter.labels for name in one) for each in wanted.values() for one in each
+    )
+    return Graded(counting.result(), names, missing, among)
 
 
 def graded(

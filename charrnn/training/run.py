@@ -22,6 +22,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.network import Network
 from charrnn.nn.loss import bits, known_bits
 from charrnn.nn.parameters import Array
+from charrnn.text.symbols import MOST_WORDS
 from charrnn.training.figures import Figures
 from charrnn.training.optimizer import AVERAGE, fresh_slots, slot_names
 
@@ -320,6 +321,7 @@ def _check_figures(checkpoint: Checkpoint) -> None:
     composed = reads.normalize != "none"
     _require(not (learns.aligned and composed), "tags of composed text")
     _require(learns.rewrites or not reads.has_words, "features or tokens, without targets")
+    _require(not learns.rewrites or labels <= MOST_WORDS, "more symbols than there can be")
     if learns.aligned or learns.rewrites:
         fitting = all(
             " " not in n if model.labels.between else len(n) == 1 for n in model.labels.names

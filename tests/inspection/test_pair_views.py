@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from conftest import Run
 
+import charrnn
 from charrnn.config import ModelConfig
+from charrnn.inspection.attention import read_alignment
 from charrnn.inspection.expecting import read_expected
 from charrnn.inspection.reaching import rms, source_gradients
 from charrnn.models.character_model import CharacterModel
@@ -90,7 +92,7 @@ def test_attention_is_a_short_way() -> None:
 
 def test_expected_as_it_is_likely() -> None:
     model = _model("general")
-    found = read_expected(model, "abc", [0, 2])
+    found = read_expected(model, "abc", ["x", "z"])
     assert found.probabilities.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-5)
     assert found.bits[1] == pytest.approx(-np.log2(found.probabilities[1, 2]), abs=1e-9)
     assert found.bits[2] == pytest.approx(-np.log2(found.probabilities[2, 3]), abs=1e-9)
@@ -134,5 +136,36 @@ def test_in_the_shell(run: Run) -> None:
     assert (wrong.code, "Q" in wrong.err) == (2, True)
     several = run("inspect", "general.npz", "--on", "abc\nbca", "--gradients")
     assert several.code == 0
-    two = run("inspect", "general.npz", "--text", "abc\nbca")
-    assert "has several lines" in two.err
+    for view, text, said in (
+        ("--text", "abc\nbca", "has several lines"),
+        ("--text", "a" * 300 + "\tC", "with a target it is 200 at most"),
+        ("--text", "QQ", "not in the model's vocabulary"),
+        ("--attention", "", "is empty"),
+    ):
+        refused = run("inspect", "general.npz", view, text)
+        assert (refused.code, said in refused.err) == (2, True), refused.err
+    skipped = run("inspect", "general.npz", "--text", "QQ", "--unknown", "skip")
+    assert (skipped.code, "the text given: is empty" in skipped.err) == (2, True)
+
+
+def test_models_side_by_side_share_their_symbols(run: Run) -> None:
+    """Else what one reads as A another would read as B."""
+    tables = {"one": "AA BB\taa bb\nCC AA\tcc aa\n", "other": "BB CC\tbb cc\nCC DD\tcc dd\n"}
+    for name, table in tables.items():
+        Path(f"{name}.tsv").write_text(table * 4, encoding="utf-8")
+        how = ("--task", "seq2seq", "--hidden-size", 4, "--num-layers", 1, "--steps", 3, "-q")
+        symbols = ("--source-symbols", "token", "--target-symbols", "token")
+        assert run("train", f"{name}.tsv", *how, *symbols, "-o", f"{name}.npz").code == 0
+    Path("text.txt").write_text("some text\n" * 200)
+    small = ("--hidden-size", 4, "--num-layers", 1, "--seq-length", 10, "--batch-size", 4)
+    assert run("train", "text.txt", *small, "--steps", 2, "-q", "-o", "lm.npz").code == 0
+    refused = run("inspect", "one.npz", "other.npz", "--gradients")
+    assert "models that read and write the same symbols" in refused.err
+    for pair in (("lm.npz", "one.npz"), ("one.npz", "lm.npz")):
+        mixed = run("inspect", *pair, "--gradients")
+        assert "models for lm and seq2seq; side by side are those of one task" in mixed.err
+    found = read_expected(charrnn.load("one.npz"), "CC AA", ["cc"])
+    assert len(found.bits) == 2
+    assert read_alignment(charrnn.load("one.npz"), "CC AA").weights is not None
+    unknown = run("evaluate", "one.npz", "other.tsv")
+    assert "4 targets with symbols that the model does not know, counted as wrong\n" in unknown.err

@@ -104,6 +104,8 @@ def test_tokens_are_shown_with_blanks() -> None:
 
 
 def test_no_source() -> None:
+    with pytest.raises(InputError, match="has no prime"):
+        charrnn.generate(Versions.of(_model("general"), "a"), prime="x")
     with pytest.raises(InputError, match="there is no text"):
         Versions.of(_model("general"), "")
     with pytest.raises(InputError, match="positive numbers"):
@@ -128,7 +130,12 @@ def test_in_the_shell(run: Run, piped: Any) -> None:
     each = piped("ab\ncc\n", "sample", "pairs.npz", "-", "--temp", 0, "--num-samples", 2, "-q")
     assert each.out == "BA\nBA\nCC\nCC\n"
     banned = run(*ask, "--temp", 0, "--ban", "B", "-q")
-    assert "B" not in banned.out
+    assert (banned.code, len(banned.out) > 1, "B" in banned.out) == (0, True, False)
+    gaps = piped("ab\n\ncc\n", "sample", "pairs.npz", "-", "--temp", 0, "-q", "--separator", "|")
+    assert gaps.out == "BA||CC|"
+    told = piped("\n", "sample", "pairs.npz", "-", "--json", "-q").out
+    assert json.loads(told)["text"] is None
+    assert run(*ask, "--temp", 0, "--separator", "", "-q").out == "BA"
     assert charrnn.Versions.of(charrnn_model, "ab").source == "ab"
 
 
@@ -139,6 +146,7 @@ def test_in_the_shell(run: Run, piped: Any) -> None:
         (("--prime", "a"), "--prime is not for a model for seq2seq"),
         (("--source", ""), "--source: there is no text to make another one of"),
         (("--source", "a", "--novelty", "x"), "--novelty is not for a model for seq2seq"),
+        (("--source", "a", "--no-echo"), "--no-echo is not for a model for seq2seq"),
         (("--source", "ä", "--unknown", "error"), "not in the model's vocabulary"),
         (("x.txt", "--source", "a"), "sources come from x.txt or from --source, not from both"),
         (("--source", "a", "--weights", "1,2"), "weights must be positive numbers, one for each"),
