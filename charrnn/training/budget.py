@@ -35,7 +35,7 @@ SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
 MOST_STREAMS = 256  # for the sake of many processors
-SHORTEST_RUN = 200  # steps that a text gets at least, however short it is
+SHORTEST_RUN = 200  # steps that a text gets at least, however short it is, unless its task asks for more
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
 MOST_NGRAM_WEIGHTS = 1 << 23
@@ -58,6 +58,8 @@ class Rules:
     """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
     dropout: float = 0.0  # of outputs, for each unit of pressure, beside recurrent weights
     usual: Mapping[str, Any] = field(default_factory=dict)  # settings of a model
+    fewest_steps: int = SHORTEST_RUN  # that a text gets, however short it is
+    least_hidden_size: int = SIZES[0]
     ngrams: int = 0  # characters of the longest ones beside the net, where labels are not too many
     training: Mapping[str, Any] = field(default_factory=dict)  # settings of a run
 
@@ -78,6 +80,8 @@ RULES = {
     "seq2seq": Rules(
         most_epochs=60.0,
         rate_times_hidden_size=0.3,
+        fewest_steps=3000,  # some hundred pairs are learnt by going over them again and again
+        least_hidden_size=64,
         dropout=0.05,
         usual={"num_layers": 1},
         training={"label_smoothing": 0.1},
@@ -211,7 +215,7 @@ def choose(
         batch_size, seq_length = fit_sizes(learnt, batch_size, seq_length)
     settings = {"batch_size": batch_size, "seq_length": seq_length, **settings}
     per_step = batch_size * seq_length * speed.filled
-    most = max(rules.most_epochs * learnt, SHORTEST_RUN * per_step)
+    most = max(rules.most_epochs * learnt, rules.fewest_steps * per_step)
     read = min(affordable, most)
     epochs, steps = read / learnt, max(1, round(read / per_step))
     if (cooldown := settings.get("cooldown", 0)) >= steps:
@@ -245,8 +249,9 @@ def _largest(
     kept: Mapping[str, Any],
 ) -> int:
     """The hidden size of the largest model that the text and the time are enough for."""
-    rules, best = RULES[kept.get("task", ModelConfig.task)], int(SIZES[0])
-    for size in SIZES:
+    rules = RULES[kept.get("task", ModelConfig.task)]
+    best = rules.least_hidden_size
+    for size in (size for size in SIZES if size > best):
         cost = Cost.of(ModelConfig(**{**kept, "hidden_size": size}), vocabulary_size, labels)
         enough_time = seconds / speed.seconds(cost) >= CHARACTERS_PER_WEIGHT * cost.weights
         if not enough_time or cost.weights > rules.weights_per_character * characters:

@@ -8,8 +8,9 @@ from charrnn.config import MOST_MONOTONIC
 from charrnn.nn.parameters import Array
 from charrnn.text.examples import Examples
 
-ENOUGH = 0.7
-"""Of ten languages words and their sounds have 0.78 to 0.92, dates as ISO 8601 turns them round -0.49."""
+ENOUGH = 0.35
+"""Words and their sounds have 0.78 to 0.92 in eleven languages, verbs and their forms in five 0.50 to 0.68; words with their first letter moved to
+the end 0.15, sorted letters 0.01, dates as ISO 8601 turns them round -0.49, words from their end -0.84."""
 PAIRS, ROUNDS = 500, 5  # that are looked at; of the EM algorithm
 
 
