@@ -394,7 +394,7 @@ def inspect(
     """Look into a model, as ``charrnn inspect`` does.
 
     Args:
-        checkpoints: A checkpoint, or several for ``gradients`` and ``compare``.
+        checkpoints: The path of a checkpoint, or of several for ``gradients`` and ``compare``.
         view: Its option without dashes, as ``gates``; ``card`` is the one without an option.
         value: That of the view's option, say the text of ``text`` or the unit of ``unit``.
         options: What else goes with the view: ``at``, ``temp``, ``on``, ``counts``, ``unknown``.

@@ -157,7 +157,7 @@ def test_the_nearest_of_several_right_ones_counts() -> None:
     assert (figures.texts, figures.texts_right) == (3, 1)
     assert (figures.edits, figures.symbols) == (1 + 0 + 2, 2 + 3 + 2)
     assert (figures.accuracy, figures.f1) == (1 / 3, None)
-    assert figures.error_rate == 3 / 7
+    assert figures.edits_per_symbol == 3 / 7
     assert in_words(figures) == "0.3333 right, 0.4286 edits for each symbol"
 
 

@@ -155,7 +155,7 @@ def test_features_tell_what_to_write(verbs: Run, piped: Any) -> None:
     assert len(json.loads(shown)["weights"][0]) == 5
     other = piped("bak\tPST;V;XX\n", "predict", "verbs.npz", "-")
     assert (other.code, other.out) == (0, "baked\n")
-    assert "1 line with characters that the model does not know" in other.err
+    assert "1 line with characters or symbols that the model does not know" in other.err
     refused = piped("bak\tPST;XX\n", "predict", "verbs.npz", "-", "--unknown", "error")
     assert refused.code == 2
     assert "standard input, line 1: not among the model's symbols: XX" in refused.err

@@ -144,11 +144,15 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     units = (
         f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units{both}"
     )
+    beside = [f"attention {choice.model.attention}"] if choice.model.attention else []
+    beside += [f"n-grams up to {choice.model.ngrams}"] if choice.model.ngrams else []
+    beside += [f"auxiliary loss {choice.model.lm_loss:g}"] if choice.model.lm_loss else []
+    beside += [f"rare labels {config.rare_labels:g}"] if config.rare_labels else []
     early = "; more would bring little to so short a text, and the run ends before its time"
     return [
         f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
-        f"chosen: {units}, {f'attention {choice.model.attention}, ' if choice.model.attention else ''}{choice.model.dropped}, rate {config.learning_rate:g}, some "
+        f"chosen: {', '.join([units, *beside, choice.model.dropped])}, rate {config.learning_rate:g}, some "
         f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",
         f"reason: each weight sees {_about(choice.characters / cost.weights)} "
         f"{characters}, each character is seen {_about(choice.epochs)} times"

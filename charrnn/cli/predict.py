@@ -129,8 +129,10 @@ def predict(
                     put_json({"text": in_json(line.text, encoding), **next(values)})
         sys.stdout.flush()  # who watches a growing log waits for this line
     if replaced:
+        words = readers[0].vocabulary.config.has_words
+        what = "characters or symbols" if words else "characters"
         tell(
-            f"{source}: {counted(replaced, 'line')} with characters that the model does not know ({unknown})"
+            f"{source}: {counted(replaced, 'line')} with {what} that the model does not know ({unknown})"
         )
     if refused:
         raise typer.Exit(1)

@@ -47,9 +47,9 @@ def sample(
         "Continue all of this file, with its line ends and of any length; - is standard input.",
         metavar="FILE",
     ),
-    source_text: str | None = of_text(
+    source_texts: list[str] | None = of_text(
         None,
-        "With a model of --task seq2seq: the text that several versions are made of; or lines of a FILE.",
+        "With a model of --task seq2seq: a text that others are made of; repeated, of each. A FILE, or -, has one on each line.",
         "--source",
         metavar="TEXT",
     ),
@@ -176,7 +176,7 @@ def sample(
 ) -> None:
     r"""Write text with a trained model.
 
-    In --prime, --stop, --ban, --dry-breakers and --separator, \n is a line feed, \t a tab, \0 a zero byte, \\ a backslash.
+    In --prime, --source, --stop, --ban, --dry-breakers and --separator, \n is a line feed, \t a tab, \0 a zero byte, \\ a backslash.
     Any other backslash stands for itself; prompts that are read are taken as they are.
     """
     models, rest = divided(arguments)
@@ -189,9 +189,9 @@ def sample(
         raise InputError(f"--temp is one number, or two as in 1.2:0.5, not {temperature}")
     shares = () if weights is None else numbers("--weights", weights, ",")
     asked = mixes(label or [], label_mix)
-    if source_text == "":
+    if "" in (source_texts or ()):
         raise InputError("--source: there is no text to make another one of")
-    if source and source_text is not None:
+    if source and source_texts:
         raise InputError(f"sources come from {source} or from --source, not from both")
     if len(asked) > 1 and source:
         raise InputError("prompts are read once: give one --label, or a --label-mix")
@@ -256,7 +256,7 @@ def sample(
     if (source and not jsonl) or num_samples > 1 or as_json or novelty or novel_only or best_of > 1:
         require_end(config)
     # Those that rewrite are taken where they are meant.
-    tasks = REWRITERS if source_text is not None else WRITERS
+    tasks = REWRITERS if source_texts else WRITERS
     tasks = (*WRITERS, *REWRITERS) if models else tasks
     found = checkpoints(models, quiet=True, rest=rest, tasks=tasks, use="sample")
     if seed is None:
@@ -269,7 +269,7 @@ def sample(
             "until-lines": until_lines,
         }
         rewriters = [checkpoint.model for _, checkpoint in found]
-        there = source_text is not None or bool(source)
+        there = bool(source_texts or source)
         vocabulary = require_sources(rewriters, options, there=there)
         config = _typed_config(vocabulary, config)
         between = unescaped(r"\n" if separator is None else separator)
@@ -277,8 +277,8 @@ def sample(
             tell(who)
         write_versions(
             rewriters,
-            [("--source", source_text)]
-            if source_text is not None
+            [("--source", unescaped(text)) for text in source_texts]
+            if source_texts
             else read_sources(Source(source or "-"), rewriters[0].vocabulary.config),
             Request("", seed, config),
             num_samples,
@@ -287,7 +287,7 @@ def sample(
             unknown=unknown,
         )
         return
-    if source_text is not None:
+    if source_texts:
         raise InputError("--source is for a model for seq2seq; these go on with a --prime")
     writers: list[Writable] = []
     each_mix: list[Mix | None] = [*asked] or [None]

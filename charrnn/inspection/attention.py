@@ -78,12 +78,14 @@ def view(look: Look) -> fig.Figure:
     """The alignment of a source and what is made of it.
 
     Raises:
-        InputError: No text was named, or it is empty.
+        InputError: The text is empty.
     """
     model = look.subject.checkpoint.model
-    if look.value is None:
-        raise InputError("a text shows it: charrnn inspect … --attention TEXT")
-    read, name = look.head(*look.read(look.value, "--attention"), LONGEST)
+    if look.value is None:  # on a page
+        (line, *_), name = look.pairs(1, LONGEST)
+        read = line.text
+    else:
+        read, name = look.head(*look.read(look.value, "--attention"), LONGEST)
     source = model.vocabulary.shown(read)
     found = aligned(model, read)
     labels = model.labels

@@ -66,16 +66,15 @@ def view(look: Look) -> fig.Figure:
     """A pair, or a source with what is made of it, and what was expected at each place.
 
     Raises:
-        InputError: No text was named, it is empty, too long for its target, or has symbols that the model does not write.
+        InputError: The text is empty, too long for its target, or has symbols that the model does not write.
     """
     model = look.subject.checkpoint.model
-    if look.value is None:
-        raise InputError(
-            "a text shows it: charrnn inspect … --text TEXT, or a pair with a TAB between"
-        )
     if look.at is not None:
         raise InputError("--at is for what a language model expected at a place")
-    lines, name = look.named(look.value, "--text")
+    if look.value is None:  # on a page
+        lines, name = look.pairs(1, LONGEST)
+    else:
+        lines, name = look.named(look.value, "--text")
     if len(lines) > 1:
         raise InputError(f"{name}: has several lines; --text shows what becomes of one text")
     (line,) = lines

@@ -101,7 +101,7 @@ def _rewriting_values(figures: Figures, among: tuple[int, int] | None) -> dict[s
     values: dict[str, Any] = {
         "answers": figures.texts,
         "accuracy": figures.accuracy,
-        "error_rate": figures.error_rate,
+        "edits_per_symbol": figures.edits_per_symbol,
         "edits": figures.edits,
         "symbols": figures.symbols,
     }
@@ -118,7 +118,7 @@ def _rewriting_facts(figures: Figures, among: tuple[int, int] | None) -> list[tu
         ),
         (
             "edits",
-            f"{figures.edits:,} of {figures.symbols:,} symbols: {figures.error_rate:.4f} for each",
+            f"{figures.edits:,} of {figures.symbols:,} symbols: {figures.edits_per_symbol:.4f} for each",
         ),
     ]
     if among:

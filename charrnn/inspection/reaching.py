@@ -268,7 +268,8 @@ def _table(name: str, reach: Reach) -> fig.Table:
         if inside.any():
             both = rms(whole[inside]), rms(states[inside])
             share = both[1] / both[0] if both[0] else np.nan
-            span = f"{sizes[inside].min()} to {sizes[inside].max()}"
+            least, most = sizes[inside].min(), sizes[inside].max()
+            span = f"{least} to {most}" if least < most else f"{least}"
             rows.append(
                 (span, f"{inside.sum():,}", *(f"{one:.2e}" for one in both), f"{share:.1%}")
             )

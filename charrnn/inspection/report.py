@@ -31,8 +31,8 @@ def page(look: Look, *, with_text: bool = True) -> str:
     model = look.subject.checkpoint.model
     look = replace(look, share=min(1.0, MODERATE / model.parameters.flat.size))
     vocabulary = model.vocabulary
-    look.known(vocabulary, vocabulary.characters, "--unknown")  # whether --unknown can be obeyed
-    if look.on is not None:
+    vocabulary.fitted(vocabulary.characters, look.unknown or "error")  # whether that can be obeyed
+    if look.on is not None and not model.config.learns.rewrites:
         look.watched(1)
     with single_threaded_blas():
         sections = [

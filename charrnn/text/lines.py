@@ -122,8 +122,9 @@ class Form:
             raise InputError(f"{where}: has {len(cells)} columns; say which {named}")
         columns = self._columns or self._usual
         if len(cells) < max(columns):
+            which = ": source, target and features" if self._config.features else ""
             raise InputError(
-                f"{where}: has {counted(len(cells), 'column')}, and not {max(columns)}"
+                f"{where}: has {counted(len(cells), 'column')}, and not {max(columns)}{which}"
             )
         read, given, *features = (cells[number - 1] for number in columns)
         read = "\t".join([read, *features])
@@ -183,7 +184,7 @@ def checked_columns(columns: Sequence[int] | None, config: TextConfig) -> Column
         raise InputError(
             "columns are three different numbers, from 1 on: of source, target and features"
             if config.features
-            else "columns are two different numbers, from 1 on: of the text and of its answer"
+            else "columns are two different numbers, from 1 on: of the text and of its answer (with features, --features, three)"
         )
     return tuple(columns)
 

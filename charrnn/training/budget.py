@@ -35,7 +35,9 @@ SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
 MOST_STREAMS = 256  # for the sake of many processors
-SHORTEST_RUN = 200  # steps that a text gets at least, however short it is, unless its task asks for more
+SHORTEST_RUN = (
+    200  # steps that a text gets at least, however short it is, unless its task asks for more
+)
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
 MOST_NGRAM_WEIGHTS = 1 << 23

@@ -115,7 +115,7 @@ class Figures(Checked):
         return 2 * right / max(1, wanted + answered)
 
     @property
-    def error_rate(self) -> float:
+    def edits_per_symbol(self) -> float:
         """Edits for each symbol that there should be."""
         return self.edits / max(1, self.symbols)
 
@@ -238,7 +238,7 @@ def edit_distance(one: Sequence[object], other: Sequence[object]) -> int:
 def in_words(figures: Figures) -> str:
     """The figures that tell most, on a line."""
     if figures.symbols:
-        return f"{figures.accuracy:.4f} right, {figures.error_rate:.4f} edits for each symbol"
+        return f"{figures.accuracy:.4f} right, {figures.edits_per_symbol:.4f} edits for each symbol"
     if figures.texts:
         return f"accuracy {figures.accuracy:.4f} of tags, {figures.text_accuracy:.4f} of texts, F1 of spans {figures.span_f1:.4f}"
     return f"accuracy {figures.accuracy:.4f}, macro-F1 {figures.macro_f1:.4f}, weighted F1 {figures.weighted_f1:.4f}"

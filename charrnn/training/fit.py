@@ -30,6 +30,7 @@ RISEN = 0.02  # of the best validation loss; a plateau's noise is less
 WIDE = 0.3  # of the validation loss
 NARROW = 0.03  # of the validation loss
 LEARNT = 0.1  # nats: nothing left to learn
+ALL_RIGHT = 0.95  # of targets, which are long: with little left of each symbol many may be wrong
 MOST_DROPPED = 0.5
 ENDED = 0.1  # of the highest rate, from which on a rate has all but fallen
 
@@ -91,7 +92,8 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     ends = f"training {figures[0, -1]:.3f}, validation {figures[1, -1]:.3f} bits"
     enough = len(measured) >= FEWEST
     wide = gap > WIDE * validation[-1]
-    if validation[-1] < LEARNT:
+    right = last.accuracy if model.learns.rewrites else None
+    if validation[-1] < LEARNT and (right is None or right > ALL_RIGHT):
         return Fit(RIGHT, f"next to nothing is left to learn ({ends})", ())
     if enough and _end(validation) > (1 + RISEN) * validation[best]:
         rise = f"validation rose from {figures[1, best]:.3f} to {figures[1, -1]:.3f} bits"
