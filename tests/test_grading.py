@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -359,8 +360,10 @@ def test_graded_characters_that_are_not_known() -> None:
     """They are replaced, left out, or an error that says where."""
     model = _model("classify")
     text = "ab\tX\na\u2026\xdf\tY\n"
-    assert _grade(model, text, unknown="skip") == _grade(model, "ab\tX\na\tY\n")
-    assert _grade(model, "a\xdf\tX\n") == _grade(model, "ass\tX\n")
+    skipped, replaced = _grade(model, text, unknown="skip"), _grade(model, "a\xdf\tX\n")
+    assert (skipped.replaced, replaced.replaced) == (1, 1)
+    assert replace(skipped, replaced=0) == _grade(model, "ab\tX\na\tY\n")
+    assert replace(replaced, replaced=0) == _grade(model, "ass\tX\n")
     with pytest.raises(UnknownCharacterError) as error:
         _grade(model, text, unknown="error")
     assert error.value.characters == "\u2026\xdf"

@@ -230,9 +230,7 @@ def test_a_table_that_has_changed(tables: Run, turner: Path) -> None:
     Path("turned.tsv").write_text(TURNED + "ab\tQ\n", encoding="utf-8")
     refused = tables("train", "--resume", turner, "--steps", 200)
     assert refused.code == 2
-    said = (
-        "turned.tsv: symbols that the model does not have: Q; so it is not the text that turner.npz"
-    )
+    said = "turned.tsv: symbols of targets that the model does not have: Q; so it is not the text that turner.npz"
     assert said in refused.err
 
 
@@ -291,7 +289,7 @@ def test_going_on_from_a_model(tables: Run, turner: Path) -> None:
     assert "q" in charrnn.load("b.npz").vocabulary
     Path("other.tsv").write_text("abx\tQ\nabx\ta\n" * 9, encoding="utf-8")
     outcome = tables("train", "other.tsv", *options)
-    assert "symbols that the model does not have: Q" in outcome.err
+    assert "symbols of targets that the model does not have: Q" in outcome.err
     outcome = tables("train", "first.tsv", *options, "--task", "classify")
     assert (outcome.code, "cannot start from" in outcome.err) == (2, True)
 

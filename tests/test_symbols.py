@@ -111,8 +111,11 @@ def test_another_models_symbols() -> None:
         ("a\tb\tV\tx", "as in --columns 1,2,3"),
         ("\tb\tV", "line 1: has no source"),
         ("a\t\tV", "line 1: has no target"),
-        (f"a\tb\t{'V' * 2000}", "line 1: a symbol of 2,001 characters"),
-        ("\U000f0000\tb\tV", "line 1: not among the model's symbols"),
+        (f"a\tb\t{'V' * 2000}", "line 1: a symbol of 2,000 characters"),
+        (
+            "\U000f0000\tb\tV",
+            r"line 1: .*U\+F0000.* stands for symbols here, and cannot be in a text",
+        ),
     ],
 )
 def test_lines_without_proper_features(line: str, said: str) -> None:
@@ -233,3 +236,11 @@ def test_asked_wrongly(run: Run, options: tuple[str, ...], said: str) -> None:
     refused = run("train", "pairs.tsv", "--task", "seq2seq", *options)
     assert refused.code == 2
     assert said in refused.err
+
+
+def test_a_page_of_a_model_with_features(verbs: Run) -> None:
+    """Its pair is one of the table, in the model's symbols."""
+    assert verbs("inspect", "verbs.npz", "--html", "verbs.html").code == 0
+    page = Path("verbs.html").read_text(encoding="utf-8")
+    assert "There is nothing to see here" not in page
+    assert "What each symbol looked at" in page

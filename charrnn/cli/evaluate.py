@@ -96,6 +96,10 @@ def evaluate(
         result = rewritten(rewriter, readers, source.name, told, unknown)
     else:
         result = graded(Answerer(readers, size), readers, source.name, told, unknown)
+    if result.replaced:
+        tell(
+            f"{source}: {counted(result.replaced, 'line')} with characters or symbols that the model does not know ({unknown})"
+        )
     if result.unknown:
         what = counted(result.unknown, "target" if rewrites else "answer")
         of = " with symbols that" if rewrites else " that"

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from charrnn.cli.prompts import Request
-from charrnn.cli.terminal import Writer, put_json
+from charrnn.cli.terminal import Writer, put_json, tell
 from charrnn.cli.writing import Output, write_all
 from charrnn.config import TextConfig, seed_after
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.decoding import known_source, shared_symbols
+from charrnn.models.rewriting import longest_target
 from charrnn.models.versions import Versions, target_vocabulary
 from charrnn.nn.loss import bits
 from charrnn.text.lines import without_end
 from charrnn.text.source import Source
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.words import in_json
+from charrnn.words import counted, in_json
 from charrnn.writing.writer import Piece
 
 
@@ -37,16 +40,26 @@ def write_versions(
         sources: Each after what it is in words, for errors.
         weights, unknown: As for :meth:`Versions.of`, whose errors these are.
     """
-    seed = request.seed
+    seed, replaced = request.seed, 0
     for where, source in sources:
-        asked = Request("", seed, request.config, {"source": source})
-        if known_source(models, models[0].vocabulary.read(source), unknown, where):
+        raw = models[0].vocabulary.read(source)
+        replaced += any(model.vocabulary.lacks(raw) for model in models)
+        read = known_source(models, raw, unknown, where)
+        # No text runs for ever, whatever its length may be.
+        length = min(request.config.length or math.inf, longest_target(read))
+        config = replace(request.config, length=int(length))
+        asked = Request("", seed, config, {"source": source})
+        if read:
             made = Versions.of(models, source, weights=weights, unknown=unknown, where=where)
             write_all(made, iter([asked.times(count)]), output)
         else:
             for one in asked.times(count):
                 output.nothing(one)
         seed = seed_after(seed, count * request.config.best_of)
+    if replaced:
+        tell(
+            f"{counted(replaced, 'source')} with characters or symbols that the model does not know ({unknown})"
+        )
 
 
 def read_sources(source: Source, config: TextConfig) -> Iterator[tuple[str, str]]:

@@ -153,7 +153,7 @@ def _require_known(tags: Sequence[str], where: str, model: CharacterModel) -> No
     """Errors as those of :meth:`Labels.number`, with the line."""
     try:
         for tag in tags:
-            model.labels.number(tag)
+            model.labels.number(tag, model.config.learns.label)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 

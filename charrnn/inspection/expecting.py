@@ -88,7 +88,9 @@ def view(look: Look) -> fig.Figure:
     made, symbols = labels.joined(best.symbols), list(best.symbols)
     if line.answer:
         (written,) = symbols_of([line], labels.between)
-        symbols = [labels.number(symbol) for symbol in written]
+        symbols = [labels.number(symbol, "symbol") for symbol in written]
+        if len(symbols) > LONGEST:
+            raise InputError(f"{name}: a target of {len(symbols):,} symbols; {LONGEST} is the most")
     found = expecting(model, read, symbols)
     target, as_made = labels.joined(symbols), symbols == list(best.symbols)
     told: list[fig.Part] = [fig.Strong(name), ": of ", source, " it makes "]

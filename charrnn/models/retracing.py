@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import side_by_side
 from charrnn.models.seq2seq import Seq2Seq
@@ -33,12 +34,22 @@ def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Arr
 
     Of a model that walks it is how likely it was there, given the whole target; at the marks around a source it may be as well.
     """
-    return Retraced(model, [source], [symbols]).alignments()[0]
+    with np.errstate(all="ignore"):
+        found = Retraced(model, [source], [symbols]).alignments()[0]
+    return None if found is None else _sound(found)
 
 
 def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
     """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
-    return Retraced(model, [source], [symbols]).probabilities()
+    with np.errstate(all="ignore"):
+        return _sound(Retraced(model, [source], [symbols]).probabilities())
+
+
+def _sound(numbers: Array) -> Array:
+    """The same, if they are finite."""
+    if not np.isfinite(numbers).all():
+        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    return numbers
 
 
 class Retraced:

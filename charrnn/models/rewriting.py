@@ -24,8 +24,14 @@ from charrnn.text.labels import Labels
 PLAIN = SearchConfig()
 TOGETHER = 64  # sources that are read side by side, at most
 SPARED = 0.2  # of them: when so many are settled, the others go on without them
+MOST_ALIGNED = 1 << 20  # numbers of an alignment that is told
 PER_CHARACTER, SPARE = 3, 20
 """A target ends after so many symbols for each character of its source, and some more, at the latest: no search runs for ever."""
+
+
+def longest_target(source: str) -> int:
+    """Symbols that a target has at most."""
+    return PER_CHARACTER * len(source) + SPARE
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,20 @@ class Rewriter:
     def alignments(
         self, texts: Sequence[str], targets: Sequence[Sequence[int]]
     ) -> Iterator[Array | None]:
-        """The :func:`alignment` of each text, which has a character at least, with a target of it, in order; None of several models.
+        """The :func:`alignment` of each text, which has a character at least, with a target of it, in order.
 
-        They are read side by side, and some at a time, as they are asked for: those of many long texts would fill the memory.
+        There is none of several models, or of more than ``MOST_ALIGNED`` numbers. They are read side by side, and some at a time, as they
+        are asked for: those of many long texts would fill the memory.
         """
+        both = list(zip(texts, targets, strict=True))
+        small = [len(text) * (len(target) + 1) <= MOST_ALIGNED for text, target in both]
+        kept = [pair for pair, one in zip(both, small, strict=True) if one]
+        found = self._aligned([text for text, _ in kept], [target for _, target in kept])
+        return (next(found) if one else None for one in small)
+
+    def _aligned(
+        self, texts: Sequence[str], targets: Sequence[Sequence[int]]
+    ) -> Iterator[Array | None]:
         if len(self._models) > 1:
             yield from [None] * len(texts)
             return
@@ -145,7 +161,7 @@ class _Search:
         self._models, self._places, self._texts = models, places, texts
         self._width, self._top = max(how.beam, how.top), how.top
         self._penalty = how.length_penalty
-        self._most = np.array([PER_CHARACTER * len(text) + SPARE for text in texts])
+        self._most = np.array([longest_target(text) for text in texts])
 
     def run(self, workspace: Workspace) -> list[list[Rewriting]]:
         """For each source the targets that were found, the best first."""

@@ -62,8 +62,8 @@ class Labels:
     def __hash__(self) -> int:
         return hash(self.names)
 
-    def number(self, name: str) -> int:
-        """That of a label.
+    def number(self, name: str, kind: str = "label") -> int:
+        """That of a label, or of what it is called.
 
         Raises:
             InputError: It is not known; the nearest ones are told.
@@ -74,7 +74,7 @@ class Labels:
         folded = [known for known in self.names if known.casefold() == name.casefold()]
         found = list(dict.fromkeys([*folded, *near])) or self.names[:NEAREST]
         advice = f"; did you mean {' or '.join(map(shortened, found))}?" if found else ""
-        raise InputError(f"{shortened(name)}: the model knows no such label{advice}")
+        raise InputError(f"{shortened(name)}: the model knows no such {kind}{advice}")
 
     def encode(self, names: Sequence[str]) -> NDArray[np.intp]:
         """Numbers of labels; -1 of those that are not known."""

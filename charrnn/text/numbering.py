@@ -16,7 +16,7 @@ from charrnn.tasks import Task
 from charrnn.text.labels import LONGEST, NO_LABELS, Labels
 from charrnn.text.lines import Line, between_symbols, between_tags, symbols_of, tags_of
 from charrnn.text.records import Spans
-from charrnn.text.symbols import MOST_WORDS, character_of, words_of
+from charrnn.text.symbols import FEATURE, MOST_WORDS, character_of, words_of
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.words import listed
 
@@ -122,7 +122,7 @@ def _labels(
 ) -> Labels:
     """Those of an existing model, or of these lines."""
     known = {name for names in each for name in names}
-    kind = task.labels if task.rewrites else "labels"
+    kind = "symbols of targets" if task.rewrites else "labels"
     if not len(labels):
         labels = Labels(sorted(known), between)
         if len(labels) > MAX_LABELS:
@@ -181,11 +181,14 @@ def _texts(
         raise InputError(f"{len(known) + len(new):,} different symbols, of {MOST_WORDS:,} at most")
     for word in new:
         if len(word) > LONGEST:
-            raise InputError(f"{found[word]}: a symbol of {len(word):,} characters; is it a text?")
+            raise InputError(
+                f"{found[word]}: a symbol of {len(word.removeprefix(FEATURE)):,} characters; is it a text?"
+            )
+    advice = "; add them to the model with --extend-vocab"
     words = (*known, *new)
     private = "".join(map(character_of, range(len(words))))
     whole = Vocabulary(private or "\n", config, words)
-    texts = [whole.spelled(line.text, where=line.where) for line in lines]
+    texts = [whole.spelled(line.text, where=line.where, advice=advice) for line in lines]
     for line, text in zip(lines, texts, strict=True):
         if not text:
             raise InputError(f"{line.where}: has no source")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from charrnn.config import TextConfig
-from charrnn.errors import InputError
+from charrnn.errors import InputError, describe_character
 from charrnn.words import counted, listed, printable, shortened
 
 PRIVATE = 0xF0000
@@ -86,25 +86,30 @@ def spelled(
     numbers: Mapping[str, int],
     unknown: str = "error",
     where: str = "",
+    advice: str = "",
 ) -> str:
     """A text in characters, a private one for each symbol.
 
     Args:
         numbers: Of the symbols that are known.
         unknown: What becomes of others: ``error``, or they are left out.
+        advice: What to do about it, for the error.
 
     Raises:
         InputError: There are others, and ``unknown`` is ``error``; else as :func:`parted`.
     """
     words, characters = parted(text, config, where)
-    others = [word for word in words if word not in numbers]
-    others += [character for character in characters if is_private(character)]
-    if others:
+    place = f"{where}: " if where else ""
+    if kept := "".join(filter(is_private, characters)):
         if unknown == "error":
-            place = f"{where}: " if where else ""
-            names = listed([shortened(printable(name.removeprefix(FEATURE))) for name in others])
-            raise InputError(f"{place}not among the model's symbols: {names}")
+            raise InputError(
+                f"{place}{describe_character(kept[0])} stands for symbols here, and cannot be in a text"
+            )
         characters = "".join(c for c in characters if not is_private(c))
+    others = [word for word in words if word not in numbers]
+    if others and unknown == "error":
+        names = listed([shortened(printable(name.removeprefix(FEATURE))) for name in others])
+        raise InputError(f"{place}not among the model's symbols: {names}{advice}")
     return "".join(character_of(numbers[word]) for word in words if word in numbers) + characters
 
 

@@ -107,11 +107,11 @@ class Vocabulary:
         characters = self.characters + "".join(sorted(self.unknown_in(text)))
         return Vocabulary(characters, self.config, (*self.words, *words))
 
-    def spelled(self, text: str, unknown: str = "error", where: str = "") -> str:
+    def spelled(self, text: str, unknown: str = "error", where: str = "", advice: str = "") -> str:
         """A text as it stands in a file in characters, see :func:`charrnn.text.symbols.spelled`; it may still have unknown ones."""
         if not self.config.has_words:
             return text
-        return spelled(text, self.config, self._numbers, unknown, where)
+        return spelled(text, self.config, self._numbers, unknown, where, advice)
 
     def shown(self, text: str) -> str:
         """A text in characters as it stands in a file."""
@@ -204,7 +204,7 @@ class Vocabulary:
         Arguments and errors as those of :meth:`fitted`; a token or feature that is not known is left out, or an error.
         """
         place = f"{where}{', ' * bool(where)}line {line}" if line else where
-        spelled = self.spelled(text, unknown, place)
+        spelled = self.spelled(text, unknown, place, "; --unknown skip leaves them out")
         return self.fitted(spelled, unknown, where, line, aligned=aligned)
 
     def fitted(

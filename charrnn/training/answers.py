@@ -28,12 +28,14 @@ class Graded:
         names: What the labels' numbers mean: those of the model, and after them others that occurred.
         unknown: Right answers that are none of the model's, or targets with symbols that are none.
         among: Of sources with targets: for how many a right one is among the best.
+        replaced: Lines with characters or symbols that a model does not know.
     """
 
     figures: Figures
     names: tuple[str, ...]
     unknown: int = 0
     among: int = 0
+    replaced: int = 0
 
 
 def rewritten(
@@ -50,8 +52,10 @@ def rewritten(
     lines = _lines(models[0], source, columns)
     wanted: dict[str, list[Sequence[str]]] = {}
     known: dict[str, str] = {}
+    replaced = 0
     for line, symbols in zip(lines, symbols_of(lines, rewriter.labels.between), strict=True):
         known[line.text] = rewriter.known(line.text, unknown, line.where)
+        replaced += rewriter.lacks(line.text)
         wanted.setdefault(line.text, []).append(symbols)
     names, sources = rewriter.labels.names, list(wanted)
     counting, among = Counting(), 0
@@ -65,7 +69,7 @@ def rewritten(
     missing = sum(
         any(name not in rewriter.labels for name in one) for each in wanted.values() for one in each
     )
-    return Graded(counting.result(), names, missing, among)
+    return Graded(counting.result(), names, missing, among, replaced)
 
 
 def graded(
@@ -103,7 +107,8 @@ def graded(
         right = [labels.encode(list(each)) for each in wanted[part]]
         answers = answerer([answerer.known(line.text, unknown, line.where) for line in lines[part]])
         missing += _count(counting, right, answers, len(answerer.labels))
-    return Graded(counting.result(), names, missing)
+    replaced = sum(answerer.lacks(line.text) for line in lines)
+    return Graded(counting.result(), names, missing, replaced=replaced)
 
 
 def _lines(model: CharacterModel, source: str, columns: Sequence[int]) -> list[Line]:

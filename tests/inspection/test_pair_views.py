@@ -139,6 +139,8 @@ def test_in_the_shell(run: Run) -> None:
     for view, text, said in (
         ("--text", "abc\nbca", "has several lines"),
         ("--text", "a" * 300 + "\tC", "with a target it is 200 at most"),
+        ("--text", "a\t" + "C" * 300, "a target of 300 symbols; 200 is the most"),
+        ("--text", "a\tq", "q: the model knows no such symbol"),
         ("--text", "QQ", "not in the model's vocabulary"),
         ("--attention", "", "is empty"),
     ):

@@ -129,6 +129,8 @@ def test_in_the_shell(run: Run, piped: Any) -> None:
     assert 0 < told[0]["bits_per_symbol"] < 1
     each = piped("ab\ncc\n", "sample", "pairs.npz", "-", "--temp", 0, "--num-samples", 2, "-q")
     assert each.out == "BA\nBA\nCC\nCC\n"
+    endless = run(*ask, "--length", 0, "--temp", 5)
+    assert (endless.code, len(endless.out) <= 3 * 2 + 20 + 1) == (0, True)
     banned = run(*ask, "--temp", 0, "--ban", "B", "-q")
     assert (banned.code, len(banned.out) > 1, "B" in banned.out) == (0, True, False)
     gaps = piped("ab\n\ncc\n", "sample", "pairs.npz", "-", "--temp", 0, "-q", "--separator", "|")
