@@ -39,7 +39,7 @@ def main() -> None:
         header = (
             f"{cell.upper()}: H, L, B",
             *("charrnn + Numba, ms", "PyTorch, ms", "ratio"),
-            *("monotonic, ms", "of general"),
+            *("monotonic, ms", "general / monotonic"),
         )
         print(table(header, rows))
         print(
