@@ -197,6 +197,17 @@ def _examples(task: str, batch: int) -> tuple[Any, Any]:
     return texts, charrnn.Examples.from_lines(lines, task)
 
 
+def _epochs(training: Any) -> Call:
+    """All steps of an epoch, each time."""
+    steps, chunks = iter(training), training.steps_per_epoch
+
+    def epoch() -> None:
+        for _ in range(chunks):
+            next(steps)
+
+    return epoch
+
+
 def charrnn_answers(cell: str, shape: list[int], task: str) -> Call:
     """A step of learning labels or tags, by a net of both directions, forward, loss, backward, clip and Adam."""
     import charrnn
@@ -207,13 +218,7 @@ def charrnn_answers(cell: str, shape: list[int], task: str) -> Call:
         charrnn.ModelConfig(cell, hidden_size, num_layers, dropout=0.0, task=task),
         charrnn.TrainingConfig(batch_size=batch, threads=THREADS, **STEPS_ALONE),
     )
-    steps, chunks = iter(training), training.steps_per_epoch
-
-    def epoch() -> None:
-        for _ in range(chunks):
-            next(steps)
-
-    return epoch
+    return _epochs(training)
 
 
 def torch_answers(cell: str, shape: list[int], task: str) -> Call:
@@ -305,13 +310,7 @@ def charrnn_pairs(cell: str, shape: list[int], attention: str = "general") -> Ca
         ),
         charrnn.TrainingConfig(batch_size=batch, threads=THREADS, **STEPS_ALONE),
     )
-    steps, chunks = iter(training), training.steps_per_epoch
-
-    def epoch() -> None:
-        for _ in range(chunks):
-            next(steps)
-
-    return epoch
+    return _epochs(training)
 
 
 def torch_pairs(cell: str, shape: list[int]) -> Call:

@@ -46,14 +46,19 @@ def offering(names: tuple[str, ...]) -> Callable[[str], list[str]]:
     return lambda incomplete: [name for name in names if name.startswith(incomplete)]
 
 
-def _check_unknown(value: str | None) -> str | None:
-    """Let ``--unknown`` be one of ``UNKNOWN``, or None where that is its default."""
-    if value not in (None, *UNKNOWN):
-        raise InputError(f"--unknown must be error, skip or replace, not {value!r}")
-    return value
+def one_of(option: str, names: tuple[str, ...]) -> Mapping[str, Any]:
+    """What an option has that takes one of these, or None where that is its default."""
+
+    def check(value: str | None) -> str | None:
+        if value not in (None, *names):
+            ways = f"{', '.join(names[:-1])} or {names[-1]}"
+            raise InputError(f"{option} must be {ways}, not {value!r}")
+        return value
+
+    return {"callback": check, "autocompletion": offering(names)}
 
 
-of_unknown: Mapping[str, Any] = {"callback": _check_unknown, "autocompletion": offering(UNKNOWN)}
+of_unknown: Mapping[str, Any] = one_of("--unknown", UNKNOWN)
 """What each ``--unknown`` has in common."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Container
+from collections.abc import Container
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from charrnn.cli import terminal
-from charrnn.cli.settings import either_way, offering, panel, parse_columns, sets
+from charrnn.cli.settings import either_way, one_of, panel, parse_columns, sets
 from charrnn.cli.times import parse_minutes
 from charrnn.config import (
     CONTEXT,
@@ -77,15 +77,6 @@ OPEN = {
 DEFAULTS = dict.fromkeys(CHOSEN, "chosen; {} with --epochs or --steps") | OPEN
 
 
-def _checks_symbols(option: str) -> Callable[[str | None], str | None]:
-    def check(value: str | None) -> str | None:
-        if value not in (None, *SYMBOLS):
-            raise InputError(f"{option} must be character or token, not {value!r}")
-        return value
-
-    return check
-
-
 @sets(PANELS, ALIASES, DEFAULTS)
 def train(
     corpus: list[str] | None = typer.Argument(
@@ -107,16 +98,14 @@ def train(
     source_symbols: str | None = of_text(
         None,
         "With seq2seq: of what the texts are made that are read, character or token (with blanks between, as phones have).",
-        autocompletion=offering(SYMBOLS),
-        callback=_checks_symbols("--source-symbols"),
         shown="what they look like",
+        **one_of("--source-symbols", SYMBOLS),
     ),
     target_symbols: str | None = of_text(
         None,
         "The same of the texts that are written.",
-        autocompletion=offering(SYMBOLS),
-        callback=_checks_symbols("--target-symbols"),
         shown="what they look like",
+        **one_of("--target-symbols", SYMBOLS),
     ),
     val_file: str | None = of_training(
         None,

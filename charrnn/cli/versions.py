@@ -15,7 +15,7 @@ from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.decoding import known_source, shared_symbols
 from charrnn.models.rewriting import longest_target
-from charrnn.models.versions import Versions, target_vocabulary
+from charrnn.models.versions import Versions, shares, target_vocabulary
 from charrnn.nn.loss import bits
 from charrnn.text.lines import without_end
 from charrnn.text.source import Source
@@ -38,9 +38,10 @@ def write_versions(
 
     Args:
         sources: Each after what it is in words, for errors.
-        weights, unknown: As for :meth:`Versions.of`, whose errors these are.
+        weights, unknown: As for :meth:`Versions.of`, whose errors these are but for sources without characters.
     """
     seed, replaced = request.seed, 0
+    proportions, vocabulary = shares(weights, len(models)), target_vocabulary(models[0].labels)
     for where, source in sources:
         raw = models[0].vocabulary.read(source)
         replaced += any(model.vocabulary.lacks(raw) for model in models)
@@ -50,7 +51,7 @@ def write_versions(
         config = replace(request.config, length=int(length))
         asked = Request("", seed, config, {"source": source})
         if read:
-            made = Versions.of(models, source, weights=weights, unknown=unknown, where=where)
+            made = Versions(tuple(models), read, proportions, vocabulary)
             write_all(made, iter([asked.times(count)]), output)
         else:
             for one in asked.times(count):

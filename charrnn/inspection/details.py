@@ -11,7 +11,7 @@ from typing import Any
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
-from charrnn.text.symbols import FEATURE, is_private
+from charrnn.text.symbols import is_private
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import duration, listed, shortened
@@ -66,7 +66,7 @@ def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str,
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     plain = "".join(c for c in vocabulary.characters if not (vocabulary.words and is_private(c)))
     characters = json.dumps(plain, ensure_ascii=False)[1:-1]
-    words = [word.removeprefix(FEATURE) for word in vocabulary.words]
+    words = found.get("symbols", ())
     sources = found["corpus"]["sources"]
     apart = [("validated on", shortened(sources[-1]))] if corpus.val_file else []
     return [
