@@ -6,7 +6,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,13 @@ from typing import Any
 os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", VECLIB_MAXIMUM_THREADS="1")
 
 import hypothesis
+import numpy as np
 import pytest
 from forms import Form, make_form
+from numpy.typing import DTypeLike, NDArray
 from samples import TINY, make_text
 
-from charrnn.nn import functions
+from charrnn.nn import functions, workspace
 
 # A busy machine is no fault of the code: how long an example takes is not tested.
 hypothesis.settings.register_profile("charrnn", deadline=None)
@@ -35,6 +37,21 @@ for name in ("SIGINT", "SIGHUP"):
     number = getattr(signal, name, None)  # Windows has no SIGHUP
     if number is not None and signal.getsignal(number) == signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_at_first() -> Iterator[None]:
+    """What a workspace hands out holds NaN until it is written, so that whoever reads it too early is found."""
+    aligned = workspace._aligned
+
+    def undefined(size: int, dtype: DTypeLike) -> NDArray[Any]:
+        memory = aligned(size, dtype)
+        memory.fill(np.nan)
+        return memory
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workspace, "_aligned", undefined)
+        yield
 
 
 @dataclass(frozen=True)
