@@ -81,6 +81,7 @@ $(MUTANTS)/ready: pyproject.toml
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[mpi]" || echo "without MPI: tests of its ranks are skipped"
 	$(BIN)/python -c "open('$(READY)', 'w').close()"
 
 clean:

@@ -1,7 +1,9 @@
 """``charrnn`` and ``python -m charrnn``."""
 
+import signal
 import sys
 
+from charrnn.launcher import announced_size
 from charrnn.signals import Held
 
 
@@ -12,6 +14,11 @@ def main() -> None:
             from charrnn.cli import main as run
         run()
     except KeyboardInterrupt:
+        if (
+            announced_size() > 1
+        ):  # by the signal itself, which tells a launcher to end the other ranks
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
         sys.exit(130)
 
 

@@ -277,7 +277,9 @@ class TrainingConfig(Checked):
         rare_labels: Times the log of how frequent a label is among the examples, added to its score while it is learnt: what is learnt then favours
             frequent labels less (logit adjustment; Menon et al., arXiv 2007.07314).
         class_weights: ``balanced`` lets each example count inversely to how often its label occurs.
-        threads: 0 takes one for each processor, as long as each part stays wide enough.
+        threads: Of all ranks of a job together. 0 takes one for each processor, as long as each part stays wide enough.
+        reduce_every: Of several ranks alone. More than 1 lets each learn by itself meanwhile (local SGD; Stich, arXiv
+            1805.09767), for networks that take longer than a step: what is learnt then depends on how many there are.
     """
 
     seq_length: Annotated[Size, "Characters that gradients reach back over."] = 50
@@ -325,8 +327,13 @@ class TrainingConfig(Checked):
     threads: Annotated[
         int,
         Between(0, 1024),
-        "Parts of a batch computed side by side; results depend on it in the last bits.",
+        "Parts of a batch computed side by side, of several ranks on each; results depend on it in the last bits.",
     ] = 0
+    reduce_every: Annotated[
+        int,
+        Between(1, 1 << 20),
+        "Of several ranks: steps between the exchanges of what they learn.",
+    ] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

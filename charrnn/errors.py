@@ -59,6 +59,10 @@ class DivergenceError(CharrnnError):
     """Training kept running into a loss that is not finite."""
 
 
+class RankError(CharrnnError):
+    """The ranks of a job cannot go on together."""
+
+
 def describe_character(character: str) -> str:
     """``'é' (U+00E9)``, or ``U+000B`` alone for what does not print."""
     code = f"U+{ord(character):04X}"

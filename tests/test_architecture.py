@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
-    *("errors", "version", "fields", "words", "signals", "tasks"),
+    *("errors", "version", "fields", "words", "signals", "tasks", "launcher"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
     *("drawing", "inspection", "notebook", "cli"),
     *("__init__", "__main__"),
@@ -89,6 +89,8 @@ def test_who_draws(module: str) -> None:
         assert "matplotlib" not in roots
     if not module.startswith("charrnn.nn.compiled."):
         assert "numba" not in roots
+    if module != "charrnn.nn.mpi":
+        assert "mpi4py" not in roots
     if not module.startswith("charrnn.cli"):
         assert "typer" not in roots
         calls = (
@@ -109,7 +111,9 @@ def test_every_package_is_declared() -> None:
     project = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
     declared = {
         name
-        for block in re.findall(r"^(?:dependencies|fast|plot) = \[(.*?)\]", project, re.M | re.S)
+        for block in re.findall(
+            r"^(?:dependencies|fast|plot|mpi) = \[(.*?)\]", project, re.M | re.S
+        )
         for name in re.findall(r'"(\w+)', block)
     }
     assert "numpy" in declared

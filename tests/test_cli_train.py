@@ -17,7 +17,6 @@ from samples import TINY
 from talking import CHARRNN
 
 import charrnn
-from charrnn.training.trainer import Training
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell or signals")
 
@@ -117,6 +116,7 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
             "class_weights": "none",
             "label_smoothing": 0.0,
             "rare_labels": 0.0,
+            "reduce_every": 1,
         },
         **options,
     }
@@ -241,15 +241,14 @@ def test_no_length(run: Run, option: str) -> None:
 
 def test_no_pace_is_told_before_a_step(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that was left just before an evaluation begins with that: hours of nothing are not left."""
-    stopped = Training._validate
 
-    def interrupted(_: Training) -> Any:
+    def interrupted(*_: object) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "_validate", interrupted)
     flags = ("--hidden-size", 4, "--steps", 4, "--eval-every", 2, "--save-every", 1, "-o", "m.npz")
-    assert run("train", "corpus.txt", *flags).code == 130
-    monkeypatch.setattr(Training, "_validate", stopped)
+    with monkeypatch.context() as patch:
+        patch.setattr("charrnn.training.trainer.validate", interrupted)
+        assert run("train", "corpus.txt", *flags).code == 130
     told = run("train", "--resume", "m.npz")
     assert told.code == 0
     first, second = (line for line in told.err.splitlines() if line.startswith("step "))

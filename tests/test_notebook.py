@@ -94,7 +94,7 @@ def test_train_is_interrupted(corpus: Path) -> None:
         ("training.learner.Learner.move", 7),
         ("training.learner.Learner.hold", 3),  # after an evaluation
         ("training.optimizer.Optimizer.step", 12),
-        ("training.trainer.evaluate", 2),
+        ("training.evaluation.evaluate", 2),
         ("training.learner.Learner.is_finite", 2),  # in an evaluation
         ("training.plan.Plan.fall_from", 1),
     ],
@@ -124,11 +124,11 @@ def test_an_interruption_at_any_place_leaves_a_sound_run(
     whole = charrnn.train(corpus, **config).checkpoint()
     intact, calls = pkgutil.resolve_name(f"charrnn.{function}"), count(1)
 
-    def interrupted(*arguments: Any) -> Any:
+    def interrupted(*arguments: Any, **named: Any) -> Any:
         now = next(calls) == call
         if now and early:
             signal.raise_signal(signal.SIGINT)
-        result = intact(*arguments)
+        result = intact(*arguments, **named)
         if now and not early:
             signal.raise_signal(signal.SIGINT)
         return result

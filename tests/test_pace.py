@@ -17,8 +17,7 @@ from samples import content, make_text
 import charrnn
 from charrnn.errors import InputError
 from charrnn.text.chunks import Chunk
-from charrnn.training import pace
-from charrnn.training import trainer as training
+from charrnn.training import evaluation, pace
 from charrnn.training.budget import Choice, Cost, Speed, choose
 from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.evaluation import OVERFITTED, is_overfitted
@@ -187,7 +186,7 @@ def test_resumed_in_the_middle(left_at: float, tmp_path: Path) -> None:
 def _losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
     """Let evaluations find these validation losses, then the last of them for ever."""
     found = iter(losses)
-    monkeypatch.setattr(training, "evaluate", lambda *_: next(found, losses[-1]))
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_: next(found, losses[-1]))
 
 
 def _evaluated(schedule: str, **settings: Any) -> Training:
@@ -341,7 +340,7 @@ class Machine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, per_place: float) -> None:
         self.now, self._per_place = 0.0, per_place
         monkeypatch.setattr(
-            "charrnn.training.learner.Learner.look", lambda _, chunk: self.look(chunk)
+            "charrnn.training.learner.Learner.look", lambda _, chunk, *__, **___: self.look(chunk)
         )
         monkeypatch.setattr("charrnn.training.learner.Learner.move", lambda *_: None)
         monkeypatch.setattr("time.perf_counter", lambda: self.now)

@@ -217,7 +217,7 @@ def test_patience() -> None:
 
 def test_patience_at_the_very_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose last evaluation is the last in vain went its whole length, and did not stop early."""
-    monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: 2.0)
+    monkeypatch.setattr("charrnn.training.evaluation.evaluate", lambda *_: 2.0)
     config = replace(QUICK, epochs=0, steps=9, eval_every=3, schedule="constant")
     for patience, steps, early in [(1, 6, True), (2, 9, False), (3, 9, False)]:
         training = _finish(Training(CORPUS, SMALL, replace(config, patience=patience)))
@@ -226,7 +226,7 @@ def test_patience_at_the_very_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_less_is_better(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of equal losses the first one's weights are kept; each later one was in vain."""
-    monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: 2.0)
+    monkeypatch.setattr("charrnn.training.evaluation.evaluate", lambda *_: 2.0)
     training = Training(
         CORPUS, SMALL, replace(QUICK, schedule="constant", patience=0, eval_every=5)
     )
@@ -370,13 +370,11 @@ def test_resume_refuses() -> None:
         Training.resume(charrnn.Corpus.from_text(make_text(40), vocabulary=wider), checkpoint)
 
 
-@pytest.mark.parametrize("size", [{"batch_size": 1000}, {"seq_length": 1000}, {"threads": 7}])
+@pytest.mark.parametrize("size", [{"batch_size": 1000}, {"seq_length": 1000}])
 def test_resume_refuses_what_no_run_has_saved(size: dict[str, Any]) -> None:
     """Sizes that the text cannot fill, and a run would have made smaller."""
     checkpoint = Training(CORPUS, SMALL, QUICK).checkpoint()
     assert checkpoint.progress is not None
-    if "threads" in size:
-        checkpoint.progress.generators += checkpoint.progress.generators[:1] * 5
     forged = replace(checkpoint, training=replace(checkpoint.training, **size))
     with pytest.raises(InputError, match="do not fit its corpus"):
         Training.resume(CORPUS, forged)
@@ -531,7 +529,7 @@ def test_products_take_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return seeing
 
-    monkeypatch.setattr("charrnn.training.trainer.evaluate", seen(evaluate))
+    monkeypatch.setattr("charrnn.training.evaluation.evaluate", seen(evaluate))
     monkeypatch.setattr(training._learner, "look", seen(training._learner.look))
     with threadpool_limits(2, "blas"):
         list(islice(training, 3))
@@ -542,7 +540,7 @@ def test_products_take_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_recovery_from_a_broken_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
     """A validation loss that is not finite takes the run back too, and is not kept."""
     losses = iter([3.0, float("nan"), 2.5, 2.0])
-    monkeypatch.setattr("charrnn.training.trainer.evaluate", lambda *_: next(losses))
+    monkeypatch.setattr("charrnn.training.evaluation.evaluate", lambda *_: next(losses))
     config = replace(QUICK, epochs=1, eval_every=6)
     training = Training(CORPUS, SMALL, config)
     reports = [report for report in islice(training, 21) if not isinstance(report, Step)]

@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 import time
+import traceback
+from contextlib import suppress
 from importlib import import_module
 
 import typer
@@ -17,8 +19,9 @@ import typer
 from charrnn.cli import terminal
 from charrnn.cli.arguments import dash_advice
 from charrnn.cli.help import Command, Group
-from charrnn.cli.terminal import ignore_no_size, open_streams, silence_stdout, speak_utf8, tell
+from charrnn.cli.terminal import ignore_no_size, open_streams, silence_stdout, speak_utf8
 from charrnn.errors import CharrnnError
+from charrnn.launcher import announced_size
 from charrnn.signals import HandledBy
 from charrnn.version import __version__
 
@@ -77,7 +80,20 @@ def run(arguments: list[str]) -> int:
             code = _run(arguments)
         except KeyboardInterrupt:
             code = 130
-    return 128 + end.number if end.number else code  # the shell's convention
+        except BaseException:
+            if terminal.job:  # what nobody foresaw: the others would wait for ever
+                traceback.print_exc()
+                terminal.job.abort(1)
+            raise
+    if not end.number:
+        return code
+    code = 128 + end.number  # the shell's convention
+    if arguments[:1] == ["train"] and announced_size() > 1:
+        with suppress(ImportError):
+            from charrnn.nn.mpi import abort
+
+            abort(code)  # of those that it has not joined yet, too: they wait for it
+    return code
 
 
 def _run(arguments: list[str]) -> int:
@@ -124,5 +140,7 @@ def _short_of_memory(error: BaseException | None) -> bool:
 def _fail(message: str, code: int) -> int:
     if len(message) > MOST:  # a text where a file was expected, or a name out of a checkpoint
         message = f"{message[: MOST // 2]} … {message[-MOST // 2 :]}"
-    tell(f"charrnn: {message}")
+    terminal.tell_failure(message)
+    if terminal.job:
+        terminal.job.abort(code)
     return code

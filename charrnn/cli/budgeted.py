@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from charrnn.cli.job import Pulse
 from charrnn.cli.starting import BESIDE, DROPPING
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.models.character_model import CharacterModel
+from charrnn.nn.world import World
 from charrnn.tasks import Task
 from charrnn.text.corpus import Corpus
 from charrnn.text.embedded import STEMS
@@ -27,6 +30,8 @@ def timed_run(
     began: float,
     seconds: float,
     given: Mapping[str, Any],
+    world: World,
+    pulse: Pulse,
 ) -> tuple[Training, Pace, list[str]]:
     """A run that is chosen for a budget, what keeps it to that, and what was chosen and why, in lines.
 
@@ -35,18 +40,21 @@ def timed_run(
         began: When the budget began, on the monotonic clock.
         given: What the user has set.
     """
-    deadline = began + AIM * seconds
+    deadline, clock = began + AIM * seconds, world.agreed(time.monotonic)
     model_settings = only(ModelConfig, given)
     if isinstance(start, CharacterModel):
         model_settings = vars(start.config)
-    choice = choose_here(corpus, deadline, model_settings, only(TrainingConfig, given))
+    settings = only(TrainingConfig, given)
+    choice = choose_here(corpus, deadline, model_settings, settings, clock, world)
     model = start if isinstance(start, CharacterModel) else choice.model
-    training = Training(corpus, model, choice.training)
-    return training, Pace(training, choice, deadline), _reasons(training, choice, seconds)
+    training = Training(corpus, model, choice.training, world)
+    pulse.beat(0)
+    pace = Pace(training, choice, deadline, pulse.now)
+    return training, pace, _reasons(training, choice, seconds)
 
 
 def resumed_for(
-    training: Training, began: float, seconds: float, given: Mapping[str, Any]
+    training: Training, began: float, seconds: float, given: Mapping[str, Any], pulse: Pulse
 ) -> tuple[Pace, list[str]]:
     """What keeps a resumed run to so much more time, and what that means, in lines.
 
@@ -55,15 +63,17 @@ def resumed_for(
         given: What the user has set.
     """
     deadline, step = began + AIM * seconds, training.step
-    choice = extend_here(training, deadline, given.get("cooldown", 0))
+    clock = training.world.agreed(time.monotonic)
+    choice = extend_here(training, deadline, given.get("cooldown", 0), clock)
+    pulse.beat(0)
     unit = training.corpus.vocabulary.config.unit
     reason = (
-        f"budget: {duration(seconds)} more; this machine trains it at "
+        f"budget: {duration(seconds)} more; {who(training.world)} it at "
         f"{1 / choice.seconds_per_character:,.0f} {unit}s a second: some "
         f"{counted(training.total_steps - step, 'step')} more, "
         f"in which each {unit} is seen {_about(choice.epochs)} times"
     )
-    return Pace(training, choice, deadline), [reason]
+    return Pace(training, choice, deadline, pulse.now), [reason]
 
 
 def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool) -> str:
@@ -93,12 +103,16 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
     usual |= {"bidirectional": fresh.bidirectional, "attention": fresh.attention}
     if model.reads_whole:
         usual["seq_length"] = training.config.seq_length  # that of the longest text
+    ranks = training.world.size
     for config in configs:
         for field in fields(config):
             value = getattr(config, field.name)
+            if field.name == "threads":
+                value //= ranks  # on each
             if value not in (field.default, usual.get(field.name)):
                 flags += _flag(field.name, value)
-    return f"charrnn train {_corpus(training.corpus)}{' '.join(flags)}"
+    launcher = f"mpirun -n {ranks} " if ranks > 1 else ""
+    return f"{launcher}charrnn train {_corpus(training.corpus)}{' '.join(flags)}"
 
 
 def _corpus(corpus: Corpus | Examples) -> str:
@@ -131,6 +145,11 @@ def batch_in_words(config: TrainingConfig, model: ModelConfig, units: str) -> st
     return f"{config.batch_size} × {config.seq_length} {units}"
 
 
+def who(world: World) -> str:
+    """Who trains, in words, with the verb."""
+    return "this machine trains" if world.size == 1 else f"{world.size} ranks together train"
+
+
 def _about(number: float) -> str:
     """To two digits, but never with an exponent of ten."""
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
@@ -150,7 +169,7 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     beside += [f"rare labels {config.rare_labels:g}"] if config.rare_labels else []
     early = "; more would bring little to so short a text, and the run ends before its time"
     return [
-        f"budget: {duration(seconds)}; this machine trains {units} at {1 / choice.seconds_per_character:,.0f} "
+        f"budget: {duration(seconds)}; {who(training.world)} {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
         f"chosen: {', '.join([units, *beside, choice.model.dropped])}, rate {config.learning_rate:g}, some "
         f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",

@@ -94,6 +94,12 @@ class Display:
         tell(f"charrnn: {message}")
 
 
+class Silence(Display):
+    """Of the ranks of a job all but the first: they say nothing."""
+
+    def warn(self, message: str) -> None: ...
+
+
 class Lines(Display):
     """Plain lines, one for each evaluation, for a log or a pipe."""
 
@@ -239,7 +245,9 @@ class Bars(Lines):
 
 
 def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:
-    """Bars and tables on a terminal, lines elsewhere, nothing but warnings when ``quiet``."""
+    """Bars and tables on a terminal, lines elsewhere, nothing but warnings when ``quiet``; of a job's ranks on the first one."""
+    if not training.world.is_first:
+        return Silence()
     if quiet:
         return Display()
     if sys.stderr is not None and sys.stderr.isatty():

@@ -40,12 +40,21 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
         f"{training.steps_per_epoch:,} an epoch, "
         f"{batch_in_words(config, model, f'{unit}s')} each; {config.optimizer}, "
         f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "
-        f"{counted(config.threads, 'thread')}, steps by {'Numba' if training.compiled else 'NumPy'}",
+        f"{_workers(training)}, steps by {'Numba' if training.compiled else 'NumPy'}",
         "checkpoint": str(path),
     }
     if training.step:
         facts["resumed at"] = f"step {training.step:,} of {training.total_steps:,}"
     return facts
+
+
+def _workers(training: Training) -> str:
+    ranks, threads = training.world.size, training.config.threads
+    if ranks == 1:
+        return counted(threads, "thread")
+    apart = training.config.reduce_every
+    meeting = f" that meet every {apart} steps" if apart > 1 else ""
+    return f"{ranks} ranks of {counted(threads // ranks, 'thread')}{meeting}"
 
 
 def _examples(corpus: Corpus | Examples) -> dict[str, str]:

@@ -43,38 +43,54 @@ def parse_interval(text: str) -> Interval:
 class Saver:
     """Writes a run's checkpoint at each evaluation, and as often as ``every`` asks for.
 
+    Of several ranks all save at once: the first one writes what all have.
+
     Args:
         warn: Told of a save that failed; the run goes on.
+        clock: In seconds, one that tells all ranks the same.
     """
 
     def __init__(
-        self, training: Training, path: Path, every: Interval, warn: Callable[[str], None]
+        self,
+        training: Training,
+        path: Path,
+        every: Interval,
+        warn: Callable[[str], None],
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._training, self._path, self._every, self._warn = training, path, every, warn
         self._held = self._tried = training.step
-        self._time = time.monotonic()
+        self._clock = clock or (lambda: time.monotonic())
+        self._time = self._clock()
 
     def save(self) -> None:
         """Save now.
 
         Raises:
-            CheckpointError: It cannot be written. The file is still the one before.
+            CheckpointError: It cannot be written, on each rank. The file is still the one before.
         """
         # What counts is the age of the state in the file, not of the file.
-        self._tried, self._time = self._training.step, time.monotonic()
+        self._tried, self._time = self._training.step, self._clock()
+        world, failure = self._training.world, ""
         try:
-            save_checkpoint(self._training.checkpoint(), self._path)
+            checkpoint = self._training.checkpoint()
+            if world.is_first:
+                save_checkpoint(checkpoint, self._path)
         except CheckpointError as error:
             held = f"; it still holds step {self._held:,}" if self._path.exists() else ""
-            raise CheckpointError(f"{error}{held}") from error
+            failure = f"{error}{held}"
+        if failure := world.from_first(failure):
+            raise CheckpointError(failure)
         self._held = self._tried
 
-    def after(self, report: Report) -> None:
-        """Save if it is time to; a failure is told, and no reason to end the run."""
-        late = time.monotonic() - self._time >= self._every.seconds
+    def after(self, report: Report) -> bool:
+        """Save if it is time to, and say whether; a failure is told, and no reason to end the run."""
+        late = self._clock() - self._time >= self._every.seconds
         far = self._training.step - self._tried >= self._every.steps
-        if late or far or isinstance(report, Evaluation):
-            try:
-                self.save()
-            except CheckpointError as error:
-                self._warn(f"{error}; the run goes on, and the next save will try again")
+        if not (late or far or isinstance(report, Evaluation)):
+            return False
+        try:
+            self.save()
+        except CheckpointError as error:
+            self._warn(f"{error}; the run goes on, and the next save will try again")
+        return True

@@ -12,13 +12,18 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from charrnn.launcher import announced_rank
 from charrnn.signals import HandledBy
 from charrnn.words import printable
 
+if TYPE_CHECKING:
+    from charrnn.nn.world import World
+
 MOMENT = 1.0  # seconds
 LOADING_SECONDS = 0.0  # that the program took before its command began, where that is known
+job: World | None = None  # the ranks that this process is one of, once it has joined them
 
 
 class _Undisturbed(io.FileIO):
@@ -74,6 +79,18 @@ def columns() -> int:
 def tell(message: str) -> None:
     """A line on standard error."""
     print(printable(message), file=sys.stderr, flush=True)
+
+
+def tell_failure(message: str) -> None:
+    """Say why nothing comes of it: of the ranks of a job one does, the first one where that has failed, too."""
+    if job is None:
+        if not announced_rank():  # what is wrong before they have met is wrong for each
+            tell(f"charrnn: {message}")
+    elif job.is_first:
+        tell(f"charrnn: {message}")
+    else:
+        time.sleep(MOMENT)  # in which the first one has ended the job, if it has failed
+        tell(f"charrnn: rank {job.rank} on {job.place}: {message}")
 
 
 def tell_of_compiling() -> None:
@@ -140,7 +157,7 @@ def telling_of_interruption() -> Iterator[Telling]:
     try:
         yield telling
     except KeyboardInterrupt:
-        tell(f"charrnn: interrupted; {telling.done}")
+        tell_failure(f"interrupted; {telling.done}")
         raise
 
 

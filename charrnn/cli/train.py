@@ -31,6 +31,7 @@ from charrnn.words import as_argument, printable, quoted
 
 if TYPE_CHECKING:
     from charrnn.cli.display import Display
+    from charrnn.cli.job import Pulse
     from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver
     from charrnn.training.pace import Pace
@@ -175,6 +176,7 @@ def train(
     from charrnn.cli.budgeted import repeating, resumed_for, timed_run
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
+    from charrnn.cli.job import Pulse, from_first, in_turn, join, text_of_first
     from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver, parse_interval
     from charrnn.cli.starting import Loader, compiled_ahead, fresh_start, resumed_start
@@ -196,42 +198,58 @@ def train(
             f"--init-from {model} starts one from it"
         )
     with terminal.telling_of_interruption() as telling, ExitStack() as stack:
-        with reading_bar(quiet=quiet) as progress:
+        world = join()
+        began, pulse = world.from_first(began), Pulse(world)
+        if given.get("threads"):
+            given["threads"] *= world.size
+        with reading_bar(quiet=quiet or not world.is_first) as progress:
             load = Loader(
                 parse_columns(columns), source_symbols, target_symbols, cache_dir, progress
             )
             if resume:
                 with Held():
-                    path = stack.enter_context(claim_old(resume)).path
-                saved, text, config = resumed_start(load, paths, val_file, path, given)
+                    path = from_first(world, lambda: stack.enter_context(claim_old(resume)).path)
+                saved, text, config = from_first(
+                    world, lambda: resumed_start(load, paths, val_file, path, given)
+                )
             else:
-                start, text = fresh_start(load, paths, val_file, init_from, extend_vocab, given)
+                start, text = from_first(
+                    world,
+                    lambda: fresh_start(load, paths, val_file, init_from, extend_vocab, given),
+                )
                 config = TrainingConfig(**only(TrainingConfig, given))
                 with Held():
-                    path = stack.enter_context(claim_new(output, text.sources)).path
+                    path = from_first(
+                        world, lambda: stack.enter_context(claim_new(output, text.sources)).path
+                    )
+            text = text_of_first(world, text, cache_dir)
         pace, record, reasons = None, None, list[str]()
         if log:
             if str(log) == STANDARD_INPUT:
                 raise InputError("--log names a file; standard output is for the checkpoint's path")
             if os.path.realpath(log) == os.path.realpath(path):
                 raise InputError(f"{log}: is the checkpoint; choose another --log")
+        if log and world.is_first:
             record = RunLog(log, resumed=bool(resume))
             stack.callback(record.close)
         chosen = given if seconds is not None and not resume else None
-        began += compiled_ahead(saved.model if resume else start, config, chosen, quiet=quiet)
+        to_compile = saved.model if resume else start
+        silent = quiet or not world.is_first
+        took = in_turn(world, lambda: compiled_ahead(to_compile, config, chosen, quiet=silent))
+        began += float(world.numbers([took]).max())
         if resume:
-            training = Training.resume(text, saved, config)
-            del saved  # the run has copies of all its arrays
+            training = Training.resume(text, saved, config, world)
+            del saved, to_compile  # the run has copies of all its arrays
             if seconds is not None:
-                pace, reasons = resumed_for(training, began, seconds, given)
+                pace, reasons = resumed_for(training, began, seconds, given, pulse)
         elif seconds is not None:
-            training, pace, reasons = timed_run(text, start, began, seconds, given)
+            training, pace, reasons = timed_run(text, start, began, seconds, given, world, pulse)
         else:
-            training = Training(text, start, config)
+            training = Training(text, start, config, world)
         display = make_display(training, path, quiet=quiet, sample_every=sample_every)
         stack.callback(display.close)
-        saver = Saver(training, path, every, display.warn)
-        display.note(_without_effect(given, training.config))
+        saver = Saver(training, path, every, display.warn, pulse.now)
+        display.note(_without_effect(given, training))
         if training.finished:
             longer = "--patience goes on"
             if not training.stopped_early:
@@ -240,18 +258,19 @@ def train(
         if record:
             record.start(training, path, display.warn)
         telling.done = "nothing more was saved"
-        _run(training, path, display, saver, pace, record, reasons)
+        _run(training, path, display, saver, pace, record, reasons, pulse)
     if pace and training.finished and not resume:
         display.note([f"repeat: {repeating(training, init_from, extend_vocab=extend_vocab)}"])
 
 
-def _without_effect(given: Container[str], config: TrainingConfig) -> list[str]:
+def _without_effect(given: Container[str], training: Training) -> list[str]:
     """What was asked for in vain, in words."""
+    alone = "reduce_every" in given and training.world.size == 1
     return [
         f"--{name} does nothing without --{other} {value}"
         for name, (other, value) in NEEDED.items()
-        if name in given and getattr(config, other) != value
-    ]
+        if name in given and getattr(training.config, other) != value
+    ] + ["--reduce-every does nothing without several ranks: mpirun -n 2 charrnn train …"] * alone
 
 
 def _run(
@@ -262,13 +281,16 @@ def _run(
     pace: Pace | None,
     record: RunLog | None,
     reasons: list[str],
+    pulse: Pulse,
 ) -> None:
     """Train to the end or to an interruption, and save on the way."""
-    followers = [display.report, *([record.report] if record else []), saver.after]
-    if pace:
-        followers.append(pace.after)
+    from charrnn.cli.job import Balance, from_first
+
+    world, ending = training.world, 0
+    followers = [display.report, *([record.report] if record else [])]
+    followers.append(Balance(world, display.warn).after)
     with terminal.interruptible() as interruption:
-        if not path.exists():
+        if from_first(world, lambda: not path.exists()):
             saver.save()  # a folder that cannot be written should be known now
         display.start()
         display.note(reasons)
@@ -276,7 +298,12 @@ def _run(
             for report in training:
                 for follow in followers:
                     follow(report)
-                if interruption.number:
+                ending = pulse.beat(interruption.number)
+                if saver.after(report) and pace:
+                    pulse.beat(0)  # what a run is kept to is the time with that of saving
+                if pace:
+                    pace.after(report)
+                if ending:
                     break
         except DivergenceError as error:
             saver.save()
@@ -284,13 +311,14 @@ def _run(
                 record.end("diverged")
             raise DivergenceError(f"{error} (the last good state is in {path})") from None
         saver.save()
-        stopped = bool(interruption.number) and not training.finished
+        stopped = bool(ending) and not training.finished
         if record:
             ended = "stopped early" if training.stopped_early else "finished"
             record.end("interrupted" if stopped else ended)
     display.finish(interrupted=stopped)
     name = as_argument(path)
-    # For a pipe, also where its bytes are no text; a terminal need not see it act.
-    print(printable(name) if sys.stdout.isatty() else name, flush=True)
+    if world.is_first:
+        # For a pipe, also where its bytes are no text; a terminal need not see it act.
+        print(printable(name) if sys.stdout.isatty() else name, flush=True)
     if stopped:
-        raise typer.Exit(128 + interruption.number)  # the shell's convention
+        raise typer.Exit(128 + ending)  # the shell's convention

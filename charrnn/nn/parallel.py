@@ -1,4 +1,4 @@
-"""Shards: a batch split over Python threads, each with a workspace of its own.
+"""Shards: a batch split over the ranks of a job and the Python threads of each, each with a workspace of its own.
 
 NumPy lets go of Python's lock inside its loops and products, so shards really run side by side. The
 BLAS library is held to one thread meanwhile: its own threads would compete with them, and the split
@@ -22,6 +22,7 @@ from numpy.typing import DTypeLike
 from threadpoolctl import LibController, ThreadpoolController
 
 from charrnn.nn.workspace import Workspace
+from charrnn.nn.world import ALONE, World
 from charrnn.signals import Held
 
 Result = TypeVar("Result")
@@ -72,9 +73,24 @@ def _limit(group: Path) -> float:
         return math.inf
 
 
-def default_shards(batch_size: int) -> int:
-    """As many shards as there are processors, unless the batch is too small for that."""
-    return max(1, min(available_processors(), batch_size // MIN_STREAMS))
+def default_shards(batch_size: int, world: World = ALONE) -> int:
+    """As many shards as there are processors, for each rank alike, unless the batch is too small for that."""
+    each = min(processors_each(world), batch_size // MIN_STREAMS // world.size)
+    return world.size * max(1, each)
+
+
+def processors_each(world: World = ALONE) -> int:
+    """Processors that each rank of a job may use for itself: ranks on one machine share what it has."""
+    if world.size == 1:
+        return available_processors()
+    may_use = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
+    ranks = world.gather((world.place, available_processors(), frozenset(may_use)))
+
+    def each(place: str, own: int, mine: frozenset[int]) -> int:
+        sharing = sum(place == p and not mine.isdisjoint(theirs) for p, _, theirs in ranks)
+        return max(1, own // sharing)
+
+    return min(each(*rank) for rank in ranks)
 
 
 @cache
@@ -139,30 +155,64 @@ class Shards:
     """Runs a function for each part of a batch.
 
     Args:
-        count: Number of parts. It decides how sums are split, so results depend on it in their last
-            bits; they do not depend on how many of the threads run at once.
+        count: Number of parts, of all ranks together, each of which has as many. It decides how sums are split, so
+            results depend on it in their last bits; they do not depend on how many run at once, or where.
         dtype: Type of the workspaces' arrays.
+        world: The ranks that share the parts, in their order.
     """
 
-    def __init__(self, count: int, dtype: DTypeLike = np.float32) -> None:
-        self.count = count
-        self.workspaces = [Workspace(dtype) for _ in range(count)]
-        self._threads = ThreadPoolExecutor(count, "shard") if count > 1 else None
+    def __init__(self, count: int, dtype: DTypeLike = np.float32, world: World = ALONE) -> None:
+        self.count, self.world = count, world
+        each = count // world.size
+        self.own = range(world.rank * each, (world.rank + 1) * each)
+        self.workspaces = [Workspace(dtype) for _ in self.own]
+        self._threads = ThreadPoolExecutor(each, "shard") if each > 1 else None
+
+    def columns(self, batch: int) -> slice:
+        """This rank's of ``batch`` columns."""
+        return slice(self._start(self.own.start, batch), self._start(self.own.stop, batch))
 
     def map(self, work: Callable[[int, slice, Workspace], Result], batch: int) -> list[Result]:
-        """``work(index, columns, workspace)`` for each part of ``batch`` columns, in order."""
+        """``work(index, columns, workspace)`` for each part of ``batch`` columns, in order: what other ranks found, too."""
+        found = self.map_own(work, batch)
+        return [result for results in self.world.gather(found) for result in results]
 
-        def guarded(index: int) -> Result:
-            columns = slice(batch * index // self.count, batch * (index + 1) // self.count)
+    def map_own(self, work: Callable[[int, slice, Workspace], Result], batch: int) -> list[Result]:
+        """The same for this rank's parts alone."""
+
+        def of_part(thread: int) -> Result:
+            index = self.own[thread]
+            columns = slice(self._start(index, batch), self._start(index + 1, batch))
+            return work(index, columns, self.workspaces[thread])
+
+        return self._run(of_part)
+
+    def share(self, work: Callable[[slice, Workspace], Result], items: int) -> list[Result]:
+        """``work(some, workspace)`` for all of ``items``, divided among this rank's threads: each rank does all of it."""
+        each = len(self.own)
+
+        def of_thread(thread: int) -> Result:
+            some = slice(items * thread // each, items * (thread + 1) // each)
+            return work(some, self.workspaces[thread])
+
+        return self._run(of_thread)
+
+    def _start(self, index: int, batch: int) -> int:
+        return batch * index // self.count
+
+    def _run(self, work: Callable[[int], Result]) -> list[Result]:
+        """``work(thread)`` on each of this rank's threads."""
+
+        def guarded(thread: int) -> Result:
             # A thread has error settings of its own; the caller looks for numbers that are not finite.
             with np.errstate(all="ignore"):
-                return work(index, columns, self.workspaces[index])
+                return work(thread)
 
         if self._threads is None:
             return [guarded(0)]
         working: list[Future[Result]] = []
         try:
-            working.extend(self._threads.submit(guarded, index) for index in range(self.count))
+            working.extend(self._threads.submit(guarded, thread) for thread in range(len(self.own)))
             return [future.result() for future in working]
         finally:
             wait(working)  # after an error, too: the next call takes the same workspaces

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.tasks import TASKS
-from charrnn.text.chunks import ALL, Chunk
+from charrnn.text.chunks import ALL, Chunk, Extent
 from charrnn.text.examples import Examples
 from charrnn.text.records import Spans
 
@@ -70,13 +70,28 @@ class Batches:
     def __len__(self) -> int:
         return len(self._stops)
 
-    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+    def _members(self, index: int) -> NDArray[Any]:
+        """The texts of a batch."""
         number, index = divmod(index, len(self))
         batches, texts = self._order(number)
         batch = batches[index]
         start = self._stops[batch - 1] if batch else 0
-        members = texts[start : self._stops[batch]]
+        return texts[start : self._stops[batch]]
+
+    def extent(self, index: int) -> Extent:
+        members = self._members(index)
+        if self._targets:
+            predictions = int(self._targets.length[members].sum()) + len(members)
+        elif self._labels is None:
+            predictions = int(self._spans.length[members].sum())
+        else:
+            predictions = len(members)
+        return Extent(len(members), predictions)
+
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+        members = self._members(index)
         T = max(1, int(self._spans.length[members].max()))
+        S = 1 + int(self._targets.length[members].max()) if self._targets else 0
         members = members[columns]
         length = self._spans.length[members]
         step = np.arange(T)[:, None]
@@ -84,7 +99,7 @@ class Batches:
         place = self._spans.first[members] + inside
         counted = None
         if self._targets:
-            targets, counted = self._of_targets(members)
+            targets, counted = self._of_targets(members, S)
         elif self._labels is None:
             targets, counted = self._examples.answers[place].astype(np.intp), step < length
         else:
@@ -113,11 +128,13 @@ class Batches:
         sources = list(found.values())
         return [sources[n] for n in some] if len(sources) > most else sources
 
-    def _of_targets(self, members: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def _of_targets(
+        self, members: NDArray[Any], S: int
+    ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
         """``(S, B)``, the symbols of some targets, each with its end, and where they are."""
         assert self._targets is not None
         first, length = self._targets.first[members], self._targets.length[members]
-        step = np.arange(int(length.max(initial=0)) + 1)[:, None]
+        step = np.arange(S)[:, None]
         place = first + np.minimum(step, length - 1)
         end = len(self._examples.labels)
         symbols = np.where(step < length, self._examples.answers[place], end)

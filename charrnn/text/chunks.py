@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,8 +98,18 @@ class Chunk:
         return Chunk(**arrays)
 
 
+class Extent(NamedTuple):
+    """How large a chunk is, all of its columns together: known without reading them."""
+
+    columns: int
+    predictions: int  # that are counted
+
+
 class Chunks(Protocol):
-    """A text as chunks, each made when it is asked for: only that part of the text is read."""
+    """A text as chunks, each made when it is asked for: only that part of the text is read.
+
+    A rank of a job asks for some columns of each chunk, and reads no others.
+    """
 
     columns: int
     characters: int  # predictions that one pass over all chunks counts
@@ -109,6 +119,9 @@ class Chunks(Protocol):
 
     def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         """The chunk of this index, or some columns of it; after the last one the text begins again."""
+
+    def extent(self, index: int) -> Extent:
+        """How large that chunk is."""
 
 
 class Watched:
@@ -125,6 +138,9 @@ class Watched:
     def chunk(self, index: int, columns: slice = ALL) -> Chunk:
         self._require_unchanged()
         return self._chunks.chunk(index, columns)
+
+    def extent(self, index: int) -> Extent:
+        return self._chunks.extent(index)
 
 
 class Streams:
@@ -147,15 +163,25 @@ class Streams:
     def __len__(self) -> int:
         return self._count
 
-    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+    def _steps(self, index: int) -> tuple[int, int]:
+        """Where in each stream a chunk begins and ends."""
         index %= self._count
         # Rounded up: the first chunk is a longest one, so that buffers have their size at once.
-        start, stop = (-(-i * self._length // self._count) for i in (index, index + 1))
+        return -(-index * self._length // self._count), -(
+            -(index + 1) * self._length // self._count
+        )
+
+    def extent(self, index: int) -> Extent:
+        start, stop = self._steps(index)
+        return Extent(self.columns, (stop - start) * self.columns)
+
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+        start, stop = self._steps(index)
         position = np.arange(start, stop)[:, None] + self._first[columns]
         return Chunk(
             self._ids[position].astype(np.intp),
             self._ids[position + 1].astype(np.intp),
-            np.full(position.shape[1], index == 0),
+            np.full(position.shape[1], index % self._count == 0),
         )
 
 
@@ -189,16 +215,26 @@ class Segments:
     def __len__(self) -> int:
         return len(self._before) + len(self._own)
 
-    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
-        index %= len(self)
+    def _places(
+        self, index: int, columns: slice
+    ) -> tuple[int, NDArray[np.intp], NDArray[np.bool_]]:
+        """The first step of a chunk; ``(T, B)``, where in the text its steps are, and which are counted."""
         if index < len(self._before):
             part, start = self._before, self._before[index]
         else:
             part, start = self._own, self._own[index - len(self._before)]
         step = np.arange(start, min(start + part.step, part.stop))[:, None]
+        position = step - self.overlap + np.arange(self.columns)[columns] * self.length
+        return start, position, (step >= self.overlap) & (position < self.characters)
+
+    def extent(self, index: int) -> Extent:
+        *_, counted = self._places(index % len(self), ALL)
+        return Extent(self.columns, int(counted.sum()))
+
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+        index %= len(self)
+        start, position, counted = self._places(index, columns)
         segment = np.arange(self.columns)[columns]
-        position = step - self.overlap + segment * self.length
-        counted = (step >= self.overlap) & (position < self.characters)
         position = np.clip(position, 0, self.characters - 1)
         return Chunk(
             self._ids[position].astype(np.intp),

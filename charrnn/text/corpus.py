@@ -98,6 +98,17 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: without numbers that lie in a file, see :meth:`reopened`."""
+        return vars(self) if self.stored is None else {**vars(self), "ids": None, "stored": None}
+
+    def reopened(self, folder: Path, length: int) -> Corpus | None:
+        """A corpus of so many characters that has come from elsewhere, with its numbers from here; None where they are not kept here."""
+        stored = cache.stored(
+            folder, _key(self.sha256, self.vocabulary), _dtype(self.vocabulary), length
+        )
+        return None if stored is None else replace(self, ids=stored.ids, stored=stored)
+
     def __repr__(self) -> str:
         unit, known = self.vocabulary.config.unit, len(self.vocabulary)
         return f"<Corpus: {len(self):,} {unit}s, {known} different ones, from {', '.join(self.sources)}>"
@@ -312,9 +323,7 @@ def _kept(
     folder: Path, parts: Iterable[NDArray[Any]], scan: Scan, vocabulary: Vocabulary
 ) -> Stored:
     """The numbers from a file in ``folder``, which is made if it is not there."""
-    contents = f"{scan.sha256} {vocabulary.characters}"
-    key = hashlib.sha256(contents.encode()).hexdigest()
-    dtype = vocabulary.encode(vocabulary.characters[0]).dtype
+    key, dtype = _key(scan.sha256, vocabulary), _dtype(vocabulary)
     stored = cache.stored(folder, key, dtype, scan.length)
     if stored is None:
         cache.store(folder, key, parts)
@@ -325,3 +334,13 @@ def _kept(
             "or choose another folder with --cache-dir"
         )
     return stored
+
+
+def _key(sha256: str, vocabulary: Vocabulary) -> str:
+    """Under which a text's numbers are kept: a hash of all that they depend on."""
+    return hashlib.sha256(f"{sha256} {vocabulary.characters}".encode()).hexdigest()
+
+
+def _dtype(vocabulary: Vocabulary) -> np.dtype[Any]:
+    """Of the numbers."""
+    return vocabulary.encode(vocabulary.characters[0]).dtype

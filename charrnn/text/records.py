@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.text.chunks import ALL, MIN_CHUNKS, Chunk
+from charrnn.text.chunks import ALL, MIN_CHUNKS, Chunk, Extent
 from charrnn.text.stretches import Lookup
 
 SCANNED = 1 << 24  # ids that are searched at once; bounds the memory
@@ -117,18 +117,26 @@ class Records:
     def __len__(self) -> int:
         return int(self._chunks.sum())
 
-    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+    def _cut(self, index: int) -> tuple[NDArray[Any], NDArray[Any], int, int, int]:
+        """Of a chunk the records (-1 is none), their lengths, which part of them it is, and where that begins and ends."""
         number, index = divmod(index, len(self))
         groups, stops, records = self._order(number)
         place = int(np.searchsorted(stops, index, side="right"))
         group = groups[place]
         count, longest = int(self._chunks[group]), int(self._longest[group])
         part = index - int(stops[place]) + count
-        start, stop = part * longest // count, (part + 1) * longest // count
-        step = np.arange(stop - start)[:, None]
-
-        members = records[group * self.columns : (group + 1) * self.columns][columns]
+        members = records[group * self.columns : (group + 1) * self.columns]
         length = np.where(members < 0, 0, self._spans.length[members])
+        return members, length, part, part * longest // count, (part + 1) * longest // count
+
+    def extent(self, index: int) -> Extent:
+        _, length, _, start, stop = self._cut(index)
+        return Extent(self.columns, int(np.clip(length - start, 0, stop - start).sum()))
+
+    def chunk(self, index: int, columns: slice = ALL) -> Chunk:
+        members, length, part, start, stop = self._cut(index)
+        members, length = members[columns], length[columns]
+        step = np.arange(stop - start)[:, None]
         inside = np.clip(start + step, 0, np.maximum(length, 1) - 1)
         position = self._spans.first[members] + inside
         length = np.clip(length - start, 0, stop - start)

@@ -13,6 +13,7 @@ from charrnn.config import TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.rewriting import PER_CHARACTER, SPARE
 from charrnn.nn.parallel import default_shards
+from charrnn.nn.world import ALONE, World
 from charrnn.tasks import TASKS
 from charrnn.text.batches import PLACES, Batches, class_weights, log_frequencies
 from charrnn.text.chunks import (
@@ -91,20 +92,21 @@ def usual_cooldown(steps: int) -> int:
     return max(1, round(COOLDOWN * steps))
 
 
-def divide(corpus: Corpus | Examples, config: TrainingConfig) -> Division:
+def divide(corpus: Corpus | Examples, config: TrainingConfig, world: World = ALONE) -> Division:
     """Divide a corpus, or examples, as a configuration has it.
 
     Raises:
-        InputError: A corpus of records has none, or the cooldown is longer than the run.
+        InputError: A corpus of records has none, the cooldown is longer than the run, or the batches are narrower than
+            there are ranks.
     """
     fraction = kept_fraction(corpus, config)
     if isinstance(corpus, Examples):
         kind_of = _conditional if TASKS[corpus.task].for_labels else _examples
         division = kind_of(corpus, replace(config, val_fraction=fraction), fraction)
-        return replace(division, config=_settled(division))
+        return replace(division, config=_settled(division, world))
     kind = _records if corpus.vocabulary.config.records else _running_text
     division = kind(corpus, replace(config, val_fraction=fraction), fraction)
-    division = replace(division, config=_settled(division))
+    division = replace(division, config=_settled(division, world))
     if corpus.stored is None:
         return division
     look, validation = corpus.stored.require_unchanged, division.validation
@@ -128,7 +130,7 @@ def kept_fraction(corpus: Corpus | Examples, config: TrainingConfig) -> float:
     return config.val_fraction
 
 
-def _settled(division: Division) -> TrainingConfig:
+def _settled(division: Division, world: World) -> TrainingConfig:
     """The configuration with the length of the run and what follows from it."""
     config, steps_per_epoch = division.config, len(division.training)
     epochs = config.epochs or (0 if config.steps else default_epochs(steps_per_epoch))
@@ -148,8 +150,19 @@ def _settled(division: Division) -> TrainingConfig:
         warmup=warmup,
         cooldown=cooldown,
         eval_every=config.eval_every or usual,
-        threads=min(config.threads or default_shards(config.batch_size), config.batch_size),
+        threads=_parts(config, division.extent, world),
     )
+
+
+def _parts(config: TrainingConfig, extent: str, world: World) -> int:
+    """In how many parts a batch is computed: as many on each rank, and none without a column."""
+    columns, ranks = config.batch_size, world.size
+    if columns < ranks:
+        raise InputError(
+            f"{extent} make batches of {counted(columns, 'column')}, which {ranks} ranks cannot share; start {columns} at most"
+        )
+    asked = config.threads or default_shards(columns, world)
+    return max(ranks, min(asked, columns) // ranks * ranks)
 
 
 def _running_text(corpus: Corpus, config: TrainingConfig, val_fraction: float) -> Division:

@@ -15,12 +15,13 @@ from charrnn.models.reading import ChunkReader
 from charrnn.models.rewriting import Rewriter
 from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.loss import bits, cross_entropy_
-from charrnn.nn.parallel import Shards
+from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.batches import Batches
 from charrnn.text.chunks import Chunks
 from charrnn.text.tagging import Scheme
+from charrnn.training.division import Division
 from charrnn.training.figures import Counting, Figures
 from charrnn.training.run import CorpusInfo, Evaluation
 from charrnn.words import printable
@@ -130,18 +131,51 @@ def grade_pairs(
             total += float(nats.sum(where=chunk.counted, dtype=np.float64))
         return total
 
+    def rewrite(shard: int, _columns: slice, _workspace: Workspace) -> Counting | None:
+        counting, some = Counting(), pairs[shard :: shards.count]
+        sources = [model.vocabulary.decode(source) for source, _ in some]
+        try:
+            made = Rewriter([model], threads=1, search=SearchConfig(beam=1))(sources)
+        except CheckpointError:  # it overflows when it goes on from what it writes itself
+            return None
+        for (_, targets), found in zip(some, made, strict=True):
+            counting.rewritten([target.tolist() for target in targets], list(found[0].symbols))
+        return counting
+
     loss = sum(shards.map(loss_of, texts.columns)) / texts.predictions
     counting, pairs = Counting(), texts.sources(MOST_REWRITTEN)
     if math.isfinite(loss):  # else who trains goes back
-        sources = [model.vocabulary.decode(source) for source, _ in pairs]
-        try:
-            made = Rewriter([model], threads=shards.count, search=SearchConfig(beam=1))(sources)
-        except CheckpointError:  # it overflows when it goes on from what it writes itself
-            return math.inf, counting.result()
-        for (_, targets), found in zip(pairs, made, strict=True):
-            counting.rewritten([target.tolist() for target in targets], list(found[0].symbols))
+        for part in shards.map(rewrite, texts.columns):
+            if part is None:
+                return math.inf, Counting().result()
+            counting.add(part)
         counting.losses(loss * texts.predictions, texts.predictions)
     return loss, counting.result()
+
+
+def validate(
+    model: CharacterModel, division: Division, parts: int, shards: Shards
+) -> tuple[float | None, tuple[float | None, ...], Figures | None]:
+    """Of what a division keeps for validation: the loss, if there is one; those of its files, if there are several; and how right answers are.
+
+    Args:
+        parts: Files that the corpus is from.
+    """
+    network, params, graded = model.network, model.parameters, division.graded
+    with single_threaded_blas():
+        if graded is not None and graded.rewrites:
+            loss, figures = grade_pairs(model, graded, shards)
+            return loss, (), figures
+        if graded is not None:
+            scheme = Scheme(model.labels.names) if model.config.learns.aligned else None
+            loss, figures = grade(network, params, graded, shards, scheme)
+            return loss, (), figures
+        text = division.validation
+        if text is None:
+            return None, (), None
+        if division.files is None:
+            return evaluate(network, params, text, shards), (), None
+        return *evaluate_files(network, params, text, shards, division.files, parts), None
 
 
 def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool:

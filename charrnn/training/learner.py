@@ -22,9 +22,9 @@ from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
-from charrnn.text.chunks import Chunk
+from charrnn.text.chunks import Chunk, Extent
 from charrnn.training.optimizer import Optimizer, compiled_blocks
-from charrnn.training.run import GeneratorState, Progress
+from charrnn.training.run import Progress, where_it_stands
 
 
 def compile_ahead(
@@ -70,7 +70,7 @@ class Learner:
         self._network, self._shards = network, shards
         self._params = Parameters(network.parameter_shapes(), progress.weights)
         self.kept = Parameters(self._params.shapes, progress.kept)
-        self._parts = np.zeros((shards.count, progress.weights.size), progress.weights.dtype)
+        self._parts = np.zeros((len(shards.own), progress.weights.size), progress.weights.dtype)
         self._gradients = [Parameters(self._params.shapes, part) for part in self._parts]
         self._norm, self._objective = 0.0, objective
         self._optimizer = Optimizer(config, progress.slots, blocks=compiled_blocks(config))
@@ -78,20 +78,31 @@ class Learner:
         self._good = progress.copy()
         self.go_back()
 
-    def look(self, chunk: Chunk) -> tuple[float, float]:
+    def look(
+        self, chunk: Chunk, whole: Extent | None = None, *, apart: bool = False
+    ) -> tuple[float, float]:
         """A chunk's summed loss in nats, and the norm of the gradient of its mean, before it is clipped.
 
         The recurrent state goes on, the weights stay.
+
+        Args:
+            chunk: This rank's columns of it.
+            whole: How large it is with those of all ranks; by default there are no others.
+            apart: Take only this rank's columns into loss and gradient.
         """
-        state, predictions = self.progress.state, chunk.predictions
+        state, shards = self.progress.state, self._shards
+        batch, predictions = whole or (len(chunk.fresh), chunk.predictions)
+        first = shards.columns(batch).start
+        if apart:
+            predictions = max(1, chunk.predictions)
 
         def work(index: int, columns: slice, workspace: Workspace) -> float:
-            gradients = self._gradients[index]
+            gradients = self._gradients[index - shards.own.start]
             gradients.flat.fill(0)
             loss, state[..., columns] = self._network.loss_and_gradients(
                 self._params,
                 gradients,
-                chunk.part(columns),
+                chunk.part(slice(columns.start - first, columns.stop - first)),
                 state[..., columns],
                 workspace,
                 scale=1 / predictions,
@@ -100,9 +111,21 @@ class Learner:
             )
             return loss
 
-        loss = sum(self._shards.map(work, len(chunk.fresh)))
-        self._norm = self._optimizer.gather(self._parts, self._shards)
-        return loss, self._norm
+        losses = shards.map_own(work, batch)
+        if not apart:
+            losses = shards.world.numbers(losses).ravel().tolist()
+        self._norm = self._optimizer.gather(self._parts, shards, apart=apart)
+        return sum(losses), self._norm
+
+    def meet(self) -> None:
+        """After steps that each rank took apart, let all have the mean of their weights and of their optimisers' averages.
+
+        Local SGD (Stich, arXiv 1805.09767), whose momentum is averaged, too (Yu, Jin, Yang, arXiv 1905.03817).
+        """
+        world = self._shards.world
+        for vector in (self.progress.weights, *self.progress.slots.values()):
+            world.add_up(vector.reshape(1, -1))
+            vector /= world.size
 
     def move(self, rate: float) -> None:
         """Update the weights by the gradient of the last chunk, clipped."""
@@ -115,7 +138,7 @@ class Learner:
 
     def here(self) -> Progress:
         """Where the run stands; the arrays that only :meth:`move` changes are those in use."""
-        states = [cast(GeneratorState, dict(rng.bit_generator.state)) for rng in self._rngs]
+        states = [where_it_stands(rng) for rng in self._rngs]
         return replace(self.progress, state=self.progress.state.copy(), generators=states)
 
     def hold(self, here: Progress) -> None:
@@ -130,5 +153,18 @@ class Learner:
         self._optimizer.steps = self.progress.step
 
     def sound(self) -> Progress:
-        """A snapshot of where the run stands, or the last good one if the weights just blew up."""
+        """A snapshot of where the run stands, or the last good one if the weights just blew up.
+
+        Of states and generators those of this rank's columns are right; see :meth:`whole`.
+        """
         return (self.here() if self.is_finite() else self._good).copy()
+
+    def whole(self, progress: Progress) -> Progress:
+        """On the first rank a snapshot with what the other ranks have of it. All ranks have to call it."""
+        shards = self._shards
+        columns, own = shards.columns(progress.state.shape[-1]), shards.own
+        mine = columns, progress.state[..., columns], own, progress.generators[own.start : own.stop]
+        for columns, state, own, generators in shards.world.to_first(mine):
+            progress.state[..., columns] = state
+            progress.generators[own.start : own.stop] = generators
+        return progress

@@ -62,24 +62,28 @@ class Optimizer:
         self.config, self.slots, self.steps = config, slots, steps
         self._blocks = blocks or Blocks()
 
-    def gather(self, parts: Array, shards: Shards) -> float:
+    def gather(self, parts: Array, shards: Shards, *, apart: bool = False) -> float:
         """Add up the parts of a gradient, on the threads of ``shards``, as :func:`charrnn.nn.blocks.tree` has it.
 
         Args:
-            parts: ``(parts, size)``; the sum is row 0 in the end, the others are used up.
+            parts: ``(parts, size)``, those of this rank; the sum is row 0 in the end, the others are used up.
+            apart: Leave out what other ranks have.
 
         Returns:
             The sum's norm, which is not finite if the sum is not.
         """
+        if shards.world.size > 1 and not apart:
+            shards.world.add_up(parts)
+            parts = parts[:1]
         starts = range(0, parts.shape[1], BLOCK)
         squares = np.zeros(len(starts))  # of each block, so that who computed which changes no bit
 
-        def gather(_index: int, mine: slice, _workspace: Workspace) -> None:
+        def gather(mine: slice, _workspace: Workspace) -> None:
             for at in range(len(starts))[mine]:
                 block = slice(starts[at], min(starts[at] + BLOCK, parts.shape[1]))
                 squares[at] = self._blocks.sum_parts(parts, block)
 
-        shards.map(gather, len(starts))
+        shards.share(gather, len(starts))
         return math.sqrt(squares.sum())
 
     def step(
@@ -106,7 +110,7 @@ class Optimizer:
         slots, average = [self.slots[name] for name in rule.slots], self.slots.get(AVERAGE)
         pieces = _pieces(tuple(params.shapes.values()))
 
-        def move(_index: int, mine: slice, workspace: Workspace) -> None:
+        def move(mine: slice, workspace: Workspace) -> None:
             for piece, decays in pieces[mine]:
                 update(
                     params.flat[piece],
@@ -118,7 +122,7 @@ class Optimizer:
                     workspace,
                 )
 
-        shards.map(move, len(pieces))
+        shards.share(move, len(pieces))
 
     def _change(self, rate: float, norm: float | None, *, decays: bool) -> Change:
         """What happens to a piece beside the rule.

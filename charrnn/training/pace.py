@@ -15,7 +15,8 @@ from typing import Any
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.nn.parallel import MIN_STREAMS, available_processors
+from charrnn.nn.parallel import MIN_STREAMS, processors_each
+from charrnn.nn.world import ALONE, World
 from charrnn.tasks import TASKS
 from charrnn.text.chunks import READING_SHARE
 from charrnn.text.corpus import Corpus
@@ -58,12 +59,14 @@ def choose_here(
     model: Mapping[str, Any],
     training: Mapping[str, Any],
     clock: Clock = time.monotonic,
+    world: World = ALONE,
 ) -> Choice:
-    """Measure this machine and choose a run that is over at ``deadline``.
+    """Measure this machine, or all ranks of a job together, and choose a run that is over at ``deadline``.
 
     Args:
         deadline: When the run should end, on ``clock``.
         model, training: Settings that are not to be chosen.
+        clock: One that tells all ranks the same, see :meth:`World.agreed`.
 
     Raises:
         InputError: A setting is out of its range.
@@ -73,7 +76,7 @@ def choose_here(
     model = with_usual(model)
     if isinstance(corpus, Examples) and TASKS[corpus.task].rewrites and not model.get("attention"):
         model = {**model, "attention": attention_for(corpus)}
-    streams = MIN_STREAMS * (training.get("threads") or available_processors())
+    streams = MIN_STREAMS * (training.get("threads") or world.size * processors_each(world))
     streams = min(max(SMALLEST_BATCH, streams), MOST_STREAMS)
     kept, records = corpus.val_characters, 0
     if isinstance(corpus, Examples):
@@ -88,7 +91,7 @@ def choose_here(
         models = [ModelConfig(**{**usual, **model, "hidden_size": size}) for size in sizes]
         measured, filled = [], 1.0
         for one in models:
-            seconds, filled = _measure(corpus, one, settings, limit)
+            seconds, filled = _measure(corpus, one, settings, limit, world)
             measured.append((Cost.of(one, len(corpus.vocabulary), len(corpus.labels)), seconds))
         speed = Speed.fit(measured, streams, filled)
         left = max(0.0, deadline - clock())
@@ -115,7 +118,8 @@ def extend_here(
     """
     limit = min(MEASURING_SECONDS, MEASURING_SHARE * (deadline - clock()))
     model, config, corpus = training.network.config, training.config, training.corpus
-    seconds, _ = _measure(corpus, model, {**vars(config), "cooldown": 0, "rewarm": 0}, limit)
+    settings = {**vars(config), "cooldown": 0, "rewarm": 0}
+    seconds, _ = _measure(corpus, model, settings, limit, training.world)
     info = training.corpus_info
     per_step = info.train_characters / training.steps_per_epoch
     evaluation = READING_SHARE * (info.characters - info.train_characters)
@@ -133,21 +137,26 @@ def extend_here(
 
 
 def _measure(
-    corpus: Corpus | Examples, model: ModelConfig, settings: Mapping[str, Any], seconds: float
+    corpus: Corpus | Examples,
+    model: ModelConfig,
+    settings: Mapping[str, Any],
+    seconds: float,
+    world: World = ALONE,
 ) -> tuple[float, float]:
     """Seconds of training for each character, and what part of a step's places hold one."""
     endless = {"epochs": 0, "steps": UNBOUNDED, "eval_every": UNBOUNDED, "val_fraction": 0.0}
     config = TrainingConfig(**{**settings, **endless})
     part = corpus.sample(SAMPLED)
     try:
-        training = Training(part, model, config)
+        training = Training(part, model, config, world)
     except InputError:  # no record ends so soon
-        training = Training(corpus, model, config)
+        training = Training(corpus, model, config, world)
     reports, times = iter(training), list[float]()
     next(reports)  # which also allocates
-    started = last = time.perf_counter()
+    first, clock = training.step, world.agreed(time.perf_counter)
+    started = last = clock()
     for report in reports:
-        now = time.perf_counter()
+        now = clock()
         if isinstance(report, Step):
             times.append(now - last)
         last = now
@@ -156,7 +165,7 @@ def _measure(
     # Steps of records differ in length and in what they leave empty, which a few do not tell. So what was
     # measured is the time of a step's places, and how many there are for each character is counted.
     chunks = divide(training.corpus, training.config).training
-    measured = sum(chunks.chunk(1 + n).inputs.size for n in range(len(times)))
+    measured = sum(chunks.chunk(n).inputs.size for n in range(first, training.step))
     filled = chunks.characters / chunks.places
     if model.reads_whole:  # of long texts a part may have other batches than all
         chunks = divide(corpus, config).training
@@ -184,6 +193,7 @@ class Pace:
         # In seconds; a guess until there has been one.
         self._evaluation = READING_SHARE * validated * choice.seconds_per_character
         self._last = self._corrected = clock()
+        self._step_before = training.step
         self._every = (deadline - self._last) / CORRECTIONS
         self._fall = deadline - COOLDOWN * (deadline - self._last)  # when the rate begins to fall
         self._latest = deadline + LATE * (deadline - self._last)
@@ -194,9 +204,10 @@ class Pace:
         training, now = self._training, self._clock()
         took, self._last = now - self._last, now
         if isinstance(report, Step):
-            self._steps.append(took)
+            self._steps.append(took / max(1, training.step - self._step_before))
         elif isinstance(report, Evaluation):
             self._evaluation = took
+        self._step_before = training.step
         self._fixed |= training.plan.is_falling_at(training.step) or isinstance(report, Cooldown)
         if now - self._corrected < self._every or not self._steps:
             return

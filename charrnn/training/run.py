@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Annotated, Any, TypedDict, cast
 
@@ -119,6 +119,11 @@ class GeneratorState(TypedDict):
     uinteger: Annotated[int, Between(0, (1 << 32) - 1)]
 
 
+def where_it_stands(rng: np.random.Generator) -> GeneratorState:
+    """The state of a generator, one of PCG64."""
+    return cast(GeneratorState, dict(rng.bit_generator.state))
+
+
 @dataclass
 class Progress:
     """Where a run stands: with the corpus and the configuration, all that the next step depends on.
@@ -170,7 +175,7 @@ class Progress:
             weights,
             np.zeros(model.network.carried_shape(config.batch_size), np.float32),
             fresh_slots(config, weights),
-            [cast(GeneratorState, dict(rng.bit_generator.state)) for rng in rngs],
+            [where_it_stands(rng) for rng in rngs],
         )
 
     @staticmethod
@@ -201,6 +206,11 @@ class Progress:
     def copy(self) -> Progress:
         """A snapshot that later steps do not change."""
         return deepcopy(self)
+
+    def respawned(self, parts: int, seed: int) -> Progress:
+        """The same for batches in so many parts, with new generators, which follow from the seed and the step."""
+        rngs = np.random.default_rng((seed, self.step)).spawn(parts)
+        return replace(self, generators=[where_it_stands(rng) for rng in rngs])
 
 
 @dataclass(frozen=True, repr=False)

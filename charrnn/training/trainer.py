@@ -27,19 +27,13 @@ from charrnn.nn.compiled import current_form
 from charrnn.nn.loss import Objective
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
+from charrnn.nn.world import ALONE, World
 from charrnn.signals import Held
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
-from charrnn.text.tagging import Scheme
+from charrnn.training.alike import require_alike, require_one_model
 from charrnn.training.division import divide
-from charrnn.training.evaluation import (
-    best_evaluation,
-    evaluate,
-    evaluate_files,
-    grade,
-    grade_pairs,
-    is_overfitted,
-)
+from charrnn.training.evaluation import best_evaluation, is_overfitted, validate
 from charrnn.training.figures import Figures
 from charrnn.training.learner import Learner, compile_ahead
 from charrnn.training.plan import Plan
@@ -47,7 +41,7 @@ from charrnn.training.reports import Recovery, Report, Step
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress, keeping
 from charrnn.words import counted
 
-FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed", "threads")
+FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed")
 """What a run is made of, and cannot change when it is resumed."""
 
 MAX_RECOVERIES = 3
@@ -61,6 +55,8 @@ class Training:
         model: What to train: a configuration, or a model to start from, whose vocabulary must be
             the corpus'.
         config: How. Sizes that the text cannot fill are made smaller, see ``notices``.
+        world: The ranks of the job that this process is one of. Each has the same arguments, calls the same
+            methods in the same order, and gets the same reports.
 
     Attributes:
         notices: What was changed to fit the text, and what else should be known, in words.
@@ -71,7 +67,7 @@ class Training:
 
     Raises:
         InputError: The model's vocabulary is not the corpus', the corpus has no records though it
-            should, or the cooldown is longer than the run.
+            should, the cooldown is longer than the run, or the ranks do not fit together.
     """
 
     @checks
@@ -80,6 +76,7 @@ class Training:
         corpus: Corpus | Examples,
         model: ModelConfig | CharacterModel | None = None,
         config: TrainingConfig | None = None,
+        world: World = ALONE,
     ) -> None:
         config = config or TrainingConfig()
         root = np.random.default_rng(config.seed)
@@ -90,13 +87,12 @@ class Training:
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
         _require_task(corpus, model, config)
-        self._division = division = divide(corpus, config)
+        self.world = world
+        self._division = division = divide(corpus, config, world)
         self.notices, self.steps_per_epoch = division.notices(config), len(division.training)
         self.plan = Plan(division.config, self.steps_per_epoch)
         self.network, self.labels, self.corpus = model.network, model.labels, corpus
         self.symbol, self.keeps = model.symbol, keeping(model.config, config)
-        tagged = model.config.learns.aligned
-        self._scheme = Scheme(model.labels.names) if tagged else None
         self.corpus_info = CorpusInfo(
             corpus.sources,
             len(corpus),
@@ -106,13 +102,14 @@ class Training:
             corpus.val_file,
             corpus.columns,
         )
-        self._shards = Shards(self.config.threads)
+        self._shards = Shards(self.config.threads, world=world)
         compile_ahead(model.network.config, self.config)  # all of it, or else nothing is
         self._quick = model.network.compiled()
         self.compiled = self._quick.stack is not model.network.stack
         self.form, failure = current_form()
         if failure:
             self.notices.append(f"steps are not compiled ({failure}); NumPy takes them")
+        require_alike(world, self.form, corpus)
 
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None  # the weights of the best evaluation
@@ -124,13 +121,19 @@ class Training:
     @classmethod
     @checks
     def resume(
-        cls, corpus: Corpus | Examples, checkpoint: Checkpoint, config: TrainingConfig | None = None
+        cls,
+        corpus: Corpus | Examples,
+        checkpoint: Checkpoint,
+        config: TrainingConfig | None = None,
+        world: World = ALONE,
     ) -> Training:
         """Go on with a saved run.
 
         Args:
             corpus: The same text as the run's.
-            config: A changed configuration, say with more epochs; the run's own by default.
+            config: A changed configuration, say with more epochs; the run's own by default. With other ``threads`` the
+                masks of dropout and the last bits are others.
+            world: As for a new one; how many ranks there were before does not matter.
 
         Raises:
             InputError: The checkpoint has no training state, the corpus is another one, or more steps are
@@ -159,16 +162,23 @@ class Training:
                 f"the weights of this run are kept by their {kept} (--keep-best), and that cannot change"
             )
         config = _asked(corpus, checkpoint, config)
-        training = cls(corpus, checkpoint.model, config)
+        training = cls(corpus, checkpoint.model, config, world)
         if checkpoint.form not in ("", training.form):
             training.notices.append(
                 f"the steps so far were taken by {checkpoint.form}, the next ones by {training.form}: "
                 "the run goes on, but not bit for bit as it would have"
             )
-        fitted = ("batch_size", "seq_length", "threads")  # made smaller where a text is short
+        fitted = ("batch_size", "seq_length")  # made smaller where a text is short
         if any(getattr(training.config, name) != getattr(config, name) for name in fitted):
             raise InputError("the run's batches do not fit its corpus; no run can have saved this")
-        training._learner.hold(checkpoint.progress)
+        progress, parts = checkpoint.progress, training.config.threads
+        if parts != (before := len(progress.generators)):
+            training.notices.append(
+                f"batches are computed in {counted(parts, 'part')} now, and were in {before}: "
+                "the run goes on, but not bit for bit as it would have"
+            )
+            progress = progress.respawned(parts, config.seed)
+        training._learner.hold(progress)
         training._learner.go_back()
         training._go_on(Plan(checkpoint.training, training.steps_per_epoch))
         training.history += checkpoint.history
@@ -210,7 +220,8 @@ class Training:
         report: Report
         while True:
             if self.plan.is_evaluated_at(self.step) and self.step > self._progress.evaluated_at:
-                losses = self._validate()  # which may take long, and changes nothing
+                # Which may take long, and changes nothing.
+                losses = validate(self._kept(), self._division, self._files, self._shards)
                 with Held():
                     report = self._evaluate(*losses)
                 yield report
@@ -227,48 +238,57 @@ class Training:
             yield report
 
     def _step(self) -> Step | Recovery:
-        started = time.perf_counter()
+        """One update; of ranks that learn apart all until they meet."""
+        started, world = time.perf_counter(), self.world
         progress, learner = self._progress, self._learner
-        before = learner.here() if self.step % SNAPSHOT_STEPS == 0 else None
-        chunk = self._division.training.chunk(self.step)
+        apart = world.size > 1 and self.config.reduce_every > 1
+        before = learner.here() if self.step % SNAPSHOT_STEPS < self.config.reduce_every else None
+        if before and apart:
+            before = before.copy()  # whether it was sound is known when they meet
+        loss_sum, count, sound = 0.0, 0, True
         # What overflows shows as a loss or a gradient that is not finite, just below.
         with single_threaded_blas(), np.errstate(all="ignore"):
-            loss, norm = learner.look(chunk)
-            if not (math.isfinite(loss) and math.isfinite(norm)):
-                return self._recover(self.step + 1)
-            if before:
-                learner.hold(before)
-            rate = self._rate(self.step)
-            learner.move(rate)
-        progress.step += 1
-        progress.loss_sum += loss
-        progress.loss_count += chunk.predictions
+            while True:
+                whole = self._division.training.extent(self.step)
+                columns = self._shards.columns(whole.columns)
+                chunk = self._division.training.chunk(self.step, columns)
+                loss, norm = learner.look(chunk, whole, apart=apart)
+                sound = math.isfinite(loss) and math.isfinite(norm)
+                if not sound and not apart:
+                    return self._recover(self.step + 1)
+                if before and not apart:
+                    learner.hold(before)
+                    before = None
+                rate = self._rate(self.step)
+                if sound:
+                    learner.move(rate)
+                    loss_sum += loss
+                    count += chunk.predictions if apart else whole.predictions
+                progress.step += 1
+                if not apart or self._meets_at(self.step):
+                    break
+            if apart:
+                found = world.numbers((loss_sum, count, sound and learner.is_finite()))
+                if not found[:, 2].all():
+                    return self._recover(self.step)
+                if before:
+                    learner.hold(before)
+                learner.meet()
+                loss_sum, count = sum(found[:, 0].tolist()), int(found[:, 1].sum())
+        progress.loss_sum += loss_sum
+        progress.loss_count += count
         progress.seconds += time.perf_counter() - started
-        return Step(self.step, loss / chunk.predictions, rate, norm, chunk.predictions)
+        return Step(self.step, loss_sum / count, rate, norm, count)
 
-    def _validate(self) -> tuple[float | None, tuple[float | None, ...], Figures | None]:
-        """The loss of the text for validation, if there is one; those of its files, if there are several; and how right answers are."""
-        model, division = (self._quick, self._learner.kept), self._division
-        text, files, graded = division.validation, division.files, division.graded
-        with single_threaded_blas():
-            if graded is not None and graded.rewrites:
-                loss, figures = grade_pairs(self._of(*model), graded, self._shards)
-                return loss, (), figures
-            if graded is not None:
-                loss, figures = grade(*model, graded, self._shards, self._scheme)
-                return loss, (), figures
-            if text is None:
-                return None, (), None
-            if files is None:
-                return evaluate(*model, text, self._shards), (), None
-            assert isinstance(self.corpus, Corpus)
-            count = len(self.corpus.lengths)
-            return *evaluate_files(*model, text, self._shards, files, count), None
+    def _meets_at(self, step: int) -> bool:
+        """Whether ranks that learn apart become one after so many steps: whatever else is to be done asks for it."""
+        return step % self.config.reduce_every == 0 or self.plan.is_evaluated_at(step)
 
     def _evaluate(
         self, loss: float | None, each: tuple[float | None, ...], figures: Figures | None
     ) -> Evaluation | Recovery:
         progress, learner = self._progress, self._learner
+        require_one_model(self.world, progress.weights, self.step)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
             return self._recover(self.step)
         evaluation = Evaluation(
@@ -393,8 +413,17 @@ class Training:
     def _of(self, network: Network, params: Parameters) -> CharacterModel:
         return CharacterModel(network, params, self.corpus.vocabulary, self.labels)
 
+    def _kept(self) -> CharacterModel:
+        """The weights in training as evaluations see them, in the quick form; no copy."""
+        return self._of(self._quick, self._learner.kept)
+
+    @property
+    def _files(self) -> int:
+        """How many files the corpus is from."""
+        return len(self.corpus.lengths) if isinstance(self.corpus, Corpus) else 1
+
     def checkpoint(self, *, with_progress: bool = True) -> Checkpoint:
-        """A snapshot of the run, to be saved.
+        """A snapshot of the run, to be saved. All ranks call it, and that of the first is whole.
 
         Args:
             with_progress: Include what resuming needs; without it the file is a quarter as large or less.
@@ -408,7 +437,7 @@ class Training:
             self.corpus_info,
             tuple(self.history),
             self.validation_loss,
-            self._learner.sound() if with_progress else None,
+            self._learner.whole(self._learner.sound()) if with_progress else None,
             resumable=with_progress,
             form=self.form,
             figures=self._figures,
