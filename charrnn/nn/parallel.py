@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -79,18 +79,29 @@ def default_shards(batch_size: int, world: World = ALONE) -> int:
     return world.size * max(1, each)
 
 
-def processors_each(world: World = ALONE) -> int:
-    """Processors that each rank of a job may use for itself: ranks on one machine share what it has."""
-    if world.size == 1:
-        return available_processors()
+class Sharing(NamedTuple):
+    """What a rank has of its machine."""
+
+    place: str  # the machine
+    processors: int  # that it may use
+    ranks: int  # that may use them, too, itself included
+
+
+def sharing(world: World) -> list[Sharing]:
+    """What each rank of a job has: a launcher binds each to processors of its own, or leaves them to share all."""
     may_use = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     ranks = world.gather((world.place, available_processors(), frozenset(may_use)))
+    return [
+        Sharing(
+            place, own, sum(place == p and not mine.isdisjoint(theirs) for p, _, theirs in ranks)
+        )
+        for place, own, mine in ranks
+    ]
 
-    def each(place: str, own: int, mine: frozenset[int]) -> int:
-        sharing = sum(place == p and not mine.isdisjoint(theirs) for p, _, theirs in ranks)
-        return max(1, own // sharing)
 
-    return min(each(*rank) for rank in ranks)
+def processors_each(world: World = ALONE) -> int:
+    """Processors that each rank has for itself, the same number for all."""
+    return min(max(1, one.processors // one.ranks) for one in sharing(world))
 
 
 @cache

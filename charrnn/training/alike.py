@@ -1,4 +1,7 @@
-"""What the ranks of a job must have in common: each makes the same updates, and nobody would see it if they came to differ."""
+"""What the ranks of a job must have in common: each makes the same updates, and nobody would see it if they came to differ.
+
+And what would slow them all down.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from charrnn.errors import RankError
+from charrnn.nn.parallel import sharing
 from charrnn.nn.parameters import Array
 from charrnn.nn.world import World
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
 from charrnn.version import __version__
+from charrnn.words import counted
 
 
 def require_alike(world: World, form: str, corpus: Corpus | Examples) -> None:
@@ -52,6 +57,18 @@ def require_alike(world: World, form: str, corpus: Corpus | Examples) -> None:
         f"{len(corpus):,} characters with hash {corpus.sha256[:12]}",
         "copy the same files to all machines",
     )
+
+
+def crowding(world: World, threads: int) -> list[str]:
+    """Where ranks of so many threads have fewer processors, in words."""
+    told = dict[str, str]()
+    for place, processors, ranks in sharing(world) if world.size > 1 else ():
+        if ranks * threads > processors:
+            told[place] = (
+                f"{ranks} ranks with {counted(threads, 'thread')} each share {counted(processors, 'processor')} of {place} and "
+                "get in each other's way; start fewer there, or take fewer --threads"
+            )
+    return [*told.values()]
 
 
 def require_one_model(world: World, weights: Array, step: int) -> None:

@@ -31,7 +31,7 @@ from charrnn.nn.world import ALONE, World
 from charrnn.signals import Held
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
-from charrnn.training.alike import require_alike, require_one_model
+from charrnn.training.alike import crowding, require_alike, require_one_model
 from charrnn.training.division import divide
 from charrnn.training.evaluation import best_evaluation, is_overfitted, validate
 from charrnn.training.figures import Figures
@@ -110,6 +110,7 @@ class Training:
         if failure:
             self.notices.append(f"steps are not compiled ({failure}); NumPy takes them")
         require_alike(world, self.form, corpus)
+        self.notices += crowding(world, len(self._shards.own))
 
         self.history: list[Evaluation] = []
         self._best: Parameters | None = None  # the weights of the best evaluation
