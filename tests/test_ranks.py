@@ -26,6 +26,7 @@ from charrnn.text.chunks import Chunks, Segments, Streams, Watched
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples
 from charrnn.text.records import Records, Spans
+from charrnn.training.learner import Learner
 from charrnn.training.pace import choose_here
 from charrnn.training.reports import Recovery, Step
 from charrnn.training.run import Evaluation
@@ -146,7 +147,9 @@ def test_other_parts_go_on_and_say_so(ranks: int, threads: int, parts: int, tmp_
         each = _run(data, config, tmp_path / name, ranks, resumed=half)
         for reports in each:
             notes = [note for note in reports if isinstance(note, str)]
-            told = [note for note in notes if "share" not in note]  # as few processors as there may be
+            told = [
+                note for note in notes if "share" not in note
+            ]  # as few processors as there may be
             assert told == [
                 f"batches are computed in {parts} parts now, and were in 2: the run goes on, but not bit for bit as it would have"
             ]
@@ -270,6 +273,27 @@ def test_a_step_apart_is_a_mean_of_steps() -> None:
     # Two steps apart go about as far as two together; one together goes half as far.
     far = np.abs(apart[0] - start).max()
     assert 1.5 * moved < far < 2.5 * moved
+
+
+def test_a_wrong_step_apart_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loss that was not finite in the middle, on one rank alone, takes all back when they meet."""
+    look = Learner.look
+
+    def odd(self: Learner, *arguments: Any, **named: Any) -> tuple[float, float]:
+        loss, norm = look(self, *arguments, **named)
+        broken = self.progress.step == 1 and self._shards.world.rank == 1
+        return (np.nan if broken else loss), norm
+
+    monkeypatch.setattr(Learner, "look", odd)
+
+    def work(world: World) -> list[Any]:
+        config = replace(RUN, reduce_every=4, eval_every=100)
+        training = Training(_data("lm"), _model("lm"), config, world)
+        reports = iter(training)
+        return [next(reports), training.step]
+
+    first, second = on_ranks(2, work)
+    assert first == second == [Recovery(4, 0, 0.5, 1), 0]
 
 
 @pytest.mark.parametrize("reduce_every", [1, 3])

@@ -25,8 +25,9 @@ from charrnn.nn.parallel import Shards
 from charrnn.text.chunks import Segments
 from charrnn.training.evaluation import evaluate
 from charrnn.training.reports import Recovery, Step
+from charrnn.training.requirements import FIXED
 from charrnn.training.run import Evaluation
-from charrnn.training.trainer import FIXED, MAX_RECOVERIES, Training
+from charrnn.training.trainer import MAX_RECOVERIES, Training
 
 CORPUS = charrnn.Corpus.from_text(make_text(40))
 SMALL = charrnn.ModelConfig(hidden_size=12, dropout=0.3)

@@ -14,11 +14,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
-from charrnn.config import ANNEALING, MOST_MONOTONIC, ModelConfig, TrainingConfig
+from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError
 from charrnn.fields import checks
 from charrnn.models.character_model import CharacterModel
@@ -38,11 +37,9 @@ from charrnn.training.figures import Figures
 from charrnn.training.learner import Learner, compile_ahead
 from charrnn.training.plan import Plan
 from charrnn.training.reports import Recovery, Report, Step
+from charrnn.training.requirements import require_same_run, require_task
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress, keeping
 from charrnn.words import counted
-
-FIXED = ("batch_size", "seq_length", "val_fraction", "optimizer", "ema", "seed")
-"""What a run is made of, and cannot change when it is resumed."""
 
 MAX_RECOVERIES = 3
 SNAPSHOT_STEPS = 100  # by which a loss that is not finite takes a run back at most
@@ -86,7 +83,7 @@ class Training:
             model = CharacterModel.fresh(model, corpus.vocabulary, model_rng, corpus.labels)
         elif model.vocabulary != corpus.vocabulary:
             raise InputError("the model's vocabulary is not that of the corpus")
-        _require_task(corpus, model, config)
+        require_task(corpus, model, config)
         self.world = world
         self._division = division = divide(corpus, config, world)
         self.notices, self.steps_per_epoch = division.notices(config), len(division.training)
@@ -140,29 +137,8 @@ class Training:
             InputError: The checkpoint has no training state, the corpus is another one, or more steps are
                 done than the changed configuration has.
         """
-        if checkpoint.progress is None:
-            raise InputError("this checkpoint holds a finished model only, without training state")
-        if corpus.sha256 != checkpoint.corpus.sha256:
-            raise InputError("the corpus is not the one that this run was trained on")
-        if corpus.vocabulary != checkpoint.model.vocabulary:
-            raise InputError("the corpus is not in the vocabulary of this run")
-        divided = checkpoint.corpus  # of another number of files, perhaps
-        if isinstance(corpus, Corpus):
-            corpus = replace(corpus, parts=divided.parts, val_file=divided.val_file)
-        config = config or checkpoint.training
-        for name in FIXED:
-            if (old := getattr(checkpoint.training, name)) != getattr(config, name):
-                raise InputError(
-                    f"{name.replace('_', '-')} is {old} in this run and cannot change when it is "
-                    "resumed; start a new run from its weights with --init-from"
-                )
-        if keeping(checkpoint.model.config, config) != (
-            kept := keeping(checkpoint.model.config, checkpoint.training)
-        ):
-            raise InputError(
-                f"the weights of this run are kept by their {kept} (--keep-best), and that cannot change"
-            )
-        config = _asked(corpus, checkpoint, config)
+        corpus, config = require_same_run(corpus, checkpoint, config)
+        assert checkpoint.progress is not None
         training = cls(corpus, checkpoint.model, config, world)
         if checkpoint.form not in ("", training.form):
             training.notices.append(
@@ -234,52 +210,68 @@ class Training:
                 yield report
             if self.finished:
                 return
+            apart = self.world.size > 1 and self.config.reduce_every > 1
             with Held():
-                report = self._step()
+                report = self._steps_apart() if apart else self._step()
             yield report
 
     def _step(self) -> Step | Recovery:
-        """One update; of ranks that learn apart all until they meet."""
-        started, world = time.perf_counter(), self.world
-        progress, learner = self._progress, self._learner
-        apart = world.size > 1 and self.config.reduce_every > 1
-        before = learner.here() if self.step % SNAPSHOT_STEPS < self.config.reduce_every else None
-        if before and apart:
-            before = before.copy()  # whether it was sound is known when they meet
-        loss_sum, count, sound = 0.0, 0, True
+        """One update, the same on all ranks."""
+        started, learner = time.perf_counter(), self._learner
+        before = learner.here() if self.step % SNAPSHOT_STEPS == 0 else None
         # What overflows shows as a loss or a gradient that is not finite, just below.
         with single_threaded_blas(), np.errstate(all="ignore"):
+            loss, norm, count = self._look()
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                return self._recover(self.step + 1)
+            if before:
+                learner.hold(before)
+            rate = self._rate(self.step)
+            learner.move(rate)
+        self._progress.step += 1
+        return self._told(started, loss, count, rate, norm)
+
+    def _steps_apart(self) -> Step | Recovery:
+        """What each rank learns by itself until all meet, told as one step."""
+        started, learner, every = time.perf_counter(), self._learner, self.config.reduce_every
+        # A copy: whether it was sound is known when they meet.
+        before = learner.here().copy() if self.step % SNAPSHOT_STEPS < every else None
+        nats, count, sound = 0.0, 0, True
+        with single_threaded_blas(), np.errstate(all="ignore"):
             while True:
-                whole = self._division.training.extent(self.step)
-                columns = self._shards.columns(whole.columns)
-                chunk = self._division.training.chunk(self.step, columns)
-                loss, norm = learner.look(chunk, whole, apart=apart)
-                sound = math.isfinite(loss) and math.isfinite(norm)
-                if not sound and not apart:
-                    return self._recover(self.step + 1)
-                if before and not apart:
-                    learner.hold(before)
-                    before = None
+                loss, norm, own = self._look(apart=True)
+                sound = sound and math.isfinite(loss) and math.isfinite(norm)
                 rate = self._rate(self.step)
                 if sound:
                     learner.move(rate)
-                    loss_sum += loss
-                    count += chunk.predictions if apart else whole.predictions
-                progress.step += 1
-                if not apart or self._meets_at(self.step):
+                    nats, count = nats + loss, count + own
+                self._progress.step += 1
+                if self._meets_at(self.step):
                     break
-            if apart:
-                found = world.numbers((loss_sum, count, sound and learner.is_finite()))
-                if not found[:, 2].all():
-                    return self._recover(self.step)
-                if before:
-                    learner.hold(before)
-                learner.meet()
-                loss_sum, count = sum(found[:, 0].tolist()), int(found[:, 1].sum())
-        progress.loss_sum += loss_sum
+            found = self.world.numbers((nats, count, sound and learner.is_finite()))
+            if not found[:, 2].all():
+                return self._recover(self.step)
+            if before:
+                learner.hold(before)
+            learner.meet()
+        nats, count = sum(found[:, 0].tolist()), int(found[:, 1].sum())
+        return self._told(started, nats, count, rate, norm)
+
+    def _look(self, *, apart: bool = False) -> tuple[float, float, int]:
+        """Let the learner look at the next chunk: its loss, the gradient's norm, and of how many predictions."""
+        text = self._division.training
+        whole = text.extent(self.step)
+        chunk = text.chunk(self.step, self._shards.columns(whole.columns))
+        loss, norm = self._learner.look(chunk, whole, apart=apart)
+        return loss, norm, chunk.predictions if apart else whole.predictions
+
+    def _told(self, started: float, nats: float, count: int, rate: float, norm: float) -> Step:
+        """The report of what has just been learnt, which is added up for the next evaluation."""
+        progress = self._progress
+        progress.loss_sum += nats
         progress.loss_count += count
         progress.seconds += time.perf_counter() - started
-        return Step(self.step, loss_sum / count, rate, norm, count)
+        return Step(self.step, nats / count, rate, norm, count)
 
     def _meets_at(self, step: int) -> bool:
         """Whether ranks that learn apart become one after so many steps: whatever else is to be done asks for it."""
@@ -443,51 +435,3 @@ class Training:
             form=self.form,
             figures=self._figures,
         )
-
-
-def _require_task(corpus: Corpus | Examples, model: CharacterModel, config: TrainingConfig) -> None:
-    """Raise an InputError unless data, model and settings are of one task."""
-    task, found = model.config.task, "lm"
-    if isinstance(corpus, Examples):
-        found = corpus.task
-    if found != task:
-        raise InputError(f"the model is one for {task}, the text one for {found}")
-    if corpus.labels != model.labels:
-        raise InputError("the model's labels are not those of the examples")
-    learns = model.config.learns
-    if not learns.reads_whole and config.keep_best not in (None, "loss"):
-        raise InputError(
-            f"keep-best {config.keep_best} is for labels and tags; a language model has a loss alone"
-        )
-    if learns.rewrites and config.keep_best == "f1":
-        raise InputError("keep-best f1 is for labels and tags; of a target there is none")
-    if model.config.attention == "monotonic" and isinstance(corpus, Examples):
-        longest = int(corpus.spans.length.max())
-        if longest > MOST_MONOTONIC:
-            raise InputError(
-                f"attention monotonic is for sources of at most {MOST_MONOTONIC} characters, and one has {longest:,}; take attention general"
-            )
-    if not learns.finds and config.class_weights != "none":
-        raise InputError("class-weights are for labels and tags that are found")
-    if not learns.finds and config.rare_labels:
-        raise InputError("rare-labels are for labels and tags that are found")
-
-
-def _asked(
-    corpus: Corpus | Examples, checkpoint: Checkpoint, config: TrainingConfig
-) -> TrainingConfig:
-    """A changed configuration; an InputError if a run has gone further than it has it go."""
-    assert checkpoint.progress is not None
-    done = checkpoint.progress.step
-    if (config.steps, config.epochs) == (checkpoint.training.steps, checkpoint.training.epochs):
-        return config
-    steps_per_epoch = len(divide(corpus, checkpoint.training).training)
-    asked = config.steps or config.epochs * steps_per_epoch
-    if 0 < asked < done:
-        name, most = "steps", f"{done:,}"
-        if not config.steps:
-            name, most = "epochs", f"{done / steps_per_epoch:.6g}"
-        raise InputError(
-            f"{done:,} steps are done; --{name} counts from the run's beginning: more than {most} go on"
-        )
-    return Plan(checkpoint.training, steps_per_epoch).shortened(config)
