@@ -326,7 +326,7 @@ class TrainingConfig(Checked):
     ] = "none"
     threads: Annotated[
         int,
-        Between(0, 1024),
+        Between(0, 1 << 16),
         "Parts of a batch computed side by side, of several ranks on each; results depend on it in the last bits.",
     ] = 0
     reduce_every: Annotated[

@@ -54,18 +54,60 @@ class HandledBy:
 class Held(HandledBy):
     """In a ``with`` block, let signals wait; at its end they are acted upon."""
 
+    innermost: Held | None = None  # of the blocks that hold signals now
+
     def __init__(self) -> None:
         self._came: list[int] = []
         super().__init__(lambda number, _frame: self._came.append(number))
 
+    def __enter__(self) -> Held:  # noqa: PYI034
+        super().__enter__()
+        self._outer = Held.innermost
+        if self.before:  # not in another thread, which holds nothing
+            Held.innermost = self
+        return self
+
     def __exit__(self, *_: object) -> None:
+        if self.before:
+            Held.innermost = self._outer
         super().__exit__()
         came, self._came = self._came, []
         for number in came:
             signal.raise_signal(number)
+
+    @property
+    def came(self) -> bool:
+        """Whether there was one."""
+        return bool(self._came)
 
     def act(self) -> None:
         """Act upon those that came, in the middle of the block: at a moment when that does no harm."""
         if self._came:
             self.__exit__()
             self.__enter__()
+
+
+def is_held() -> bool:
+    """Whether a signal waits."""
+    return Held.innermost is not None and Held.innermost.came
+
+
+def act_on_held() -> None:
+    """Act upon signals that wait, from within whatever block holds them: for a wait that may have no end."""
+    if Held.innermost:
+        Held.innermost.act()
+
+
+class Unhandled:
+    """In a ``with`` block, let :data:`ENDING` end the process: where C waits, and Python would not come to it."""
+
+    def __enter__(self) -> None:
+        self._before: dict[int, Any] = {}
+        for number in ENDING:
+            if (who := signal.getsignal(number)) not in (signal.SIG_IGN, None):
+                signal.signal(number, signal.SIG_DFL)
+                self._before[number] = who
+
+    def __exit__(self, *_: object) -> None:
+        for number, who in self._before.items():
+            signal.signal(number, who)

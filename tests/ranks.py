@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
 from collections.abc import Callable, Sequence
 from queue import Queue
 from typing import Any, TypeVar
@@ -40,7 +41,9 @@ class ThreadWorld(World):
 
     def gather(self, value: T) -> list[T]:
         self.board.slots[self.rank] = value
+        began = time.perf_counter()
         self.board.barrier.wait()
+        self.waited += time.perf_counter() - began
         found = [
             value if rank == self.rank else pickle.loads(pickle.dumps(slot))  # as messages are
             for rank, slot in enumerate(self.board.slots)
@@ -70,7 +73,9 @@ class ThreadWorld(World):
         self.board.ways[self.rank, other].put(given.copy())
 
     def receive(self, other: int, taken: Array) -> None:
+        began = time.perf_counter()
         taken[...] = self.board.ways[other, self.rank].get(timeout=PATIENCE)
+        self.waited += time.perf_counter() - began
 
     def abort(self, code: int) -> None:
         self.board.ended_with = code

@@ -210,6 +210,7 @@ def test_a_launcher_of_another_mpi(monkeypatch: pytest.MonkeyPatch) -> None:
     assert line.startswith("charrnn: a launcher has started 4 ranks, but mpi4py sees 1")
     assert refused.returncode == 2
     monkeypatch.setenv("SLURM_PROCID", "2")
+    monkeypatch.setenv("SLURM_LOCALID", "2")
     assert _lines(_train(1, "corpus.txt", "--steps", "5").stderr) == []
     assert not Path("checkpoints").exists()
 
@@ -285,7 +286,8 @@ class TestEnds:
 
     def test_a_rank_that_dies_under_a_launcher_that_does_not_mind(self) -> None:
         """As Slurm's does by default: those on its machine see it, and one says so, in one line."""
-        launcher = [str(LAUNCHER), "-disable-auto-cleanup", "-n", "2"]
+        told = 'exec "$@" 2> told.$PMI_RANK'  # a launcher in a hurry passes not all of it on
+        launcher = [str(LAUNCHER), "-disable-auto-cleanup", "-n", "2", "sh", "-c", told, "sh"]
         environment = {**os.environ, "JOB": "7"}
         command = [*launcher, *CHARRNN, "train", "corpus.txt", *ENDLESS, "-qo", "m.npz"]
         with subprocess.Popen(
@@ -294,6 +296,7 @@ class TestEnds:
             first, second = _ranks_of(7, 2)
             while not Path("m.npz").exists():
                 time.sleep(0.02)
+            time.sleep(0.5)
             os.kill(second, signal.SIGKILL)
             began = time.monotonic()
             while Path(f"/proc/{first}/stat").exists() and time.monotonic() - began < SECONDS:
@@ -302,11 +305,70 @@ class TestEnds:
                     break
                 time.sleep(0.05)
             assert time.monotonic() - began < 10
-            _, err = process.communicate(timeout=SECONDS)
-        told = [line for line in _lines(err) if line.startswith("charrnn: ")]
-        assert len(told) == 1
-        assert re.match(r"charrnn: rank 1 \(process \d+ on .*\) has ended", told[0])
+            process.communicate(timeout=SECONDS)
+        (line,) = [line for line in _lines(Path("told.0").read_text()) if "notice" not in line]
+        assert re.match(
+            r"charrnn: (rank 1 \(process \d+ on .*\) has ended|another rank has ended)", line
+        )
         self._sound("m.npz")
+
+    def test_a_signal_that_comes_twice_is_one(self) -> None:
+        """To mpirun, which passes it on, and to the ranks, at the same time: as from a scheduler that asks all processes to end."""
+        job = _Job(2, "corpus.txt", *ENDLESS[:-6], "--eval-every", "1000000", "-o", "m.npz")
+        job.wait_for(Path("m.npz"))
+        time.sleep(1.0)
+        for pid in (job.process.pid, *job.ranks):
+            os.kill(pid, signal.SIGTERM)
+        code, out, err = job.ended()
+        assert (code, out) == (143, "m.npz\n"), err
+        saved = charrnn.load_checkpoint("m.npz", with_progress=True).progress
+        assert saved is not None
+        assert saved.step > 0
+
+    def test_a_signal_is_heard_between_steps_apart(self) -> None:
+        """Long before the ranks would meet."""
+        run = (*SMALL, "--steps", "1000000", "--eval-every", "1000000", "--reduce-every", "1000")
+        job = _Job(2, "corpus.txt", *run, "--learning-rate", "1e-4", "-qo", "m.npz")
+        job.wait_for(Path("m.npz"))
+        time.sleep(0.5)
+        os.kill(job.ranks[1], signal.SIGTERM)
+        assert job.ended()[0] == 143
+        saved = charrnn.load_checkpoint("m.npz", with_progress=True).progress
+        assert saved is not None
+        assert saved.step % 16 == 0
+
+    def test_a_second_signal_ends_what_waits_for_ever(self) -> None:
+        """The first asks to end after a step; that never comes where another rank has stopped."""
+        job = _Job(2, "corpus.txt", *ENDLESS, "-qo", "m.npz")
+        job.wait_for(Path("m.npz"))
+        os.kill(job.ranks[1], signal.SIGSTOP)
+        time.sleep(1.5)
+        os.kill(job.ranks[0], signal.SIGINT)
+        time.sleep(2.5)
+        assert job.process.poll() is None
+        os.kill(job.ranks[0], signal.SIGINT)
+        code, *_ = job.ended()
+        assert code == 130
+        self._sound("m.npz")
+
+    def test_a_rank_elsewhere_without_mpi4py(self) -> None:
+        """On another machine than the first: it says so, and the job does not wait for it."""
+        Path("sitecustomize.py").write_text(
+            "import os, sys\n"
+            "if os.environ.get('PMI_RANK') == '1':\n"
+            "    os.environ['MPI_LOCALRANKID'] = '0'\n"
+            "    sys.modules['mpi4py'] = None\n"
+        )
+        environment = {**os.environ, "PYTHONPATH": "."}
+        command = _command(2, "train", "corpus.txt", *ENDLESS, "-qo", "m.npz")
+        job = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
+        )
+        (line,) = [line for line in _lines(job.stderr) if line.startswith("charrnn: ")]
+        assert re.match(
+            r"charrnn: rank 1 on .*: a launcher has started 2 ranks, for which mpi4py", line
+        )
+        assert job.returncode
 
     def test_an_error_that_nobody_foresaw(self) -> None:
         """On one rank: it is shown, and all end."""

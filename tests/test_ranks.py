@@ -16,9 +16,10 @@ from ranks import on_ranks
 from samples import content, make_text
 
 import charrnn
-from charrnn.cli.job import MEASURED, Balance, Pulse, from_first, in_turn, text_of_first
+from charrnn.cli.job import COMPARED, Balance, Pulse, in_turn, made_by_first, read_by_first
 from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import DivergenceError, InputError, RankError
+from charrnn.nn.parallel import Shards
 from charrnn.nn.world import World
 from charrnn.text import cache
 from charrnn.text.batches import Batches
@@ -26,6 +27,7 @@ from charrnn.text.chunks import Chunks, Segments, Streams, Watched
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples
 from charrnn.text.records import Records, Spans
+from charrnn.training import alike
 from charrnn.training.learner import Learner
 from charrnn.training.pace import choose_here
 from charrnn.training.reports import Recovery, Step
@@ -250,29 +252,35 @@ def test_ranks_that_learn_apart_meet(tmp_path: Path) -> None:
     assert content(tmp_path / "m.npz")["arrays"] != content(tmp_path / "one.npz")["arrays"]
 
 
-def test_a_step_apart_is_a_mean_of_steps() -> None:
-    """By plain gradient descent, whose mean step is the step by the mean gradient, where columns are alike."""
-    plain: dict[str, Any] = {"hidden_size": 6, "num_layers": 1, "dropout": 0.0}
-    config = replace(
-        RUN, optimizer="sgd", momentum=0.0, clip=0.0, weight_decay=0.0, ema=0.0, warmup=0,
-        schedule="constant", steps=2, eval_every=100, learning_rate=0.1,
-    )  # fmt: skip
+def test_what_is_learnt_apart_is_a_mean() -> None:
+    """Of weights and of the optimiser's averages: by hand, each half of the columns goes its own way from the same start."""
+    plain = ModelConfig(hidden_size=6, num_layers=1, dropout=0.0)
+    config = replace(RUN, steps=5, eval_every=100, ema=0.9)
 
-    def weights(world: World, reduce_every: int) -> NDArray[Any]:
-        used = replace(config, reduce_every=reduce_every)
-        training = Training(_data("lm"), ModelConfig(**plain), used, world)
-        next(iter(training))
-        return training._progress.weights
+    def apart(world: World) -> dict[str, NDArray[Any]]:
+        training = Training(_data("lm"), plain, replace(config, reduce_every=3), world)
+        assert next(iter(training)).step == 3
+        return {"weights": training._progress.weights, **training._progress.slots}
 
-    together = on_ranks(2, lambda world: weights(world, 1))
-    start = Training(_data("lm"), ModelConfig(**plain), config)._progress.weights
-    apart = on_ranks(2, lambda world: weights(world, 10**6))
-    np.testing.assert_array_equal(apart[0], apart[1])
-    moved = np.abs(together[0] - start).max()
-    assert moved > 1e-3
-    # Two steps apart go about as far as two together; one together goes half as far.
-    far = np.abs(apart[0] - start).max()
-    assert 1.5 * moved < far < 2.5 * moved
+    found = on_ranks(2, apart)
+    ways = []
+    for rank in range(2):
+        training = Training(_data("lm"), plain, config)
+        text, columns = training._division.training, slice(4 * rank, 4 * rank + 4)
+        progress = training._progress.copy()
+        progress.state = progress.state[..., columns].copy()
+        progress = progress.respawned(1, 0)
+        learner = Learner(training.network.compiled(), progress, training.config, Shards(1))
+        for step in range(3):
+            chunk = text.chunk(step, columns)
+            learner.look(chunk, chunk.extent)
+            learner.move(training._rate(step))
+        ways.append({"weights": progress.weights, **progress.slots})
+    assert found[0].keys() == {"weights", "m", "v", "average"}
+    for name, vector in found[0].items():
+        np.testing.assert_array_equal(vector, found[1][name])
+        np.testing.assert_array_equal(vector, (ways[0][name] + ways[1][name]) / 2)
+        assert not np.array_equal(ways[0][name], ways[1][name])
 
 
 def test_a_wrong_step_apart_is_not_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,19 +327,23 @@ def test_all_go_back_at_once(reduce_every: int) -> None:
 # What would go wrong unseen.
 
 
-def test_weights_that_differ_are_noticed() -> None:
-    """At the next evaluation, however little."""
+@pytest.mark.parametrize("vector", ["weights", "m", "v", "average"])
+def test_weights_that_differ_are_noticed(vector: str) -> None:
+    """At the next evaluation, however little; averages, too, which are what is kept."""
 
     def work(world: World) -> str:
         training = Training(_data("lm"), _model("lm"), RUN, world)
         with pytest.raises(RankError) as error:
             for report in training:
                 if isinstance(report, Step) and report.step == 4 and world.rank == 1:
-                    training._progress.weights[3] *= 1 + 2e-7
+                    progress = training._progress
+                    {"weights": progress.weights, **progress.slots}[vector][3] *= 1 + 2e-7
         return str(error.value)
 
     (told,) = {*on_ranks(2, work)}
-    assert told.startswith("at step 5 rank 1 (machine-1) has other weights than rank 0 (machine-0)")
+    assert told.startswith(
+        "at step 5 rank 1 (machine-1) has come to other weights than rank 0 (machine-0)"
+    )
 
 
 def test_texts_that_differ_are_noticed() -> None:
@@ -348,34 +360,50 @@ def test_texts_that_differ_are_noticed() -> None:
     assert told.endswith("copy the same files to all machines")
 
 
-@pytest.mark.parametrize("what", ["version", "form", "processor"])
+class _OfThread:
+    """Words that a rank's thread may have others of."""
+
+    def __init__(self, words: str) -> None:
+        self.words, self.own = words, threading.local()
+
+    def __str__(self) -> str:
+        return str(getattr(self.own, "words", self.words))
+
+
+@pytest.mark.parametrize("what", ["versions", "form", "processors", "results"])
 def test_programs_that_differ_are_noticed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Versions, who computes, processors."""
-    mine = threading.local()
-    monkeypatch.setattr(
-        "charrnn.training.alike.platform.machine",
-        lambda: getattr(mine, "machine", "x86_64"),
-    )
+    """Versions, who computes, processors, and what their libraries make of the same numbers."""
+    version, machine = _OfThread("1.0"), _OfThread("x86_64")
+    monkeypatch.setattr(alike, "__version__", version)
+    monkeypatch.setattr("charrnn.training.alike.platform.machine", lambda: str(machine))
+    intact = np.exp
+
+    def exp(x: Any) -> Any:
+        odd = getattr(version.own, "odd", False) and what == "results"
+        return np.nextafter(intact(x), np.float32(0)) if odd else intact(x)
+
+    monkeypatch.setattr("charrnn.training.alike.np.exp", exp)
 
     def work(world: World) -> str:
-        from charrnn.training.alike import require_alike
-
-        odd = world.rank == 1
-        mine.machine = "aarch64" if odd and what == "processor" else "x86_64"
+        version.own.odd = odd = world.rank == 1
+        if odd and what == "versions":
+            version.own.words = "2.0"
+        if odd and what == "processors":
+            machine.own.words = "aarch64"
         form = "numpy" if odd and what == "form" else "numba"
         with pytest.raises(InputError) as error:
-            if what == "version":
-                world.require_alike("their versions", f"charrnn {world.rank}", "")
-            require_alike(world, form, _data("lm"))
+            alike.require_alike(world, form, _data("lm"))
         return str(error.value)
 
     (told,) = {*on_ranks(2, work)}
-    words = {
-        "version": "their versions",
-        "form": "how they compute",
-        "processor": "their processors",
-    }
-    assert words[what] in told
+    words = {"versions": "their versions", "form": "how they compute"}
+    assert f"the ranks differ in {words.get(what, 'their processors')}: " in told
+
+
+def test_programs_that_are_alike() -> None:
+    """Pass, each time; what is tried out is the same each time."""
+    on_ranks(2, lambda world: alike.require_alike(world, "numpy", _data("lm")))
+    assert alike._trial() == alike._trial()
 
 
 def test_crowded_processors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -395,6 +423,14 @@ def test_crowded_processors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
 
 
+def test_very_many_parts_of_a_process_alone_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of many machines that one goes on with."""
+    monkeypatch.setattr(alike, "available_processors", lambda: 1)
+    assert Training(_data("lm"), _model("lm"), replace(RUN, threads=4)).notices == []
+    (told,) = Training(_data("lm"), _model("lm"), replace(RUN, threads=5)).notices
+    assert told.startswith("batches are computed in 5 parts, on as many threads, for which 1 proc")
+
+
 # What the command line does with them.
 
 
@@ -411,22 +447,43 @@ def test_a_signal_of_one_is_one_of_all() -> None:
     assert len({time for _, *times in found for time in times}) == 1
 
 
-def test_ranks_of_other_speed_are_told() -> None:
-    """Once, on the first rank that speaks: who it is, and how slow."""
+@pytest.mark.parametrize("ratio", [1.2, 3.0])
+def test_ranks_of_other_speed_are_told(ratio: float) -> None:
+    """Once: who it is, and how slow, by what its steps take without waiting; a step or two tell nothing."""
 
     def work(world: World) -> list[str]:
         told = list[str]()
-        balance = Balance(world, told.append)
-        ticks = iter(range(100))
-        balance._busy = lambda: float(next(ticks)) * (3 if world.rank == 1 else 1)  # type: ignore[method-assign]
-        for n in range(MEASURED[1] + 3):
-            balance.after(Step(n, 1.0, 0.1, 1.0, 1))
+        training = Training(_data("lm"), _model("lm"), replace(RUN, steps=2 * COMPARED), world)
+        balance = Balance(training, told.append)
+        for n, report in enumerate(training):
+            training.busy = 100.0 if n < 3 else ratio if world.rank == 1 else 1.0
+            balance.after(report)
         return told
 
     for told in on_ranks(2, work):
-        assert [line[:51] for line in told] == [
-            "notice: rank 1 (machine-1) takes 3.0 times as long "
-        ]
+        wanted = ["notice: rank 1 (machine-1) takes 3.0 times as long "] * (ratio > 2)
+        assert [line[:51] for line in told] == wanted
+
+
+def test_what_a_rank_waits_is_not_its_own_time() -> None:
+    """Who is slow is told by what it does, not by when all are done."""
+
+    def work(world: World) -> float:
+        training = Training(_data("lm"), _model("lm"), RUN, world)
+        look = training._learner.look
+
+        def slow(*arguments: Any, **named: Any) -> tuple[float, float]:
+            time.sleep(0.1 * world.rank)
+            return look(*arguments, **named)
+
+        training._learner.look = slow  # type: ignore[method-assign]
+        reports = iter(training)
+        next(reports)
+        next(reports)
+        return training.busy
+
+    first, second = on_ranks(2, work)
+    assert second - first > 0.05
 
 
 def test_the_first_makes_and_all_have() -> None:
@@ -437,7 +494,7 @@ def test_the_first_makes_and_all_have() -> None:
         made.append(0)
         return 7
 
-    assert on_ranks(3, lambda world: from_first(world, make)) == [7] * 3
+    assert on_ranks(3, lambda world: made_by_first(world, make)) == [7] * 3
     assert made == [0]
     order = list[int]()
 
@@ -469,8 +526,10 @@ def test_a_large_text_is_opened_by_each(
 
     def work(world: World) -> tuple[bool, Any]:
         folder = tmp_path / ("cache" if shared else f"cache-{world.rank}")
-        text: Any = from_first(world, lambda: load_corpus([path], cache_folder=folder))
-        text = text_of_first(world, text, folder)
+        read = lambda: (0, load_corpus([path], cache_folder=folder), RUN)  # noqa: E731
+        start, text, config = read_by_first(world, folder, read)
+        assert isinstance(text, Corpus)
+        assert (start, config) == (0, RUN)
         training = Training(text, _model("lm"), RUN, world)
         for _ in training:
             pass
@@ -490,10 +549,13 @@ def test_another_large_text_elsewhere(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def work(world: World) -> None:
         folder = tmp_path / f"cache-{world.rank}"
-        text: Any = from_first(world, lambda: load_corpus([path], cache_folder=folder))
-        if world.is_first:
+
+        def read() -> tuple[int, Corpus, TrainingConfig]:
+            corpus = load_corpus([path], cache_folder=folder)
             path.write_text(TEXT.replace("best", "test"), encoding="utf-8")
-        text_of_first(world, text, folder)
+            return 0, corpus, RUN
+
+        read_by_first(world, folder, read)
 
     with pytest.raises(RankError, match="not the text that rank 0 has"):
         on_ranks(2, work)

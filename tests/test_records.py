@@ -302,7 +302,7 @@ def test_padding_is_not_learnt() -> None:
         chunk = next(one for one in chunks if one.counted is not None and not one.counted.all())
         assert chunk.counted is not None
         padded = replace(chunk, targets=np.where(chunk.counted, chunk.targets, filler))
-        found.append(training._learner.look(padded))
+        found.append(training._learner.look(padded, padded.extent))
     assert found[0] == found[1]
 
 

@@ -646,7 +646,7 @@ def test_what_begins_anew_forgets() -> None:
         if not columns.any():
             state[..., fresh] = 0
         chunk = replace(training._division.training.chunk(1), fresh=columns)
-        losses.append(training._learner.look(chunk))
+        losses.append(training._learner.look(chunk, chunk.extent))
     assert losses[0] == losses[1]
 
 

@@ -21,7 +21,7 @@ from charrnn.cli.arguments import dash_advice
 from charrnn.cli.help import Command, Group
 from charrnn.cli.terminal import ignore_no_size, open_streams, silence_stdout, speak_utf8
 from charrnn.errors import CharrnnError
-from charrnn.launcher import announced_size
+from charrnn.launcher import announced, announced_size
 from charrnn.signals import HandledBy
 from charrnn.version import __version__
 
@@ -141,6 +141,12 @@ def _fail(message: str, code: int) -> int:
     if len(message) > MOST:  # a text where a file was expected, or a name out of a checkpoint
         message = f"{message[: MOST // 2]} … {message[-MOST // 2 :]}"
     terminal.tell_failure(message)
+    size, rank, local = announced()
     if terminal.job:
         terminal.job.abort(code)
+    elif (
+        size > 1 and rank != local
+    ):  # on another machine than the first: by a signal, which launchers heed
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
     return code

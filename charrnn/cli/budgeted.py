@@ -45,7 +45,7 @@ def timed_run(
     if isinstance(start, CharacterModel):
         model_settings = vars(start.config)
     settings = only(TrainingConfig, given)
-    choice = choose_here(corpus, deadline, model_settings, settings, clock, world)
+    choice = world.from_first(choose_here(corpus, deadline, model_settings, settings, clock, world))
     model = start if isinstance(start, CharacterModel) else choice.model
     training = Training(corpus, model, choice.training, world)
     pulse.beat(0)
@@ -111,8 +111,7 @@ def repeating(training: Training, init_from: Path | None, *, extend_vocab: bool)
                 value //= ranks  # on each
             if value not in (field.default, usual.get(field.name)):
                 flags += _flag(field.name, value)
-    launcher = f"mpirun -n {ranks} " if ranks > 1 else ""
-    return f"{launcher}charrnn train {_corpus(training.corpus)}{' '.join(flags)}"
+    return f"{launcher(training.world)}charrnn train {_corpus(training.corpus)}{' '.join(flags)}"
 
 
 def _corpus(corpus: Corpus | Examples) -> str:
@@ -143,6 +142,11 @@ def batch_in_words(config: TrainingConfig, model: ModelConfig, units: str) -> st
     if model.reads_whole:
         return f"{counted(config.batch_size, 'text')}, of {config.seq_length} {units} at most"
     return f"{config.batch_size} × {config.seq_length} {units}"
+
+
+def launcher(world: World) -> str:
+    """What stands before a command that is to have as many ranks."""
+    return f"mpirun -n {world.size} " if world.size > 1 else ""
 
 
 def who(world: World) -> str:

@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from statistics import median
+from typing import Any, TypeVar
 
 from charrnn.cli import terminal
+from charrnn.config import TrainingConfig
 from charrnn.errors import RankError
 from charrnn.launcher import announced_size
 from charrnn.nn.world import ALONE, World
@@ -20,12 +22,15 @@ from charrnn.text.cache import default_folder
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples
 from charrnn.training.reports import Report, Step
+from charrnn.training.trainer import Training
 
 T = TypeVar("T")
+_NOTHING: Any = None
 Data = Corpus | Examples
 
-UNEVEN = 1.3  # times the quickest rank's seconds: then it is worth knowing that it waits
-MEASURED = 5, 25  # reports between which ranks are compared; at first memory is allocated
+UNEVEN = 1.5  # times the quickest rank's seconds: then it is worth knowing that it waits
+WORTH_TELLING = 2e-3  # seconds of a step; of shorter ones chance decides
+COMPARED = 50  # steps by which ranks are compared
 
 
 def join() -> World:
@@ -42,7 +47,7 @@ def join() -> World:
     return world
 
 
-def from_first(world: World, make: Callable[[], T]) -> T:
+def made_by_first(world: World, make: Callable[[], T]) -> T:
     """What the first rank makes, on all of them."""
     return world.from_first(make() if world.is_first else None)  # type: ignore[return-value]
 
@@ -59,13 +64,23 @@ def in_turn(world: World, make: Callable[[], T]) -> T:
     return made[0]
 
 
-def text_of_first(world: World, text: Data, cache_folder: Path | None) -> Data:
-    """The text that the first rank has read. One too large to be sent comes from a file, which each machine has or makes."""
-    folder = cache_folder or default_folder()
-    if isinstance(text, Corpus) and world.from_first(text.stored is not None):
-        length = world.from_first(len(text) if world.is_first else 0)
-        return in_turn(world, lambda: text if world.is_first else _opened(text, length, folder))
-    return text
+def read_by_first(
+    world: World, cache_folder: Path | None, read: Callable[[], tuple[T, Data, TrainingConfig]]
+) -> tuple[T, Data, TrainingConfig]:
+    """What a run starts from, its text and its settings, as the first rank reads them.
+
+    A text too large to be sent comes from a file, which each machine has or makes.
+    """
+    if not world.is_first:
+        start, config, text, length = world.from_first(_NOTHING)
+        if length:
+            text = in_turn(world, lambda: _opened(text, length, cache_folder or default_folder()))
+        return start, text, config
+    start, text, config = read()
+    large = isinstance(text, Corpus) and text.stored is not None
+    header = text.without_numbers() if isinstance(text, Corpus) and large else text
+    world.from_first((start, config, header, len(text) if large else 0))
+    return start, in_turn(world, lambda: text) if large else text, config
 
 
 class Pulse:
@@ -93,30 +108,25 @@ class Balance:
         warn: Told where they are not.
     """
 
-    def __init__(self, world: World, warn: Callable[[str], None]) -> None:
-        self._world, self._warn = world, warn
-        self._reports, self._since = 0, 0.0
-
-    def _busy(self) -> float:
-        """Seconds that were not spent on waiting for others."""
-        return time.perf_counter() - self._world.waited
+    def __init__(self, training: Training, warn: Callable[[str], None]) -> None:
+        self._training, self._warn = training, warn
+        self._seconds = list[float]()
 
     def after(self, report: Report) -> None:
         """Follow a run's reports."""
-        if self._world.size == 1 or not isinstance(report, Step):
+        world = self._training.world
+        if world.size == 1 or not isinstance(report, Step) or len(self._seconds) == COMPARED:
             return
-        self._reports += 1
-        if self._reports == MEASURED[0]:
-            self._since = self._busy()
-        if self._reports != MEASURED[1]:
+        self._seconds.append(self._training.busy)
+        if len(self._seconds) < COMPARED:
             return
-        busy = self._world.numbers([self._busy() - self._since])[:, 0]
-        places = self._world.gather(self._world.place)
+        busy = world.numbers([median(self._seconds)])[:, 0]
+        places = world.gather(world.place)
         slowest, ratio = int(busy.argmax()), float(busy.max() / max(busy.min(), 1e-9))
-        if ratio > UNEVEN:
+        if ratio > UNEVEN and busy.max() - busy.min() > WORTH_TELLING:
             self._warn(
                 f"notice: rank {slowest} ({places[slowest]}) takes {ratio:.1f} times as long for its part as the quickest one, "
-                "and all wait for it; leave it out, or see what else its machine does"
+                "and all wait for it; see what else its machine does, or leave that out"
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.cli.budgeted import batch_in_words
+from charrnn.cli.budgeted import batch_in_words, launcher
 from charrnn.config import ANNEALING
 from charrnn.nn.loss import bits
 from charrnn.tasks import TASKS
@@ -121,7 +121,7 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
     name = as_argument(path)
     if interrupted or fit.longer:
         words = going_on(name, training.corpus_info, fit.longer)
-        lines.append(f"go on:  {' '.join(map(quoted, words))}")
+        lines.append(f"go on:  {launcher(training.world)}{' '.join(map(quoted, words))}")
     if training.network.config.learns.for_labels:
         label = quoted(training.labels.names[0])
         lines.append(f"write:  charrnn sample {quoted(name)} --label {label}")

@@ -79,8 +79,8 @@ def fresh_start(
     init_from: Path | None,
     extend_vocab: bool,
     given: Mapping[str, Any],
-) -> tuple[ModelConfig | CharacterModel, Data]:
-    """What a new run starts from, nothing or a model's weights, and what it learns from.
+) -> tuple[ModelConfig | CharacterModel, Data, TrainingConfig]:
+    """What a new run starts from, nothing or a model's weights, what it learns from, and its settings.
 
     Args:
         init_from: A saved model; of its settings only what is dropped may be changed, or its task.
@@ -94,10 +94,11 @@ def fresh_start(
     if init_from is None:
         model_config = ModelConfig(**only(ModelConfig, given))
         text_config = TextConfig(**only(TextConfig, given))
-        return model_config, load(model_config.task, paths, val_file=val_file, config=text_config)
+        text = load(model_config.task, paths, val_file=val_file, config=text_config)
+        return model_config, text, config
     model = load_checkpoint(init_from).model
     if given.get("task", model.config.task) != model.config.task:
-        return _other_task(load, paths, val_file, model, given)
+        return *_other_task(load, paths, val_file, model, given), config
     model_config = replace(model.config, **{n: given[n] for n in DROPPING if n in given})
     _refuse_changes(model_config, model.vocabulary.config, given, "--init-from")
     try:
@@ -114,7 +115,7 @@ def fresh_start(
         raise UnknownCharacterError(error.characters, advice) from None
     model = model.extended_to(corpus.vocabulary, np.random.default_rng(config.seed))
     network = network_for(model_config, len(corpus.vocabulary), len(model.labels))
-    return replace(model, network=network), corpus
+    return replace(model, network=network), corpus, config
 
 
 def _other_task(

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from charrnn.launcher import announced_rank
+from charrnn.launcher import announced
 from charrnn.signals import HandledBy
 from charrnn.words import printable
 
@@ -83,14 +84,13 @@ def tell(message: str) -> None:
 
 def tell_failure(message: str) -> None:
     """Say why nothing comes of it: of the ranks of a job one does, the first one where that has failed, too."""
-    if job is None:
-        if not announced_rank():  # what is wrong before they have met is wrong for each
-            tell(f"charrnn: {message}")
-    elif job.is_first:
+    _, rank, local = announced()
+    if rank == 0 or (job and job.is_first):
         tell(f"charrnn: {message}")
-    else:
+    elif job or rank != local:
         time.sleep(MOMENT)  # in which the first one has ended the job, if it has failed
-        tell(f"charrnn: rank {job.rank} on {job.place}: {message}")
+        tell(f"charrnn: rank {rank} on {job.place if job else platform.node()}: {message}")
+    # Else what is wrong before they have met: for all on the first one's machine alike.
 
 
 def tell_of_compiling() -> None:
@@ -180,10 +180,17 @@ class Ending:
 
 @contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Turn the first Ctrl-C, SIGTERM or SIGHUP into a request; the second one ends at once."""
-    interruption, end = Interruption(), Ending()
+    """Turn the first Ctrl-C, SIGTERM or SIGHUP into a request; the second one ends at once.
+
+    What comes to a rank of a job comes twice, from its launcher, too: there the second one is one that comes later.
+    """
+    interruption, end, came = Interruption(), Ending(), -math.inf
 
     def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        if job and time.monotonic() - came < MOMENT:
+            return
+        came = time.monotonic()
         if interruption.number:
             outer = handled.before[number]
             (outer if isinstance(outer, Ending) else end)(number, frame)

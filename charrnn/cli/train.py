@@ -22,7 +22,6 @@ from charrnn.config import (
     ModelConfig,
     TextConfig,
     TrainingConfig,
-    only,
 )
 from charrnn.errors import DivergenceError, InputError
 from charrnn.signals import Held
@@ -149,6 +148,9 @@ def train(
 ) -> None:
     """Train a model on text, in a given time: to write, to find labels or tags, or to make other texts of texts."""
     began = time.monotonic() - terminal.LOADING_SECONDS
+    from charrnn.cli.job import join
+
+    world = join()  # first of all: who fails before is waited for
     given = either_way({name: value for name, value in settings.items() if value is not None})
     if by_bytes:
         if given.get("normalize") not in (None, "none"):
@@ -176,7 +178,7 @@ def train(
     from charrnn.cli.budgeted import repeating, resumed_for, timed_run
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
-    from charrnn.cli.job import Pulse, from_first, in_turn, join, text_of_first
+    from charrnn.cli.job import Pulse, in_turn, made_by_first, read_by_first
     from charrnn.cli.log import RunLog
     from charrnn.cli.saving import Saver, parse_interval
     from charrnn.cli.starting import Loader, compiled_ahead, fresh_start, resumed_start
@@ -198,7 +200,6 @@ def train(
             f"--init-from {model} starts one from it"
         )
     with terminal.telling_of_interruption() as telling, ExitStack() as stack:
-        world = join()
         began, pulse = world.from_first(began), Pulse(world)
         if given.get("threads"):
             given["threads"] *= world.size
@@ -208,21 +209,20 @@ def train(
             )
             if resume:
                 with Held():
-                    path = from_first(world, lambda: stack.enter_context(claim_old(resume)).path)
-                saved, text, config = from_first(
-                    world, lambda: resumed_start(load, paths, val_file, path, given)
+                    path = made_by_first(world, lambda: stack.enter_context(claim_old(resume)).path)
+                saved, text, config = read_by_first(
+                    world, cache_dir, lambda: resumed_start(load, paths, val_file, path, given)
                 )
             else:
-                start, text = from_first(
+                start, text, config = read_by_first(
                     world,
+                    cache_dir,
                     lambda: fresh_start(load, paths, val_file, init_from, extend_vocab, given),
                 )
-                config = TrainingConfig(**only(TrainingConfig, given))
                 with Held():
-                    path = from_first(
+                    path = made_by_first(
                         world, lambda: stack.enter_context(claim_new(output, text.sources)).path
                     )
-            text = text_of_first(world, text, cache_dir)
         pace, record, reasons = None, None, list[str]()
         if log:
             if str(log) == STANDARD_INPUT:
@@ -284,13 +284,13 @@ def _run(
     pulse: Pulse,
 ) -> None:
     """Train to the end or to an interruption, and save on the way."""
-    from charrnn.cli.job import Balance, from_first
+    from charrnn.cli.job import Balance, made_by_first
 
     world, ending = training.world, 0
     followers = [display.report, *([record.report] if record else [])]
-    followers.append(Balance(world, display.warn).after)
+    followers.append(Balance(training, display.warn).after)
     with terminal.interruptible() as interruption:
-        if from_first(world, lambda: not path.exists()):
+        if made_by_first(world, lambda: not path.exists()):
             saver.save()  # a folder that cannot be written should be known now
         display.start()
         display.note(reasons)

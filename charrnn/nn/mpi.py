@@ -1,7 +1,7 @@
 """The ranks of a job that MPI started: ``mpirun -n 4``, or Slurm's ``srun``. The only file that knows mpi4py.
 
 Nothing here is imported unless a launcher says that there are several ranks. All waiting is done by asking again and again
-(:meth:`MpiWorld._finish`) and not inside the library, so that signals are heard, and a neighbour that has died is noticed.
+(:meth:`MpiWorld._finish`) and not inside the library, so that a second Ctrl-C ends it, and a neighbour that has died is noticed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -19,12 +20,14 @@ from charrnn.errors import InputError, RankError
 from charrnn.launcher import announced_size
 from charrnn.nn.parameters import Array
 from charrnn.nn.world import World
+from charrnn.signals import Unhandled, act_on_held
 
 T = TypeVar("T")
 
 SPINS = 2000  # times that are asked without a pause: a neighbour is seldom far behind
 PAUSE = 2e-4  # seconds between further ones, in which a core is free for whoever is waited for
 LOOK = 1.0  # seconds between looks at whether the neighbours are still there
+HEARD = 0.2  # seconds in which a launcher passes on what was said, before all ends
 PIECE = 1 << 30  # bytes of one message at most: counts are C's int in older libraries
 
 
@@ -36,18 +39,12 @@ def join_world() -> World:
     """
     asked = announced_size()
     try:
-        import mpi4py
-
-        mpi4py.rc.initialize = False
-        mpi4py.rc.finalize = True
-        from mpi4py import MPI
+        MPI = _initialized()
     except (ImportError, RuntimeError) as error:
         why = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())})"
         raise InputError(
             f"a launcher has started {asked} ranks, for which mpi4py is needed{why}: pip install 'charrnn-cli[mpi]'"
         ) from None
-    if not MPI.Is_initialized():
-        MPI.Init_thread(MPI.THREAD_FUNNELED)
     if MPI.COMM_WORLD.Get_size() != asked:
         library = " ".join(MPI.Get_library_version().partition("\n")[0].split())
         raise InputError(
@@ -57,14 +54,27 @@ def join_world() -> World:
     return MpiWorld(MPI)
 
 
+def _initialized() -> Any:
+    """The library, where all ranks have begun with it: until then they wait, in C."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that an environment looks odd is an error of ours
+        import mpi4py
+
+        mpi4py.rc.initialize = False
+        mpi4py.rc.finalize = True
+        from mpi4py import MPI
+    if not MPI.Is_initialized():
+        with Unhandled():
+            MPI.Init_thread(MPI.THREAD_FUNNELED)
+    return MPI
+
+
 def abort(code: int) -> None:
     """End all ranks at once, also where this one has not joined them yet: they would wait for it."""
-    from mpi4py import MPI
-
-    if not MPI.Is_initialized():
-        MPI.Init_thread(MPI.THREAD_FUNNELED)
+    MPI = _initialized()
     sys.stdout.flush()
     sys.stderr.flush()
+    time.sleep(HEARD)
     # What the library would say of it is said already, in one line.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     MPI.COMM_WORLD.Abort(code)
@@ -83,7 +93,8 @@ class MpiWorld(World):
         self._neighbours = {
             rank: pid
             for rank, (place, pid) in enumerate(known)
-            if place == self.place and rank != self.rank and sys.platform != "win32"
+            # One that is not to be seen is of another container, whose numbers mean nothing here.
+            if place == self.place and rank != self.rank and sys.platform != "win32" and _lives(pid)
         }
 
     def _packed(self, value: object) -> NDArray[np.uint8]:
@@ -137,19 +148,19 @@ class MpiWorld(World):
         self._spread(vector.view(np.uint8), 0)
 
     def _spread(self, data: NDArray[np.uint8], root: int) -> None:
-        for piece in _pieces(data):
+        for piece in _messages(data):
             self._finish(self._comm.Ibcast(piece, root))
 
     def swap(self, other: int, given: Array, taken: Array) -> None:
-        receiving = [self._comm.Irecv(piece, other) for piece in _pieces(taken)]
-        sending = [self._comm.Isend(piece, other) for piece in _pieces(given)]
+        receiving = [self._comm.Irecv(piece, other) for piece in _messages(taken)]
+        sending = [self._comm.Isend(piece, other) for piece in _messages(given)]
         self._finish(*receiving, *sending)
 
     def send(self, other: int, given: Array) -> None:
-        self._finish(*(self._comm.Isend(piece, other) for piece in _pieces(given)))
+        self._finish(*(self._comm.Isend(piece, other) for piece in _messages(given)))
 
     def receive(self, other: int, taken: Array) -> None:
-        self._finish(*(self._comm.Irecv(piece, other) for piece in _pieces(taken)))
+        self._finish(*(self._comm.Irecv(piece, other) for piece in _messages(taken)))
 
     def abort(self, code: int) -> None:
         abort(code)
@@ -161,16 +172,26 @@ class MpiWorld(World):
         """Wait until all are done.
 
         Raises:
-            RankError: A neighbour has gone.
+            RankError: Another rank has gone.
         """
-        done, began, spins = self._mpi.Request.Testall, time.perf_counter(), 0
-        while not done(requests):
+        began, spins = time.perf_counter(), 0
+        while not self._are_done(requests):
             spins += 1
             if spins > SPINS:
                 time.sleep(PAUSE)
                 if time.monotonic() - self._looked > LOOK:
                     self._look()
+                    act_on_held()
         self.waited += time.perf_counter() - began
+
+    def _are_done(self, requests: Sequence[Any]) -> bool:
+        try:
+            return bool(self._mpi.Request.Testall(requests))
+        except self._mpi.Exception as error:  # as libraries tell that a connection has broken
+            self._look()
+            raise RankError(
+                f"another rank has ended, or is out of reach (MPI: {' '.join(str(error).split())})"
+            ) from None
 
     def _look(self) -> None:
         """See whether the ranks on this machine are still there: one that was killed says nothing."""
@@ -180,7 +201,8 @@ class MpiWorld(World):
                 raise RankError(f"rank {rank} (process {pid} on {self.place}) has ended")
 
 
-def _pieces(vector: Array) -> list[Array]:
+def _messages(vector: Array) -> list[Array]:
+    """A vector in pieces of which each can be sent."""
     data = vector.view(np.uint8)
     return [data[start : start + PIECE] for start in range(0, max(1, len(data)), PIECE)]
 

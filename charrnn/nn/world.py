@@ -23,7 +23,8 @@ T = TypeVar("T")
 class World:
     """A job as one of its ranks sees it. This one is alone; :mod:`charrnn.nn.mpi` has the one of many.
 
-    All ranks call its methods in the same order, with one exception: :meth:`abort`.
+    All ranks call its methods in the same order, with one exception: :meth:`abort`. An error of one rank alone is no matter for
+    agreement: whoever catches it ends all by that.
 
     Attributes:
         rank: This process' number.
@@ -35,6 +36,10 @@ class World:
     rank, size = 0, 1
     waited = 0.0
     place = ""
+    _taken: Array = np.empty(0, np.float32)
+
+    def __repr__(self) -> str:
+        return f"<rank {self.rank} of {self.size}>"
 
     @property
     def is_first(self) -> bool:
@@ -104,7 +109,7 @@ class World:
 
     def _by_halves(self, vector: Array) -> None:
         start, stop, bit = 0, len(vector), 1
-        taken = np.empty((len(vector) + 1) // 2, vector.dtype)
+        taken = self._room((len(vector) + 1) // 2, vector)
         halves = list[tuple[int, slice, slice]]()
         while bit < self.size:
             middle = (start + stop) // 2
@@ -121,7 +126,7 @@ class World:
 
     def _by_branches(self, rows: Array) -> None:
         t = len(rows)
-        taken = np.empty_like(rows[0])
+        taken = self._room(rows.shape[1], rows)
         for i, j in tree(t * self.size).tolist():
             to, of = i // t, j // t
             if to == of == self.rank:
@@ -132,6 +137,12 @@ class World:
             elif self.rank == of:
                 self.send(to, rows[j % t])
         self.spread(rows[0])
+
+    def _room(self, size: int, like: Array) -> Array:
+        """Memory for what others send: the same each time."""
+        if self._taken.size < size or self._taken.dtype != like.dtype:
+            self._taken = np.empty(size, like.dtype)
+        return self._taken[:size]
 
     def require_alike(self, what: str, value: str, advice: str) -> None:
         """Let all ranks have the same of something.

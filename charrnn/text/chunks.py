@@ -56,6 +56,13 @@ def default_eval_every(steps_per_epoch: int, eval_cost: float) -> int:
     return steps_per_epoch * -(-max(100, enough) // steps_per_epoch)
 
 
+class Extent(NamedTuple):
+    """How large a chunk is, all of its columns together: known without reading them."""
+
+    columns: int
+    predictions: int  # that are counted
+
+
 @dataclass(frozen=True)
 class Chunk:
     """Some time steps of several columns of text, which a network reads at once.
@@ -85,6 +92,11 @@ class Chunk:
         return self.targets.size if self.counted is None else int(self.counted.sum())
 
     @property
+    def extent(self) -> Extent:
+        """Its own."""
+        return Extent(len(self.fresh), self.predictions)
+
+    @property
     def known_lengths(self) -> NDArray[np.intp]:
         """The length of each column, also where all have as many steps as there are."""
         steps, columns = self.inputs.shape
@@ -96,13 +108,6 @@ class Chunk:
             name: array[..., columns] for name, array in vars(self).items() if array is not None
         }
         return Chunk(**arrays)
-
-
-class Extent(NamedTuple):
-    """How large a chunk is, all of its columns together: known without reading them."""
-
-    columns: int
-    predictions: int  # that are counted
 
 
 class Chunks(Protocol):

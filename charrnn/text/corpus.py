@@ -98,9 +98,9 @@ class Corpus:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What is pickled: without numbers that lie in a file, see :meth:`reopened`."""
-        return vars(self) if self.stored is None else {**vars(self), "ids": None, "stored": None}
+    def without_numbers(self) -> Corpus:
+        """All else that is known of it, to be sent elsewhere, see :meth:`reopened`."""
+        return replace(self, ids=self.ids[:0].copy(), stored=None)
 
     def reopened(self, folder: Path, length: int) -> Corpus | None:
         """A corpus of so many characters that has come from elsewhere, with its numbers from here; None where they are not kept here."""

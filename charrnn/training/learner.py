@@ -78,20 +78,18 @@ class Learner:
         self._good = progress.copy()
         self.go_back()
 
-    def look(
-        self, chunk: Chunk, whole: Extent | None = None, *, apart: bool = False
-    ) -> tuple[float, float]:
+    def look(self, chunk: Chunk, extent: Extent, *, apart: bool = False) -> tuple[float, float]:
         """A chunk's summed loss in nats, and the norm of the gradient of its mean, before it is clipped.
 
         The recurrent state goes on, the weights stay.
 
         Args:
             chunk: This rank's columns of it.
-            whole: How large it is with those of all ranks; by default there are no others.
+            extent: How large it is with those of all ranks.
             apart: Take only this rank's columns into loss and gradient.
         """
         state, shards = self.progress.state, self._shards
-        batch, predictions = whole or (len(chunk.fresh), chunk.predictions)
+        batch, predictions = extent
         first = shards.columns(batch).start
         if apart:
             predictions = max(1, chunk.predictions)
@@ -155,12 +153,12 @@ class Learner:
     def sound(self) -> Progress:
         """A snapshot of where the run stands, or the last good one if the weights just blew up.
 
-        Of states and generators those of this rank's columns are right; see :meth:`whole`.
+        Of states and generators those of this rank's columns are right; see :meth:`gathered`.
         """
         return (self.here() if self.is_finite() else self._good).copy()
 
-    def whole(self, progress: Progress) -> Progress:
-        """On the first rank a snapshot with what the other ranks have of it. All ranks have to call it."""
+    def gathered(self, progress: Progress) -> Progress:
+        """A snapshot, which on the first rank gets what the others have of it. All ranks have to call it."""
         shards = self._shards
         columns, own = shards.columns(progress.state.shape[-1]), shards.own
         mine = columns, progress.state[..., columns], own, progress.generators[own.start : own.stop]

@@ -72,9 +72,19 @@ class Optimizer:
         Returns:
             The sum's norm, which is not finite if the sum is not.
         """
-        if shards.world.size > 1 and not apart:
-            shards.world.add_up(parts)
+        world = shards.world
+        if world.size == 1 or apart:
+            return self._sum(parts, shards)
+        if (
+            len(parts) & (len(parts) - 1) == 0
+        ):  # a branch of the tree, which is summed quickest here
+            self._sum(parts, shards)
             parts = parts[:1]
+        world.add_up(parts)
+        return self._sum(parts[:1], shards)
+
+    def _sum(self, parts: Array, shards: Shards) -> float:
+        """The same of some parts alone."""
         starts = range(0, parts.shape[1], BLOCK)
         squares = np.zeros(len(starts))  # of each block, so that who computed which changes no bit
 

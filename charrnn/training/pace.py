@@ -44,6 +44,9 @@ LATE = 0.02  # of its time a run may be late before it does without evaluations
 MEASURED_SIZES = (128, 256)  # two tell what products and what the rest of a step costs
 MEASURING_SHARE, MEASURING_SECONDS = 0.015, 0.7
 """How long each size is measured: a part of the budget, but no longer than that."""
+MEASURED_APART = (
+    8  # steps between two meetings of ranks, at most: longer ones would take the time of a run
+)
 SAMPLED = 1 << 18  # characters of the text to measure on
 UNBOUNDED = (
     1 << 40
@@ -145,6 +148,7 @@ def _measure(
 ) -> tuple[float, float]:
     """Seconds of training for each character, and what part of a step's places hold one."""
     endless = {"epochs": 0, "steps": UNBOUNDED, "eval_every": UNBOUNDED, "val_fraction": 0.0}
+    endless["reduce_every"] = min(settings.get("reduce_every", 1), MEASURED_APART)
     config = TrainingConfig(**{**settings, **endless})
     part = corpus.sample(SAMPLED)
     try:

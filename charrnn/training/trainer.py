@@ -27,7 +27,7 @@ from charrnn.nn.loss import Objective
 from charrnn.nn.parallel import Shards, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.world import ALONE, World
-from charrnn.signals import Held
+from charrnn.signals import Held, is_held
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
 from charrnn.training.alike import crowding, require_alike, require_one_model
@@ -42,6 +42,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress, k
 from charrnn.words import counted
 
 MAX_RECOVERIES = 3
+HEARD_EVERY = 16  # steps apart after which ranks ask each other for signals
 SNAPSHOT_STEPS = 100  # by which a loss that is not finite takes a run back at most
 
 
@@ -52,8 +53,9 @@ class Training:
         model: What to train: a configuration, or a model to start from, whose vocabulary must be
             the corpus'.
         config: How. Sizes that the text cannot fill are made smaller, see ``notices``.
-        world: The ranks of the job that this process is one of. Each has the same arguments, calls the same
-            methods in the same order, and gets the same reports.
+        world: The ranks of the job that this process is one of, see :func:`charrnn.nn.mpi.join_world`. Each has the same
+            arguments, calls the same methods in the same order, and gets the same reports, but for times and, of
+            steps apart, the norm.
 
     Attributes:
         notices: What was changed to fit the text, and what else should be known, in words.
@@ -61,6 +63,7 @@ class Training:
         history: The evaluations so far.
         compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.compile_stack`.
         form: Who computes, for the run's record, see :class:`charrnn.nn.compiled.Form`.
+        busy: Seconds that this rank took for the last step, without waiting for others.
 
     Raises:
         InputError: The model's vocabulary is not the corpus', the corpus has no records though it
@@ -106,10 +109,11 @@ class Training:
         self.form, failure = current_form()
         if failure:
             self.notices.append(f"steps are not compiled ({failure}); NumPy takes them")
-        require_alike(world, self.form, corpus)
+        require_alike(world, f"{self.form} ({failure})" if failure else self.form, corpus)
         self.notices += crowding(world, len(self._shards.own))
 
         self.history: list[Evaluation] = []
+        self.busy = 0.0
         self._best: Parameters | None = None  # the weights of the best evaluation
         self._figures: Figures | None = None  # of their answers
         self._progress = Progress.fresh(model, self.config, root.spawn(self.config.threads))
@@ -155,6 +159,11 @@ class Training:
                 "the run goes on, but not bit for bit as it would have"
             )
             progress = progress.respawned(parts, config.seed)
+        if training.config.reduce_every > 1:
+            training.notices.append(
+                f"with --reduce-every {training.config.reduce_every} ranks learn apart, so that what is learnt from here on depends on "
+                f"how many there are: {world.size} now"
+            )
         training._learner.hold(progress)
         training._learner.go_back()
         training._go_on(Plan(checkpoint.training, training.steps_per_epoch))
@@ -217,7 +226,7 @@ class Training:
 
     def _step(self) -> Step | Recovery:
         """One update, the same on all ranks."""
-        started, learner = time.perf_counter(), self._learner
+        started, learner = self._now(), self._learner
         before = learner.here() if self.step % SNAPSHOT_STEPS == 0 else None
         # What overflows shows as a loss or a gradient that is not finite, just below.
         with single_threaded_blas(), np.errstate(all="ignore"):
@@ -233,7 +242,7 @@ class Training:
 
     def _steps_apart(self) -> Step | Recovery:
         """What each rank learns by itself until all meet, told as one step."""
-        started, learner, every = time.perf_counter(), self._learner, self.config.reduce_every
+        started, learner, every = self._now(), self._learner, self.config.reduce_every
         # A copy: whether it was sound is known when they meet.
         before = learner.here().copy() if self.step % SNAPSHOT_STEPS < every else None
         nats, count, sound = 0.0, 0, True
@@ -260,28 +269,38 @@ class Training:
     def _look(self, *, apart: bool = False) -> tuple[float, float, int]:
         """Let the learner look at the next chunk: its loss, the gradient's norm, and of how many predictions."""
         text = self._division.training
-        whole = text.extent(self.step)
-        chunk = text.chunk(self.step, self._shards.columns(whole.columns))
-        loss, norm = self._learner.look(chunk, whole, apart=apart)
-        return loss, norm, chunk.predictions if apart else whole.predictions
+        extent = text.extent(self.step)
+        chunk = text.chunk(self.step, self._shards.columns(extent.columns))
+        loss, norm = self._learner.look(chunk, extent, apart=apart)
+        return loss, norm, chunk.predictions if apart else extent.predictions
 
-    def _told(self, started: float, nats: float, count: int, rate: float, norm: float) -> Step:
+    def _now(self) -> tuple[float, float]:
+        """The time, and how much of it this rank has waited for others."""
+        return time.perf_counter(), self.world.waited
+
+    def _told(
+        self, started: tuple[float, float], nats: float, count: int, rate: float, norm: float
+    ) -> Step:
         """The report of what has just been learnt, which is added up for the next evaluation."""
         progress = self._progress
         progress.loss_sum += nats
         progress.loss_count += count
-        progress.seconds += time.perf_counter() - started
+        took, waited = (now - then for now, then in zip(self._now(), started, strict=True))
+        progress.seconds += took
+        self.busy = took - waited
         return Step(self.step, nats / count, rate, norm, count)
 
     def _meets_at(self, step: int) -> bool:
-        """Whether ranks that learn apart become one after so many steps: whatever else is to be done asks for it."""
-        return step % self.config.reduce_every == 0 or self.plan.is_evaluated_at(step)
+        """Whether ranks that learn apart become one after so many steps: whatever else is to be done asks for it, such as a signal."""
+        if step % self.config.reduce_every == 0 or self.plan.is_evaluated_at(step):
+            return True
+        return step % HEARD_EVERY == 0 and bool(self.world.numbers([is_held()]).any())
 
     def _evaluate(
         self, loss: float | None, each: tuple[float | None, ...], figures: Figures | None
     ) -> Evaluation | Recovery:
         progress, learner = self._progress, self._learner
-        require_one_model(self.world, progress.weights, self.step)
+        require_one_model(self.world, (progress.weights, *progress.slots.values()), self.step)
         if not (learner.is_finite() and math.isfinite(loss or 0)):
             return self._recover(self.step)
         evaluation = Evaluation(
@@ -430,7 +449,7 @@ class Training:
             self.corpus_info,
             tuple(self.history),
             self.validation_loss,
-            self._learner.whole(self._learner.sound()) if with_progress else None,
+            self._learner.gathered(self._learner.sound()) if with_progress else None,
             resumable=with_progress,
             form=self.form,
             figures=self._figures,
