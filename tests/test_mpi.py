@@ -17,6 +17,8 @@ from samples import content, make_text
 from talking import CHARRNN
 
 import charrnn
+from charrnn.errors import RankError
+from charrnn.nn.mpi import MpiWorld, _lives
 
 LAUNCHER = Path(sys.executable).with_name("mpirun")
 """That of the environment's own MPI; another one would not know it."""
@@ -284,33 +286,39 @@ class TestEnds:
         assert time.monotonic() - began < 10
         self._sound("m.npz")
 
-    def test_a_rank_that_dies_under_a_launcher_that_does_not_mind(self) -> None:
-        """As Slurm's does by default: those on its machine see it, and one says so, in one line."""
-        told = 'exec "$@" 2> told.$PMI_RANK'  # a launcher in a hurry passes not all of it on
-        launcher = [str(LAUNCHER), "-disable-auto-cleanup", "-n", "2", "sh", "-c", told, "sh"]
-        environment = {**os.environ, "JOB": "7"}
-        command = [*launcher, *CHARRNN, "train", "corpus.txt", *ENDLESS, "-qo", "m.npz"]
-        with subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
-        ) as process:
-            first, second = _ranks_of(7, 2)
-            while not Path("m.npz").exists():
-                time.sleep(0.02)
-            time.sleep(0.5)
-            os.kill(second, signal.SIGKILL)
-            began = time.monotonic()
-            while Path(f"/proc/{first}/stat").exists() and time.monotonic() - began < SECONDS:
-                state = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[0]
-                if state in "ZX":
-                    break
-                time.sleep(0.05)
-            assert time.monotonic() - began < 10
-            process.communicate(timeout=SECONDS)
-        (line,) = [line for line in _lines(Path("told.0").read_text()) if "notice" not in line]
-        assert re.match(
-            r"charrnn: (rank 1 \(process \d+ on .*\) has ended|another rank has ended)", line
-        )
-        self._sound("m.npz")
+    def test_a_neighbour_that_has_gone_is_noticed(self) -> None:
+        """Where a launcher does not mind, as Slurm's by default: also one that nobody has asked about yet."""
+        with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+            world = MpiWorld.__new__(MpiWorld)
+            world.place, world._neighbours = "here", {1: other.pid}
+            world._look()
+            assert _lives(other.pid)
+            other.kill()
+            deadline = time.monotonic() + SECONDS
+            while _lives(other.pid):  # it has not been waited for: a zombie
+                assert time.monotonic() < deadline
+            with pytest.raises(RankError, match=rf"rank 1 \(process {other.pid} on here\) has en"):
+                world._look()
+        assert not _lives(other.pid)
+
+    def test_a_connection_that_breaks_is_one_line(self) -> None:
+        """As libraries tell that another rank has gone."""
+
+        class Broken(Exception):
+            """What MPI raises."""
+
+        class Library:
+            Exception = Broken
+
+            class Request:
+                @staticmethod
+                def Testall(_requests: object) -> bool:  # noqa: N802
+                    raise Broken("Connection\nlost")
+
+        world = MpiWorld.__new__(MpiWorld)
+        world._mpi, world._neighbours = Library, {}
+        with pytest.raises(RankError, match=r"out of reach \(MPI: Connection lost\)$"):
+            world._finish(None)
 
     def test_a_signal_that_comes_twice_is_one(self) -> None:
         """To mpirun, which passes it on, and to the ranks, at the same time: as from a scheduler that asks all processes to end."""
