@@ -161,6 +161,18 @@ def efficiency(alone: Step, several: Step, *, share: float = 1.0) -> float:
     return share * alone.seconds / several.seconds
 
 
+def sooner(efficient: float, ranks: int, streams: float, critical: float) -> float:
+    """How many times sooner ranks come to the loss that one of them comes to alone, each with ``streams`` streams.
+
+    They read ``efficient * ranks`` times the characters in a second, of which each is worth ``1 / (1 + B / critical)`` with a
+    batch of B (McCandlish et al., arXiv 1812.06162): never more than ``1 + critical / streams`` times.
+
+    Args:
+        critical: Critical batch size, as `batch_sizes.py` measures it.
+    """
+    return efficient * ranks * (1 + streams / critical) / (1 + ranks * streams / critical)
+
+
 def predicted(
     alone: float,
     parameters: int,
@@ -254,6 +266,7 @@ STREAMS, ALL_STREAMS = (
     2048,
 )  # of each node; of all where they are divided
 EVERY = (1, 4, 16, 64)
+CRITICAL = (100, 1_000, 10_000)  # batch sizes
 SPREADS, SIMULATED = (0.02, 0.05, 0.1), 2000  # of the log of a step's time; steps
 
 
@@ -318,6 +331,20 @@ def agreeing(node: Node, count: int, streams: float) -> str:
     return table(("H, network", *(f"N = {every}" for every in EVERY)), rows)
 
 
+def sooner_by(node: Node, link: Link, hidden_size: int = HIDDEN[0]) -> str:
+    """How many times sooner nodes come to a loss, by the critical batch size."""
+    net, each = nets()[hidden_size], STREAMS[node]
+    alone = step(net, node, link, 1, each, LENGTH)
+    several = {count: step(net, node, link, count, each, LENGTH) for count in NODES}
+    rows = []
+    for critical in CRITICAL:
+        times = (
+            sooner(efficiency(alone, it), count, each, critical) for count, it in several.items()
+        )
+        rows.append([f"{critical:,}", *(f"{value:.1f}" for value in times)])
+    return table(("critical batch", *map(str, NODES)), rows)
+
+
 def waited(counts: Sequence[int] = NODES) -> str:
     """How much longer steps are where they jitter, simulated, and by the closed form in brackets, in per cent."""
     one, rows = Step(1.0, 0.0, 0.0), []
@@ -343,6 +370,8 @@ def main() -> None:
         print(efficiencies(node, weak=True))
         print(f"Efficiency in per cent, {ALL_STREAMS} streams in all:\n")
         print(efficiencies(node, weak=False))
+        print(f"How many times sooner they come to a loss, {each} streams a node, 10 Gbit/s:\n")
+        print(sooner_by(node, LINKS["10 Gbit/s"]))
         print(f"64 nodes with {each} streams each that agree every N steps, per cent:\n")
         print(agreeing(node, 64, each))
     rows = [

@@ -125,6 +125,13 @@ def test_prediction_from_a_measured_step() -> None:
     assert machines.predicted(0.5, NET.parameters, 1, LINK).seconds == 0.5
 
 
+def test_how_much_sooner() -> None:
+    """One rank is itself; far below the critical batch size it is their number, far beyond it they bring nothing more."""
+    assert machines.sooner(1.0, 1, 64, 1000) == pytest.approx(1)
+    assert machines.sooner(0.9, 8, 1, 1e9) == pytest.approx(0.9 * 8)
+    assert machines.sooner(1.0, 1 << 30, 64, 128) == pytest.approx(1 + 128 / 64)
+
+
 @pytest.mark.parametrize("ranks", RANKS)
 @pytest.mark.parametrize("every", [1, 4])
 def test_simulation_without_jitter(ranks: int, every: int) -> None:
