@@ -36,12 +36,28 @@ MODEL = ModelConfig(
 )  # a text of a megabyte, read four times
 SEQ_LENGTH, VAL_FRACTION = 50, 0.1
 CHARACTERS = 4_000_000
+SHORTER, SHORTER_BATCH = (
+    1_000_000,
+    256,
+)  # how the critical batch size grows with a run; the largest batch of such a run
 BATCHES = (16, 32, 64, 128, 256, 512, 1024)
-LENGTHS = (1 / 8, 1 / 4, 1 / 2)  # of a run of the smallest batch: what fewer characters would cost
-SEEDS = 3  # of the best rate; one is enough to find it
+LENGTHS = (
+    1 / 16,
+    1 / 8,
+    1 / 4,
+    1 / 2,
+)  # of a run of the smallest batch: what fewer characters would cost
+SEEDS = 2  # of the rate that the first one finds best
 
 USUAL_BATCH, USUAL_RATE, USUAL_EMA = 32, 0.02, 0.99  # what a budget chooses for this model
 WARM_UP, EVALUATIONS = 0.05, 4  # a part of the run's characters; in all
+OTHERWISE: tuple[tuple[int, dict[str, Any]], ...] = (
+    (128, {"ema": USUAL_EMA}),
+    (512, {"ema": USUAL_EMA}),
+    (512, {"warmup": 31}),
+    (1024, {"warmup": 16}),
+)
+"""What is not scaled with the batch: averaged weights, and a warm-up of a fifth of a run."""
 KEPT = HERE / "batch_sizes.json"
 
 
@@ -107,22 +123,28 @@ class Runs:
         place: int,
         seed: int = 0,
         characters: int = CHARACTERS,
-        ema: float | None = None,
+        **changed: Any,
     ) -> float:
-        """That of a run, see :func:`configuration`; NaN where it was not made and there is no corpus to make it."""
+        """That of a run, see :func:`configuration`; NaN where it was not made and there is no corpus to make it.
+
+        Args:
+            changed: Settings other than those.
+        """
         name = f"batch {batch}, rate {rate_at(place):.4f}, {characters:,} characters, seed {seed}"
-        if ema is not None:
-            name += f", ema {ema:g}"
+        name = ", ".join([name, *(f"{setting} {value:g}" for setting, value in changed.items())])
         if name not in self.losses:
             if self._corpus is None:
                 return math.nan
             config = configuration(self._corpus, batch, rate_at(place), characters, seed)
-            if ema is not None:
-                config = replace(config, ema=ema)
-            self.losses[name] = loss_of(self._corpus, config)
+            self.losses[name] = loss_of(self._corpus, replace(config, **changed))
             self._path.write_text(json.dumps(self.losses, indent=1) + "\n")
             say(f"{name}: {self.losses[name]:.4f}")
         return self.losses[name]
+
+    def losses_of(self, batch: int, place: int) -> list[float]:
+        """Those of all seeds, as far as they are known."""
+        each = (self.loss(batch, place, seed) for seed in range(SEEDS))
+        return [loss for loss in each if not math.isnan(loss)]
 
 
 def climb(loss: Callable[[int], float], start: int) -> int:
@@ -135,7 +157,7 @@ def climb(loss: Callable[[int], float], start: int) -> int:
 
 
 def best_places(runs: Runs, batches: Sequence[int] = BATCHES) -> dict[int, int]:
-    """Of each batch the place of the rate that suits it, looked for from √2 times that of half the batch."""
+    """Of each batch the place of the rate that suits it, looked for from √2 times that of half the batch, by the first seed."""
     places, start = dict[int, int](), round(math.log2(batches[0] / USUAL_BATCH))
     for batch in batches:
         places[batch] = climb(partial(runs.loss, batch), start)
@@ -152,7 +174,6 @@ class Critical:
     """
 
     size: float
-    exponent: float  # of characters, by which the loss falls
     error: float  # the largest of its losses, relative to those measured
 
     @classmethod
@@ -164,20 +185,21 @@ class Critical:
     ) -> Critical:
         """To the losses of the smallest batch after so many characters, and of each batch after ``characters``.
 
-        The loss is taken as a power of the characters that a tiny batch would need for it.
+        Between two lengths the loss is taken as a power of the characters, and before the shortest as the same power as after it.
         """
-        known = np.log(list(lengths.items()))
-        exponent, offset = np.polyfit(known[:, 0], known[:, 1], 1)
+        read, known = np.log(sorted(lengths.items())).T
+        read = np.insert(read, 0, 2 * read[0] - read[1])
+        known = np.insert(known, 0, 2 * known[0] - known[1])
         batches, smallest = np.array(list(losses)), min(losses)
         measured = np.log(list(losses.values()))
 
         def errors(size: float) -> Any:
             worth = characters * (1 + smallest / size) / (1 + batches / size)
-            return offset + exponent * np.log(worth) - measured
+            return np.interp(np.log(worth), read, known) - measured
 
-        sizes = np.geomspace(min(losses) / 4, 64 * max(losses), 2000)
+        sizes = np.geomspace(smallest / 4, 64 * max(losses), 2000)
         size = min(sizes, key=lambda size: float(np.square(errors(size)).sum()))
-        return cls(float(size), float(exponent), float(np.expm1(np.abs(errors(size))).max()))
+        return cls(float(size), float(np.expm1(np.abs(errors(size))).max()))
 
 
 def beyond(losses: Mapping[int, float], share: float) -> float:
@@ -194,61 +216,79 @@ def beyond(losses: Mapping[int, float], share: float) -> float:
     return float(last * (larger[0] / last) ** part)
 
 
+def by_length(runs: Runs, places: Mapping[int, int], characters: int) -> dict[int, float]:
+    """What the smallest batch comes to with parts of these characters, by the first seed, as far as it is known."""
+    batch = min(places)
+    each = (round(part * characters) for part in (*LENGTHS, 1))
+    losses = {length: runs.loss(batch, places[batch], characters=length) for length in each}
+    return {length: loss for length, loss in losses.items() if not math.isnan(loss)}
+
+
+def shorter(runs: Runs, places: Mapping[int, int]) -> dict[int, float]:
+    """What batches that leave enough steps come to with ``SHORTER`` characters, by the first seed."""
+    few = (batch for batch in places if batch <= SHORTER_BATCH)
+    return {batch: runs.loss(batch, places[batch], characters=SHORTER) for batch in few}
+
+
 def report(runs: Runs) -> str:
     """All that was measured, as Markdown."""
     places = best_places(runs)
     offsets = range(min(places.values()) - 2, max(places.values()) + 3)
     every = {batch: [runs.loss(batch, place) for place in offsets] for batch in places}
     rates = table(
-        ("batch", *(f"{rate_at(place):.3g}" for place in offsets)),
+        ("batch, first seed", *(f"{rate_at(place):.3g}" for place in offsets)),
         [
             (str(batch), *("" if math.isnan(v) else f"{v:.3f}" for v in values))
             for batch, values in every.items()
         ],
     )
-    means, rows = dict[int, float](), list[tuple[str, ...]]()
+    seeds = {batch: runs.losses_of(batch, place) for batch, place in places.items()}
+    means = {batch: statistics.fmean(losses) for batch, losses in seeds.items()}
+    rows = []
     for batch, place in places.items():
-        seeds = [runs.loss(batch, place, seed) for seed in range(SEEDS)]
-        seeds = [loss for loss in seeds if not math.isnan(loss)]
-        means[batch] = statistics.fmean(seeds)
-        spread = f" ± {statistics.stdev(seeds):.4f}" if len(seeds) > 1 else ""
+        spread = f" ± {statistics.stdev(seeds[batch]):.4f}" if len(seeds[batch]) > 1 else ""
         more = means[batch] / min(means.values()) - 1
         steps = round(CHARACTERS / batch / SEQ_LENGTH)
         shown = f"{means[batch]:.4f}{spread}"
         rows.append((str(batch), f"{steps:,}", f"{rate_at(place):.3g}", shown, f"{more:+.1%}"))
     header = ("batch", "steps", "best rate", "bits a character", "over the best")
     parts = [rates, table(header, rows)]
-    smallest = min(places)
-    lengths = {
-        round(part * CHARACTERS): runs.loss(
-            smallest, places[smallest], characters=round(part * CHARACTERS)
+    fits = []
+    for characters, losses in ((CHARACTERS, means), (SHORTER, shorter(runs, places))):
+        lengths = by_length(runs, places, characters)
+        if len(lengths) < 2 or math.isnan(sum(losses.values())):
+            continue
+        fit = Critical.fit(lengths, losses, characters)
+        fits.append(
+            (
+                f"{characters:,}",
+                ", ".join(f"{length:,}: {loss:.3f}" for length, loss in lengths.items()),
+                ", ".join(f"{batch}: {loss:.3f}" for batch, loss in losses.items()),
+                f"{fit.size:.0f}",
+                f"{fit.error:.1%}",
+            )
         )
-        for part in (*LENGTHS, 1)
-    }
-    known = {length: loss for length, loss in lengths.items() if not math.isnan(loss)}
-    parts.append(
-        table(
-            (f"characters, batch {smallest}", "bits a character"),
-            [(f"{length:,}", f"{loss:.4f}") for length, loss in known.items()],
-        )
+    told = (
+        "characters",
+        f"batch {min(places)}, by characters",
+        "losses by batch",
+        "critical batch",
+        "largest error",
     )
-    if len(known) > 2:
-        fit = Critical.fit(known, means)
-        parts.append(
-            f"Critical batch size {fit.size:.0f}: the loss falls as characters to the power {fit.exponent:.3f}; "
-            f"largest error {fit.error:.1%}.\n"
-        )
+    parts.append(table(told, fits))
     parts += [
         f"Worse by {share:.0%} from a batch of {beyond(means, share):.0f} on.\n"
         for share in (0.01, 0.02, 0.05)
     ]
-    for batch in (128, 512):
-        loss = runs.loss(batch, places[batch], ema=USUAL_EMA)
-        if not math.isnan(loss):
-            parts.append(
-                f"With --ema {USUAL_EMA} whatever the batch, {batch}: {loss:.4f} instead of "
-                f"{runs.loss(batch, places[batch]):.4f}.\n"
-            )
+    others = [
+        (
+            f"{batch}, " + ", ".join(f"{setting} {value:g}" for setting, value in changed.items()),
+            f"{runs.loss(batch, places[batch], **changed):.4f}",
+            f"{runs.loss(batch, places[batch]):.4f}",
+        )
+        for batch, changed in OTHERWISE
+    ]
+    parts.append(table(("batch and setting, first seed", "bits a character", "without"), others))
     return "\n".join(parts)
 
 
@@ -262,14 +302,13 @@ def main() -> None:
     runs = Runs(None if arguments.table else load_corpus([arguments.corpus]), KEPT)
     if not arguments.table:
         places = best_places(runs)
-        smallest = min(places)
-        for part in LENGTHS:
-            runs.loss(smallest, places[smallest], characters=round(part * CHARACTERS))
-        for seed in range(1, SEEDS):
-            for batch, place in places.items():
-                runs.loss(batch, place, seed)
-        for batch in (128, 512):
-            runs.loss(batch, places[batch], ema=USUAL_EMA)
+        by_length(runs, places, CHARACTERS)
+        by_length(runs, places, SHORTER)
+        shorter(runs, places)
+        for batch, place in places.items():
+            runs.losses_of(batch, place)
+        for batch, changed in OTHERWISE:
+            runs.loss(batch, places[batch], **changed)
     print(report(Runs(None, KEPT)))
 
 
