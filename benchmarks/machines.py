@@ -28,6 +28,9 @@ FORWARD, BACKWARD = 2, 4  # operations for each weight that a character is multi
 UPDATE_PASSES = 9
 """Over a vector as long as the weights: weights, both averages of Adam and the averaged weights are read and written, the gradient is read."""
 SHARD_PASSES = 3  # over each thread's own gradient: set to zero, added to, added up
+BESIDE = 1.6
+"""Packing weights, reading them, and narrow products: by `node_speed.py` a thread makes 51, 70, 84, 92 and 97 % of its most with 2, 4, 8, 16 and
+32 streams of an LSTM of 2 x 512, and 48, 68, 87, 94 and 97 % of one of 2 x 128, where ``B / (B + 1.6)`` has 56, 71, 83, 91 and 95."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,9 @@ class Node:
     """A machine, or the part of one that a rank has."""
 
     threads: int
-    flops: float  # operations a second in training steps, all threads together
+    flops: float  # operations a second in training steps of very many streams, all threads together
     memory: float = math.inf  # bytes a second, read or written
-    fewest: int = 16  # streams that keep a thread busy: a step of fewer takes as long
-
-    @property
-    def streams(self) -> int:
-        """That keep all threads busy."""
-        return self.threads * self.fewest
+    beside: float = BESIDE  # streams whose time a step of each thread takes beside its own
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,8 @@ class Link:
 
 
 def compute_seconds(net: Net, node: Node, streams: float, length: int) -> float:
-    """Forward and backward pass of so many streams of ``length`` characters: ``6 weights characters / flops``."""
-    busy = max(streams, node.streams)
+    """Forward and backward pass of so many streams of ``length`` characters: ``6 weights length (streams + 1.6 threads) / flops``."""
+    busy = streams + node.beside * node.threads
     return (FORWARD + BACKWARD) * net.weights * busy * length / node.flops
 
 
@@ -99,7 +97,7 @@ def allreduce_seconds(size: float, ranks: int, link: Link, memory: float = math.
 
 
 def balance(node: Node, link: Link) -> float:
-    """Characters of a step on each of many ranks with which an allreduce takes as long as the arithmetic.
+    """Characters of a step (those of 1.6 streams for each thread among them) with which many ranks' allreduce takes as long as the arithmetic.
 
     Both grow with the weights, so that these drop out: ``6 weights n / flops = 2 * 4 weights / bandwidth``, but for
     latency, and weights that a character looks up. With *k* times as many the efficiency is ``k / (k + 1)``.
@@ -171,6 +169,14 @@ def sooner(efficient: float, ranks: int, streams: float, critical: float) -> flo
         critical: Critical batch size, as `batch_sizes.py` measures it.
     """
     return efficient * ranks * (1 + streams / critical) / (1 + ranks * streams / critical)
+
+
+def best_batch(threads: int, critical: float, beside: float = BESIDE) -> float:
+    """The batch with which so many threads come to a loss soonest: ``sqrt(beside threads critical)``.
+
+    It is where ``B / ((B + beside threads) (1 + B / critical))`` is highest: a narrow one is slow, a wide one wasted.
+    """
+    return math.sqrt(beside * threads * critical)
 
 
 def predicted(
@@ -249,9 +255,9 @@ def simulated(
     return float(clocks.max()) / steps
 
 
-SMALL = Node(threads=2, flops=200e9, memory=20e9)
+SMALL = Node(threads=2, flops=210e9, memory=20e9)
 """Two cores of a server, an AMD EPYC (Zen 4), as measured: docs/measurements.md has its 10,454 characters a
-second of an LSTM of 2 x 512, which are 200 GFLOP/s."""
+second of an LSTM of 2 x 512 and 32 streams a thread, which are 200 GFLOP/s."""
 CORES, SCALED = 64, 0.75
 LARGE = Node(threads=CORES, flops=CORES / 2 * SCALED * SMALL.flops, memory=250e9)
 """A whole server of such cores. Where all of them multiply their clock is lower, and they share its memory: SCALED

@@ -50,16 +50,17 @@ def test_one_rank_tells_nobody() -> None:
 
 
 def test_arithmetic() -> None:
-    """Six operations for each weight and character, and no fewer than keep all threads busy."""
-    assert _step(1).compute == pytest.approx(6 * NET.weights * STREAMS * LENGTH / NODE.flops)
-    assert _step(1, 2 * STREAMS).compute == pytest.approx(2 * _step(1).compute)
-    assert _step(1, 8).compute == _step(1, NODE.streams).compute == _step(1).compute / 2
+    """Six operations for each weight and character, and what each thread has to do however few there are."""
+    busy = STREAMS + NODE.beside * NODE.threads
+    assert _step(1).compute == pytest.approx(6 * NET.weights * busy * LENGTH / NODE.flops)
+    assert _step(1, busy + STREAMS).compute == pytest.approx(2 * _step(1).compute)
+    assert _step(1, 0).compute > 0
 
 
 @pytest.mark.parametrize("ranks", RANKS)
 def test_a_network_that_costs_nothing(ranks: int) -> None:
-    """Efficiency is 1, whether the batch grows or is divided, unless adding up takes time or streams are too few."""
-    node, link = machines.Node(threads=1, flops=1e11, fewest=1), machines.Link()
+    """Efficiency is 1, whether the batch grows or is divided, unless adding up takes time or few streams are slow."""
+    node, link = machines.Node(threads=1, flops=1e11, beside=0), machines.Link()
     for share in (1.0, 1 / ranks):
         alone = machines.step(NET, node, link, 1, 512, LENGTH)
         several = machines.step(NET, node, link, ranks, 512 * share, LENGTH)
@@ -109,7 +110,7 @@ def test_balance() -> None:
     """With as many characters the two take alike on many ranks; what is looked up, here a sixteenth, comes on top."""
     link = machines.Link(LINK.bandwidth)
     streams = machines.balance(NODE, link) / LENGTH
-    node = machines.Node(1, NODE.flops, fewest=1)
+    node = machines.Node(1, NODE.flops, beside=0)
     many = machines.step(NET, node, link, 1 << 20, streams, LENGTH)
     ratio = many.communication / many.compute
     assert ratio == pytest.approx(NET.parameters / NET.weights, rel=1e-5)
@@ -130,6 +131,18 @@ def test_how_much_sooner() -> None:
     assert machines.sooner(1.0, 1, 64, 1000) == pytest.approx(1)
     assert machines.sooner(0.9, 8, 1, 1e9) == pytest.approx(0.9 * 8)
     assert machines.sooner(1.0, 1 << 30, 64, 128) == pytest.approx(1 + 128 / 64)
+
+
+def test_best_batch() -> None:
+    """None near it comes to a loss sooner."""
+    threads, critical = 64, 110.0
+
+    def speed(batch: float) -> float:
+        return batch / (batch + machines.BESIDE * threads) / (1 + batch / critical)
+
+    best = machines.best_batch(threads, critical)
+    assert best == pytest.approx(106, abs=1)
+    assert speed(best) > max(speed(0.9 * best), speed(1.1 * best))
 
 
 @pytest.mark.parametrize("ranks", RANKS)
