@@ -138,7 +138,7 @@ def test_best_batch() -> None:
     threads, critical = 64, 110.0
 
     def speed(batch: float) -> float:
-        return batch / (batch + machines.BESIDE * threads) / (1 + batch / critical)
+        return float(batch / (batch + machines.BESIDE * threads) / (1 + batch / critical))
 
     best = machines.best_batch(threads, critical)
     assert best == pytest.approx(106, abs=1)
