@@ -51,6 +51,17 @@ def test_speed_of_two_sizes() -> None:
     assert one.seconds(costs[0]) == pytest.approx(1e-5)
 
 
+def test_the_rate_of_wide_batches() -> None:
+    """Where there are many processors batches are wide, and the rate higher by the root of that."""
+    narrow, wide = (
+        _chosen(10**7, 600, Speed(1 / 300e9, streams=streams), model={"hidden_size": 256})
+        for streams in (64, 256)
+    )
+    assert (narrow.training.batch_size, wide.training.batch_size) == (64, 256)
+    ratio = wide.training.learning_rate / narrow.training.learning_rate
+    assert ratio == pytest.approx(2, rel=0.05)
+
+
 @pytest.mark.parametrize("seconds", [(1e-5, 1e-3), (1e-5, 1.01e-5)])
 def test_speed_in_noise(seconds: tuple[float, float]) -> None:
     """Times that no machine can have still give a speed: that of the larger size."""

@@ -304,16 +304,16 @@ class TestEnds:
     def test_a_connection_that_breaks_is_one_line(self) -> None:
         """As libraries tell that another rank has gone."""
 
-        class Broken(Exception):
+        class BrokenError(Exception):
             """What MPI raises."""
 
         class Library:
-            Exception = Broken
+            Exception = BrokenError
 
             class Request:
                 @staticmethod
                 def Testall(_requests: object) -> bool:  # noqa: N802
-                    raise Broken("Connection\nlost")
+                    raise BrokenError("Connection\nlost")
 
         world = MpiWorld.__new__(MpiWorld)
         world._mpi, world._neighbours = Library, {}

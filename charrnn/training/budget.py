@@ -224,6 +224,9 @@ def choose(
         raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
     rate = min(HIGHEST_RATE, rules.rate_times_hidden_size / kept["hidden_size"])
+    # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
+    # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
+    rate *= max(1.0, batch_size / LARGEST_BATCH) ** 0.5
     usual = {"learning_rate": _digits(rate), "schedule": "trapezoid", "patience": PATIENCE}
     settings = {**usual, **settings}
     if not settings.get("eval_every"):
