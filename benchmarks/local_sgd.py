@@ -83,7 +83,8 @@ def loss_of(corpus: Corpus, config: TrainingConfig, ranks: int, every: int) -> f
         for step in range(plan.total_steps):
             chunk, rate = division.training.chunk(step), plan.rate(step)
             for learner, part in zip(learners, parts, strict=True):
-                loss, norm = learner.look(chunk.part(part))
+                own = chunk.part(part)
+                loss, norm = learner.look(own, own.extent)
                 if not math.isfinite(loss + norm):
                     return math.inf
                 learner.move(rate)
