@@ -14,7 +14,7 @@ from pathlib import Path
 from charrnn.cli.arguments import is_checkpoint
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
-from charrnn.files.npz import replaceable, temporaries
+from charrnn.files.whole import replaceable, temporaries
 from charrnn.signals import Held
 from charrnn.text.embedded import STEMS
 from charrnn.text.source import STANDARD_INPUT
