@@ -168,6 +168,11 @@ def claim_old(path: Path) -> Claim:
     """
     if not path.exists():
         raise InputError(f"{path}: no such checkpoint")
+    return claim(path)
+
+
+def claim(path: Path) -> Claim:
+    """Claim a file to write, be it there or not; errors as those of :func:`claim_old`."""
     replaceable(path)
     try:
         return Claim(path)

@@ -17,7 +17,7 @@ from charrnn.errors import CheckpointError
 from charrnn.signals import Held
 
 
-def write_whole(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file such that at every moment the old one or the new one is there, whole.
 
     The new one has the mode of the old one and, where that is allowed, its owner and group.
