@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -109,11 +110,11 @@ class Theirs(nn.Module):
         return logits
 
 
-def foreign() -> dict[str, Array]:
+def foreign() -> dict[str, Any]:
     """Files of such a model, in full and in half precision, and what it makes of some ids."""
     torch.manual_seed(1)
     net, ids = Theirs(), torch.arange(18).reshape(6, 3) % 7
-    found = {}
+    found: dict[str, Any] = {}
     for kind in (torch.float32, torch.bfloat16, torch.float16):
         net = net.to(kind)
         name = f"foreign-{kind}".replace("torch.", "")
@@ -157,7 +158,7 @@ def main() -> None:
             ),
         }
         print(f"{case}: largest difference so far {worst:.2e}")
-    np.savez(PATH, allow_pickle=False, **found)
+    np.savez(PATH, **found)
 
 
 if __name__ == "__main__":

@@ -136,6 +136,36 @@ def test_bytes_and_signs_of_zero(tmp_path: Path) -> None:
     assert back.model == model
 
 
+def test_taught_more_elsewhere(tmp_path: Path) -> None:
+    """With the metadata that it had a model is what it was, with other numbers; PyTorch learns both biases."""
+    model, path = model_of_case("gru-tag"), tmp_path / "a.safetensors"
+    charrnn.export_model(checkpoint_of(model), path)
+    tensors, metadata = read_tensors(path)
+    for tensor in tensors.values():
+        tensor += 0.25
+    write_tensors(path, dict(sorted(tensors.items())), metadata)
+    more = charrnn.import_model(path).model
+    assert (more.config, more.labels) == (model.config, model.labels)
+    H = model.config.hidden_size
+    for layer in model.network.stack.layers:
+        old, new = layer.own(model.parameters), layer.own(more.parameters)
+        np.testing.assert_array_equal(new["W"], old["W"] + np.float32(0.25))
+        np.testing.assert_array_equal(new["d"], old["d"] + np.float32(0.25))
+        np.testing.assert_array_equal(new["b"][2 * H :], old["b"][2 * H :] + np.float32(0.25))
+        np.testing.assert_array_equal(new["b"][: 2 * H], old["b"][: 2 * H] + np.float32(0.5))
+
+
+def test_of_a_run(tmp_path: Path) -> None:
+    """What is being trained can be exported where it stands, in whatever form it is computed."""
+    corpus = charrnn.Corpus.from_text("the cat sat on the mat\n" * 40)
+    training = charrnn.Training(corpus, charrnn.ModelConfig(hidden_size=4, num_layers=1))
+    next(iter(training))
+    for suffix in WRITERS:
+        charrnn.export_model(training.checkpoint(), tmp_path / f"a{suffix}")
+    assert charrnn.import_model(tmp_path / "a.safetensors").model == training.model()
+    assert not charrnn.load_checkpoint(tmp_path / "a.npz", with_progress=True).resumable
+
+
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_same_bytes(suffix: str, tmp_path: Path) -> None:
     """The same model is the same file, and nothing else is left in the folder."""
@@ -176,7 +206,7 @@ def test_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ({"cell": "feedforward"}, "without memory"),
+        ({"cell": "feedforward"}, "--cell feedforward"),
         ({"task": "seq2seq"}, "an encoder with a decoder"),
         ({"task": "classify", "ngrams": 2}, "n-grams"),
     ],
@@ -361,6 +391,7 @@ HOSTILE: dict[str, tuple[Any, bytes, int | None]] = {
     "infinite": (_one(), struct.pack("<ff", 0, -math.inf), None),
     "too large for float32": (_one(dtype="F64", shape=[1]), struct.pack("<d", 1e300), None),
     "no tensors": ({}, b"", None),
+    "many tensors": ({f"{n}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for n in range(1001)}, b"", None),
     "no model": (_one(), EIGHT, None),
     "metadata alone": ({"__metadata__": {"charrnn": "{}"}}, b"", None),
 }  # fmt: skip

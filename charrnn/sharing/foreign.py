@@ -99,7 +99,9 @@ def _by_our_names(tensors: Mapping[str, Array]) -> dict[str, Array]:
     if not recurrent:
         raise CheckpointError("has no recurrent layer: no tensor is called weight_ih_l0")
     if len(recurrent) > 1:
-        raise CheckpointError(f"has recurrent layers of two modules: {listed(sorted(recurrent))}")
+        raise CheckpointError(
+            f"has recurrent layers of two modules: {listed(sorted(map(repr, recurrent)))}"
+        )
     if any(name.endswith("_reverse") for name in found):
         raise CheckpointError("reads from both ends, which no language model does")
     for module, own in modules.items():

@@ -25,27 +25,23 @@ from charrnn.version import __version__
 IR_VERSION, OPSET = 8, 17  # those of 2022, which what has come since reads
 MOST_BYTES = (1 << 31) - 1  # of a message in protocol buffers
 ORDERS = {
-    "LSTM": ("input", "output", "forget", "candidate"),
-    "GRU": ("update", "reset", "candidate"),
+    "lstm": ("input", "output", "forget", "candidate"),
+    "gru": ("update", "reset", "candidate"),
 }
-"""ONNX's orders of gates, by the name of the cell's class."""
+"""ONNX's orders of gates; a plain RNN has none."""
 
 OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
-    "LSTM": ("LSTM", {}),
-    "GRU": ("GRU", {"linear_before_reset": 1}),  # the reset gate acts after the product with W
-    "RNN": ("RNN", {"activations": ["Tanh"]}),
-    "ReLURNN": ("RNN", {"activations": ["Relu"]}),
+    "lstm": ("LSTM", {}),
+    "gru": ("GRU", {"linear_before_reset": 1}),  # the reset gate acts after the product with W
+    "rnn": ("RNN", {"activations": ["Tanh"]}),
+    "rnn-relu": ("RNN", {"activations": ["Relu"]}),
 }
-"""The operator of each cell, by the name of its class."""
+"""The operator of each cell."""
 
 
 def write_onnx(checkpoint: Checkpoint, path: str | Path) -> None:
     """Write a model's graph, its alphabet and labels; errors as :func:`taken_apart` and :func:`write_whole`."""
     model = checkpoint.model
-    if 4 * model.parameters.flat.size > MOST_BYTES // 2:  # twice the biases, and some room
-        raise InputError(
-            f"{path}: a .onnx file holds 2 GB, and the model is larger; .safetensors holds it"
-        )
     data = message(
         {
             1: IR_VERSION,
@@ -56,6 +52,10 @@ def write_onnx(checkpoint: Checkpoint, path: str | Path) -> None:
             14: [message({1: key, 2: said}) for key, said in described(model).items()],
         }
     )
+    if len(data) > MOST_BYTES:
+        raise InputError(
+            f"{path}: a .onnx file holds 2 GB, and the model takes more; a .safetensors file holds it"
+        )
     write_whole(path, lambda file: file.write(data))
 
 
@@ -142,7 +142,7 @@ def _level(
     made: _Graph, parts: Parts, level: int, own: tuple[Direction, ...], x: str, *, whole: bool
 ) -> tuple[str, str]:
     """What a level makes of each character, ``(T, B, R)``, and the name of what its *h* ends with, ``(directions, B, H)``."""
-    kind, attributes = OPERATORS[parts.cell.__name__]
+    kind, attributes = OPERATORS[parts.name]
     attributes = {
         name: one * len(own) if isinstance(one, list) else one for name, one in attributes.items()
     }
@@ -170,7 +170,7 @@ def _level(
 def _weights(parts: Parts, own: Direction) -> dict[str, Array]:
     """One direction's, as ONNX calls and orders them; it has two biases as PyTorch has."""
     rows = parts.cell.rows
-    order = ORDERS.get(parts.cell.__name__, rows)
+    order = ORDERS.get(parts.name, rows)
     second = np.zeros_like(own.b)
     if own.d is not None:
         second[-len(own.d) :] = own.d

@@ -13,6 +13,9 @@ from charrnn.models.network import Network
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.parameters import Array, Parameters
 
+CELLS = ("lstm", "gru", "rnn", "rnn-relu")
+"""Those whose equations other libraries have."""
+
 
 @dataclass(frozen=True)
 class Direction:
@@ -36,12 +39,14 @@ class Parts:
     """Views of a model's parameters: to write to one is to change the model.
 
     Attributes:
+        name: Of the cell, as ``--cell`` has it.
         E: ``(D, K)``, the embedding; None where characters are one-hot.
         levels: The lowest first, each one direction or two.
         V, c: ``(outputs, R)`` and ``(outputs,)``, the readout.
         begin: ``(L, states, H, labels)``, what texts for labels begin with.
     """
 
+    name: str
     cell: type[Cell]
     E: Array | None
     levels: tuple[tuple[Direction, ...], ...]
@@ -64,8 +69,8 @@ def taken_apart(network: Network, params: Parameters, kind: str) -> Parts:
         InputError: It has something else, without which it would answer otherwise.
     """
     config = network.config
-    if not config.is_recurrent:
-        raise _no_place(kind, f"a net without memory (--cell {config.cell})")
+    if config.cell not in CELLS:
+        raise _no_place(kind, f"such a cell (--cell {config.cell})")
     if config.learns.rewrites:
         raise _no_place(kind, f"an encoder with a decoder (--task {config.task})")
     if config.ngrams:
@@ -90,7 +95,7 @@ def taken_apart(network: Network, params: Parameters, kind: str) -> Parts:
     if left:
         raise _no_place(kind, f"the parameter {min(left)}")
     levels = tuple(tuple(directions[row] for row in rows) for rows in network.stack.levels)
-    return Parts(network.stack.cell, E, levels, V, c, begin)
+    return Parts(config.cell, network.stack.cell, E, levels, V, c, begin)
 
 
 def _no_place(kind: str, what: str) -> InputError:

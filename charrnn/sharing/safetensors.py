@@ -25,7 +25,8 @@ from charrnn.files.whole import write_whole
 from charrnn.nn.parameters import Array
 
 LENGTH = struct.Struct("<Q")
-MOST_HEADER = 1 << 25  # bytes; the largest vocabulary that there can be takes less
+MOST_HEADER = 1 << 23  # bytes; read as JSON it takes some thirty times as much
+MOST_TENSORS = 1000  # of 64 layers that read from both ends there are 515
 ALIGNMENT = 8  # of the first number, in bytes
 TYPES = {"F32": "<f4", "F64": "<f8", "F16": "<f2", "BF16": "<u2"}
 """Those that are read, and what NumPy reads them as: it has no bfloat16, the upper half of a float32."""
@@ -47,7 +48,9 @@ def write_tensors(
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % ALIGNMENT)
     if len(text) > MOST_HEADER:
-        raise CheckpointError(f"{path}: cannot be written: its vocabulary and history are too long")
+        raise CheckpointError(
+            f"{path}: cannot be written: its vocabulary and history are too long for the format; a .npz holds them"
+        )
 
     def write(file: BinaryIO) -> None:
         file.write(LENGTH.pack(len(text)) + text)
@@ -88,6 +91,8 @@ def _read(file: BinaryIO) -> tuple[dict[str, Array], dict[str, str]]:
     try:
         header = parse(file.read(length))
         metadata = _strings(header.pop("__metadata__", {}))
+        if len(header) > MOST_TENSORS:
+            raise CheckpointError(f"has {len(header):,} tensors, far more than a model")
         places = sorted((_place(name, said), name) for name, said in header.items())
         end = 0
         for ((begin, stop), _, _), name in places:

@@ -22,10 +22,10 @@ from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.vocabulary import Vocabulary
 
 ORDERS = {
-    "LSTM": ("input", "forget", "candidate", "output"),
-    "GRU": ("reset", "update", "candidate"),
+    "lstm": ("input", "forget", "candidate", "output"),
+    "gru": ("reset", "update", "candidate"),
 }
-"""PyTorch's orders of gates, by the name of the cell's class; others have none."""
+"""PyTorch's orders of gates; a plain RNN has none."""
 
 
 def to_torch(parts: Parts) -> dict[str, Array]:
@@ -108,7 +108,7 @@ def _fill(parts: Parts, tensors: Mapping[str, Array]) -> None:
 def _orders(parts: Parts) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Ours, and PyTorch's."""
     rows = parts.cell.rows
-    return rows, ORDERS.get(parts.cell.__name__, rows)
+    return rows, ORDERS.get(parts.name, rows)
 
 
 def _directions(parts: Parts) -> Iterator[tuple[str, Direction]]:
