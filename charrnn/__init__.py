@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from charrnn.notebook import score as score
     from charrnn.notebook import score_all as score_all
     from charrnn.notebook import train as train
+    from charrnn.sharing.formats import export_model as export_model
+    from charrnn.sharing.formats import import_model as import_model
     from charrnn.text.corpus import Corpus as Corpus
     from charrnn.text.corpus import load_corpus as load_corpus
     from charrnn.text.examples import Examples as Examples
@@ -74,6 +76,7 @@ _HOMES = {
         "score_all",
         "train",
     ),
+    "sharing.formats": ("export_model", "import_model"),
     "text.corpus": ("Corpus", "load_corpus"),
     "text.examples": ("Examples", "load_examples"),
     "text.vocabulary": ("Vocabulary",),

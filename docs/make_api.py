@@ -81,7 +81,8 @@ def _signature(thing: Any) -> str:
         if name not in ("self", "cls")
     ]
     said = str(signature.replace(parameters=kept, return_annotation=inspect.Signature.empty))
-    return re.sub(r"\w+\(\w+\) at 0x\w+", "…", said)  # an object's address is another each time
+    # An object's address is another each time.
+    return re.sub(r"<[\w.]+ object at 0x\w+>|\w+\(\w+\) at 0x\w+", "…", said)
 
 
 def _prose(thing: Any) -> str:

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
     *("errors", "version", "fields", "words", "signals", "tasks", "launcher"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
-    *("drawing", "inspection", "notebook", "cli"),
+    *("drawing", "inspection", "sharing", "notebook", "cli"),
     *("__init__", "__main__"),
 )
 FILES = {
@@ -97,7 +97,7 @@ def test_who_draws(module: str) -> None:
             n for n in ast.walk(ast.parse(FILES[module].read_text())) if isinstance(n, ast.Call)
         )
         assert not any(isinstance(c.func, ast.Name) and c.func.id == "print" for c in calls)
-    assert not roots & {"torch", "scipy", "pickle"}
+    assert not roots & {"torch", "safetensors", "onnx", "onnxruntime", "scipy", "pickle"}
 
 
 def _asked_for(module: str) -> set[str]:

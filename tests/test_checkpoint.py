@@ -89,7 +89,7 @@ def test_failed_save_loses_nothing(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("charrnn.files.npz.os.fsync", full)
+    monkeypatch.setattr("charrnn.files.whole.os.fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device"):
         charrnn.save_checkpoint(training.checkpoint(), path)
     assert path.read_bytes() == before

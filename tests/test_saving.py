@@ -26,7 +26,8 @@ from charrnn.cli import run as run_cli
 from charrnn.cli.files import Claim, claim_new, claim_old
 from charrnn.cli.saving import Interval, Saver, parse_interval
 from charrnn.errors import CheckpointError, InputError
-from charrnn.files.npz import temporaries, write_arrays
+from charrnn.files.npz import write_arrays
+from charrnn.files.whole import temporaries
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
 
@@ -259,7 +260,7 @@ def _fail_saves(monkeypatch: pytest.MonkeyPatch, failing: set[int]) -> None:
         tried += 1
         with pytest.MonkeyPatch.context() as patch:
             if tried in failing:
-                patch.setattr("charrnn.files.npz.os.fsync", _full)
+                patch.setattr("charrnn.files.whole.os.fsync", _full)
             charrnn.save_checkpoint(checkpoint, path)
 
     monkeypatch.setattr("charrnn.cli.saving.save_checkpoint", save)
@@ -410,7 +411,7 @@ def test_planted_links(run: Run, tmp_path: Path) -> None:
 @posix
 def test_a_temporary_file_is_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where its name has been guessed."""
-    monkeypatch.setattr("charrnn.files.npz.secrets.token_hex", lambda _: "guessed")
+    monkeypatch.setattr("charrnn.files.whole.secrets.token_hex", lambda _: "guessed")
     (tmp_path / ".a.npz.guessed.tmp").symlink_to(tmp_path / "victim.txt")
     with pytest.raises(CheckpointError, match="cannot be written: File exists"):
         write_arrays(tmp_path / "a.npz", {"a": np.ones(3)})

@@ -29,7 +29,11 @@ MOST = 600  # characters of an error
 COMMANDS = {
     **{name: name for name in ("train", "sample", "score", "predict", "evaluate", "inspect")},
     "list": "list_models",  # its function; the word itself is Python's
+    "export": "export",
+    "import": "import_model",
 }
+FILES = {"import": "importing"}
+"""Of commands whose own name no module can have."""
 
 
 def make_app(*commands: str) -> typer.Typer:
@@ -44,7 +48,7 @@ def make_app(*commands: str) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     for name in commands:
-        module = import_module(f"charrnn.cli.{name}")
+        module = import_module(f"charrnn.cli.{FILES.get(name, name)}")
         app.command(name, cls=Command, epilog=module.EPILOG)(getattr(module, COMMANDS[name]))
     return app
 

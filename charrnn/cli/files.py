@@ -14,7 +14,7 @@ from pathlib import Path
 from charrnn.cli.arguments import is_checkpoint
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
-from charrnn.files.npz import replaceable, temporaries
+from charrnn.files.whole import replaceable, temporaries
 from charrnn.signals import Held
 from charrnn.text.embedded import STEMS
 from charrnn.text.source import STANDARD_INPUT
@@ -168,6 +168,11 @@ def claim_old(path: Path) -> Claim:
     """
     if not path.exists():
         raise InputError(f"{path}: no such checkpoint")
+    return claim(path)
+
+
+def claim(path: Path) -> Claim:
+    """Claim a file to write, be it there or not; errors as those of :func:`claim_old`."""
     replaceable(path)
     try:
         return Claim(path)

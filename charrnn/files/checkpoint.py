@@ -18,9 +18,10 @@ import numpy as np
 from charrnn.config import MAX_LABELS, ModelConfig, TextConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.fields import Amount, Between, Length, OneOf, check, checks
-from charrnn.files.codec import arrays_of, entries, from_json, parse, to_json
+from charrnn.files.codec import Older, arrays_of, entries, from_json, parse, to_json
 from charrnn.files.npz import ArrayFile, one_line, write_arrays
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.network import Network
 from charrnn.models.network_for import network_for
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.text.labels import LONGEST, Labels
@@ -67,6 +68,52 @@ class Meta:
     figures: Figures | None
     progress: Any
 
+    @classmethod
+    def of(cls, checkpoint: Checkpoint) -> Meta:
+        """That of a checkpoint."""
+        model = checkpoint.model
+        return cls(
+            FORMAT,
+            {"charrnn": __version__, "numpy": np.__version__},
+            model.config,
+            model.vocabulary.config,
+            checkpoint.training,
+            model.vocabulary.characters,
+            model.vocabulary.words,
+            model.labels.names,
+            model.labels.between,
+            checkpoint.corpus,
+            checkpoint.history,
+            checkpoint.validation_loss,
+            checkpoint.form,
+            checkpoint.figures,
+            to_json(checkpoint.progress),
+        )
+
+    def as_text(self) -> str:
+        """It as JSON."""
+        return json.dumps(to_json(self), allow_nan=False)
+
+    def outline(self) -> tuple[Network, Vocabulary, Labels]:
+        """The model without its numbers."""
+        vocabulary = Vocabulary(self.vocabulary, self.text, self.words)
+        labels = Labels(self.labels, self.between)
+        return network_for(self.model, len(vocabulary), len(labels)), vocabulary, labels
+
+    def checkpoint(self, model: CharacterModel, progress: Progress | None = None) -> Checkpoint:
+        """The checkpoint that it is of, with the numbers that it is without."""
+        return Checkpoint(
+            model,
+            self.training,
+            self.corpus,
+            self.history,
+            self.validation_loss,
+            progress,
+            resumable=self.progress is not None,
+            form=self.form,
+            figures=self.figures,
+        )
+
 
 BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
     2: {Meta: {"text": {"unit": "character", "normalize": "none", "records": False}}},
@@ -111,27 +158,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: str | Path) -> None:
         CheckpointError: The disk is full, the folder cannot be written, or what is there is read-only or no file.
     """
     model, progress = checkpoint.model, checkpoint.progress
-    meta = Meta(
-        FORMAT,
-        {"charrnn": __version__, "numpy": np.__version__},
-        model.config,
-        model.vocabulary.config,
-        checkpoint.training,
-        model.vocabulary.characters,
-        model.vocabulary.words,
-        model.labels.names,
-        model.labels.between,
-        checkpoint.corpus,
-        checkpoint.history,
-        checkpoint.validation_loss,
-        checkpoint.form,
-        checkpoint.figures,
-        to_json(progress),
-    )
     arrays = {f"model/{name}": array for name, array in model.parameters.items()}
     if progress is not None:
         arrays |= {f"progress/{name}": array for name, array in arrays_of(progress).items()}
-    text = json.dumps(to_json(meta), allow_nan=False)
+    text = Meta.of(checkpoint).as_text()
     write_arrays(path, {"meta": np.frombuffer(text.encode(), np.uint8), **arrays})
 
 
@@ -157,34 +187,42 @@ def _checkpoint(file: ArrayFile, with_progress: bool) -> Checkpoint:
     if "meta" not in file:
         raise CheckpointError("not a charrnn checkpoint (it has no entry 'meta')")
     try:
-        values = parse(file.read("meta", None, np.uint8).tobytes())
-        check("format", Format, values["format"])
-        if values["format"] > FORMAT:
-            raise CheckpointError(
-                f"written by a newer charrnn (format {values['format']}; this one, {__version__}, "
-                f"reads up to {FORMAT}); it takes a newer one to read it"
-            )
-        return _read(file, values, with_progress)
+        return _read(file, with_progress)
     except (CheckpointError, MemoryError):  # a file is not damaged for being large
         raise
     except Exception as error:  # JSON of any shape raises errors of any kind
         raise CheckpointError(f"damaged: {one_line(error)}") from None
 
 
-def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Checkpoint:
+def read_meta(text: bytes | str) -> tuple[Meta, Older]:
+    """What :meth:`Meta.as_text` made, in this format or an older one, and what becomes of entries of that.
+
+    Raises:
+        CheckpointError: It is of a newer format.
+        Exception: It is damaged: whatever JSON of another shape leads to.
+    """
+    values = parse(text)
+    check("format", Format, values["format"])
+    if values["format"] > FORMAT:
+        raise CheckpointError(
+            f"written by a newer charrnn (format {values['format']}; this one, {__version__}, "
+            f"reads up to {FORMAT}); it takes a newer one to read it"
+        )
+
     def older(kind: type, entries: Mapping[str, Any]) -> Mapping[str, Any]:
         for number, brought in BROUGHT.items():
             if values["format"] < number:
                 entries = {**brought.get(kind, {}), **entries}
         return entries
 
-    meta = from_json(Meta, values, older)
-    training = meta.training
-    vocabulary = Vocabulary(meta.vocabulary, meta.text, meta.words)
-    labels = Labels(meta.labels, meta.between)
-    network = network_for(meta.model, len(vocabulary), len(labels))
+    return from_json(Meta, values, older), older
+
+
+def _read(file: ArrayFile, with_progress: bool) -> Checkpoint:
+    meta, older = read_meta(file.read("meta", None, np.uint8).tobytes())
+    network, vocabulary, labels = meta.outline()
     shapes = network.parameter_shapes()
-    of_run = Progress.array_shapes(network, training) if meta.progress is not None else {}
+    of_run = Progress.array_shapes(network, meta.training) if meta.progress is not None else {}
     file.require({"meta", *_names("model", shapes), *_names("progress", of_run)})
     weights = [_finite(file, f"model/{name}", shape).ravel() for name, shape in shapes.items()]
     progress = None
@@ -192,17 +230,8 @@ def _read(file: ArrayFile, values: Mapping[str, Any], with_progress: bool) -> Ch
         numbers = entries(Progress, meta.progress, older)  # right, also where nobody asks for them
         if with_progress:
             progress = Progress(**numbers, **_arrays(file, "progress", of_run))
-    return Checkpoint(
-        CharacterModel(network, Parameters(shapes, np.concatenate(weights)), vocabulary, labels),
-        training,
-        meta.corpus,
-        meta.history,
-        meta.validation_loss,
-        progress,
-        resumable=meta.progress is not None,
-        form=meta.form,
-        figures=meta.figures,
-    )
+    parameters = Parameters(shapes, np.concatenate(weights))
+    return meta.checkpoint(CharacterModel(network, parameters, vocabulary, labels), progress)
 
 
 def _names(name: str, shapes: Mapping[str, Any]) -> Iterator[str]:

@@ -8,23 +8,19 @@ from __future__ import annotations
 
 import math
 import os
-import re
-import secrets
 import stat
 import struct
-import sys
 import zipfile
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
-from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from charrnn.errors import CheckpointError, InputError
+from charrnn.files.whole import write_whole
 from charrnn.nn.parameters import Array
-from charrnn.signals import Held
 
 _LOCAL = struct.Struct(
     "<26xHH"
@@ -35,75 +31,20 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # a fixed date: the same arrays are the same byte
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, Array]) -> None:
-    """Write a file such that at every moment the old one or the new one is there, whole.
-
-    The new one has the mode of the old one and, where that is allowed, its owner and group.
+    """Write a file as :func:`charrnn.files.whole.write_whole` does.
 
     Raises:
         CheckpointError: The disk is full, the folder cannot be written, or what is there is read-only or no file.
     """
-    old = replaceable(path)
-    target = Path(os.path.realpath(path))
-    # Nobody can foresee its name, and put something in its place.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb", opener=partial(os.open, mode=0o600 if old else 0o666)) as file:
-            if old and sys.platform != "win32":
-                with suppress(OSError):  # not of everybody's files
-                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
-                with suppress(OSError):  # a file system without modes
-                    os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode))
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-                for name, array in arrays.items():
-                    entry = zipfile.ZipInfo(f"{name}.npy", _DATE)
-                    with archive.open(entry, "w", force_zip64=True) as stream:
-                        np.lib.format.write_array(stream, np.ascontiguousarray(array), (1, 0))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        _sync_folder(target.parent)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with Held(), suppress(OSError):  # it is there only where something failed
-            temporary.unlink()
 
+    def write(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            for name, array in arrays.items():
+                entry = zipfile.ZipInfo(f"{name}.npy", _DATE)
+                with archive.open(entry, "w", force_zip64=True) as stream:
+                    np.lib.format.write_array(stream, np.ascontiguousarray(array), (1, 0))
 
-def replaceable(path: str | Path) -> os.stat_result | None:
-    """The state of a file that may be written anew; None where nothing has that name yet.
-
-    Raises:
-        CheckpointError: It is read-only, or a pipe, a device or such a thing, which would be gone.
-    """
-    try:
-        found = os.stat(path)  # noqa: PTH116 (any name)
-    except (OSError, ValueError):  # what is wrong with a name, writing tells
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        kind = "directory" if stat.S_ISDIR(found.st_mode) else "pipe or a device"
-        raise CheckpointError(f"{path}: cannot be written: it is a {kind}; name a file")
-    if not found.st_mode & 0o222 or not os.access(path, os.W_OK):
-        raise CheckpointError(
-            f"{path}: cannot be written: it is read-only; see to its mode, or copy it"
-        )
-    return found
-
-
-def temporaries(path: str | Path) -> list[Path]:
-    """What writers that were killed in the middle of a file have left beside it."""
-    target = Path(os.path.realpath(path))
-    of_this = re.compile(rf"\.{re.escape(target.name)}\.\w+\.tmp")  # not of NAME.npz.OTHER.npz
-    return [file for file in target.parent.iterdir() if of_this.fullmatch(file.name)]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename outlast a power cut, where the system can do that for a folder."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    write_whole(path, write)
 
 
 class ArrayFile:

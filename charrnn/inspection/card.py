@@ -117,6 +117,8 @@ def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     corpus, vocabulary = checkpoint.corpus, checkpoint.model.vocabulary
     kind = vocabulary.config
     learnt = sources[: len(corpus.learnt)]
+    if not corpus.characters:  # it learnt elsewhere
+        return f"{listed(learnt)}; {len(vocabulary)} different {kind.unit}s"
     apart = f"; validated on {shortened(sources[-1])}" if corpus.val_file else ""
     return (
         f"{listed(learnt)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
@@ -134,6 +136,8 @@ def _loss(loss: float | None, symbol: str) -> str:
 
 def _training(checkpoint: Checkpoint) -> str:
     training, done = checkpoint.training, "no evaluation yet"
+    if not (checkpoint.history or checkpoint.resumable):
+        return "nothing is known of it"
     if checkpoint.history:
         last = checkpoint.history[-1]
         done = f"{last.epoch:.4g} epochs, {last.step:,} steps in {duration(last.seconds)}"

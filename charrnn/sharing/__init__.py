@@ -1,0 +1,1 @@
+"""Models for elsewhere: files that other programs read, and the way back."""
