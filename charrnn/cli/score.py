@@ -64,7 +64,7 @@ def score(
     adapt: bool = of_text(
         False,
         "Go on learning from the text while it is read: each 20 characters are scored first and then learnt from, for "
-        "all that follow; of records each one. In one stream, so it takes ten and more times as long. The model's file stays as it is.",
+        "all that follow; of records each one. In one stream, so it takes several times as long. The model's file stays as it is.",
         "--adapt",
     ),
     adapt_rate: float | None = of_text(None, RATE, metavar="NUMBER", shown=f"{ADAPT_RATE:g}"),
