@@ -41,9 +41,7 @@ RATE_TIMES_HIDDEN_SIZE = 0.2
 """The rate η of 1: as in training the best one goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
 DECAY = 0.0005  # half of what was learnt is forgotten after some 28,000 characters
 DAMPING = 0.1
-LARGEST = (
-    3.0  # times a typical gradient, to which larger ones are clipped; one in a hundred is larger
-)
+LARGEST = 3.0  # times a typical gradient, to which the few that are larger are clipped
 OWN_CHARACTERS, OWN_RECORDS, LONGEST_RECORD = 4000, 400, 100  # written to measure gradients
 
 
