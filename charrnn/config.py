@@ -48,6 +48,10 @@ Tail = Annotated[float, Between(0, 0.5)]
 SEEDS = 1 << 64
 Seed = Annotated[int, Between(0, SEEDS - 1)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
+AdaptRate = Annotated[float, Between(0, 100)]
+ADAPT_RATE, ADAPT_ONCE_RATE = 1.0, 0.5
+"""How far a model that learns from what it reads goes with each step, see :mod:`charrnn.writing.adapting`: for as long as it reads, and
+where it then stays as it has become. What is far enough to follow a text closely wears off when there is no text to follow."""
 
 
 def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
