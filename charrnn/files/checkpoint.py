@@ -31,7 +31,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 9
+FORMAT = 10
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -98,6 +98,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         TextConfig: {"tokens": False, "features": False},
         Meta: {"words": []},
     },
+    10: {ModelConfig: {"layer_norm": False}},
 }
 """Entries that a format brought, each with the value that means what was done before."""
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.network import Network
-from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.loss import PLAIN, Objective
 from charrnn.nn.parallel import Shards
@@ -46,7 +45,7 @@ def compile_ahead(
             if on_start:
                 on_start()
 
-    compile_stack(Stack(cell_class(model.cell), 1, 1), starting)
+    compile_stack(Stack(model.kind, 1, 1), starting)
     compiled_blocks(config, starting)
     return time.monotonic() - began[0] if began else 0.0
 
