@@ -151,7 +151,7 @@ def test_planted_unit_is_found_in_parts() -> None:
 def test_states_are_the_steppers(cell: str, config: TextConfig) -> None:
     """Each character's state is that after reading it, from a line feed on; a record's is its own."""
     model, text = _model(cell, config), "ab (c)\nb\n\nca"
-    expected = np.empty((len(text), 2, 2 if cell == "lstm" else 1, 10), np.float32)
+    expected = np.empty((len(text), 2, 2 if cell.endswith("lstm") else 1, 10), np.float32)
     stepper = Stepper(model.network, model.parameters, model.network.zero_state(1))
     for place, character in enumerate("\n" + text):
         if config.records and character == "\n":

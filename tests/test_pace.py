@@ -19,7 +19,7 @@ from charrnn.errors import InputError
 from charrnn.text.chunks import Chunk
 from charrnn.training import pace
 from charrnn.training import trainer as training
-from charrnn.training.budget import Choice, Cost, Speed, choose
+from charrnn.training.budget import NORMALIZED_EPOCHS, Choice, Cost, Speed, choose
 from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.evaluation import OVERFITTED, is_overfitted
 from charrnn.training.pace import AIM, Pace
@@ -317,6 +317,33 @@ def test_measured_is_what_will_run(
     assert (
         {model.dropout for model in measured} == {choice.model.dropout} == {asked.get("dropout", 0)}
     )
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"layer_norm": True}, {"layer_norm": False}, {"cell": "gru"}]
+)
+@pytest.mark.parametrize("budget", [1.0, 1e4])
+def test_measured_is_the_form_that_will_run(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], budget: float
+) -> None:
+    """Normalised or not: what was chosen for one speed is measured at its own, once more if it must be, and no more."""
+    measured: list[charrnn.ModelConfig] = []
+
+    def measure(_: charrnn.Corpus, model: charrnn.ModelConfig, *__: Any) -> tuple[float, float]:
+        measured.append(model)
+        return (1e-5 if model.layer_norm else 0.8e-5) * model.hidden_size, 1.0
+
+    monkeypatch.setattr(pace, "_measure", measure)
+    choice = pace.choose_here(CORPUS, budget, asked, SIZES, lambda: 0.0)
+    last = measured[-1]
+    assert last.layer_norm == choice.model.layer_norm
+    each = 1e-5 if last.layer_norm else 0.8e-5
+    assert choice.seconds_per_character == pytest.approx(each * choice.model.hidden_size, rel=0.1)
+    if "layer_norm" in asked:
+        assert {model.layer_norm for model in measured} == {asked["layer_norm"]}
+    else:
+        assert choice.model.layer_norm == (choice.epochs < NORMALIZED_EPOCHS) == (budget < 2)
+        assert len({model.layer_norm for model in measured}) == 1 + (budget > 2)
 
 
 def test_small_models_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:

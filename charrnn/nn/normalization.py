@@ -39,6 +39,9 @@ class Normalization:
     def __init__(self, own: Own, hidden_size: int) -> None:
         self._gain = own["gain"].reshape(-1, hidden_size, 1)
         self._bias = own["b"].reshape(-1, hidden_size, 1)
+        # A product with it is a mean, in fewer and quicker calls.
+        self._mean = np.full((1, 1, hidden_size), 1 / hidden_size, self._gain.dtype)
+        self._epsilon = np.array(EPSILON, self._gain.dtype)
 
     def __call__(self, a: Array, first: int) -> None:
         """Let a become p.
@@ -48,12 +51,21 @@ class Normalization:
             first: Which gate of the layer is the first of them.
         """
         a = self._by_gate(a)
-        _standardize_(a)
+        self._standardize_(a)
         self._scale_(a, first)
 
     def _by_gate(self, a: Array) -> Array:
         (_, H, _), (rows, B) = self._gain.shape, a.shape
         return a.reshape(rows // H, H, B)
+
+    def _standardize_(self, a: Array) -> Array:
+        """Let a, ``(m, H, B)``, become â; returns s, ``(m, 1, B)``."""
+        np.subtract(a, np.matmul(self._mean, a), a)
+        s: Array = np.matmul(self._mean, a * a)
+        np.add(s, self._epsilon, s)
+        np.sqrt(s, s)
+        np.divide(a, s, a)
+        return s
 
     def _scale_(self, a: Array, first: int) -> None:
         gates = slice(first, first + len(a))
@@ -65,7 +77,7 @@ class KeptNormalization(Normalization):
     """That of a chunk, which is kept for the way back.
 
     Args:
-        workspace: Has room for ``normal``, all â ``(T, n, H, B)``, and for ``inverse``, 1/s ``(T, n, 1, B)``.
+        workspace: Has room for ``normal``, all â ``(T, n, H, B)``, and for ``deviation``, s ``(T, n, 1, B)``.
     """
 
     def __init__(
@@ -74,13 +86,13 @@ class KeptNormalization(Normalization):
         super().__init__(own, hidden_size)
         rows = len(self._gain)
         self._normal = workspace.array("normal", steps, rows, hidden_size, batch)
-        self._inverse = workspace.array("inverse", steps, rows, 1, batch)
+        self._deviation = workspace.array("deviation", steps, rows, 1, batch)
 
     def forward(self, t: int, a: Array, first: int) -> None:
         """The same as a call of :class:`Normalization`, at a step of the chunk."""
         a = self._by_gate(a)
         gates = slice(first, first + len(a))
-        self._inverse[t, gates] = _standardize_(a)
+        self._deviation[t, gates] = self._standardize_(a)
         self._normal[t, gates] = a
         self._scale_(a, first)
 
@@ -99,17 +111,4 @@ class KeptNormalization(Normalization):
         along = (d * normal).mean(axis=1, keepdims=True)
         d -= d.mean(axis=1, keepdims=True)
         d -= normal * along
-        d *= self._inverse[t, gates]
-
-
-def _standardize_(a: Array) -> Array:
-    """Let a, ``(m, H, B)``, become â; returns 1/s, ``(m, 1, B)``."""
-    share = a.dtype.type(1 / a.shape[1])
-    a -= np.add.reduce(a, axis=1, keepdims=True) * share
-    inverse: Array = np.add.reduce(a * a, axis=1, keepdims=True)
-    inverse *= share
-    inverse += a.dtype.type(EPSILON)
-    np.sqrt(inverse, out=inverse)
-    np.reciprocal(inverse, out=inverse)
-    a *= inverse
-    return inverse
+        d /= self._deviation[t, gates]

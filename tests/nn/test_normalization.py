@@ -75,6 +75,9 @@ def test_a_run_from_the_command_line(run: Run) -> None:
     assert whole["model"]["layer_norm"] is True
     assert whole["arrays"] == half["arrays"]
 
+    changed = run("train", "--resume", "half.npz", "--no-layer-norm", "--steps", 14)
+    said = "--layer-norm is True in that model, and stays so with --resume"
+    assert (changed.code, said in changed.err) == (2, True)
     other = Path("other.txt")
     other.write_text("Ω and what is known: it was the best of lines.\n" * 40, encoding="utf-8")
     onward = ("train", other, "--init-from", "whole.npz", "--epochs", 1, "--sample-every", 0, "-q")
