@@ -112,7 +112,9 @@ def test_what_is_read_a_few_times_is_normalised() -> None:
     for characters in (10**4, 10**6, 10**8):
         for seconds in BUDGETS:
             choice = _chosen(characters, seconds)
-            assert choice.model.layer_norm == (choice.epochs < NORMALIZED_EPOCHS)
+            weights = Cost.of(choice.model, 65).weights
+            right = CHARACTERS_PER_WEIGHT * weights / max(1.0, choice.characters)
+            assert choice.model.layer_norm == (choice.epochs * right**0.5 < NORMALIZED_EPOCHS)
             for normalized in (True, False):
                 asked = _chosen(characters, seconds, model={"layer_norm": normalized})
                 assert asked.model.layer_norm == normalized
@@ -121,6 +123,8 @@ def test_what_is_read_a_few_times_is_normalised() -> None:
                 characters, seconds, model={"task": "tag"}, labels=5
             ).model.layer_norm
     assert _chosen(10**8, 600).model.layer_norm
+    large = _chosen(10**5, 100, model={"hidden_size": 1024})  # which soon knows a text by heart
+    assert (large.epochs < NORMALIZED_EPOCHS, large.model.layer_norm) == (True, False)
     assert not _chosen(10**4, 600).model.layer_norm
 
 

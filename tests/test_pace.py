@@ -19,7 +19,7 @@ from charrnn.errors import InputError
 from charrnn.text.chunks import Chunk
 from charrnn.training import pace
 from charrnn.training import trainer as training
-from charrnn.training.budget import NORMALIZED_EPOCHS, Choice, Cost, Speed, choose
+from charrnn.training.budget import Choice, Cost, Speed, choose
 from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.evaluation import OVERFITTED, is_overfitted
 from charrnn.training.pace import AIM, Pace
@@ -342,7 +342,7 @@ def test_measured_is_the_form_that_will_run(
     if "layer_norm" in asked:
         assert {model.layer_norm for model in measured} == {asked["layer_norm"]}
     else:
-        assert choice.model.layer_norm == (choice.epochs < NORMALIZED_EPOCHS) == (budget < 2)
+        assert choice.model.layer_norm == (budget < 2)
         assert len({model.layer_norm for model in measured}) == 1 + (budget > 2)
 
 

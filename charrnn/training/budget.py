@@ -32,7 +32,7 @@ over-fitting they do more than dropout, and need none beside them."""
 FORGIVEN_EPOCHS, MOST_DROPOUT = 7.0, 0.5
 """A net without memory has none: of it outputs are dropped, from where it sees a character more often than that."""
 NORMALIZED_EPOCHS = 8.0
-"""Passes over a text, from which on a language model is not normalised any more."""
+"""Passes over a text, as they count for dropped weights, from which on a language model is not normalised any more."""
 HIGHEST_RATE = 0.02
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
@@ -206,7 +206,8 @@ def choose(
         for normalized in (True, False):
             asked = {**kept, "layer_norm": normalized}
             choice = choose(*known, asked, training, records, validation, labels)
-            if choice.epochs < rules.normalized_epochs:
+            cost = Cost.of(choice.model, vocabulary_size, labels)
+            if _pressure(choice.epochs, choice.characters, cost) < rules.normalized_epochs:
                 break
         return choice
     if rules.ngrams and labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
@@ -294,8 +295,7 @@ def _dropped(
 ) -> dict[str, float]:
     """What is dropped, and how much of it, in a run that reads a text of so many characters so often."""
     rules = RULES[model.task]
-    # Both how often the text is seen and how much of it the model could hold make it over-fit.
-    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.weights / learnt)
+    pressure = _pressure(epochs, epochs * learnt, cost)
     if model.is_recurrent:
         dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
         if rules.dropout:
@@ -305,6 +305,17 @@ def _dropped(
     if (model.context or 0) * math.log(vocabulary_size) < math.log(learnt):
         return {"dropout": 0.0}
     return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT)}
+
+
+def _pressure(epochs: float, read: float, cost: Cost) -> float:
+    """What makes a model over-fit: both how often it sees a character, and how much of the text it could hold.
+
+    That is the geometric mean of how often it does and of how often it would in a run that has the right size for its time.
+
+    Args:
+        read: Characters in all.
+    """
+    return epochs * math.sqrt(CHARACTERS_PER_WEIGHT * cost.weights / max(1.0, read))
 
 
 def _share(pressure: float, most: float, each: float = DROP_PER_EPOCH) -> float:

@@ -204,8 +204,8 @@ def _room_for(norm: _Norm, scratch: Scratch) -> _Norm:
     return room
 
 
-def _add_norm(d_own: Own, found: _Norm, s: Sizes) -> None:
-    for name, gradient in zip(("gain", "b"), found, strict=True):
+def _add_norm(d_own: Own, d_norm: _Norm, s: Sizes) -> None:
+    for name, gradient in zip(("gain", "b"), d_norm, strict=True):
         add_unfilled(d_own[name], gradient, s)
 
 
@@ -231,12 +231,12 @@ class CompiledNormalizedLSTM(Recurrence):
         P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
         dc_end, lengths = ends_of(dc_t, kept, s, scratch)
         norm = _norm_of(own, s, scratch)
-        found = _room_for(norm, scratch)
+        d_norm = _room_for(norm, scratch)
         known = z, kept["gates"], kept["found"], kept["c"]
         normalized.lstm_backward(
-            P, norm.gain, *known, dh, dh_t, dc_t, dc_end, lengths, *dx, *found, *s[:4]
+            P, norm.gain, *known, dh, dh_t, dc_t, dc_end, lengths, *dx, *d_norm, *s[:4]
         )
-        _add_norm(d_own, found, s)
+        _add_norm(d_own, d_norm, s)
         return z
 
 
@@ -260,12 +260,12 @@ class CompiledNormalizedGRU(Recurrence):
         scratch: Scratch,
     ) -> Array:
         P, norm = packed_back(own["W"], s, scratch), _norm_of(own, s, scratch)
-        found, dd = _room_for(norm, scratch), scratch.array(1, s.padded)
+        d_norm, dd = _room_for(norm, scratch), scratch.array(1, s.padded)
         dd.fill(0)
         known = kept["z"], kept["y"], kept["found"], kept["h"]
-        normalized.gru_backward(P, norm.gain, *known, dh, dstate[0], *dx, dd, *found, *s[:4])
+        normalized.gru_backward(P, norm.gain, *known, dh, dstate[0], *dx, dd, *d_norm, *s[:4])
         add_unfilled(d_own["d"], dd, s)
-        _add_norm(d_own, found, s)
+        _add_norm(d_own, d_norm, s)
         return kept["y"]
 
 
@@ -291,11 +291,11 @@ class CompiledNormalizedRNN(Recurrence):
         scratch: Scratch,
     ) -> Array:
         P, norm = packed_back(own["W"], s, scratch), _norm_of(own, s, scratch)
-        found, known = _room_for(norm, scratch), (kept["z"], kept["found"], kept["h"])
+        d_norm, known = _room_for(norm, scratch), (kept["z"], kept["found"], kept["h"])
         normalized.rnn_backward(
-            P, cls.rectified, norm.gain, *known, dh, dstate[0], *dx, *found, *s[:4]
+            P, cls.rectified, norm.gain, *known, dh, dstate[0], *dx, *d_norm, *s[:4]
         )
-        _add_norm(d_own, found, s)
+        _add_norm(d_own, d_norm, s)
         return kept["z"]
 
 
