@@ -422,12 +422,13 @@ def test_how_often_the_text_is_seen_is_told_rightly(
 # ------------------------------------------------------------------------------ the command line
 
 
-def test_minutes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked", [("--layer-norm",), ("--no-layer-norm",), ()])
+def test_minutes(run: Run, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what it chose and why, keeps what was set, and ends with a command for the same."""
     monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
     monkeypatch.setattr(pace, "MEASURED_SIZES", (8, 16))
     flags = ("--minutes", 0.02, "--seed", 3, "--sample-every", 0)
-    outcome = run("train", "corpus.txt", *flags, "--num-layers", 1, "-o", "a.npz")
+    outcome = run("train", "corpus.txt", *flags, *asked, "--num-layers", 1, "-o", "a.npz")
     assert outcome.code == 0, outcome.err
     lines = outcome.err.splitlines()
     for name in ("budget", "chosen", "reason"):
@@ -438,6 +439,9 @@ def test_minutes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("--steps", "--cooldown", "--threads", "--eval-every"):
         assert name in words
     assert "--cell" not in words  # an LSTM is the default
+    normalized = content("a.npz")["model"]["layer_norm"]
+    assert normalized == ("--layer-norm" in asked if asked else normalized)
+    assert ("--layer-norm" in words) == normalized
     assert words[words.index("--seed") + 1] == "3"
     assert words[words.index("--num-layers") + 1] == "1"
     assert run(*words, "-o", "b.npz", "-q").code == 0

@@ -111,9 +111,10 @@ def _corpus(corpus: Corpus | Examples) -> str:
 
 
 def _flag(name: str, value: object) -> list[str]:
+    option = name.replace("_", "-")
     if isinstance(value, bool):
-        return [f"--{'' if value else 'no-'}{name}"]
-    return [f"--{name.replace('_', '-')}", str(value)]
+        return [f"--{'' if value else 'no-'}{option}"]
+    return [f"--{option}", str(value)]
 
 
 def _text_flags(config: TextConfig, task: Task) -> list[str]:
