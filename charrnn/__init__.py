@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from charrnn.training.run import Checkpoint as Checkpoint
     from charrnn.training.run import Evaluation as Evaluation
     from charrnn.training.trainer import Training as Training
+    from charrnn.writing.adapting import adapted as adapted
     from charrnn.writing.sampling import generate as generate
     from charrnn.writing.sampling import generate_records as generate_records
 
@@ -83,6 +84,7 @@ _HOMES = {
     "training.reports": ("Cooldown", "Recovery", "Step"),
     "training.run": ("Checkpoint", "Evaluation"),
     "training.trainer": ("Training",),
+    "writing.adapting": ("adapted",),
     "writing.sampling": ("generate", "generate_records"),
 }
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from charrnn.errors import InputError
 from charrnn.fields import Between, Checked, OneOf, declared
 from charrnn.nn.cells import CELLS as CELLS
 from charrnn.nn.cells import cell_class
 from charrnn.tasks import TASKS, Task
+
+if TYPE_CHECKING:
+    from charrnn.nn.cells.cell import Cell
 
 OPTIMIZERS = ("adamw", "adam", "rmsprop", "adagrad", "sgd")
 SCHEDULES = ("cosine", "trapezoid", "exponential", "constant")
@@ -48,6 +51,10 @@ Tail = Annotated[float, Between(0, 0.5)]
 SEEDS = 1 << 64
 Seed = Annotated[int, Between(0, SEEDS - 1)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
+AdaptRate = Annotated[float, Between(0, 100)]
+ADAPT_RATE, ADAPT_ONCE_RATE = 1.0, 0.5
+"""How far a model that learns from what it reads goes with each step, see :mod:`charrnn.writing.adapting`: for as long as it reads, and
+where it then stays as it has become. What is far enough to follow a text closely wears off when there is no text to follow."""
 
 
 def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +78,7 @@ class ModelConfig(Checked):
             but one without memory, which predicts from the last characters alone.
         dropout: Between layers and before the softmax.
         weight_drop: Of what a layer reads from its own state, drawn for each chunk.
+        layer_norm: Layer normalisation of each gate's sum, in a cell with a state (:mod:`charrnn.nn.normalization`).
         context: The characters that ``feedforward`` predicts from, the current one among them; None with another cell.
         bidirectional: Whether each text is also read from its end; None does so where whole texts are read, by a cell with a state.
         ngrams: A linear model of the n-grams of a text beside the net that reads it (:mod:`charrnn.nn.ngrams`).
@@ -88,6 +96,9 @@ class ModelConfig(Checked):
     ] = 0
     dropout: Annotated[Share, "Share of each layer's output that is dropped."] = 0.2
     weight_drop: Annotated[Share, "Share of recurrent weights that is dropped."] = 0.0
+    layer_norm: Annotated[bool, "Normalise what the gates are taken of."] = field(
+        default=False, kw_only=True
+    )
     context: (
         Annotated[
             int,
@@ -146,6 +157,8 @@ class ModelConfig(Checked):
             raise InputError(
                 f"weight-drop drops recurrent weights, and {self.cell} has none; dropout drops outputs"
             )
+        if self.layer_norm:
+            raise InputError(f"layer-norm is for a cell with a state, and {self.cell} has none")
         if self.bidirectional:
             raise InputError(f"bidirectional is for a cell with a state, and {self.cell} has none")
         if self.embedding_size:
@@ -159,6 +172,11 @@ class ModelConfig(Checked):
     def learns(self) -> Task:
         """What its task is: whether texts are read whole, what a loss is for, what labels are called (:class:`charrnn.tasks.Task`)."""
         return TASKS[self.task]
+
+    @property
+    def kind(self) -> type[Cell]:
+        """The class of its cells."""
+        return cell_class(self.cell, normalized=self.layer_norm)
 
     @property
     def is_recurrent(self) -> bool:

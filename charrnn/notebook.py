@@ -21,9 +21,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from charrnn.config import (
+    ADAPT_RATE,
     BEAM,
     MAX_BEAM,
     MINUTES,
+    AdaptRate,
     ModelConfig,
     SearchConfig,
     TextConfig,
@@ -47,11 +49,12 @@ from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples, load_examples
 from charrnn.text.labels import NO_LABELS
 from charrnn.text.source import Paths, several
-from charrnn.training.budget import with_usual
+from charrnn.training.budget import may_normalize, with_usual
 from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.reports import Report
 from charrnn.training.trainer import Training
+from charrnn.writing.adapting import Adapter
 from charrnn.writing.scoring import Scorer, SegmentScorer, score_texts
 
 WIDTH = 100  # columns of a figure in plain text
@@ -120,7 +123,8 @@ def train(
     else:
         minutes = MINUTES if minutes is None else minutes
         shape = with_usual(of_model) if start is None else vars(start.config)
-        began += compile_ahead(ModelConfig(**shape), TrainingConfig(**of_training))
+        form, run = ModelConfig(**shape), TrainingConfig(**of_training)
+        began += compile_ahead(form, run, either=may_normalize(shape))
         deadline = began + AIM * 60 * minutes
         choice = choose_here(corpus, deadline, shape, of_training)
         training = Training(corpus, start or choice.model, choice.training)
@@ -179,7 +183,15 @@ class Score:
 
 
 @checks
-def score(model: Writable, text: str, *, unknown: str = "error", exact: bool = False) -> Score:
+def score(
+    model: Writable,
+    text: str,
+    *,
+    unknown: str = "error",
+    exact: bool = False,
+    adapt: bool = False,
+    adapt_rate: AdaptRate = ADAPT_RATE,
+) -> Score:
     """Score a text from its beginning, as ``charrnn score`` does; :func:`score_all` does so with many.
 
     The first character follows a line feed, as in a text that is written without a prime.
@@ -190,11 +202,19 @@ def score(model: Writable, text: str, *, unknown: str = "error", exact: bool = F
         exact: Read a long text as one stream too, instead of segments side by side; see ``--exact``.
         unknown: What becomes of characters that the model does not know: ``error``, ``skip`` (they do
             not count) or ``replace`` (by a similar one).
+        adapt: Go on learning from the text while it is read, as one stream: dynamic evaluation (arXiv 1709.07432). Each 20
+            characters are scored before they are learnt from, and so is each record. The model stays as it is;
+            :func:`adapted` gives one that has read a text.
+        adapt_rate: How far it learns then, in times of what does for most texts; with 0 it does not.
 
     Raises:
         UnknownCharacterError: There are such, and ``unknown`` is ``error``.
     """
     one = _single(model)
+    if adapt:
+        known = one.vocabulary.known(one.vocabulary.read(text), unknown)
+        adapter = Adapter(one.to_learn(), adapt_rate)
+        return Score(known, bits(adapter.read(one.vocabulary.encode(known))))
     if one.vocabulary.config.records:
         return score_all(one, [text], unknown=unknown)[0]
     known = one.vocabulary.known(one.vocabulary.read(text), unknown)

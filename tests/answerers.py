@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from forms import Form
-from kinds import RECURRENT
+from kinds import RECURRENT, named
 from numpy.typing import DTypeLike, NDArray
 
 from charrnn.config import CELLS, ModelConfig
@@ -45,7 +45,7 @@ class Kind(NamedTuple):
     def config(self, task: str, hidden_size: int = 2, num_layers: int = 2, **more: Any) -> Any:
         return ModelConfig(
             task=task,
-            cell=self.cell,
+            **named(self.cell),
             hidden_size=hidden_size,
             num_layers=num_layers,
             embedding_size=self.embedding_size,

@@ -12,6 +12,7 @@ from charrnn.config import CELLS, ModelConfig
 from charrnn.training.budget import (
     CHARACTERS_PER_WEIGHT,
     MOST_WEIGHT_DROP,
+    NORMALIZED_EPOCHS,
     RULES,
     Choice,
     Cost,
@@ -115,6 +116,27 @@ def test_what_was_learnt_about_shakespeare() -> None:
         weights = Cost.of(choice.model, 65).operations / 6
         assert 1 <= choice.characters / (CHARACTERS_PER_WEIGHT * weights) < 1.6  # sizes are coarse
         assert choice.training.val_fraction is None  # the usual tenth
+
+
+def test_what_is_read_a_few_times_is_normalised() -> None:
+    """Of a language model's, unless it is said; by how often it is read, not by how long it takes."""
+    for characters in (10**4, 10**6, 10**8):
+        for seconds in BUDGETS:
+            choice = _chosen(characters, seconds)
+            weights = Cost.of(choice.model, 65).weights
+            right = CHARACTERS_PER_WEIGHT * weights / max(1.0, choice.characters)
+            assert choice.model.layer_norm == (choice.epochs * right**0.5 < NORMALIZED_EPOCHS)
+            for normalized in (True, False):
+                asked = _chosen(characters, seconds, model={"layer_norm": normalized})
+                assert asked.model.layer_norm == normalized
+            assert not _chosen(characters, seconds, model={"cell": "feedforward"}).model.layer_norm
+            assert not _chosen(
+                characters, seconds, model={"task": "tag"}, labels=5
+            ).model.layer_norm
+    assert _chosen(10**8, 600).model.layer_norm
+    large = _chosen(10**5, 100, model={"hidden_size": 1024})  # which soon knows a text by heart
+    assert (large.epochs < NORMALIZED_EPOCHS, large.model.layer_norm) == (True, False)
+    assert not _chosen(10**4, 600).model.layer_norm
 
 
 def test_many_processors() -> None:

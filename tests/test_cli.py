@@ -261,7 +261,8 @@ def test_help_shows_every_default(run: Run) -> None:
             after = text.partition(f"--{name.replace('_', '-')}")[2]
             assert "default:" in after[:160], name
             if name not in RULES:
-                said = f"chosen; {value} with" if name in CHOSEN else f"({value})"
+                shown = "not" if value is False else value
+                said = f"chosen; {shown} with" if name in CHOSEN else f"({value})"
                 assert said in after[:200], name
 
 

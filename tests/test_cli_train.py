@@ -112,6 +112,7 @@ def test_settings_reach_the_checkpoint(run: Run) -> None:
             "attention": None,
             "ngrams": 0,
             "lm_loss": 0.0,
+            "layer_norm": False,
             "keep_best": None,
             "class_weights": "none",
             "label_smoothing": 0.0,

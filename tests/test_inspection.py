@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kinds import every_recurrent
+from kinds import KINDS, configured, every_recurrent
 
-from charrnn.config import CELLS, ModelConfig, TextConfig
+from charrnn.config import TextConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.inspection.features import FEATURES, measure_features
 from charrnn.inspection.following import read_following
@@ -27,7 +27,7 @@ RECORDS = TextConfig(records=True)
 
 def _model(cell: str = "lstm", config: TextConfig | None = None, size: int = 10) -> CharacterModel:
     vocabulary = Vocabulary(ALPHABET, config or TextConfig())
-    model = CharacterModel.fresh(ModelConfig(cell, size), vocabulary, np.random.default_rng(5))
+    model = CharacterModel.fresh(configured(cell, size), vocabulary, np.random.default_rng(5))
     model.parameters["V"][...] *= 9
     return model
 
@@ -42,7 +42,7 @@ def _overflowing() -> CharacterModel:
 # --------------------------------------------------------------------------------------- surprise
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_surprise_is_the_score(cell: str) -> None:
     """Beyond the length of a chunk too."""
     text = "abc (ab)\n" * 60
@@ -151,7 +151,7 @@ def test_planted_unit_is_found_in_parts() -> None:
 def test_states_are_the_steppers(cell: str, config: TextConfig) -> None:
     """Each character's state is that after reading it, from a line feed on; a record's is its own."""
     model, text = _model(cell, config), "ab (c)\nb\n\nca"
-    expected = np.empty((len(text), 2, 2 if cell == "lstm" else 1, 10), np.float32)
+    expected = np.empty((len(text), 2, 2 if cell.endswith("lstm") else 1, 10), np.float32)
     stepper = Stepper(model.network, model.parameters, model.network.zero_state(1))
     for place, character in enumerate("\n" + text):
         if config.records and character == "\n":

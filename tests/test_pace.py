@@ -318,6 +318,33 @@ def test_measured_is_what_will_run(
     )
 
 
+@pytest.mark.parametrize(
+    "asked", [{}, {"layer_norm": True}, {"layer_norm": False}, {"cell": "gru"}]
+)
+@pytest.mark.parametrize("budget", [1.0, 1e4])
+def test_measured_is_the_form_that_will_run(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], budget: float
+) -> None:
+    """Normalised or not: what was chosen for one speed is measured at its own, once more if it must be, and no more."""
+    measured: list[charrnn.ModelConfig] = []
+
+    def measure(_: charrnn.Corpus, model: charrnn.ModelConfig, *__: Any) -> tuple[float, float]:
+        measured.append(model)
+        return (1e-5 if model.layer_norm else 0.8e-5) * model.hidden_size, 1.0
+
+    monkeypatch.setattr(pace, "_measure", measure)
+    choice = pace.choose_here(CORPUS, budget, asked, SIZES, lambda: 0.0)
+    last = measured[-1]
+    assert last.layer_norm == choice.model.layer_norm
+    each = 1e-5 if last.layer_norm else 0.8e-5
+    assert choice.seconds_per_character == pytest.approx(each * choice.model.hidden_size, rel=0.1)
+    if "layer_norm" in asked:
+        assert {model.layer_norm for model in measured} == {asked["layer_norm"]}
+    else:
+        assert choice.model.layer_norm == (budget < 2)
+        assert len({model.layer_norm for model in measured}) == 1 + (budget > 2)
+
+
 def test_small_models_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a step takes in any case is not taken for something that shrinks with the model."""
     measured: list[int] = []
@@ -394,12 +421,13 @@ def test_how_often_the_text_is_seen_is_told_rightly(
 # ------------------------------------------------------------------------------ the command line
 
 
-def test_minutes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked", [("--layer-norm",), ("--no-layer-norm",), ()])
+def test_minutes(run: Run, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """It says what it chose and why, keeps what was set, and ends with a command for the same."""
     monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
     monkeypatch.setattr(pace, "MEASURED_SIZES", (8, 16))
     flags = ("--minutes", 0.02, "--seed", 3, "--sample-every", 0)
-    outcome = run("train", "corpus.txt", *flags, "--num-layers", 1, "-o", "a.npz")
+    outcome = run("train", "corpus.txt", *flags, *asked, "--num-layers", 1, "-o", "a.npz")
     assert outcome.code == 0, outcome.err
     lines = outcome.err.splitlines()
     for name in ("budget", "chosen", "reason"):
@@ -410,6 +438,9 @@ def test_minutes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("--steps", "--cooldown", "--threads", "--eval-every"):
         assert name in words
     assert "--cell" not in words  # an LSTM is the default
+    normalized = content("a.npz")["model"]["layer_norm"]
+    assert normalized == ("--layer-norm" in asked if asked else normalized)
+    assert ("--layer-norm" in words) == normalized
     assert words[words.index("--seed") + 1] == "3"
     assert words[words.index("--num-layers") + 1] == "1"
     assert run(*words, "-o", "b.npz", "-q").code == 0

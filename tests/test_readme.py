@@ -124,6 +124,8 @@ def test_table_of_defaults() -> None:
             assert not field.default and told  # which means the rule that the table states
         elif isinstance(field.default, str):
             assert told == field.default
+        elif isinstance(field.default, bool):
+            assert told == ("yes" if field.default else "no")
         else:
             assert float(told) == field.default
 

@@ -16,11 +16,11 @@ import pytest
 from conftest import Run
 from hypothesis import given
 from hypothesis import strategies as st
-from kinds import random_state
+from kinds import KINDS, configured, random_state
 from samples import chunk_of
 
 import charrnn
-from charrnn.config import CELLS, ModelConfig, TextConfig, TrainingConfig
+from charrnn.config import TextConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parallel import Shards
@@ -161,7 +161,7 @@ def _random(network: LanguageModel) -> Parameters:
 
 def _problem(cell: str) -> tuple[LanguageModel, Parameters, charrnn.Corpus, Spans]:
     corpus = _corpus([*NAMES, "", "a" * 25, "zo"])
-    network = LanguageModel(ModelConfig(cell, 5, 2, dropout=0.0), len(corpus.vocabulary))
+    network = LanguageModel(configured(cell, 5, 2, dropout=0.0), len(corpus.vocabulary))
     params = _random(network)
     return network, params, corpus, Spans.of(corpus.ids, corpus.vocabulary.encode("\n")[0])
 
@@ -181,7 +181,7 @@ def _alone(
     return found
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_loss_and_gradient_are_those_of_each_record_alone(cell: str) -> None:
     """Neither a neighbour nor padding changes anything; gradients stop where a record starts."""
     network, params, corpus, spans = _problem(cell)

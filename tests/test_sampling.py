@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kinds import every_model
+from kinds import KINDS, every_model, named
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from charrnn.config import CELLS, ModelConfig, SamplingConfig
+from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
@@ -40,7 +40,7 @@ def _model(
     cell: str = "lstm", characters: str = "\n abcdefg", embedding_size: int = 0
 ) -> CharacterModel:
     """Random weights, large enough that what is read matters for what follows."""
-    config = ModelConfig(cell, hidden_size=10, embedding_size=embedding_size, dropout=0.5)
+    config = ModelConfig(**named(cell), hidden_size=10, embedding_size=embedding_size, dropout=0.5)
     model = CharacterModel.fresh(config, Vocabulary(characters), np.random.default_rng(5))
     model.parameters["V"][...] *= 9
     _multiply(model, 3)
@@ -164,7 +164,7 @@ def test_impossible_characters_are_never_chosen(temperature: float) -> None:
     assert _frequencies(logits, temperature, 2000)[[1, 3]].sum() == 1
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_greedy_text_is_the_argmax_of_the_whole(cell: str) -> None:
     """Each character is the likeliest after all that was read, computed in one go from the start."""
     model, written = _model(cell), set()
@@ -207,7 +207,7 @@ def test_stepper_leaves_the_state_it_was_given() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 40])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_batch_writes_what_each_would_write_alone(cell: str, count: int) -> None:
     """Primes of any length, seeds, lengths, temperatures, on threads where there are many texts."""
     model = _model(cell)
@@ -683,7 +683,7 @@ def test_overflow_is_an_error() -> None:
 
 
 @pytest.mark.usefixtures("either_way")
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_writing_warns_of_nothing(cell: str) -> None:
     """Gates that are shut as far as can be overflow in an exp, which is as it should be."""
     model = _model(cell)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kinds import KINDS, named
 
-from charrnn.config import CELLS, ModelConfig
+from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, UnknownCharacterError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import WORTH_LOADING, CharacterModel
@@ -25,7 +26,7 @@ ALPHABET = "\n abcdefg"
 
 
 def _model(cell: str = "lstm", characters: str = ALPHABET) -> CharacterModel:
-    config = ModelConfig(cell, hidden_size=10)
+    config = ModelConfig(**named(cell), hidden_size=10)
     model = CharacterModel.fresh(config, Vocabulary(characters), np.random.default_rng(5))
     model.parameters["V"][...] *= 9
     return model
@@ -47,7 +48,7 @@ def test_bits() -> None:
     assert bits(np.log(8)) == pytest.approx(3)
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_nats_follow_the_definition(cell: str) -> None:
     model = _model(cell)
     text = "abc\ndefg gfe\n\ndcba" * 20

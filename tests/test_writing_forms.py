@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kinds import KINDS, class_of, configured, named
 
-from charrnn.config import CELLS, ModelConfig, SamplingConfig
+from charrnn.config import ModelConfig, SamplingConfig
 from charrnn.models import stepper
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.language_model import LanguageModel
 from charrnn.models.mixture import Mixture, Writable, continued
 from charrnn.models.stepper import WORTH_LOADING, Stepper, form
-from charrnn.nn.cells import cell_class
 from charrnn.nn.cells.rnn import RNN
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
@@ -27,7 +27,7 @@ pytest.importorskip("numba")
 
 from charrnn.nn.compiled.stepper import STEPS, CompiledStepper
 
-COMPILED = [name for name in CELLS if cell_class(name) in STEPS]
+COMPILED = [name for name in KINDS if class_of(name) in STEPS]
 
 
 def test_which_have_a_compiled_step() -> None:
@@ -37,7 +37,7 @@ def test_which_have_a_compiled_step() -> None:
 def _network(
     cell: str, hidden_size: int = 10, layers: int = 2, embedding_size: int = 0
 ) -> LanguageModel:
-    return LanguageModel(ModelConfig(cell, hidden_size, layers, embedding_size), 37)
+    return LanguageModel(configured(cell, hidden_size, layers, embedding_size), 37)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])
@@ -129,7 +129,7 @@ sys.exit("numba" in sys.modules or "charrnn.nn.compiled.steps" in sys.modules)
 
 def _model(cell: str, characters: str = "\n abcdefg", seed: int = 5) -> CharacterModel:
     """Random weights, large enough that what is read matters for what follows."""
-    config = ModelConfig(cell, hidden_size=10 + seed, dropout=0.5)
+    config = ModelConfig(**named(cell), hidden_size=10 + seed, dropout=0.5)
     model = CharacterModel.fresh(config, Vocabulary(characters), np.random.default_rng(seed))
     model.parameters["V"][...] *= 9
     model.parameters["layer0/U"][...] *= 3

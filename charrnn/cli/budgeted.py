@@ -124,9 +124,10 @@ def _corpus(corpus: Corpus | Examples) -> str:
 
 
 def _flag(name: str, value: object) -> list[str]:
+    option = name.replace("_", "-")
     if isinstance(value, bool):
-        return [f"--{'' if value else 'no-'}{name}"]
-    return [f"--{name.replace('_', '-')}", str(value)]
+        return [f"--{'' if value else 'no-'}{option}"]
+    return [f"--{option}", str(value)]
 
 
 def _text_flags(config: TextConfig, task: Task) -> list[str]:
@@ -168,6 +169,7 @@ def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
         f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units{both}"
     )
     beside = [f"attention {choice.model.attention}"] if choice.model.attention else []
+    beside += ["layer normalisation"] if choice.model.layer_norm else []
     beside += [f"n-grams up to {choice.model.ngrams}"] if choice.model.ngrams else []
     beside += [f"auxiliary loss {choice.model.lm_loss:g}"] if choice.model.lm_loss else []
     beside += [f"rare labels {config.rare_labels:g}"] if config.rare_labels else []

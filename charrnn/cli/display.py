@@ -33,6 +33,7 @@ from charrnn.writing.sampling import generate, generate_records
 
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
 COMMAND = re.compile(r"[a-z ]+: +charrnn ")
+LEARNT_AT_ONCE = 500  # characters, before a bar moves
 PLAIN_SECONDS = 30.0  # between lines where there is no evaluation to report
 
 
@@ -77,6 +78,23 @@ def scoring_bar(
             for span in spans:
                 bar.update(len(span.text.encode(encoding)))
                 yield span
+
+        yield watched
+
+
+@contextmanager
+def learning_bar(characters: int, *, quiet: bool) -> Iterator[Callable[[str], Iterable[str]]]:
+    """A bar for texts that are learnt from before anything is written; what it yields cuts a text into pieces."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda text: [text]
+        return
+    with _bar(desc="learning", unit="char", delay=READING_SECONDS, total=characters) as bar:
+
+        def watched(text: str) -> Iterator[str]:
+            for start in range(0, len(text), LEARNT_AT_ONCE):
+                piece = text[start : start + LEARNT_AT_ONCE]
+                yield piece
+                bar.update(len(piece))
 
         yield watched
 

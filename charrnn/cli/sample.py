@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from charrnn.cli.adapting import RATE, adapting, after_prime
 from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
 from charrnn.cli.labels import Mix, mixes, told, writing
 from charrnn.cli.settings import numbers, of_unknown, option_names, panel
-from charrnn.config import SEEDS, SamplingConfig, seed_after
+from charrnn.config import ADAPT_ONCE_RATE, SEEDS, SamplingConfig, seed_after
 from charrnn.errors import InputError, UnknownCharacterError
 from charrnn.tasks import REWRITERS, WRITERS
 from charrnn.words import unescaped
@@ -47,6 +48,13 @@ def sample(
         "Continue all of this file, with its line ends and of any length; - is standard input.",
         metavar="FILE",
     ),
+    adapt: bool = of_text(
+        False,
+        "Learn from the text of --prime-text, or from the prime, before going on with it; what is written is not learnt "
+        "from, and the model's file stays as it is.",
+        "--adapt",
+    ),
+    adapt_rate: float | None = of_text(None, RATE, metavar="NUMBER", shown=f"{ADAPT_ONCE_RATE:g}"),
     source_texts: list[str] | None = of_text(
         None,
         "With a model of --task seq2seq: a text that others are made of; repeated, of each. A FILE, or -, has one on each line.",
@@ -204,6 +212,17 @@ def sample(
         raise InputError(f"{option} is for one prompt; leave it out where prompts are read")
     if prime and prime_text:
         raise InputError("the prime is either --prime or the text of --prime-text; leave one out")
+    rate = adapting(
+        adapt_rate,
+        ADAPT_ONCE_RATE,
+        {
+            "--adapt learns from one text and goes on with it; leave out prompts": source,
+            "--adapt learns from the text that it goes on with: give --prime-text FILE, or a --prime": not (
+                prime or prime_text or source_texts
+            ),
+        },
+        adapt=adapt,
+    )
     if jsonl and not source:
         raise InputError("--jsonl needs prompts: - or --prime-file; for output alone use --json")
     if not jsonl and (strict or max_length is not None):
@@ -266,7 +285,7 @@ def sample(
         options: dict[str, object] = {
             **{"prime": prime, "prime-text": prime_text, "label": label, "label-mix": label_mix},
             **{"jsonl": jsonl, "novel-only": novel_only, "novelty": novelty, "no-echo": not echo},
-            "until-lines": until_lines,
+            **{"until-lines": until_lines, "adapt": adapt},
         }
         rewriters = [checkpoint.model for _, checkpoint in found]
         there = bool(source_texts or source)
@@ -336,6 +355,9 @@ def sample(
         else:
             typed = tidied(_typed(model.vocabulary, prime, "--prime"), kind)
             prime = known_prime(model.vocabulary, typed, unknown, "--prime")
+        if rate is not None:
+            learnt = after_prime([one.model for _, one in found], prime, rate, quiet=quiet)
+            writers = [Mixture.of(learnt, shares) if isinstance(model, Mixture) else learnt[0]]
         request = replace(request, prime=prime)
         groups = iter([request.times(num_samples)])
     further = seed

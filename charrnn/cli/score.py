@@ -7,9 +7,11 @@ from functools import partial
 
 import typer
 
+from charrnn.cli.adapting import RATE, adapting
 from charrnn.cli.arguments import checkpoints, divided, one_text
 from charrnn.cli.labels import writing
 from charrnn.cli.settings import of_unknown, panel
+from charrnn.config import ADAPT_RATE
 from charrnn.errors import InputError
 from charrnn.words import counted, rejoined
 
@@ -59,6 +61,13 @@ def score(
         "each after the 400 characters before it: many times as fast, with the same four digits of the total.",
         "--exact",
     ),
+    adapt: bool = of_text(
+        False,
+        "Go on learning from the text while it is read: each 20 characters are scored first and then learnt from, for "
+        "all that follow; of records each one. In one stream, so it takes several times as long. The model's file stays as it is.",
+        "--adapt",
+    ),
+    adapt_rate: float | None = of_text(None, RATE, metavar="NUMBER", shown=f"{ADAPT_RATE:g}"),
     label: str | None = of_text(
         None, "With a model of --task conditional: what the text is to be of.", metavar="NAME"
     ),
@@ -80,6 +89,15 @@ def score(
         raise InputError("--per-line and --per-char do not go together; choose one")
     if per_char and len(models) > 1:
         raise InputError("--per-char is for one model: they need not know the same characters")
+    rate = adapting(
+        adapt_rate,
+        ADAPT_RATE,
+        {
+            "--independent-lines reads each line as if it were the first one, and --adapt learns from those before it; "
+            "leave one out": independent_lines
+        },
+        adapt=adapt,
+    )
     if best and len(models) < 2:
         raise InputError("--best chooses among several models; name them first")
 
@@ -97,14 +115,19 @@ def score(
         )
     source = Source(text or STANDARD_INPUT)
     # What comes as it comes is read so; its length is not known either.
-    size = None if exact or source.name == STANDARD_INPUT else source.size_at_hand()
+    size = None if exact or adapt or source.name == STANDARD_INPUT else source.size_at_hand()
     mix = None if label is None else {label: 1.0}
     writers = [writing(checkpoint.model, mix) for _, checkpoint in found]
-    readers = [model.to_read(size or 0, tell_of_compiling) for model in writers]
+    readers = [
+        # However the text comes: what is learnt must not depend on it, and is a matter of every bit.
+        model.to_learn(tell_of_compiling) if adapt else model.to_read(size or 0, tell_of_compiling)
+        for model in writers
+    ]
     kind = readers[0].vocabulary.config
     form = Form(names, kind.encoding, best)
     rows_of = form.lines if per_line else form.characters if per_char else form.total
-    read = as_lines if independent_lines or kind.records else partial(as_one, exact=size is None)
+    apart = independent_lines or (kind.records and not adapt)
+    read = as_lines if apart else partial(as_one, exact=size is None, rate=rate)
     writer = Writer(kind.encoding)
     empty = 0  # lines
     with scoring_bar(source, kind.encoding, alone=rows_of == form.total) as watched:

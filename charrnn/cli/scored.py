@@ -15,6 +15,7 @@ from charrnn.nn.loss import bits
 from charrnn.nn.parallel import Shards, available_processors
 from charrnn.nn.parameters import Array
 from charrnn.text.source import Source
+from charrnn.writing.adapting import Adapter
 from charrnn.writing.scoring import Scorer, SegmentScorer, score_texts
 
 PART = 1 << 13  # characters of a text that are scored at once, in one stream
@@ -39,20 +40,27 @@ class Span:
 
 
 def as_one(
-    models: Sequence[CharacterModel], source: Source, unknown: str, *, exact: bool
+    models: Sequence[CharacterModel],
+    source: Source,
+    unknown: str,
+    *,
+    exact: bool,
+    rate: float | None = None,
 ) -> Iterator[Span]:
-    """A text, each character predicted from all before it.
+    """A text, each character predicted from all before it; of records from those before it in its own.
 
     Args:
         models: All of characters or of bytes, of running text or of records.
         unknown: See :meth:`charrnn.text.vocabulary.Vocabulary.known`.
         exact: Read it in one stream, each part as soon as it is there, instead of segments side by side.
+        rate: How far each model goes on learning from what it has read, see :class:`charrnn.writing.adapting.Adapter`; that takes
+            one stream. None where it does not.
 
     Raises:
         InputError: The text cannot be read, or has unknown characters.
         CheckpointError: The model's numbers overflow.
     """
-    readers = [_AsOne(model, source, unknown, exact=exact) for model in models]
+    readers = [_AsOne(model, source, unknown, exact=exact, rate=rate) for model in models]
     pieces = source.pieces(_common(models))
     for part in _parts(pieces) if exact else _blocks(pieces):
         *whole, last = part.split("\n")
@@ -152,9 +160,21 @@ class _Reader(ABC):
 
 
 class _AsOne(_Reader):
-    def __init__(self, model: CharacterModel, source: Source, unknown: str, *, exact: bool) -> None:
+    def __init__(
+        self,
+        model: CharacterModel,
+        source: Source,
+        unknown: str,
+        *,
+        exact: bool,
+        rate: float | None,
+    ) -> None:
         super().__init__(model, source, unknown)
-        self._scorer = Scorer(model) if exact else SegmentScorer(model)
+        self._scorer: Adapter | Scorer | SegmentScorer
+        if rate is not None:
+            self._scorer = Adapter(model, rate)
+        else:
+            self._scorer = Scorer(model) if exact else SegmentScorer(model)
 
     def bits(self, known: Sequence[str]) -> Iterable[Array]:
         found = bits(self._scorer.read(self.model.vocabulary.encode("".join(known))))

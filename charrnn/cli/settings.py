@@ -202,15 +202,18 @@ def sets(
                 flags = f"--{name.replace('_', '-')} {aliases.get(name, '')}"
                 default = getattr(config, name)
                 words = defaults.get(name, "{}").format(default)
-                shown = not isinstance(default, bool) and words  # a truth need not be said
+                chosen = isinstance(default, bool) and name in defaults
+                if chosen:
+                    words = words.replace(f"{default}", "not")
+                # A truth need not be said, unless it is not known yet.
+                shown = (chosen or not isinstance(default, bool)) and words
                 names = [part.names for part in said if isinstance(part, OneOf)]
                 completed = offering(names[0]) if names else None
                 option = panel(title)(None, help, flags, shown, autocompletion=completed)
                 options[name] = kind | None, option
-                if (
-                    kind is bool and default is None
-                ):  # what follows from others can be said either way
-                    help = f"Not {flags.strip()}, where that follows from others."
+                if kind is bool and (chosen or default is None):  # what can be said either way
+                    why = "would be chosen" if chosen else "follows from others"
+                    help = f"Not {flags.strip()}, where that {why}."
                     option = panel(title)(None, help, f"--no-{name.replace('_', '-')}", False)
                     options[f"no_{name}"] = bool | None, option
     return takes(options, list(panels))

@@ -42,7 +42,7 @@ EPILOG = (
 )
 
 CHOSEN = (
-    *("cell", "hidden_size", "num_layers", "dropout", "weight_drop"),
+    *("cell", "hidden_size", "num_layers", "dropout", "weight_drop", "layer_norm"),
     *("ngrams", "lm_loss", "rare_labels"),
     *("batch_size", "learning_rate", "schedule", "patience"),
 )

@@ -145,7 +145,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         TextConfig: {"tokens": False, "features": False},
         Meta: {"words": []},
     },
-    10: {TrainingConfig: {"reduce_every": 1}},
+    10: {ModelConfig: {"layer_norm": False}, TrainingConfig: {"reduce_every": 1}},
 }
 """Entries that a format brought, each with the value that means what was done before."""
 

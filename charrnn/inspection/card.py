@@ -7,7 +7,6 @@ from typing import Any
 
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
-from charrnn.nn.cells import cell_class
 from charrnn.nn.loss import bits
 from charrnn.tasks import those
 from charrnn.training.evaluation import best_evaluation, file_losses
@@ -101,7 +100,7 @@ def _labels(checkpoint: Checkpoint) -> str:
 def _architecture(checkpoint: Checkpoint) -> str:
     model, config = checkpoint.model, checkpoint.model.config
     parts = (
-        cell_class(config.cell).title,
+        config.kind.title,
         f"{config.num_layers} layer{'s' * (config.num_layers > 1)} of {config.hidden_size} units",
         *(["in both directions"] if config.bidirectional else []),
         config.inputs,

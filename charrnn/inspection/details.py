@@ -56,7 +56,7 @@ def _arrays(checkpoint: Checkpoint) -> fig.Table:
     return fig.Table(
         (fig.Column("array"), fig.Column("shape"), *fig.figures("parameters")),
         rows,
-        f"Model: {config.cell}, {config.num_layers} × {config.hidden_size}",
+        f"Model: {config.cell}{', layer-normalised' * config.layer_norm}, {config.num_layers} × {config.hidden_size}",
         ("all", "", f"{arrays.flat.size:,}"),
         f"{config.dropped}; {read}{aside}",
     )

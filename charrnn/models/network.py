@@ -13,7 +13,6 @@ import numpy as np
 
 from charrnn.config import ModelConfig
 from charrnn.nn.attention import Attention, Bridge
-from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.context import ContextStack
 from charrnn.nn.dropout import NO_DROPOUT, Dropout
@@ -49,7 +48,7 @@ class Network:
         K, H, D = vocabulary_size, config.hidden_size, config.embedding_size
         self.config, self.vocabulary_size, self.outputs = config, K, outputs
         self.embedding = Embedding(K, D) if D else None  # else characters are one-hot
-        layers = cell_class(config.cell), D or K, H, config.num_layers
+        layers = config.kind, D or K, H, config.num_layers
         self.stack: Stack = (
             Stack(*layers, one_hot=not D, bidirectional=bool(config.bidirectional))
             if config.context is None

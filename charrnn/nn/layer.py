@@ -15,7 +15,7 @@ from charrnn.nn.workspace import Scratch, Workspace
 
 
 class Layer(Part):
-    """``z = U x + b``, then the cell, then dropout of what the layer above reads.
+    """``z = U x + b``, then the cell, then dropout of what the layer above reads; ``U x`` where it is the cell that adds b.
 
     The input is either dense, ``(input_size, T, B)``, or one-hot, given as the ids ``(T, B)`` of the
     ones: their product with U is a gather of its columns.
@@ -84,13 +84,14 @@ class Layer(Part):
         return h, state if lengths is None else self.cell.states_after(lengths, of_cell)
 
     def read(self, own: Own, x: Array | Ids, z: Array, scratch: Scratch) -> None:  # noqa: ARG002
-        """Fill in ``z = U x + b``."""
-        U, b = own["U"], own["b"][:, None]
+        """Fill in ``z = U x + b``; ``U x``, where the cell adds b."""
+        U, b = own["U"], None if self.cell.normalized else own["b"][:, None]
         if self.one_hot:
-            gather_columns(U + b, x, out=z)
+            gather_columns(U if b is None else U + b, x, out=z)
         else:
             np.matmul(U, columns(x), out=columns(z))
-            columns(z)[...] += b
+            if b is not None:
+                columns(z)[...] += b
 
     def backward(
         self,
@@ -143,7 +144,8 @@ class Layer(Part):
         dstate = self.cell.backward(own, d_kept, dz, dh, dstate, workspace.child("cell"))
         if "W_mask" in workspace:
             d_own["W"][...] += np.multiply(d_kept["W"], workspace["W_mask"], out=d_kept["W"])
-        d_own["b"][...] += columns(dz).sum(axis=1)
+        if not self.cell.normalized:
+            d_own["b"][...] += columns(dz).sum(axis=1)
         self.read_back(d_own, x, dz, scratch)
         return dz, dstate
 

@@ -220,7 +220,7 @@ class Stack:
         return down, dstate_in
 
     def by_character(self, params: Parameters, E: Array | None = None) -> Array:
-        """``(n*H, K)``: what the lowest layer makes of each character, without its bias.
+        """``(n*H, K)``: what the lowest layer makes of each character, without its bias. (Of normalised cells there is none to add.)
 
         Args:
             E: ``(input_size, K)``, the embedding; without it characters are one-hot.
@@ -241,9 +241,9 @@ class Stack:
         Returns:
             It, to be called with ``(B,)`` ids, and the top layer's ``h`` ``(H, B)``, which it overwrites.
         """
-        table = (
-            np.ascontiguousarray(self.by_character(params, E).T) + self.layers[0].own(params)["b"]
-        )
+        table = np.ascontiguousarray(self.by_character(params, E).T)
+        if not self.cell.normalized:
+            table = table + self.layers[0].own(params)["b"]
         looked_up = np.empty((state.shape[-1], table.shape[1]), state.dtype)
         steps, h = self._steps(params, looked_up.T, state)
 
@@ -269,7 +269,12 @@ class Stack:
             own, Wh = layer.own(params), np.empty((layer.rows, B), state.dtype)
             if index:
                 z = np.empty_like(Wh)
-                steps.append(affine(own["U"], held[index - 1, 0], own["b"], out=z))
+                below = held[index - 1, 0]
+                steps.append(
+                    product(own["U"], below, out=z)
+                    if cells.normalized
+                    else affine(own["U"], below, own["b"], out=z)
+                )
             if cells.recurrent:
                 steps.append(product(own["W"], held[index, 0], out=Wh))
             steps.append(layer.cell.stepper(own, z, Wh, held[index]))

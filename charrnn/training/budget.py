@@ -19,6 +19,7 @@ import numpy as np
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.network_for import network_for
+from charrnn.nn.cells import cell_class
 from charrnn.nn.ngrams import BUCKETS
 from charrnn.text.chunks import READING_SHARE, fit_sizes
 from charrnn.text.records import fit_batch
@@ -30,6 +31,8 @@ UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 1.0, 0.0165, 0.6
 over-fitting they do more than dropout, and need none beside them."""
 FORGIVEN_EPOCHS, MOST_DROPOUT = 7.0, 0.5
 """A net without memory has none: of it outputs are dropped, from where it sees a character more often than that."""
+NORMALIZED_EPOCHS = 8.0
+"""Passes over a text, as they count for dropped weights, from which on a language model is not normalised any more."""
 HIGHEST_RATE = 0.02
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
@@ -62,12 +65,14 @@ class Rules:
     usual: Mapping[str, Any] = field(default_factory=dict)  # settings of a model
     fewest_steps: int = SHORTEST_RUN  # that a text gets, however short it is
     least_hidden_size: int = SIZES[0]
+    normalized_epochs: float = 0.0
+    """Up to how many passes a cell's gates are normalised: much is learnt from the first few, more of it by heart from many."""
     ngrams: int = 0  # characters of the longest ones beside the net, where labels are not too many
     training: Mapping[str, Any] = field(default_factory=dict)  # settings of a run
 
 
 RULES = {
-    "lm": Rules(),
+    "lm": Rules(normalized_epochs=NORMALIZED_EPOCHS),
     "classify": Rules(
         weights_per_character=2.0,
         most_epochs=8.0,
@@ -95,6 +100,13 @@ RULES = {
 def with_usual(model: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a model, with what is always chosen for its task."""
     return {**RULES[model.get("task", ModelConfig.task)].usual, **model}
+
+
+def may_normalize(model: Mapping[str, Any]) -> bool:
+    """Whether it is to be chosen if the gates of such a model are normalised, by how often its text is read."""
+    if "layer_norm" in model or not RULES[model.get("task", ModelConfig.task)].normalized_epochs:
+        return False
+    return cell_class(model.get("cell", ModelConfig.cell)).recurrent
 
 
 @dataclass(frozen=True)
@@ -177,6 +189,7 @@ def choose(
 
     Args:
         characters: Length of the text, without one for validation alone.
+        speed: Of models that are normalised, where it is to be chosen whether this one is.
         seconds: The budget, evaluations included.
         model, training: Settings that are not to be chosen.
         records: How many there are in the text; 0 where it runs on.
@@ -188,6 +201,15 @@ def choose(
     """
     rules = RULES[(model or {}).get("task", ModelConfig.task)]
     kept, settings = with_usual(model or {}), dict(training or {})
+    if may_normalize(kept):
+        known = characters, vocabulary_size, speed, seconds
+        for normalized in (True, False):
+            asked = {**kept, "layer_norm": normalized}
+            choice = choose(*known, asked, training, records, validation, labels)
+            cost = Cost.of(choice.model, vocabulary_size, labels)
+            if _pressure(choice.epochs, choice.characters, cost) < rules.normalized_epochs:
+                break
+        return choice
     if rules.ngrams and labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
         kept.setdefault("ngrams", rules.ngrams)
     favouring = settings.get("class_weights", "none") != "none"  # already
@@ -276,8 +298,7 @@ def _dropped(
 ) -> dict[str, float]:
     """What is dropped, and how much of it, in a run that reads a text of so many characters so often."""
     rules = RULES[model.task]
-    # Both how often the text is seen and how much of it the model could hold make it over-fit.
-    pressure = math.sqrt(epochs * CHARACTERS_PER_WEIGHT * cost.weights / learnt)
+    pressure = _pressure(epochs, epochs * learnt, cost)
     if model.is_recurrent:
         dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
         if rules.dropout:
@@ -287,6 +308,17 @@ def _dropped(
     if (model.context or 0) * math.log(vocabulary_size) < math.log(learnt):
         return {"dropout": 0.0}
     return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT)}
+
+
+def _pressure(epochs: float, read: float, cost: Cost) -> float:
+    """What makes a model over-fit: both how often it sees a character, and how much of the text it could hold.
+
+    That is the geometric mean of how often it does and of how often it would in a run that has the right size for its time.
+
+    Args:
+        read: Characters in all.
+    """
+    return epochs * math.sqrt(CHARACTERS_PER_WEIGHT * cost.weights / max(1.0, read))
 
 
 def _share(pressure: float, most: float, each: float = DROP_PER_EPOCH) -> float:

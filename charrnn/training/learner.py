@@ -15,7 +15,6 @@ import numpy as np
 
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.models.network import Network
-from charrnn.nn.cells import cell_class
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.loss import PLAIN, Objective
 from charrnn.nn.parallel import Shards
@@ -28,11 +27,16 @@ from charrnn.training.run import Progress, where_it_stands
 
 
 def compile_ahead(
-    model: ModelConfig, config: TrainingConfig, on_start: Callable[[], object] | None = None
+    model: ModelConfig,
+    config: TrainingConfig,
+    on_start: Callable[[], object] | None = None,
+    *,
+    either: bool = False,
 ) -> float:
     """Compile what the steps of a run call, before they are needed.
 
     Args:
+        either: Normalised or not, since either may be chosen.
         on_start: Called where something really is to be compiled, not found on disk, before the first such.
 
     Returns:
@@ -46,7 +50,9 @@ def compile_ahead(
             if on_start:
                 on_start()
 
-    compile_stack(Stack(cell_class(model.cell), 1, 1), starting)
+    others = [replace(model, layer_norm=not model.layer_norm)] if either else []
+    for one in (model, *others):
+        compile_stack(Stack(one.kind, 1, 1), starting)
     compiled_blocks(config, starting)
     return time.monotonic() - began[0] if began else 0.0
 

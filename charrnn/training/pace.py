@@ -31,6 +31,7 @@ from charrnn.training.budget import (
     Cost,
     Speed,
     choose,
+    may_normalize,
     with_usual,
 )
 from charrnn.training.division import COOLDOWN, divide
@@ -91,6 +92,7 @@ def choose_here(
     while True:
         # Dropout as in a choice: its masks take time.
         usual = {"dropout": MOST_DROPOUT if rules.dropout else 0.0}
+        usual["layer_norm"] = may_normalize(model)
         models = [ModelConfig(**{**usual, **model, "hidden_size": size}) for size in sizes]
         measured, filled = [], 1.0
         for one in models:
@@ -102,11 +104,13 @@ def choose_here(
         choice = choose(*known, training, records, kept, len(corpus.labels))
         size = choice.model.hidden_size
         far = 4 * size < sizes[0]
-        if choice.training.batch_size == settings["batch_size"] and not far:
+        same = choice.model.layer_norm == models[0].layer_norm
+        if choice.training.batch_size == settings["batch_size"] and same and not far:
             return choice
+        model = {**model, "layer_norm": choice.model.layer_norm}
         if far:  # a small model's steps take what any step takes, which a large one's do not tell
             sizes = [size]
-        # Another batch has another speed, too.
+        # Another batch has another speed, too, and so have cells of another form.
         training = {**training, "batch_size": choice.training.batch_size}
         settings.update(training)
 

@@ -26,7 +26,9 @@ def main() -> None:
     corpus = charrnn.Corpus.from_text(text, config=charrnn.TextConfig())
     half = len(corpus) // 2
     corpus = replace(corpus, parts=(half, len(corpus) - half))  # as of two files
-    model = charrnn.ModelConfig(cell="gru", hidden_size=16, num_layers=1, dropout=0.1)
+    model = charrnn.ModelConfig(
+        cell="gru", hidden_size=16, num_layers=1, dropout=0.1, layer_norm=True
+    )
     _save(charrnn.Training(corpus, model, RUN), f"format-{FORMAT}.npz")
     tagged = [f"{line}\t{vowels(line)}" for line in text.splitlines() if line]
     examples = charrnn.Examples.from_lines(tagged, "tag")

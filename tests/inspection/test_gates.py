@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kinds import KINDS, class_of, configured
 
-from charrnn.config import ModelConfig, TextConfig
+from charrnn.config import TextConfig
 from charrnn.errors import CheckpointError, InputError
 from charrnn.inspection.gates import gate_activity
 from charrnn.models.character_model import CharacterModel
-from charrnn.nn.cells import CELLS, cell_class
 from charrnn.nn.parameters import Array
 from charrnn.text.vocabulary import Vocabulary
 
-GATED = [name for name in CELLS if cell_class(name).gates]
+GATED = [name for name in KINDS if class_of(name).gates]
 TEXT = "abcd efg\nbad\n\ngab fed\n" * 3
 
 
 def _model(cell: str, *, records: bool = False, embedding_size: int = 0) -> CharacterModel:
-    config = ModelConfig(cell, 5, 2, embedding_size)
+    config = configured(cell, 5, 2, embedding_size)
     vocabulary = Vocabulary.of(TEXT, TextConfig(normalize="none", records=records))
     model = CharacterModel.fresh(config, vocabulary, np.random.default_rng(3))
     model.parameters.flat[...] *= 3  # so that gates saturate
@@ -64,7 +64,7 @@ def test_equals_the_equations(cell: str, embedding_size: int, records: bool) -> 
     found = gate_activity(model, TEXT)
     lines = [line + "\n" for line in TEXT.split("\n") if line]
     gates = np.concatenate([_gates(model, line) for line in (lines if records else [TEXT])])
-    assert found.names == cell_class(cell).gates
+    assert found.names == class_of(cell).gates
     assert found.steps == len(gates)
     np.testing.assert_allclose(found.mean, gates.mean(axis=0), rtol=1e-4)
     np.testing.assert_allclose(found.left, (gates < 0.1).mean(axis=0), atol=1e-12)

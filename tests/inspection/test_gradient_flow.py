@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kinds import RECURRENT, every_recurrent
+from kinds import RECURRENT, configured, every_recurrent
 
 from charrnn.config import ModelConfig, TextConfig
 from charrnn.errors import CheckpointError, InputError
@@ -29,7 +29,7 @@ TEXT = "\nabcd efg\nbad\n\ngab fed" * 4
 
 def _model(cell: str = "lstm", *, records: bool = False) -> CharacterModel:
     vocabulary = Vocabulary.of(TEXT, TextConfig(normalize="none", records=records))
-    return CharacterModel.fresh(ModelConfig(cell, 6), vocabulary, np.random.default_rng(3))
+    return CharacterModel.fresh(configured(cell, 6), vocabulary, np.random.default_rng(3))
 
 
 def _random(network: Network, rng: np.random.Generator) -> Parameters:
@@ -51,7 +51,7 @@ def _loss(network: LanguageModel, params: Parameters, ids: Ids, target: int, sta
 def test_equals_finite_differences(cell: str, embedding_size: int) -> None:
     """By every number of the state, for every k, in float64, from a state that is not zero."""
     rng = np.random.default_rng(1)
-    network = LanguageModel(ModelConfig(cell, 4, 2, embedding_size), K)
+    network = LanguageModel(configured(cell, 4, 2, embedding_size), K)
     params = _random(network, rng)
     ids, targets = rng.integers(K, size=(T, B)), rng.integers(K, size=B)
     states = [rng.standard_normal(network.stack.state_shape(B))]

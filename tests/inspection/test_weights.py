@@ -6,14 +6,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-from kinds import every_recurrent
+from kinds import class_of, configured, every_recurrent
 from samples import SHA256, USED
 
-from charrnn.config import OPTIMIZERS, ModelConfig
+from charrnn.config import OPTIMIZERS
 from charrnn.errors import InputError
 from charrnn.inspection.weights import last_updates, recurrences, spreads
 from charrnn.models.character_model import CharacterModel
-from charrnn.nn.cells import cell_class
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
 from charrnn.text.vocabulary import Vocabulary
@@ -22,7 +21,7 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
 
 
 def _model(cell: str = "lstm") -> CharacterModel:
-    config = ModelConfig(cell, 6, 2)
+    config = configured(cell, 6, 2)
     return CharacterModel.fresh(config, Vocabulary("abc"), np.random.default_rng(4))
 
 
@@ -32,7 +31,7 @@ def test_orthogonal_matrices(cell: str) -> None:
     model = _model(cell)
     found = recurrences(model.network, model.parameters)
     assert [(r.layer, r.gate) for r in found] == [
-        (n, row) for n in (0, 1) for row in cell_class(cell).rows
+        (n, row) for n in (0, 1) for row in class_of(cell).rows
     ]
     for recurrence in found:
         np.testing.assert_allclose(recurrence.singular_values, 1, rtol=1e-5)

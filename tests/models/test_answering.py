@@ -16,13 +16,13 @@ from answerers import (
     random_model,
 )
 from forms import Form
+from kinds import KINDS, class_of
 
-from charrnn.config import CELLS, ModelConfig
+from charrnn.config import ModelConfig
 from charrnn.errors import CheckpointError, InputError, UnknownCharacterError
 from charrnn.models import answering, reading
 from charrnn.models.answering import Answer, Answerer
 from charrnn.models.character_model import CharacterModel
-from charrnn.nn.cells import cell_class
 from charrnn.nn.context import ContextStack
 from charrnn.nn.long import forward_in_chunks
 from charrnn.nn.parameters import Array, Parameters
@@ -37,7 +37,7 @@ LONG = 11
 
 
 def _stack(cell: str, *, one_hot: bool, bidirectional: bool) -> Stack:
-    sizes = cell_class(cell), CHARACTERS, 3, 2
+    sizes = class_of(cell), CHARACTERS, 3, 2
     return Stack(*sizes, one_hot=one_hot, bidirectional=bidirectional)
 
 
@@ -64,7 +64,7 @@ def _assert_as_whole(stack: Stack, form: Form, steps: int, batch: int) -> None:
 
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forwards", "both-ways"])
 @pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_chunks_are_the_whole(cell: str, one_hot: bool, bidirectional: bool, form: Form) -> None:
     """What the stack makes of each character, and the states after it, whatever the size of a chunk."""
     stack = _stack(cell, one_hot=one_hot, bidirectional=bidirectional)
@@ -76,7 +76,7 @@ def test_chunks_are_the_whole(cell: str, one_hot: bool, bidirectional: bool, for
 @pytest.mark.parametrize("steps", [1, 2, 5, LONG + 1])
 def test_chunks_of_a_net_without_memory(context: int, steps: int, form: Form) -> None:
     """The characters before a chunk are its state."""
-    sizes = cell_class("feedforward"), CHARACTERS, 3, 2
+    sizes = class_of("feedforward"), CHARACTERS, 3, 2
     _assert_as_whole(ContextStack(*sizes, one_hot=True, context=context), form, steps, 2)
 
 

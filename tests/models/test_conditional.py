@@ -9,20 +9,19 @@ import pytest
 from forms import Form
 from hypothesis import given
 from hypothesis import strategies as st
+from kinds import configured, every_recurrent
 
 import charrnn
-from charrnn.config import CELLS, ModelConfig
+from charrnn.config import ModelConfig
 from charrnn.errors import InputError
 from charrnn.models.conditional import Conditional
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.cells import cell_class
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
 from charrnn.text.examples import Examples
 
 K, LABELS, T, B = 5, 3, 6, 4
-RECURRENT = [cell for cell in CELLS if cell_class(cell).recurrent]
 LINES = [f"{label}\t{label * n}b" for label in "xyz" for n in range(1, 8)]
 
 
@@ -39,11 +38,11 @@ def _chunk(fresh: list[bool]) -> Chunk:
     return Chunk(ids, targets, np.array(fresh), labels=labels)
 
 
-@pytest.mark.parametrize("cell", RECURRENT)
+@every_recurrent
 @pytest.mark.parametrize("fresh", [[True] * B, [True, False, True, False], [False] * B])
 def test_gradient_of_the_beginning(cell: str, fresh: list[bool], form: Form) -> None:
     """By finite differences; of texts that go on there is none, and their state comes from before."""
-    network = Conditional(ModelConfig(cell, 3, 2, dropout=0.0, task="conditional"), K, LABELS)
+    network = Conditional(configured(cell, 3, 2, dropout=0.0, task="conditional"), K, LABELS)
     params, chunk = _random(network), _chunk(fresh)
     state = 0.5 * np.random.default_rng(3).standard_normal(network.stack.state_shape(B))
     quick = replace_stack(network, form)
@@ -79,11 +78,11 @@ def replace_stack(network: Conditional, form: Form) -> Conditional:
     return quick
 
 
-@pytest.mark.parametrize("cell", RECURRENT)
+@every_recurrent
 def test_else_it_is_a_language_model(cell: str) -> None:
     """With the state that a label sets, loss, gradient and next state are a language model's."""
-    config = ModelConfig(cell, 3, 2, dropout=0.0, task="conditional")
-    network, plain = Conditional(config, K, LABELS), LanguageModel(ModelConfig(cell, 3, 2), K)
+    config = configured(cell, 3, 2, dropout=0.0, task="conditional")
+    network, plain = Conditional(config, K, LABELS), LanguageModel(configured(cell, 3, 2), K)
     params, chunk = _random(network), _chunk([True] * B)
     shared = Parameters(plain.parameter_shapes(), params.flat[: -params["begin/E"].size].copy())
     assert chunk.labels is not None

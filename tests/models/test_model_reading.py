@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kinds import KINDS, configured
 
-from charrnn.config import CELLS, ModelConfig, TextConfig
+from charrnn.config import TextConfig
 from charrnn.errors import CheckpointError, UnknownCharacterError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import STEPS, ChunkReader, read_prime, read_text, starts_in
@@ -20,7 +21,7 @@ RECORDS = TextConfig(records=True)
 
 def _model(cell: str = "lstm", config: TextConfig | None = None) -> CharacterModel:
     vocabulary = Vocabulary(ALPHABET, config or TextConfig())
-    return CharacterModel.fresh(ModelConfig(cell, 7, 2), vocabulary, np.random.default_rng(5))
+    return CharacterModel.fresh(configured(cell, 7, 2), vocabulary, np.random.default_rng(5))
 
 
 def _logits(model: CharacterModel, text: str) -> Array:
@@ -29,7 +30,7 @@ def _logits(model: CharacterModel, text: str) -> Array:
     return model.network.logits(model.parameters, ids, zero, Workspace())[0][:, :, 0]
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_chunks_are_the_whole(cell: str) -> None:
     """The state is carried from one to the next, but in a text that begins anew."""
     model, texts = _model(cell), ("abc(ab)c\n", "cab abc a")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forms import Form
-from kinds import RECURRENT, every_recurrent
+from kinds import every_recurrent, named
 
 from charrnn.config import ModelConfig, SearchConfig
 from charrnn.errors import InputError
@@ -34,7 +34,7 @@ TARGETS = ((1, 0), (2,), (0, 0, 1, 2))
 
 def _net(cell: str = "gru", size: int = 4, **settings: object) -> Seq2Seq:
     usual = {"hidden_size": size, "num_layers": 2, "dropout": 0.0}
-    config = ModelConfig(task="seq2seq", cell=cell, **{**usual, **settings})  # type: ignore[arg-type]
+    config = ModelConfig(task="seq2seq", **{**named(cell), **usual, **settings})
     net = network_for(config, CHARACTERS, SYMBOLS)
     assert isinstance(net, Seq2Seq)
     return net
@@ -140,7 +140,7 @@ def test_padding_and_company_change_nothing(cell: str, attention: str) -> None:
         np.testing.assert_allclose(total, gradients.flat, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("cell", RECURRENT)
+@every_recurrent
 def test_in_each_form(cell: str, form: Form) -> None:
     """Compiled or not, to rounding."""
     net = _net(cell, 17)

@@ -5,7 +5,7 @@ nor its tests need PyTorch; ``test_golden.py`` reads the numbers. They are kept 
 names and layouts, so that the whole translation is in the test.
 """
 
-# mypy: disable-error-code="import-not-found"
+# mypy: disable-error-code="import-not-found,misc"
 
 from __future__ import annotations
 
@@ -60,16 +60,72 @@ def run(
     return (out, *final) if cell == "lstm" else (out, final)
 
 
+class Normalized(nn.Module):
+    """Two layers with ``nn.LayerNorm`` of each gate's sum, from PyTorch's parts; gates in the order of the package."""
+
+    def __init__(self, cell: str) -> None:
+        super().__init__()
+        self.cell, self.gates = cell, {"lstm": 4, "gru": 3}.get(cell, 1)
+        H = HIDDEN_SIZE
+        for layer in range(L):
+            size = H if layer else INPUT_SIZE
+            self.add_module(f"U{layer}", nn.Linear(size, self.gates * H, bias=False))
+            self.add_module(f"W{layer}", nn.Linear(H, self.gates * H, bias=False))
+            norms = [nn.LayerNorm(H) for _ in range(self.gates)]
+            self.add_module(f"norms{layer}", nn.ModuleList(norms))
+            if cell == "gru":
+                self.register_parameter(f"d{layer}", nn.Parameter(torch.zeros(H)))
+
+    def forward(
+        self, x: Tensor, state: tuple[Tensor, ...] | Tensor
+    ) -> tuple[Tensor, tuple[Tensor, ...] | Tensor]:
+        """As ``nn.LSTM`` has it: ``x`` ``(T, B, in)``, states ``(L, B, H)``."""
+        parts = state if isinstance(state, tuple) else (state,)
+        finals = []
+        for layer in range(L):
+            held, outputs = tuple(part[layer] for part in parts), []
+            for x_t in x:
+                held = self.step(layer, x_t, held)
+                outputs.append(held[0])
+            x = torch.stack(outputs)
+            finals.append(held)
+        final = tuple(torch.stack(part) for part in zip(*finals, strict=True))
+        return x, final if isinstance(state, tuple) else final[0]
+
+    def step(self, layer: int, x: Tensor, held: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        module, h = self.get_submodule, held[0]
+        by_input = module(f"U{layer}")(x).chunk(self.gates, dim=1)
+        by_state = module(f"W{layer}")(h).chunk(self.gates, dim=1)
+        norms = [module(f"norms{layer}.{gate}") for gate in range(self.gates)]
+        sums = [
+            norm(one + other) for norm, one, other in zip(norms, by_input, by_state, strict=True)
+        ]
+        if self.cell == "lstm":
+            i, f, o, g = (*map(torch.sigmoid, sums[:3]), torch.tanh(sums[3]))
+            c = f * held[1] + i * g
+            return o * torch.tanh(c), c
+        if self.cell == "gru":
+            r, u = torch.sigmoid(sums[0]), torch.sigmoid(sums[1])
+            recalled = by_state[2] + self.get_parameter(f"d{layer}")
+            n = torch.tanh(norms[2](by_input[2] + r * recalled))
+            return ((1 - u) * n + u * h,)
+        return ((torch.relu if self.cell == "rnn-relu" else torch.tanh)(sums[0]),)
+
+
 def gradients(module: nn.Module) -> dict[str, Tensor]:
     return {f"grad/{name}": weight.grad for name, weight in module.named_parameters()}
 
 
-def recurrent(cell: str, lengths: tuple[int, ...] | None = None) -> dict[str, Tensor]:
+def recurrent(
+    cell: str, lengths: tuple[int, ...] | None = None, *, normalized: bool = False
+) -> dict[str, Tensor]:
     """A loss of random weight on each output and on each number of the final state.
 
     Texts of several lengths are read in both directions.
     """
     module = MODULES[cell](INPUT_SIZE, bidirectional=bool(lengths))
+    if normalized:
+        module = Normalized(cell)
     random_weights(module)
     x = torch.randn(T, B, INPUT_SIZE, requires_grad=True)
     state = random_state(cell, 2 if lengths else 1)
@@ -135,6 +191,7 @@ def main() -> None:
     cases["model-one-hot"] = language_model("lstm", embedded=False)
     cases["model-embedded"] = language_model("gru", embedded=True)
     cases |= {f"both-{cell}": recurrent(cell, LENGTHS) for cell in MODULES}
+    cases |= {f"normalized-{cell}": recurrent(cell, normalized=True) for cell in MODULES}
     np.savez(
         PATH,
         **{

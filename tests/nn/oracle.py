@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Columns = list[Array]
 Weights = Mapping[str, Array]
-"""``U``, ``W``, ``b`` (and the GRU's ``d``) of one layer, their gates on top of each other."""
+"""``U``, ``W``, ``b`` (the GRU's ``d``, and ``gain``, where sums are normalised) of one layer, their gates on top of each other."""
 
 
 def sigmoid(x: Array) -> Array:
@@ -40,14 +40,32 @@ def gate(matrix: Array, index: int, hidden_size: int) -> Array:
     return rows if rows.ndim == 2 else rows[:, None]
 
 
+def arriving(weights: Weights, total: Array, index: int) -> Array:
+    """What a gate's function is taken of: all that comes to it, with its bias; where the layer has gains, normalised before.
+
+    Ba, Kiros, Hinton, arXiv 1607.06450, equation 3, of one gate and one text at a time; ε is PyTorch's.
+    """
+    H = len(total)
+    bias = gate(weights["b"], index, H)
+    if "gain" not in weights:
+        return bias + total
+    columns = []
+    for column in total.T:
+        mean = sum(column) / H
+        variance = sum((number - mean) ** 2 for number in column) / H
+        columns.append((column - mean) / (variance + 1e-5) ** 0.5)
+    scaled: Array = gate(weights["gain"], index, H) * np.stack(columns, axis=1)
+    return scaled + bias
+
+
 def rnn(
     weights: Weights, xs: Columns, h: Array, activation: Callable[[Array], Array]
 ) -> tuple[Columns, Array]:
     """Goodfellow, Bengio, Courville, equations 10.8 and 10.9: h_t = tanh(b + W h_{t-1} + U x_t)."""
-    U, W, b = weights["U"], weights["W"], weights["b"][:, None]
+    U, W = weights["U"], weights["W"]
     hs = []
     for x in xs:
-        h = activation(b + W @ h + U @ x)
+        h = activation(arriving(weights, W @ h + U @ x, 0))
         hs.append(h)
     return hs, h
 
@@ -69,18 +87,18 @@ def feedforward(tables: Sequence[Array], bias: Array, windows: Sequence[Columns]
 
 def lstm(weights: Weights, xs: Columns, h: Array, c: Array) -> tuple[Columns, Array, Array]:
     """Goodfellow, Bengio, Courville, equations 10.40 to 10.44, with tanh for what is written."""
-    U, W, b = weights["U"], weights["W"], weights["b"]
+    U, W = weights["U"], weights["W"]
     H = len(h)
-    U_input, W_input, b_input = gate(U, 0, H), gate(W, 0, H), gate(b, 0, H)
-    U_forget, W_forget, b_forget = gate(U, 1, H), gate(W, 1, H), gate(b, 1, H)
-    U_output, W_output, b_output = gate(U, 2, H), gate(W, 2, H), gate(b, 2, H)
-    U_write, W_write, b_write = gate(U, 3, H), gate(W, 3, H), gate(b, 3, H)
+    U_input, W_input = gate(U, 0, H), gate(W, 0, H)
+    U_forget, W_forget = gate(U, 1, H), gate(W, 1, H)
+    U_output, W_output = gate(U, 2, H), gate(W, 2, H)
+    U_write, W_write = gate(U, 3, H), gate(W, 3, H)
     hs = []
     for x in xs:
-        input_gate = sigmoid(b_input + U_input @ x + W_input @ h)
-        forget_gate = sigmoid(b_forget + U_forget @ x + W_forget @ h)
-        output_gate = sigmoid(b_output + U_output @ x + W_output @ h)
-        write = tanh(b_write + U_write @ x + W_write @ h)
+        input_gate = sigmoid(arriving(weights, U_input @ x + W_input @ h, 0))
+        forget_gate = sigmoid(arriving(weights, U_forget @ x + W_forget @ h, 1))
+        output_gate = sigmoid(arriving(weights, U_output @ x + W_output @ h, 2))
+        write = tanh(arriving(weights, U_write @ x + W_write @ h, 3))
         c = forget_gate * c + input_gate * write
         h = output_gate * tanh(c)
         hs.append(h)
@@ -89,23 +107,24 @@ def lstm(weights: Weights, xs: Columns, h: Array, c: Array) -> tuple[Columns, Ar
 
 def gru(weights: Weights, xs: Columns, h: Array) -> tuple[Columns, Array]:
     """Cho et al., arXiv 1406.1078, equations 5 to 8, with the reset after the product (cuDNN)."""
-    U, W, b, d = weights["U"], weights["W"], weights["b"], weights["d"][:, None]
+    U, W, d = weights["U"], weights["W"], weights["d"][:, None]
     H = len(h)
-    U_reset, W_reset, b_reset = gate(U, 0, H), gate(W, 0, H), gate(b, 0, H)
-    U_update, W_update, b_update = gate(U, 1, H), gate(W, 1, H), gate(b, 1, H)
-    U_new, W_new, b_new = gate(U, 2, H), gate(W, 2, H), gate(b, 2, H)
+    U_reset, W_reset = gate(U, 0, H), gate(W, 0, H)
+    U_update, W_update = gate(U, 1, H), gate(W, 1, H)
+    U_new, W_new = gate(U, 2, H), gate(W, 2, H)
     hs = []
     for x in xs:
-        reset = sigmoid(b_reset + U_reset @ x + W_reset @ h)
-        update = sigmoid(b_update + U_update @ x + W_update @ h)
-        new = tanh(b_new + U_new @ x + reset * (W_new @ h + d))
+        reset = sigmoid(arriving(weights, U_reset @ x + W_reset @ h, 0))
+        update = sigmoid(arriving(weights, U_update @ x + W_update @ h, 1))
+        new = tanh(arriving(weights, U_new @ x + reset * (W_new @ h + d), 2))
         h = (1 - update) * new + update * h
         hs.append(h)
     return hs, h
 
 
 def layer(cell: str, weights: Weights, xs: Columns, state: Array) -> tuple[Columns, Array]:
-    """One layer of any kind; ``state`` is ``(states, H, B)``, as is the final one."""
+    """One layer of any kind; ``state`` is ``(states, H, B)``, as is the final one. What is normalised tell its weights."""
+    cell = cell.removeprefix("normalized-")
     if cell == "lstm":
         hs, *final = lstm(weights, xs, state[0], state[1])
     elif cell == "gru":

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from forms import Form, as_it_is
+from kinds import class_of
 from numpy.typing import DTypeLike
 
-from charrnn.nn.cells import cell_class
 from charrnn.nn.dropout import Dropout
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths, inside
@@ -124,7 +124,7 @@ def random_problem(
     """A problem in float64."""
     rng = np.random.default_rng(seed)
     sizes = input_size, hidden_size, num_layers
-    plain = Stack(cell_class(cell), *sizes, one_hot=one_hot, bidirectional=bidirectional)
+    plain = Stack(class_of(cell), *sizes, one_hot=one_hot, bidirectional=bidirectional)
     stack, batch = form(plain), batch if lengths is None else len(lengths)
     state_shape = stack.state_shape(batch)
     return StackProblem(

@@ -7,13 +7,13 @@ import sys
 
 import numpy as np
 import pytest
+from kinds import KINDS, class_of
 from stack_problem import random_parameters
 
-from charrnn.config import CELLS
 from charrnn.nn import LSTM, RNN, Layer, Parameters, Stack, Workspace, cell_class, compile_stack
 from charrnn.nn.cells.cell import Cell
 
-every_cell = pytest.mark.parametrize("cell", [cell_class(name) for name in CELLS])
+every_cell = pytest.mark.parametrize("cell", [class_of(name) for name in KINDS])
 
 
 def test_unknown_cell() -> None:
@@ -51,7 +51,7 @@ def test_gates_are_the_first_rows(cell: type[Cell]) -> None:
     assert shapes.get("W") == ((5 * len(cell.rows), 5) if cell.recurrent else None)
 
 
-@pytest.mark.parametrize("cell", [cell for cell in map(cell_class, CELLS) if cell.keeps])
+@pytest.mark.parametrize("cell", [cell for cell in map(class_of, KINDS) if cell.keeps])
 def test_what_keeps_keeps(cell: type[Cell]) -> None:
     """With that gate open, and nothing written, a unit's memory stays as it is."""
     assert cell.keeps is not None
@@ -71,7 +71,8 @@ def test_stepper_takes_the_steps_of_forward(cell: type[Cell]) -> None:
     """The same bits as the chunk's, from the same sums."""
     one, T, B = cell(4), 5, 3
     rows = 4 * len(cell.rows)
-    params = random_parameters(one.parameter_shapes(), np.random.default_rng(0), np.float32)
+    shapes = {**one.parameter_shapes(), "b": (rows,)}  # which a normalised cell adds itself
+    params = random_parameters(shapes, np.random.default_rng(0), np.float32)
     rng = np.random.default_rng(1)
     z = rng.standard_normal((rows, T, B)).astype(np.float32)
     state = rng.standard_normal((len(cell.states), 4, B)).astype(np.float32)

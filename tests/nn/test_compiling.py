@@ -136,6 +136,7 @@ def test_train_tells_and_takes_no_time(run: Run, monkeypatch: pytest.MonkeyPatch
         model: charrnn.ModelConfig,
         config: charrnn.TrainingConfig,
         on_start: Callable[[], object],
+        **_: bool,
     ) -> float:
         assert (model.cell, config.optimizer) == ("gru", "sgd")
         on_start()
@@ -166,7 +167,9 @@ def test_train_from_python_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> Non
     def measured(_corpus: object, deadline: float, *_: object) -> None:
         raise InputError(f"{deadline - time.monotonic():.0f}")
 
-    monkeypatch.setattr(notebook, "compile_ahead", lambda model, _: 1000.0 * (model.cell == "gru"))
+    monkeypatch.setattr(
+        notebook, "compile_ahead", lambda model, _, **__: 1000.0 * (model.cell == "gru")
+    )
     monkeypatch.setattr(notebook, "choose_here", measured)
     with pytest.raises(InputError, match=r"^10(59|60)$"):
         charrnn.train(charrnn.Corpus.from_text("a text " * 99), minutes=1, cell="gru")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from forms import Form
-from kinds import RECURRENT
+from kinds import NORMALIZED, RECURRENT, class_of
 from samples import chunk_of
 from stack_problem import StackProblem
 
@@ -92,6 +92,21 @@ def our_layers(
     return ours
 
 
+def our_normalized_layers(tensors: Tensors) -> dict[str, Array]:
+    """The same of the layers that ``golden_torch.py`` makes of ``nn.LayerNorm``, in our order of gates."""
+    ours = {}
+    for index in range(2):
+        norms = below(tensors, f"norms{index}.")
+        gates = range(len(norms) // 2)
+        for name, their in (("gain", "weight"), ("b", "bias")):
+            ours[f"layer{index}/{name}"] = np.concatenate([norms[f"{n}.{their}"] for n in gates])
+        for name in ("U", "W"):
+            ours[f"layer{index}/{name}"] = tensors[f"{name}{index}.weight"]
+        if f"d{index}" in tensors:
+            ours[f"layer{index}/d"] = tensors[f"d{index}"]
+    return ours
+
+
 def our_model(cell: str, tensors: Tensors, *, gradients: bool = False) -> dict[str, Array]:
     """The same for the language model."""
     ours = our_layers(cell, below(tensors, "recurrent."), gradients=gradients)
@@ -123,25 +138,33 @@ def filled(shapes: Mapping[str, tuple[int, ...]], values: Tensors, dtype: type) 
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("both", [False, True], ids=["forwards", "both-ways"])
-@pytest.mark.parametrize("cell", RECURRENT)
+@pytest.mark.parametrize(
+    ("cell", "both"),
+    [(name, both) for name in RECURRENT for both in (False, True)]
+    + [(name, False) for name in NORMALIZED],
+)
 def test_recurrent_layers(
     golden: Tensors, cell: str, both: bool, precision: Precision, every_form: Form
 ) -> None:
     """``nn.LSTM``, ``nn.GRU`` and ``nn.RNN``, two layers: outputs, final state, every gradient.
 
-    In both directions it is of texts of several lengths, which PyTorch packs.
+    In both directions it is of texts of several lengths, which PyTorch packs. What is normalised is made of ``nn.LayerNorm``.
     """
+    normalized = cell in NORMALIZED
     tensors = below(golden, f"both-{cell}/" if both else f"{cell}/")
     sequences = {name: our_sequence(tensors[name]) for name in ("x", "dout", "out", "grad/x")}
     states = {name: our_state(tensors[name]) for name in ("state", "dfinal", "final", "grad/state")}
     input_size, hidden_size = sequences["x"].shape[0], states["state"].shape[2]
-    stack = every_form(Stack(cell_class(cell), input_size, hidden_size, 2, bidirectional=both))
+    stack = every_form(Stack(class_of(cell), input_size, hidden_size, 2, bidirectional=both))
     dtype = precision.dtype
 
     result = StackProblem(
         stack,
-        filled(stack.parameter_shapes(), our_layers(cell, tensors, both=both), dtype),
+        filled(
+            stack.parameter_shapes(),
+            our_normalized_layers(tensors) if normalized else our_layers(cell, tensors, both=both),
+            dtype,
+        ),
         x=sequences["x"].astype(dtype),
         state=states["state"].astype(dtype),
         dh=sequences["dout"].astype(dtype),
@@ -154,7 +177,12 @@ def test_recurrent_layers(
     assert result.dx is not None
     precision.assert_close(result.dx, sequences["grad/x"], "dx")
     precision.assert_close(result.dstate, states["grad/state"], "dstate")
-    expected = our_layers(cell, below(tensors, "grad/"), gradients=True, both=both)
+    theirs = below(tensors, "grad/")
+    expected = (
+        our_normalized_layers(theirs)
+        if normalized
+        else our_layers(cell, theirs, gradients=True, both=both)
+    )
     assert set(expected) == set(result.gradients)
     for name, gradient in result.gradients.items():
         precision.assert_close(gradient, expected[name], f"d{name}")

@@ -6,15 +6,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from kinds import every_model
+from kinds import KINDS, configured, every_model, named
 
-from charrnn.config import CELLS, ModelConfig
+from charrnn.config import ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.parameters import orthogonal_blocks, scaled_uniform
 
 K = 6
 
-every_cell = pytest.mark.parametrize("cell", CELLS)
+every_cell = pytest.mark.parametrize("cell", KINDS)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 32])
@@ -57,7 +57,7 @@ def test_scaled_uniform(fan_in: int) -> None:
 def test_initial_parameters(cell: str, embedding_size: int) -> None:
     """W orthogonal by gate, U and V scaled, the forget gate open, all other biases zero."""
     H, N = 16, 3
-    model = LanguageModel(ModelConfig(cell, H, 2, embedding_size), 60)
+    model = LanguageModel(configured(cell, H, 2, embedding_size), 60)
     params = model.initialize(np.random.default_rng(0))
     assert params.flat.dtype == np.float32
     assert np.all(np.isfinite(params.flat))
@@ -74,9 +74,11 @@ def test_initial_parameters(cell: str, embedding_size: int) -> None:
                 np.testing.assert_allclose(block.T @ block, np.eye(H), atol=1e-5)
         elif kind == "E":
             assert 0.9 < array.std() < 1.1
+        elif kind == "gain":
+            np.testing.assert_array_equal(array, 1)
         else:
             bias = array.copy()
-            if cell == "lstm" and kind == "b":
+            if cell.endswith("lstm") and kind == "b":
                 np.testing.assert_array_equal(bias[H : 2 * H], 1)
                 bias[H : 2 * H] = 0
             assert kind in ("b", "c", "d")
@@ -94,7 +96,7 @@ def test_a_seed_gives_its_parameters() -> None:
 @every_model
 def test_every_number_is_set(cell: str, embedding_size: int) -> None:
     """Whatever lay in the vector before: a model can be started anew in its place."""
-    model = LanguageModel(ModelConfig(cell, 4, 2, embedding_size), K)
+    model = LanguageModel(configured(cell, 4, 2, embedding_size), K)
     fresh = model.initialize(np.random.default_rng(0))
     again, rng = fresh.zeros(), np.random.default_rng(0)
     again.flat[...] = np.nan
@@ -106,9 +108,10 @@ def test_every_number_is_set(cell: str, embedding_size: int) -> None:
 @every_cell
 def test_zero_state(cell: str) -> None:
     """One row of states for each layer, two for the LSTM; the characters before, where there is no memory."""
-    model = LanguageModel(ModelConfig(cell, 4, 3), K)
+    model = LanguageModel(configured(cell, 4, 3), K)
     state = model.zero_state(5)
-    shape = {"lstm": (3, 2, 4, 5), "feedforward": (1, 1, 2, 5)}.get(cell, (3, 1, 4, 5))
+    shapes = {"lstm": (3, 2, 4, 5), "feedforward": (1, 1, 2, 5)}
+    shape = shapes.get(named(cell)["cell"], (3, 1, 4, 5))
     assert state.shape == shape
     assert state.dtype == np.float32
     assert not state.any()

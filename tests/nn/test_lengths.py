@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from forms import Form, make_form
+from kinds import KINDS
 from stack_problem import StackProblem, assert_same, random_parameters, random_problem
 
-from charrnn.config import CELLS
 from charrnn.nn.cells import cell_class
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import inside, last_steps, reversing
@@ -22,7 +22,7 @@ from charrnn.nn.workspace import Workspace
 T = 5
 LENGTHS = (3, T, 0, 1, 4)
 
-every_cell = pytest.mark.parametrize("cell", CELLS)
+every_cell = pytest.mark.parametrize("cell", KINDS)
 both_ways = pytest.mark.parametrize("bidirectional", [False, True], ids=["forwards", "both-ways"])
 every_input = pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 
@@ -36,7 +36,7 @@ def padded_problem(
         lengths=LENGTHS,
         one_hot=one_hot,
         bidirectional=bidirectional,
-        seed=CELLS.index(cell),
+        seed=KINDS.index(cell),
         form=form,
     )
 

@@ -9,9 +9,9 @@ import numpy as np
 import oracle
 import pytest
 from forms import Form
+from kinds import KINDS
 from stack_problem import Result, StackProblem, assert_same, random_problem
 
-from charrnn.config import CELLS
 from charrnn.nn.parameters import Array, Parameters
 
 
@@ -64,7 +64,7 @@ def oracle_result(cell: str, **sizes: Any) -> Result:
         (5, 3, 6, 2, 2),
     ],
 )
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_fused_equals_textbook(
     cell: str,
     hidden_size: int,
@@ -88,7 +88,7 @@ def test_fused_equals_textbook(
     assert_same(random_problem(cell, form=every_form, **sizes).run(), oracle_result(cell, **sizes))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", KINDS)
 def test_ids_equal_one_hot_columns(cell: str) -> None:
     """A gather of columns is the product with one-hot vectors, which the dense input takes."""
     ids = random_problem(cell, one_hot=True, input_size=6, length=7)

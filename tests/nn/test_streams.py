@@ -9,13 +9,11 @@ from functools import partial
 import numpy as np
 import pytest
 from forms import Form
-from kinds import every_model, random_state
+from kinds import KINDS, class_of, configured, every_model, random_state
 from samples import chunk_of
 from stack_problem import Result, StackProblem, assert_same, random_parameters, random_problem
 
-from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
-from charrnn.nn.cells import cell_class
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 
@@ -23,7 +21,7 @@ K = 6
 
 assert_close = partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-14)
 
-every_cell = pytest.mark.parametrize("cell", CELLS)
+every_cell = pytest.mark.parametrize("cell", KINDS)
 every_input = pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 
 
@@ -104,7 +102,7 @@ def test_no_step_sees_the_future(cell: str, form: Form) -> None:
     before = problem.run().h
     problem.x[:, 3] += 1
     after = problem.run().h
-    changed = np.arange(6) >= 3 if cell_class(cell).recurrent else np.arange(6) == 3
+    changed = np.arange(6) >= 3 if class_of(cell).recurrent else np.arange(6) == 3
     assert_close(after[:, ~changed], before[:, ~changed])
     assert np.all(np.abs(after - before)[:, changed].max(axis=(0, 2)) > 1e-3)
 
@@ -112,7 +110,7 @@ def test_no_step_sees_the_future(cell: str, form: Form) -> None:
 @every_model
 def test_language_model_shards(cell: str, embedding_size: int, form: Form) -> None:
     """Shards' losses and gradients, each scaled by the whole batch, sum to the whole's."""
-    model = form(LanguageModel(ModelConfig(cell, 4, 2, embedding_size), K))
+    model = form(LanguageModel(configured(cell, 4, 2, embedding_size), K))
     rng = np.random.default_rng(0)
     params = random_parameters(model.parameter_shapes(), rng)
     ids, targets = rng.integers(K, size=(2, 7, 5))
@@ -139,7 +137,7 @@ def test_language_model_shards(cell: str, embedding_size: int, form: Form) -> No
 @every_model
 def test_empty_shard(cell: str, embedding_size: int, form: Form) -> None:
     """A shard without a stream, of a batch smaller than the number of shards, adds nothing."""
-    model = form(LanguageModel(ModelConfig(cell, 4, 2, embedding_size, 0.5), K))
+    model = form(LanguageModel(configured(cell, 4, 2, embedding_size, 0.5), K))
     rng = np.random.default_rng(0)
     params = model.initialize(rng)
     gradients = params.zeros()

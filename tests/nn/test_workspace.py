@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from forms import Form
-from kinds import every_model
+from kinds import KINDS, configured, every_model
 from stack_problem import assert_same, random_problem
 from test_cells import Echo
 
-from charrnn.config import CELLS, ModelConfig
 from charrnn.models.language_model import LanguageModel
 from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parameters import Parameters
@@ -20,7 +19,7 @@ from charrnn.nn.workspace import Scratch, Workspace
 
 K = 6
 
-every_cell = pytest.mark.parametrize("cell", CELLS)
+every_cell = pytest.mark.parametrize("cell", KINDS)
 every_input = pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 
 
@@ -78,7 +77,7 @@ def test_workspace_memory_is_kept() -> None:
 @every_model
 def test_float32_stays_float32(cell: str, embedding_size: int, form: Form) -> None:
     """No step of a float32 model makes float64 by accident."""
-    model = form(LanguageModel(ModelConfig(cell, 4, 2, embedding_size, 0.3), K))
+    model = form(LanguageModel(configured(cell, 4, 2, embedding_size, 0.3), K))
     rng = np.random.default_rng(0)
     params, workspace = model.initialize(rng), Workspace()
     ids, targets = rng.integers(K, size=(2, 5, 3))

@@ -1,4 +1,4 @@
-"""Cells. A new one takes its file, and its line here: the name in ``--cell`` and checkpoints.
+"""Cells. A new one takes its file, and its line here: the name in ``--cell`` and checkpoints; its normalised form another.
 
 Names are known without NumPy; a class is imported when it is asked for.
 """
@@ -19,18 +19,28 @@ _CLASSES = {
     "feedforward": ("feedforward", "Feedforward"),
 }
 
+_NORMALIZED = {
+    "lstm": "NormalizedLSTM",
+    "gru": "NormalizedGRU",
+    "rnn": "NormalizedRNN",
+    "rnn-relu": "NormalizedReLURNN",
+}
+
 CELLS = tuple(_CLASSES)
 """Names of the kinds of cells."""
 
 
-def cell_class(name: str) -> type[Cell]:
+def cell_class(name: str, *, normalized: bool = False) -> type[Cell]:
     """The kind of cell that a configuration names.
+
+    Args:
+        normalized: The one of that name that has layer normalisation; all that are recurrent have such a one.
 
     Raises:
         ValueError: There is none of that name.
     """
     if name not in _CLASSES:
         raise ValueError(f"there is no cell {name!r}; there are {', '.join(CELLS)}")
-    file, kind = _CLASSES[name]
+    file, kind = ("normalized", _NORMALIZED[name]) if normalized else _CLASSES[name]
     found: type[Cell] = getattr(import_module(f"charrnn.nn.cells.{file}"), kind)
     return found

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from charrnn.nn.lengths import Lengths
+from charrnn.nn.normalization import KeptNormalization, Normalization
 from charrnn.nn.parameters import Array, Own, orthogonal_blocks
 from charrnn.nn.workspace import Workspace
 
@@ -33,6 +34,8 @@ class Cell(ABC):
         keeps: The gate that multiplies what a unit held at the step before.
         states: What a unit holds; the first is *h*, which others see.
         recurrent: Whether that is carried from step to step, and has a say in the next one by way of *W*.
+        normalized: Whether what its gates are taken of is normalised first (:mod:`charrnn.nn.normalization`). ``z`` is
+            then ``U x``, since b is added after that, by the cell, which has a ``gain`` beside it.
     """
 
     title: ClassVar[str]
@@ -41,17 +44,34 @@ class Cell(ABC):
     keeps: ClassVar[str | None] = None
     states: ClassVar[tuple[str, ...]] = ("h",)
     recurrent: ClassVar[bool] = True
+    normalized: ClassVar[bool] = False
 
     def __init__(self, hidden_size: int) -> None:
         self.hidden_size = hidden_size
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the parameters of the recurrence, under their own names."""
-        return {"W": (len(self.rows) * self.hidden_size, self.hidden_size)}
+        rows = len(self.rows) * self.hidden_size
+        shapes: dict[str, tuple[int, ...]] = {"W": (rows, self.hidden_size)}
+        return {**shapes, "gain": (rows,)} if self.normalized else shapes
 
     def initialize(self, params: Own, rng: np.random.Generator) -> None:
         """Set the recurrence's parameters, and biases that the cell wants other than zero."""
         orthogonal_blocks(params["W"], rng)
+        if self.normalized:
+            params["gain"][...] = 1
+
+    def normalization(self, params: Own) -> Normalization | None:
+        """What is done to the sums that come to the gates, if anything is: one step at a time."""
+        return Normalization(params, self.hidden_size) if self.normalized else None
+
+    def kept_normalization(
+        self, params: Own, workspace: Workspace, steps: int, batch: int
+    ) -> KeptNormalization | None:
+        """The same, of a chunk."""
+        if not self.normalized:
+            return None
+        return KeptNormalization(params, self.hidden_size, workspace, steps, batch)
 
     def kept_states(self, workspace: Workspace) -> Array:
         """``(T, B, states, H)``, after each step of the last ``forward``."""
@@ -85,7 +105,7 @@ class Cell(ABC):
         The names are those of the equations: ``dx`` is the gradient of the loss by ``x``, δx.
 
         Args:
-            gradients: The recurrence's gradients are added here.
+            gradients: The recurrence's gradients are added here, and that by b where it is the cell that adds b.
             dz: Overwritten with the gradient by ``z``.
             dh: ``(H, T, B)``, gradient by each ``h`` as seen from above.
             dstate: Gradient by the state after the last step (zero where BPTT is truncated). Where

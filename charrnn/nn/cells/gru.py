@@ -9,6 +9,7 @@ import numpy as np
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.functions import add_product, blocks, sigmoid_
+from charrnn.nn.normalization import KeptNormalization, Normalize
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
@@ -49,10 +50,11 @@ class GRU(Cell):
         recalled = workspace.array("recalled", T, H, B)
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
         Wh = workspace.scratch.array(3 * H, B)
+        normalization = self.kept_normalization(params, workspace, T, B)
         h[:, 0] = state[0]
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
-            self.step(t, z, Wh, d, gates, recalled, h)
+            self.step(t, z, Wh, d, gates, recalled, h, normalization)
         return h[:, 1:], np.stack((h[:, T],))
 
     def backward(
@@ -63,7 +65,9 @@ class GRU(Cell):
         WT = scratch.array(H, 3 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
         drecalled, dstate = scratch.array(H, T, B), dstate.copy()
-        self.through_time(WT, dz, drecalled, dh, dstate[0], workspace)
+        normalization = self.kept_normalization(params, workspace, T, B)
+        back = partial(self.through_time, WT, dz, drecalled, dh, dstate[0], workspace)
+        back(normalization, gradients)
         dW, dd = gradients["W"], gradients["d"]
         add_product(dW[: 2 * H], dz[: 2 * H], h[:, :T], scratch)
         add_product(dW[2 * H :], drecalled, h[:, :T], scratch)
@@ -72,22 +76,39 @@ class GRU(Cell):
 
     @staticmethod
     def step(
-        t: int, z: Array, Wh: Array, d: Array, gates: Array, recalled: Array, h: Array
+        t: int,
+        z: Array,
+        Wh: Array,
+        d: Array,
+        gates: Array,
+        recalled: Array,
+        h: Array,
+        normalization: KeptNormalization | None = None,
     ) -> None:
         """One time step of a chunk."""
         ru, n = slice(2 * len(d)), slice(2 * len(d), None)
         z_t, Wh_ru, Wh_n, d = z[:, t], Wh[ru], Wh[n], d[:, None]
-        a, kept = gates[t, :2].reshape(Wh_ru.shape), Wh_n
-        _step(z_t[ru], z_t[n], Wh_ru, Wh_n, d, a, gates[t], recalled[t], kept, h[:, t], h[:, t + 1])
+        a, (before, after) = gates[t, :2].reshape(Wh_ru.shape), (h[:, t], h[:, t + 1])
+        normalize = normalization and partial(normalization.forward, t)
+        from_below = z_t[ru], z_t[n], Wh_ru, Wh_n, d
+        _step(*from_below, a, gates[t], recalled[t], Wh_n, before, after, normalize)
 
     @staticmethod
     def through_time(
-        WT: Array, dz: Array, drecalled: Array, dh: Array, dh_t: Array, workspace: Workspace
+        WT: Array,
+        dz: Array,
+        drecalled: Array,
+        dh: Array,
+        dh_t: Array,
+        workspace: Workspace,
+        normalization: KeptNormalization | None,  # noqa: ARG004
+        gradients: Own,  # noqa: ARG004
     ) -> None:
         """From the last step to the first: fills ``dz`` and ``drecalled``, δm of all steps.
 
         Args:
             dh_t: ``(H, B)``, δh_{t+1} ∘ u_{t+1} + Wᵀ δy_{t+1}; becomes that of the first step.
+            normalization, gradients: Of the normalised form, :class:`charrnn.nn.cells.normalized.NormalizedGRU`.
         """
         scratch, gates, (H, T, B) = workspace.scratch, workspace["gates"], drecalled.shape
         dWh, through_W = scratch.array(3 * H, B), scratch.array(H, B)
@@ -111,7 +132,10 @@ class GRU(Cell):
         d = np.repeat(params["d"][:, None], h.shape[1], axis=1)
         ru, n = Wh[: 2 * H], Wh[2 * H :]
         r, u = ru.reshape(2, *h.shape)
-        return partial(_step, z[: 2 * H], z[2 * H :], ru, n, d, ru, (r, u, n), n, h, h, h)
+        normalize = self.normalization(params)
+        return partial(
+            _step, z[: 2 * H], z[2 * H :], ru, n, d, ru, (r, u, n), n, h, h, h, normalize
+        )
 
 
 def _step(
@@ -126,17 +150,22 @@ def _step(
     kept: Array,
     h_before: Array,
     h: Array,
+    normalize: Normalize | None,
 ) -> None:
     """One time step, by the equations; ``ru`` is the two gates on top of each other.
 
-    The last argument is where a result goes: to name it ``out`` takes time in each of these small calls.
+    The last argument of each call is where a result goes: to name it ``out`` takes time in each of these small calls.
     """
     r, u, n = gates
     np.add(z_ru, Wh_ru, ru)
+    if normalize:
+        normalize(ru, 0)
     sigmoid_(ru)
     np.add(Wh_n, d, recalled)
     np.multiply(r, recalled, n)
     np.add(n, z_n, n)
+    if normalize:
+        normalize(n, 2)
     np.tanh(n, n)
     np.subtract(h_before, n, kept)  # h_t = n + u ∘ (h_{t-1} - n)
     np.multiply(u, kept, kept)

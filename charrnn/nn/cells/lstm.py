@@ -10,6 +10,7 @@ import numpy as np
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.functions import add_product, blocks, gates_
 from charrnn.nn.lengths import Columns, last_steps
+from charrnn.nn.normalization import KeptNormalization, Normalize
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
@@ -33,6 +34,9 @@ class LSTM(Cell):
         δz_o   = δh_t ∘ tanh(c_t) ∘ o (1 - o)
         δz_g   = δc_t ∘ i ∘ (1 - g²)
         δW     = Σ_t δz_t h_{t-1}ᵀ
+
+    Where it is normalised, σ and tanh are taken of p, which is made of each gate's sum; what is called δz above is δp then, and δz
+    follows from it (:mod:`charrnn.nn.normalization`).
     """
 
     title = "LSTM"
@@ -56,16 +60,17 @@ class LSTM(Cell):
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
         c = workspace.array("c", T + 1, H, B)
         Wh, tanh_c = workspace.scratch.array(4 * H, B), workspace.scratch.array(H, B)
+        normalization = self.kept_normalization(params, workspace, T, B)
         h[:, 0], c[0] = state
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
-            self.step(t, z, Wh, gates, h, c, tanh_c)
+            self.step(t, z, Wh, gates, h, c, tanh_c, normalization)
         return h[:, 1:], np.stack((h[:, T], c[T]))
 
     def backward(
         self, params: Own, gradients: Own, dz: Array, dh: Array, dstate: Array, workspace: Workspace
     ) -> Array:
-        H, T = self.hidden_size, dz.shape[1]
+        H, (_, T, B) = self.hidden_size, dz.shape
         scratch, h = workspace.scratch, workspace["h"]
         WT = scratch.array(H, 4 * H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
@@ -75,15 +80,26 @@ class LSTM(Cell):
             lengths = workspace["lengths"]
             ends = {t: (some, dc_t[:, some]) for t, some in last_steps(lengths, T).items()}
             dc_t[:, lengths < T] = 0
-        self.through_time(WT, dz, dh, dh_t, dc_t, ends, workspace)
+        back = partial(self.through_time, WT, dz, dh, dh_t, dc_t, ends, workspace)
+        back(self.kept_normalization(params, workspace, T, B), gradients)
         add_product(gradients["W"], dz, h[:, :T], scratch)
         return dstate
 
     @staticmethod
-    def step(t: int, z: Array, Wh: Array, gates: Array, h: Array, c: Array, tanh_c: Array) -> None:
+    def step(
+        t: int,
+        z: Array,
+        Wh: Array,
+        gates: Array,
+        h: Array,
+        c: Array,
+        tanh_c: Array,
+        normalization: KeptNormalization | None = None,
+    ) -> None:
         """One time step of a chunk; ``tanh_c`` ``(H, B)`` is overwritten."""
         a = gates[t].reshape(Wh.shape)
-        _step(z[:, t], Wh, a, gates[t], c[t], c[t + 1], tanh_c, h[:, t + 1])
+        normalize = normalization and partial(normalization.forward, t)
+        _step(z[:, t], Wh, a, gates[t], c[t], c[t + 1], tanh_c, h[:, t + 1], normalize)
 
     @staticmethod
     def through_time(
@@ -94,8 +110,10 @@ class LSTM(Cell):
         dc_t: Array,
         ends: Mapping[int, tuple[Columns, Array]],
         workspace: Workspace,
+        normalization: KeptNormalization | None,
+        gradients: Own,
     ) -> None:
-        """From the last step to the first: fills ``dz``.
+        """From the last step to the first: fills ``dz``, and adds to the gradients by what a normalisation has.
 
         Args:
             dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
@@ -118,13 +136,18 @@ class LSTM(Cell):
                     dc_t += np.multiply(dh_t, h_by_c[n], out=through_h)  # δc_t
                     np.multiply(dc_t, slopes[n], out=dz_by_gate[:, :, t])  # δz_i, δz_f, δz_g
                     np.multiply(dh_t, slopes[n, 2], out=dz_by_gate[2, :, t])  # δz_o
+                    if normalization:
+                        normalization.backward(t, dz_by_gate[:, :, t], gradients)
                     dc_t *= f
                     np.matmul(WT, dz[:, t], out=dh_t)
 
-    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:  # noqa: ARG002
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
         h, c = state
         gates = tuple(Wh.reshape(4, *h.shape))
-        return partial(_step, z, Wh, Wh, gates, c, c, gates[3], h)  # g has room for tanh(c)
+        normalize = self.normalization(params)
+        return partial(
+            _step, z, Wh, Wh, gates, c, c, gates[3], h, normalize
+        )  # g has room for tanh(c)
 
 
 def _step(
@@ -136,13 +159,16 @@ def _step(
     c: Array,
     tanh_c: Array,
     h: Array,
+    normalize: Normalize | None,
 ) -> None:
     """One time step, by the equations; ``a`` is the gates on top of each other.
 
-    The last argument is where a result goes: to name it ``out`` takes time in each of these small calls.
+    The last argument of each call is where a result goes: to name it ``out`` takes time in each of these small calls.
     """
     i, f, o, g = gates
     np.add(z, Wh, a)
+    if normalize:
+        normalize(a, 0)
     gates_(a, 3 * len(h))
     np.multiply(i, g, tanh_c)  # for a moment
     np.multiply(f, c_before, c)

@@ -8,6 +8,7 @@ import numpy as np
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.functions import add_product, blocks
+from charrnn.nn.normalization import KeptNormalization
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.workspace import Workspace
 
@@ -23,6 +24,9 @@ class RNN(Cell):
         δh_t = δh_t from above + Wᵀ δz_{t+1}
         δz_t = δh_t ∘ (1 - h_t²)
         δW   = Σ_t δz_t h_{t-1}ᵀ
+
+    Where it is normalised, tanh is taken of p, which is made of z_t; δp is then δh_t ∘ (1 - h_t²), and δz_t
+    follows from it (:mod:`charrnn.nn.normalization`).
     """
 
     title = "RNN (tanh)"
@@ -35,34 +39,52 @@ class RNN(Cell):
         W = params["W"]
         h = workspace.array("h", H, T + 1, B)  # h[:, t + 1] is that after step t
         Wh = workspace.scratch.array(H, B)
+        normalization = self.kept_normalization(params, workspace, T, B)
         h[:, 0] = state[0]
         for t in range(T):
             np.matmul(W, h[:, t], out=Wh)
-            self.step(t, z, Wh, h)
+            self.step(t, z, Wh, h, normalization)
         return h[:, 1:], np.stack((h[:, T],))
 
     def backward(
         self, params: Own, gradients: Own, dz: Array, dh: Array, dstate: Array, workspace: Workspace
     ) -> Array:
-        H, T = self.hidden_size, dz.shape[1]
+        H, (_, T, B) = self.hidden_size, dz.shape
         scratch, h = workspace.scratch, workspace["h"]
         WT = scratch.array(H, H)  # a contiguous copy multiplies faster than a view
         WT[...] = params["W"].T
         dstate = dstate.copy()
-        self.through_time(WT, dz, dh, dstate[0], workspace)
+        normalization = self.kept_normalization(params, workspace, T, B)
+        self.through_time(WT, dz, dh, dstate[0], workspace, normalization, gradients)
         add_product(gradients["W"], dz, h[:, :T], scratch)
         return dstate
 
-    def step(self, t: int, z: Array, Wh: Array, h: Array) -> None:
+    def step(
+        self,
+        t: int,
+        z: Array,
+        Wh: Array,
+        h: Array,
+        normalization: KeptNormalization | None = None,
+    ) -> None:
         """One time step of a chunk."""
         Wh += z[:, t]
+        if normalization:
+            normalization.forward(t, Wh, 0)
         self.activation(Wh, out=Wh)
         h[:, t + 1] = Wh
 
     def through_time(
-        self, WT: Array, dz: Array, dh: Array, dh_t: Array, workspace: Workspace
+        self,
+        WT: Array,
+        dz: Array,
+        dh: Array,
+        dh_t: Array,
+        workspace: Workspace,
+        normalization: KeptNormalization | None,
+        gradients: Own,
     ) -> None:
-        """From the last step to the first: fills ``dz``.
+        """From the last step to the first: fills ``dz``, and adds to the gradients by what a normalisation has.
 
         Args:
             dh_t: ``(H, B)``, Wᵀ δz_{t+1}; becomes that of the first step.
@@ -75,13 +97,17 @@ class RNN(Cell):
                 for t in reversed(range(block.start, block.stop)):
                     dh_t += dh[:, t]  # δh_t
                     np.multiply(dh_t, slopes[t - block.start], out=dz[:, t])  # δz_t
+                    if normalization:
+                        normalization.backward(t, dz[None, :, t], gradients)
                     np.matmul(WT, dz[:, t], out=dh_t)
 
-    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:  # noqa: ARG002
-        (h,) = state
+    def stepper(self, params: Own, z: Array, Wh: Array, state: Array) -> Callable[[], None]:
+        (h,), normalize = state, self.normalization(params)
 
         def step() -> None:
             np.add(z, Wh, out=Wh)
+            if normalize:
+                normalize(Wh, 0)
             self.activation(Wh, out=h)
 
         return step

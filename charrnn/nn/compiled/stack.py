@@ -14,12 +14,19 @@ import numpy as np
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
+from charrnn.nn.cells.normalized import (
+    NormalizedGRU,
+    NormalizedLSTM,
+    NormalizedReLURNN,
+    NormalizedRNN,
+)
 from charrnn.nn.cells.rnn import RNN, ReLURNN
-from charrnn.nn.compiled import recurrences
+from charrnn.nn.compiled import normalized, recurrences
 from charrnn.nn.compiled.products import pack_columns, pack_gates
 from charrnn.nn.compiled.vectors import BYTES
 from charrnn.nn.functions import Ids, columns
 from charrnn.nn.layer import Layer
+from charrnn.nn.lengths import Lengths
 from charrnn.nn.parameters import Array, Own
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Scratch, Workspace
@@ -116,11 +123,7 @@ class CompiledLSTM(Recurrence):
         scratch: Scratch,
     ) -> Array:
         P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
-        dc_end, lengths = dc_t, np.zeros(s.B, np.intp)
-        if "lengths" in kept:
-            dc_end, lengths = scratch.array(*dc_t.shape), kept["lengths"]
-            dc_end[...] = dc_t
-            dc_t.fill(0)
+        dc_end, lengths = ends_of(dc_t, kept, s, scratch)
         recurrences.lstm_backward(
             P, z, kept["c"], dh, dh_t, dc_t, dc_end, lengths, *dx[:2], s.T, s.B, s.padded
         )
@@ -158,9 +161,7 @@ class CompiledRNN(Recurrence):
 
     @classmethod
     def forward(cls, own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        WT, P = scratch.array(s.H, s.H), scratch.array(1, s.padded * s.H)
-        WT[...] = own["W"].T
-        pack_columns(WT, s.H, s.H, P)
+        P = packed_transposed(own["W"], s, scratch)
         recurrences.rnn_forward(P, *x, cls.rectified, kept["z"], kept["h"], *s[:4])
 
     @classmethod
@@ -184,11 +185,133 @@ class CompiledReLURNN(CompiledRNN):
     rectified = True
 
 
+class _Norm(NamedTuple):
+    """What is given to kernels of a normalised layer, and taken from them, as matrices of one row."""
+
+    gain: Array
+    bias: Array
+
+
+def _norm_of(own: Own, s: Sizes, scratch: Scratch) -> _Norm:
+    return _Norm(*(filled_up(own[name], s, scratch).reshape(1, -1) for name in ("gain", "b")))
+
+
+def _room_for(norm: _Norm, scratch: Scratch) -> _Norm:
+    """Zeros, to which gradients are added."""
+    room = _Norm(*(scratch.array(*row.shape) for row in norm))
+    for row in room:
+        row.fill(0)
+    return room
+
+
+def _add_norm(d_own: Own, d_norm: _Norm, s: Sizes) -> None:
+    for name, gradient in zip(("gain", "b"), d_norm, strict=True):
+        add_unfilled(d_own[name], gradient, s)
+
+
+class CompiledNormalizedLSTM(Recurrence):
+    @staticmethod
+    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
+        P, norm = packed_gates(own["W"], s, scratch), _norm_of(own, s, scratch)
+        gates, found = kept.array("gates", s.steps, s.width(4)), kept.array("found", s.steps, 8)
+        states = kept["h"], kept["c"]
+        normalized.lstm_forward(P, *x, *norm, kept["z"], gates, found, *states, *s[:4])
+
+    @staticmethod
+    def backward(
+        own: Own,
+        d_own: Own,
+        s: Sizes,
+        dx: Input,
+        dh: Array,
+        dstate: list[Array],
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> Array:
+        P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
+        dc_end, lengths = ends_of(dc_t, kept, s, scratch)
+        norm = _norm_of(own, s, scratch)
+        d_norm = _room_for(norm, scratch)
+        known = z, kept["gates"], kept["found"], kept["c"]
+        normalized.lstm_backward(
+            P, norm.gain, *known, dh, dh_t, dc_t, dc_end, lengths, *dx, *d_norm, *s[:4]
+        )
+        _add_norm(d_own, d_norm, s)
+        return z
+
+
+class CompiledNormalizedGRU(Recurrence):
+    @staticmethod
+    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
+        P, norm = packed_gates(own["W"], s, scratch), _norm_of(own, s, scratch)
+        d = filled_up(own["d"], s, scratch).reshape(1, -1)
+        y, found = kept.array("y", s.steps, s.width(4)), kept.array("found", s.steps, 6)
+        normalized.gru_forward(P, *x, *norm, d, kept["z"], y, found, kept["h"], *s[:4])
+
+    @staticmethod
+    def backward(
+        own: Own,
+        d_own: Own,
+        s: Sizes,
+        dx: Input,
+        dh: Array,
+        dstate: list[Array],
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> Array:
+        P, norm = packed_back(own["W"], s, scratch), _norm_of(own, s, scratch)
+        d_norm, dd = _room_for(norm, scratch), scratch.array(1, s.padded)
+        dd.fill(0)
+        known = kept["z"], kept["y"], kept["found"], kept["h"]
+        normalized.gru_backward(P, norm.gain, *known, dh, dstate[0], *dx, dd, *d_norm, *s[:4])
+        add_unfilled(d_own["d"], dd, s)
+        _add_norm(d_own, d_norm, s)
+        return kept["y"]
+
+
+class CompiledNormalizedRNN(Recurrence):
+    rectified = False
+
+    @classmethod
+    def forward(cls, own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
+        P, norm = packed_transposed(own["W"], s, scratch), _norm_of(own, s, scratch)
+        found = kept.array("found", s.steps, 2)
+        normalized.rnn_forward(P, *x, cls.rectified, *norm, kept["z"], found, kept["h"], *s[:4])
+
+    @classmethod
+    def backward(
+        cls,
+        own: Own,
+        d_own: Own,
+        s: Sizes,
+        dx: Input,
+        dh: Array,
+        dstate: list[Array],
+        kept: Workspace,
+        scratch: Scratch,
+    ) -> Array:
+        P, norm = packed_back(own["W"], s, scratch), _norm_of(own, s, scratch)
+        d_norm, known = _room_for(norm, scratch), (kept["z"], kept["found"], kept["h"])
+        normalized.rnn_backward(
+            P, cls.rectified, norm.gain, *known, dh, dstate[0], *dx, *d_norm, *s[:4]
+        )
+        _add_norm(d_own, d_norm, s)
+        return kept["z"]
+
+
+class CompiledNormalizedReLURNN(CompiledNormalizedRNN):
+    rectified = True
+
+
 RECURRENCES: dict[type[Cell], type[Recurrence]] = {
     LSTM: CompiledLSTM,
     GRU: CompiledGRU,
     RNN: CompiledRNN,
     ReLURNN: CompiledReLURNN,
+    NormalizedLSTM: CompiledNormalizedLSTM,
+    NormalizedGRU: CompiledNormalizedGRU,
+    NormalizedRNN: CompiledNormalizedRNN,
+    NormalizedReLURNN: CompiledNormalizedReLURNN,
 }
 """The compiled form of each cell that has one."""
 
@@ -215,6 +338,24 @@ def packed_gates(W: Array, s: Sizes, scratch: Scratch) -> Array:
     P = scratch.array(1, len(W) // s.H * s.padded * s.H)
     pack_gates(W, s.H, s.padded, P)
     return P
+
+
+def packed_transposed(W: Array, s: Sizes, scratch: Scratch) -> Array:
+    """The same of a W of one block, in panels of as many vectors as can be."""
+    WT, P = scratch.array(s.H, s.H), scratch.array(1, s.padded * s.H)
+    WT[...] = W.T
+    pack_columns(WT, s.H, s.H, P)
+    return P
+
+
+def ends_of(dc_t: Array, kept: Workspace, s: Sizes, scratch: Scratch) -> tuple[Array, Lengths]:
+    """The gradient by c after each text's end, which is taken out of ``dc_t``, and where that is; nowhere, if all texts go on."""
+    if "lengths" not in kept:
+        return dc_t, np.zeros(s.B, np.intp)
+    dc_end = scratch.array(*dc_t.shape)
+    dc_end[...] = dc_t
+    dc_t.fill(0)
+    return dc_end, kept["lengths"]
 
 
 def packed_back(W: Array, s: Sizes, scratch: Scratch) -> Array:
@@ -251,6 +392,8 @@ class CompiledLayer(Layer):
         self, own: Own, s: Sizes, x: Array | Ids, kept: Workspace, scratch: Scratch
     ) -> Input:
         U, b = filled_up(own["U"], s, scratch), filled_up(own["b"], s, scratch)
+        if self.cell.normalized:  # it adds b itself
+            b = np.zeros_like(b)
         z = kept.array("z", s.steps, s.width(len(self.cell.rows)))
         if self.one_hot:
             ids = np.clip(x.reshape(-1), 0, len(U.T) - 1).astype(np.intp)
@@ -290,7 +433,8 @@ class CompiledLayer(Layer):
             blocks = dW.reshape(-1, s.padded, s.H)[:, : s.H]
             blocks *= kept["W_mask"].reshape(blocks.shape)
         add_unfilled(d_own["W"], dW, s)
-        add_unfilled(d_own["b"], below.table.sum(axis=0), s)
+        if not self.cell.normalized:
+            add_unfilled(d_own["b"], below.table.sum(axis=0), s)
         if self.one_hot:
             dU = below.table.T
         else:

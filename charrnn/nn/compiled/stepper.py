@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.cells.gru import GRU
 from charrnn.nn.cells.lstm import LSTM
+from charrnn.nn.cells.normalized import (
+    NormalizedGRU,
+    NormalizedLSTM,
+    NormalizedReLURNN,
+    NormalizedRNN,
+)
 from charrnn.nn.cells.rnn import RNN, ReLURNN
-from charrnn.nn.compiled import steps
+from charrnn.nn.compiled import normalized_steps, steps
 from charrnn.nn.compiled.products import MOST_VECTORS
 from charrnn.nn.compiled.vectors import BYTES
 from charrnn.nn.functions import Ids
@@ -26,6 +32,10 @@ STEPS: dict[type[Cell], Callable[..., None]] = {
     GRU: steps.step_gru,
     RNN: partial(steps.step_rnn, False),
     ReLURNN: partial(steps.step_rnn, True),
+    NormalizedLSTM: normalized_steps.step_lstm,
+    NormalizedGRU: normalized_steps.step_gru,
+    NormalizedRNN: partial(normalized_steps.step_rnn, False),
+    NormalizedReLURNN: partial(normalized_steps.step_rnn, True),
 }
 """The compiled step of each cell that has one."""
 
@@ -53,13 +63,20 @@ class CompiledStepper:
         self._padded = -(-H // V) * V
         wide = V * rows if rows > 1 else MOST_VECTORS * V
         # A row for each character, then one for each further layer.
-        beside = [(by_character.T + own[0]["b"]), *(layer["b"][None] for layer in own[1:])]
+        self._normalized = stack.cell.normalized
+        biases = [np.zeros_like(layer["b"]) if self._normalized else layer["b"] for layer in own]
+        beside = [by_character.T + biases[0], *(bias[None] for bias in biases[1:])]
         table = np.concatenate(beside).reshape(-1, rows, H)
         if "d" in own[0]:  # another block
             d = np.stack([layer["d"] for layer in own])
             d = np.concatenate([np.repeat(d[:1], by_character.shape[1], axis=0), d[1:]])
             table = np.concatenate([table, d[:, None]], axis=1)
         self._table = np.ascontiguousarray(self._filled_up(table).reshape(len(table), -1))
+        if self._normalized:
+            by_layer = (
+                np.stack([layer[name].reshape(rows, H) for layer in own]) for name in ("gain", "b")
+            )
+            self._norm = H, *(self._filled_up(a).reshape(len(own), -1) for a in by_layer)
         panels = []
         for index, layer in enumerate(own):
             blocks = [layer[name].reshape(rows, H, H) for name in ("UW" if index else "W")]
@@ -92,7 +109,11 @@ class CompiledStepper:
         self.state = by_layer[..., :H].transpose(2, 0, 3, 1)
         self.state[...] = state
         self._ids = np.empty(B, np.intp)
-        self._z = np.empty((B, 7 * V), dtype)
+        if self._normalized:  # all of a layer
+            self._z = np.empty((B, 6 * padded + V), dtype)
+            self._found = np.empty((B, 8), dtype)
+        else:
+            self._z = np.empty((B, 7 * V), dtype)
         self._new = np.empty((B, padded + V), dtype)
         self._logits = np.empty((B, self._c.shape[1]), dtype)
 
@@ -102,6 +123,7 @@ class CompiledStepper:
         L, padded = len(self.state), self._padded
         h, cells = self._rows[0], self._rows[-1]
         self._step(
+            *((*self._norm, self._found) if self._normalized else ()),
             self._P,
             self._table,
             self._ids,

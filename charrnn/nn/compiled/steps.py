@@ -26,21 +26,30 @@ def _from_column(h: Array, column: int, B: int) -> Array:
 
 
 @compiled
-def _multiply(
-    vectors: int, h: Array, column: int, B: int, K: int, P: Array, p: int, C: Array, place: int
+def multiply(
+    vectors: int,
+    h: Array,
+    column: int,
+    B: int,
+    K: int,
+    P: Array,
+    p: int,
+    C: Array,
+    place: int,
+    step: int,
 ) -> int:
-    """``C[:, place …] = h[:, column : column + K] P`` for so many vectors; returns where the next panel begins."""
+    """``C[:, place + v * step …] = h[:, column : column + K] P`` for so many vectors v; returns where the next panel begins."""
     for k in range(0, K, _INNER):
         part = min(_INNER, K - k)
         ahead = p + part * vectors * width(h)
         x = _from_column(h, column + k, B)
-        panel_product(vectors, x, 0, B, P, p, ahead, C, 0, place, width(h), part, k > 0)
+        panel_product(vectors, x, 0, B, P, p, ahead, C, 0, place, step, part, k > 0)
         p = ahead
     return p
 
 
 @compiled
-def _beside(ids: Ids, r: int, layer: int, table: Array, L: int) -> int:
+def beside(ids: Ids, r: int, layer: int, table: Array, L: int) -> int:
     """The row of the table that goes to text r: its character's, and further up the layer's own."""
     characters = table.shape[0] - L + 1
     row: int = min(max(ids[r], 0), characters - 1) if layer == 0 else characters + layer - 1
@@ -48,20 +57,20 @@ def _beside(ids: Ids, r: int, layer: int, table: Array, L: int) -> int:
 
 
 @compiled
-def _take_place(new: Array, h: Array, column: int, padded: int, B: int) -> None:
+def take_place(new: Array, h: Array, column: int, padded: int, B: int) -> None:
     for r in range(B):
         for j in range(0, padded, width(h)):
             store(h, r, column + j, load(new, r, j))
 
 
 @compiled
-def _read_out(
+def read_out(
     P: Array, p: int, c: Array, h: Array, column: int, logits: Array, padded: int, B: int
 ) -> None:
     V = width(h)
     for left in range(0, c.shape[1], 4 * V):
         right = min(left + 4 * V, c.shape[1])
-        p = _multiply((right - left) // V, h, column, B, padded, P, p, logits, left)
+        p = multiply((right - left) // V, h, column, B, padded, P, p, logits, left, V)
         for j in range(left, right, V):
             for r in range(B):
                 store(logits, r, j, load(logits, r, j) + load(c, 0, j))
@@ -86,9 +95,9 @@ def step_lstm(
     for layer in range(L):
         below, own = max(layer - 1, 0) * padded, layer * padded
         for j in range(0, padded, V):
-            p = _multiply(4, h, below, B, own - below + padded, P, p, z, 0)
+            p = multiply(4, h, below, B, own - below + padded, P, p, z, 0, V)
             for r in range(B):
-                row = _beside(ids, r, layer, table, L)
+                row = beside(ids, r, layer, table, L)
                 i, f, o, g = lstm_gates(
                     load(z, r, 0) + load(table, row, j),
                     load(z, r, V) + load(table, row, padded + j),
@@ -98,8 +107,8 @@ def step_lstm(
                 c_t = f * load(cells, r, own + j) + i * g
                 store(cells, r, own + j, c_t)
                 store(new, r, j, o * tanh(c_t))
-        _take_place(new, h, own, padded, B)
-    _read_out(P, p, c, h, (L - 1) * padded, logits, padded, B)
+        take_place(new, h, own, padded, B)
+    read_out(P, p, c, h, (L - 1) * padded, logits, padded, B)
 
 
 @compiled
@@ -122,10 +131,10 @@ def step_gru(
         own = layer * padded
         for j in range(0, padded, V):
             if layer:
-                p = _multiply(3, h, own - padded, B, padded, P, p, z, 3 * V)
-            p = _multiply(3, h, own, B, padded, P, p, z, 0)
+                p = multiply(3, h, own - padded, B, padded, P, p, z, 3 * V, V)
+            p = multiply(3, h, own, B, padded, P, p, z, 0, V)
             for text in range(B):
-                row = _beside(ids, text, layer, table, L)
+                row = beside(ids, text, layer, table, L)
                 z_r, z_u = load(table, row, j), load(table, row, padded + j)
                 z_n = load(table, row, 2 * padded + j)
                 if layer:
@@ -134,8 +143,8 @@ def step_gru(
                 r, u = sigmoids(z_r + load(z, text, 0), z_u + load(z, text, V))
                 n = tanh(z_n + r * (load(z, text, 2 * V) + load(table, row, 3 * padded + j)))
                 store(new, text, j, n + u * (load(h, text, own + j) - n))
-        _take_place(new, h, own, padded, B)
-    _read_out(P, p, c, h, (L - 1) * padded, logits, padded, B)
+        take_place(new, h, own, padded, B)
+    read_out(P, p, c, h, (L - 1) * padded, logits, padded, B)
 
 
 @compiled
@@ -159,13 +168,13 @@ def step_rnn(
         below, own = max(layer - 1, 0) * padded, layer * padded
         for left in range(0, padded, 4 * V):
             right = min(left + 4 * V, padded)
-            p = _multiply((right - left) // V, h, below, B, own - below + padded, P, p, new, left)
+            p = multiply((right - left) // V, h, below, B, own - below + padded, P, p, new, left, V)
             for j in range(left, right, V):
                 for r in range(B):
-                    z_t = load(new, r, j) + load(table, _beside(ids, r, layer, table, L), j)
+                    z_t = load(new, r, j) + load(table, beside(ids, r, layer, table, L), j)
                     if rectified:
                         store(new, r, j, relu(z_t))
                     else:
                         store(new, r, j, tanh(z_t))
-        _take_place(new, h, own, padded, B)
-    _read_out(P, p, c, h, (L - 1) * padded, logits, padded, B)
+        take_place(new, h, own, padded, B)
+    read_out(P, p, c, h, (L - 1) * padded, logits, padded, B)

@@ -189,6 +189,39 @@ for _function, _name in (
 
 
 @intrinsic
+def leading(_typing: Any, x: Any, count: Any) -> Any:
+    """The first ``count`` numbers of a vector, and zeros."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        x, count = arguments
+        kind = ir.VectorType(count.type, x.type.count)
+        places = ir.Constant(kind, [*range(x.type.count)])
+        inside = builder.icmp_signed("<", places, spread(builder, count, kind))
+        return builder.select(inside, x, ir.Constant(x.type, [0.0] * x.type.count))
+
+    return x(x, types.intp), codegen
+
+
+@intrinsic
+def total(_typing: Any, x: Any) -> Any:
+    """The sum of a vector's numbers: of its halves, of the halves of that, and so on."""
+
+    def codegen(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        (rest,) = arguments
+        while rest.type.count > 1:
+            half = rest.type.count // 2
+            kind = ir.VectorType(ir.IntType(32), half)
+            low, high = (
+                builder.shuffle_vector(rest, rest, ir.Constant(kind, [*range(at, at + half)]))
+                for at in (0, half)
+            )
+            rest = builder.fadd(low, high)
+        return builder.extract_element(rest, ir.Constant(ir.IntType(32), 0))
+
+    return x.dtype(x), codegen
+
+
+@intrinsic
 def where_below(_typing: Any, x: Any, limit: Any, yes: Any, no: Any) -> Any:
     """``yes`` where ``x < limit``, else ``no``: so where x is no number."""
 
