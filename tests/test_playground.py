@@ -27,6 +27,7 @@ import charrnn
 from charrnn.config import CELLS, ModelConfig, SamplingConfig, TextConfig
 from charrnn.drawing.colours import contrast
 from charrnn.errors import InputError
+from charrnn.models.answering import Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_prime
 from charrnn.nn.parameters import Array
@@ -103,6 +104,20 @@ MODELS: dict[str, CharacterModel] = {
 }
 if "layer_norm" in ModelConfig.__dataclass_fields__:
     MODELS |= {f"{c}-normalised": _model(c, layer_norm=True) for c in CELLS if c != "feedforward"}
+
+_LABELS = Labels(("x", HOSTILE[:-1], "O"))
+ANSWERING = {
+    "classify": _model(task="classify", labels=_LABELS),
+    "classify-forwards": _model("gru", task="classify", labels=_LABELS, bidirectional=False),
+    "classify-context": _model("feedforward", task="classify", labels=_LABELS, context=3),
+    "classify-n-grams": _model("rnn", task="classify", labels=_LABELS, ngrams=3, embedding_size=3),
+    "classify-bytes": _model(
+        task="classify", labels=_LABELS, lm_loss=0.5, characters=BYTES, text=TextConfig("byte")
+    ),
+    "tag": _model(task="tag", labels=_LABELS, num_layers=3),
+    "tag-forwards": _model("gru", task="tag", labels=_LABELS, bidirectional=False, num_layers=1),
+}
+every_answering = pytest.mark.parametrize("name", ANSWERING)
 
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -340,19 +355,37 @@ def test_unknown_characters(node: Node) -> None:
     assert node(read, alphabet=alphabet, signs=["é", "\0"]) == [[0xC3, 0xA9], [0]]
 
 
+@every_answering
+def test_answers(name: str, node: Node) -> None:
+    """The probabilities of labels and tags are those of ``charrnn predict``."""
+    model = ANSWERING[name]
+    texts = ["abc", "é☃𝄞dd", "a", "", "abcde " * 20]
+    found = node(
+        "((core) => given.texts.map((text) => core.answer(signs(text, 'nfc').flatMap((s) => core.alphabet.read(s)))"
+        ".map((each) => typeof each === 'number' ? each : [...each])).map((each) => [...each]))(answering(given.data))",
+        data=data_of(model, "float32"),
+        texts=texts,
+    )
+    known = [model.vocabulary.read(text) for text in texts]
+    for theirs, ours in zip(found, Answerer([model])(known), strict=True):
+        np.testing.assert_allclose(np.ravel(theirs), ours.probabilities.ravel(), 1e-4, 1e-5)
+
+
 # ------------------------------------------------------------------------------------ the page
 
 
-@every_model
+@pytest.mark.parametrize("name", [*MODELS, *ANSWERING])
 def test_every_page(name: str) -> None:
     """Sound, with all parameters, and the same each time; nothing of it is a text."""
-    model = MODELS[name]
+    model = {**MODELS, **ANSWERING}[name]
     whole = page(model, "m")
     root = check(whole)
     assert whole == page(model, "m")
     data = data_in(root)
     shapes = {each["name"]: tuple(each["shape"]) for each in data["model"]["arrays"]}
-    assert shapes == model.parameters.shapes
+    learnt_by = model.network.lm_loss.parameter_shapes() if model.network.lm_loss else {}
+    assert {**shapes, **learnt_by} == model.parameters.shapes
+    assert not {*shapes} & {*learnt_by}
     assert data["alphabet"]["characters"] == model.vocabulary.characters
     first = data["model"]["arrays"][0]
     np.testing.assert_array_equal(
@@ -383,13 +416,12 @@ def test_hostile() -> None:
 def test_refused(run: Run, once: Once) -> None:
     """What the page cannot run is one line that says what holds it."""
     Path("names.tsv").write_text("anna\tx\nbert\ty\n" * 30, encoding="utf-8")
-    for task in ("classify", "seq2seq"):
-        once(run, f"{task}.npz", "names.tsv", "--task", task, *TINY)
-        outcome = run("export", f"{task}.npz", "a.html")
-        assert (outcome.code, outcome.out) == (2, "")
-        (line,) = outcome.err.splitlines()
-        assert "a page has no place for" in line and "small.npz" in line
-        assert not Path("a.html").exists()
+    once(run, "pairs.npz", "names.tsv", "--task", "seq2seq", *TINY)
+    outcome = run("export", "pairs.npz", "a.html")
+    assert (outcome.code, outcome.out) == (2, "")
+    (line,) = outcome.err.splitlines()
+    assert "a page has no place for a model for seq2seq" in line and "small.npz" in line
+    assert not Path("a.html").exists()
     model = _model()
     strange = replace(
         model, parameters=type(model.parameters)({**model.parameters.shapes, "x": (1,)})
@@ -509,21 +541,15 @@ def test_in_a_browser(browser: Browser, demo: CharacterModel) -> None:
 
 
 def test_units(browser: Browser, demo: CharacterModel) -> None:
-    """What a unit is told to hold is what ``inspect --unit`` measures."""
-    from charrnn.inspection.neurons import Unit, activation
-
+    """What a unit is told to hold is what it holds after the text, its cell too."""
     _open(browser, demo)
     browser.type("The class")
     _set(browser, "colour", "unit")
     for name, value in (("unit-layer", "1"), ("unit-number", "9"), ("unit-part", "1")):
         _set(browser, name, value)
-    # A page reads a text after nothing; the view reads it as a file's beginning.
-    browser.wait("document.getElementById('told').textContent.includes('the unit holds')")
-    told = browser.run("document.getElementById('told').textContent")
-    held = float(re.search(r"holds (-?\d+\.\d+)", told)[1])  # type: ignore[index]
     _, state = read_prime(demo, "The class")
-    assert held == pytest.approx(state[1, 1, 9, 0], abs=0.006)
-    assert activation(demo, "\nThe class", Unit(1, 9, 1), None).shape == (10,)
+    told = "document.getElementById('told').textContent.split('unit holds ')[1]"
+    browser.wait(f"Math.abs(parseFloat({told}) - {state[1, 1, 9, 0]}) < 0.006")
 
 
 def test_quick_enough(browser: Browser, demo: CharacterModel) -> None:
@@ -596,6 +622,51 @@ def test_records_in_a_browser(
         browser.run("document.getElementById('write').click()")
         browser.wait(f"{VALUE}.split('\\n').length === {lines + 1}")
     assert browser.run(VALUE) == expected
+    assert browser.errors == []
+
+
+def test_labels_in_a_browser(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the line where the cursor stands, in words and in a table."""
+    monkeypatch.chdir(tmp_path)
+    model = ANSWERING["classify-n-grams"]
+    _open(browser, model, "labels")
+    browser.type("ab\ncde")
+    (answer,) = Answerer([model])(["cde"])
+    best = int(answer.probabilities.argmax())
+    share = f"{100 * answer.probabilities[best]:.0f} %"
+    told = "document.getElementById('told').textContent"
+    browser.wait(
+        f"{told} === {json.dumps(f'This line is {model.labels.names[best]}, with a probability of {share}.')}"
+    )
+    assert browser.run("document.querySelectorAll('#answers tbody tr').length") == 3
+    browser.press("ArrowUp")
+    (answer,) = Answerer([model])(["ab"])
+    first = model.labels.names[int(answer.probabilities.argmax())]
+    browser.wait(f"{told}.startsWith({json.dumps(f'This line is {first},')})")
+    assert browser.run("document.querySelectorAll('script').length") == 2
+    assert browser.errors == []
+
+
+def test_tags_in_a_browser(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each character has the decoration of its tag, and the line is told in words."""
+    monkeypatch.chdir(tmp_path)
+    model = ANSWERING["tag"]
+    _open(browser, model, "tags")
+    browser.type("ab☃cd\n\nedcba")
+    browser.wait(
+        "document.getElementById('told').textContent.startsWith('Before the cursor stands a: ')"
+    )
+    expected = []
+    for line in ("ab☃cd", "", "edcba"):
+        (answer,) = Answerer([model])([line])
+        expected += [["tag0", "tag1", ""][tag] for tag in answer.best] + [""]
+    classes = "[...document.querySelectorAll('#written span')].map((span) => span.className)"
+    assert browser.run(classes) == expected[:-1]
+    assert "The line: " in browser.run("document.getElementById('told').textContent")
     assert browser.errors == []
 
 

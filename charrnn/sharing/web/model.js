@@ -75,6 +75,7 @@ class Model {
     this.V = of("V");
     this.c = of("c");
     this.outputs = this.c.length;
+    this.B = of("ngrams/B"); // scores of hashed n-grams, a row for each label
     this.begin = of("begin/E"); // (numbers of the state, labels)
     this.layers = [];
     for (let level = 0; level < levels; level++) {

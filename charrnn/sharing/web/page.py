@@ -1,6 +1,6 @@
 """The page itself: a model's numbers, its alphabet and its labels as data, and the scripts that read with them.
 
-The scripts are plain JavaScript, in the order of ``SCRIPTS``, as one: a page allows no other. What they compute is what
+The scripts are plain JavaScript, in the order of ``WRITES`` or ``ANSWERS``, as one: a page allows no other. What they compute is what
 :mod:`charrnn.nn.cells`, :mod:`charrnn.models.stepper` and :mod:`charrnn.writing` compute.
 """
 
@@ -22,10 +22,15 @@ from charrnn.text.standins import PLAIN
 from charrnn.training.run import Checkpoint
 from charrnn.words import counted
 
-CORE = ("numbers.js", "random.js", "model.js", "writing.js", "alphabet.js", "reading.js")
+CORE = (
+    *("numbers.js", "random.js", "model.js", "writing.js"),
+    *("alphabet.js", "reading.js", "whole.js"),
+)
 """What computes, and knows nothing of a page: Node.js can run it, too."""
 
-SCRIPTS = (*CORE, "play.js")
+WRITES, ANSWERS = (*CORE, "common.js", "play.js"), (*CORE, "common.js", "answer.js")
+"""The scripts of a page that goes on with a text, and of one that finds labels or tags."""
+
 OF_A_LAYER = ("U", "W", "b", "d", "gain")
 """The parameters of a recurrent layer that the scripts know; ``gain`` is that of layer normalisation."""
 
@@ -47,16 +52,17 @@ def page(model: CharacterModel, name: str, precision: str = "float32") -> str:
         InputError: The scripts cannot run such a model, or there is no such precision.
     """
     check_precision(precision)
+    writes = model.config.learns.writes
     return assembled(
         Page(
             title=f"{name}: a charrnn model to play with",
             heading=name,
             lead=_lead(model),
             skip=("text", "Skip to the text"),
-            main=Markup(_own("play.html")),
+            main=Markup(_own("play.html" if writes else "answer.html")),
             data=data_of(model, precision),
             style=_own("play.css"),
-            script=script_of(SCRIPTS),
+            script=script_of(WRITES if writes else ANSWERS),
         )
     )
 
@@ -87,6 +93,8 @@ def data_of(model: CharacterModel, precision: str) -> dict[str, Any]:
             "names": [signs.named(c, kind.encoding) for c in vocabulary.characters],
             "plain": PLAIN,
         },
+        "ngrams": config.ngrams,
+        "aligned": config.learns.aligned,
         "labels": [clean(label) for label in model.labels.names],
     }
 
@@ -98,9 +106,9 @@ def _arrays(model: CharacterModel) -> dict[str, Array]:
         InputError: There is one that they do not know, or the task is another one.
     """
     config, network = model.config, model.network
-    if not config.learns.writes:
+    if config.learns.rewrites:
         raise _no_place(f"a model for {config.task}")
-    known = {"E", "V", "c", "begin/E"}
+    known = {"E", "V", "c", "begin/E", "ngrams/B"}
     for layer in network.stack.layers:
         known |= {f"{layer.prefix}{name}" for name in (*OF_A_LAYER, *layer.input_shapes())}
     arrays = dict(model.parameters)
@@ -122,11 +130,22 @@ def _lead(model: CharacterModel) -> str:
     """What it is, in a sentence."""
     config, kind = model.config, model.vocabulary.config
     cells = model.network.stack.cell.title
-    layers = f"{counted(config.num_layers, 'layer')} of {config.hidden_size} {cells} units"
+    layers = f"{counted(config.num_layers, 'layer')} of {config.hidden_size} units ({cells})"
     return (
-        f"A model of {layers} that has learnt to write {kind}. It runs in this page, which holds the "
+        f"A model of {layers} that has learnt {_learnt(model)}. It runs in this page, which holds the "
         f"{len(model.vocabulary)} different {kind.unit}s that it knows and none of the text that it learnt from."
     )
+
+
+def _learnt(model: CharacterModel) -> str:
+    """What for, in words."""
+    task, kind = model.config.learns, model.vocabulary.config
+    labels = counted(len(model.labels), task.label)
+    if task.for_labels:
+        return f"to write lines for each of {labels}"
+    if task.finds:
+        return f"which of {labels} {f'each {kind.unit}' if task.aligned else 'a line'} has"
+    return f"to write {'lines' if kind.records else 'text'}, {kind.unit} by {kind.unit}"
 
 
 def _own(name: str) -> str:

@@ -1,30 +1,10 @@
-// The page: what is typed, what the model suggests, and what is told of both. Text goes in as text, never as HTML.
+// The page of a model that writes: what is typed, what the model suggests, and what is told of both.
 
-const byId = (name) => document.getElementById(name);
 const COULD = 8; // next characters to choose among
 const AHEAD = 40; // characters that are suggested
 const PATIENCE = [8, 10]; // milliseconds of a frame for reading, and for writing
 const QUIET = 1200; // milliseconds without a change after which a screen reader is told
 const LEVELS = 9; // colours of a scale
-
-function made(name, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
-}
-
-function percent(share) {
-  if (share > 0 && share < 0.001) return "<0.1 %";
-  return `${(100 * share).toFixed(share >= 0.1 || share === 0 ? 0 : 1)} %`;
-}
-
-/** Let an element say something; what it says already stays as it is. */
-function say(name, words) {
-  const element = byId(name);
-  if (element.textContent !== words) element.textContent = words;
-}
-
-const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
 /** How many of these bytes are whole characters of UTF-8. */
 function whole(ids) {
@@ -50,14 +30,14 @@ class Playground {
     this.number = 0n; // which record it has come to
     this.ahead = null; // what follows that text, as far as it is known
     this.noun = this.alphabet.bytes ? "byte" : "character";
-    this.painted = []; // text and class of each span
-    this.begin(labels);
+    this.mirror = new Mirror(byId("written"));
+    this.prepare(labels);
     this.listen();
     for (const name of ["write", "choice", "colour"]) byId(`${name}-section`).hidden = false;
     this.changed();
   }
 
-  begin(labels) {
+  prepare(labels) {
     const options = (id, names) => byId(id).append(...names.map((name, value) => made("option", { value }, name)));
     if (labels.length) {
       options("label", labels);
@@ -323,27 +303,16 @@ class Playground {
     const { reading, alphabet } = this;
     const by = byId("colour").value;
     const reach = this.reach;
-    const written = byId("written");
     const unknown = new Set();
-    reading.wanted.forEach((sign, place) => {
-      let className = "";
+    this.mirror.paint(reading.wanted, (sign, place) => {
       if (!alphabet.knows(sign)) {
         unknown.add(sign);
-        className = "unknown";
-      } else if (place < reading.signs.length && by === "surprise") {
-        className = `s${Math.min(LEVELS - 1, Math.floor(reading.bits[place] ?? 0))}`;
-      } else if (place < reading.signs.length && by === "unit" && reading.unit !== null) {
-        className = `u${this.level(reading.held[place], reach)}`;
+        return "unknown";
       }
-      const before = this.painted[place];
-      if (before?.sign === sign && before.className === className) return;
-      const span = written.children[place] ?? written.appendChild(made("span"));
-      if (before?.sign !== sign) span.textContent = sign;
-      span.className = className;
-      this.painted[place] = { sign, className };
+      if (place >= reading.signs.length) return "";
+      if (by === "surprise") return `s${Math.min(LEVELS - 1, Math.floor(reading.bits[place] ?? 0))}`;
+      return by === "unit" && reading.unit !== null ? `u${this.level(reading.held[place], reach)}` : "";
     });
-    this.painted.length = reading.wanted.length;
-    while (written.children.length > this.painted.length) written.lastChild.remove();
     const ghost = alphabet.text(this.suggestion);
     say("ghost", ghost);
     byId("take").disabled = !ghost;
@@ -351,7 +320,7 @@ class Playground {
     say("write", this.left ? "Stop" : `Write ${much}`);
     byId("back").disabled = !this.past.length;
     for (const name of ["temperature", "top-p", "min-p"]) say(`${name}-told`, Number(byId(name).value).toFixed(2));
-    this.tellUnknown(unknown);
+    tellUnknown(unknown, alphabet);
     this.tellNext();
     this.tellLegend(by, reach);
     this.tellSum();
@@ -360,24 +329,6 @@ class Playground {
 
   level(value, reach) {
     return Math.min(LEVELS - 1, Math.max(0, Math.floor((LEVELS * (value + reach)) / (2 * reach))));
-  }
-
-  /** A sign of the text in words. */
-  named(sign) {
-    const { alphabet } = this;
-    const id = alphabet.numbers.get(sign);
-    if (id !== undefined && !(alphabet.bytes && sign > "\x7f")) return alphabet.names[id];
-    return sign === " " ? "␣" : /^[\p{L}\p{N}\p{P}\p{S}\p{M}]+$/u.test(sign) ? sign : `U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
-  }
-
-  tellUnknown(unknown) {
-    const row = byId("unknown");
-    row.hidden = !unknown.size;
-    const told = Array.from(unknown).slice(0, 12).map((sign) => {
-      const read = this.alphabet.read(sign).map((id) => this.alphabet.names[id]).join("");
-      return `${this.named(sign)}, and reads ${read || "nothing"} in its place`;
-    });
-    say("unknown", told.length ? `The model does not know ${told.join("; ")}.` : "");
   }
 
   tellNext() {
@@ -448,23 +399,14 @@ class Playground {
       ? "the model does not know it, and reads nothing for it"
       : `${bits.toFixed(2)} bits; the model gave it a chance of ${percent(2 ** -bits)}`;
     const unit = reading.unit === null || byId("colour").value !== "unit" ? "" : ` After it the unit holds ${reading.held[place].toFixed(2)}.`;
-    const who = this.named(reading.signs[place]);
+    const who = named(reading.signs[place], this.alphabet);
     say("told", `Before the cursor stands ${who}, character ${place + 1}: ${cost}.${unit}`);
   }
 }
 
-function play() {
-  const { labels, ...parts } = JSON.parse(byId("data").textContent);
+begin((parts, labels) => {
   const core = opened(parts);
   new Playground(core, labels);
   const { sample, bits, scores } = core;
   globalThis.charrnn = Object.freeze({ sample, bits, scores }); // for whoever opens the console
-}
-
-try {
-  play();
-} catch (error) {
-  byId("problem").textContent = `This browser cannot run the model: ${error.message}`;
-  byId("problem").hidden = false;
-  throw error;
-}
+});
