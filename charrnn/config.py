@@ -345,12 +345,12 @@ class TrainingConfig(Checked):
     threads: Annotated[
         int,
         Between(0, 1 << 16),
-        "Parts of a batch computed side by side, of several ranks on each; results depend on it in the last bits.",
+        "Threads, each with a part of the batch, under mpirun those of each process; results depend on it in the last bits.",
     ] = 0
     reduce_every: Annotated[
         int,
         Between(1, 1 << 20),
-        "Of several ranks: steps between the exchanges of what they learn.",
+        "Under mpirun: steps that each process takes by itself before all become one again.",
     ] = 1
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import Run
 from forms import Form
-from kinds import every_model
+from kinds import configured, every_model
 
 import charrnn
 from charrnn.config import ModelConfig, TextConfig
@@ -42,7 +42,7 @@ QUICK = 2.0  # a rate for little text
 def _model(
     cell: str = "lstm", embedding_size: int = 0, *, records: bool = False, seed: int = 0
 ) -> CharacterModel:
-    config = ModelConfig(cell, 16, embedding_size=embedding_size)
+    config = configured(cell, 16, embedding_size=embedding_size)
     vocabulary = Vocabulary(ALPHABET, TextConfig(records=records))
     return CharacterModel.fresh(config, vocabulary, np.random.default_rng(seed))
 

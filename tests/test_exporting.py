@@ -607,6 +607,23 @@ def test_bad_input(run: Run, model: Path, code: int, said: str, arguments: tuple
     assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()} == before
 
 
+def test_a_forgotten_file_is_no_model_s_end(run: Run, model: Path) -> None:
+    """The one name there is is the model, and not where the newest one goes; and what was exported is no text."""
+    before = model.read_bytes()
+    for options in ((), ("--overwrite",)):
+        refused = run("export", model, *options)
+        assert refused.code == 2
+        assert "is a model; name the file to write after it" in refused.err
+    assert model.read_bytes() == before
+    assert run("export", model, "x.safetensors").code == 0
+    for verb in ("sample", "score", "export"):
+        refused = run(verb, "x.safetensors", *["y.npz"] * (verb == "export"))
+        assert refused.code == 2
+        assert len(refused.err.splitlines()) == 1
+        if verb != "export":
+            assert "is an exported model; charrnn import makes a checkpoint" in refused.err
+
+
 def test_overwrite(run: Run, model: Path) -> None:
     """What is there is replaced where that is asked for, and stays where it cannot be."""
     taken = Path("taken.onnx")

@@ -27,7 +27,7 @@ LAUNCHER = Path(sys.executable).with_name("mpirun")
 def _reason() -> str:
     """Why there are no ranks here; nothing where there are."""
     if not LAUNCHER.exists():
-        return "no mpirun in this environment: pip install 'charrnn-cli[mpi]'"
+        return "no mpirun in this environment: it lacks the extra mpi"
     program = "from mpi4py import MPI; print(MPI.COMM_WORLD.Get_size())"
     try:
         told = subprocess.run(
@@ -180,7 +180,7 @@ def test_ranks_that_learn_apart() -> None:
     assert "2 ranks of 1 thread that meet every 4 steps" in job.stderr
     assert content("job.npz")["training"]["reduce_every"] == 4
     alone = _train(1, *run, "-o", "one.npz")
-    assert "--reduce-every does nothing without several ranks" in alone.stderr
+    assert "--reduce-every does nothing without several processes" in alone.stderr
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_without_mpi4py(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _train(1, "corpus.txt", *SMALL, "--steps", "3", "-q").returncode == 0
     refused = _train(2, "corpus.txt", "--steps", "3")
     (line,) = _lines(refused.stderr)
-    assert "pip install 'charrnn-cli[mpi]'" in line
+    assert "install charrnn's extra mpi" in line
     assert refused.returncode == 2
 
 

@@ -228,7 +228,9 @@ def test_too_narrow_batches() -> None:
         return str(error.value)
 
     (told,) = {*on_ranks(4, work)}
-    assert told.endswith("make batches of 3 columns, which 4 ranks cannot share; start 3 at most")
+    assert told.endswith(
+        "make batches of 3 streams (--batch-size), which 4 ranks cannot share; start 3 at most"
+    )
 
 
 # Apart.
@@ -421,6 +423,22 @@ def test_crowded_processors_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
             f"2 ranks with 2 threads each share 2 processors of {place} and get in each other's way; start fewer there, or take fewer --threads"
             for place in "ab"
         ]
+
+
+def test_processors_without_work_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a job, where batches are narrow and threads were not asked for."""
+    monkeypatch.setattr("charrnn.nn.parallel.available_processors", lambda: 8)
+
+    def work(world: World, threads: int = 0) -> list[str]:
+        config = replace(RUN, threads=threads, batch_size=32, seq_length=4)
+        return Training(_data("lm"), _model("lm"), config, world).notices
+
+    for (told,) in on_ranks(2, work):
+        assert (
+            told
+            == "each rank takes 1 of the 8 processors that it has: batches of 32 streams are wide enough for no more (16 each); --threads or --batch-size takes more"
+        )
+    assert on_ranks(2, lambda world: work(world, threads=2)) == [[], []]
 
 
 def test_very_many_parts_of_a_process_alone_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

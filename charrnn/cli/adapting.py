@@ -13,7 +13,7 @@ from charrnn.fields import check
 if TYPE_CHECKING:
     from charrnn.models.character_model import CharacterModel
 
-RATE = "How far --adapt goes with each step: 2 twice as far as 1, 0 not at all."
+RATE = "How far --adapt goes with each step: 2 twice as far as 1, 0 not at all. From 0.25 to 2 it is of use; beyond 4 or so it does harm."
 
 
 def adapting(

@@ -19,6 +19,12 @@ from charrnn.words import as_argument, quoted
 if TYPE_CHECKING:
     from charrnn.training.run import Checkpoint
 
+EXPORTED = {
+    ".safetensors": "charrnn import makes a checkpoint of it again",
+    ".onnx": "it is for ONNX Runtime, and none of it can be made a checkpoint again",
+}
+"""Files of models that are for elsewhere, and what to do with them here."""
+
 AFTER_DASHES = 0
 """How many of the command's arguments stand after a ``--``; they are never models."""
 
@@ -59,6 +65,9 @@ def divided(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:
     number = 0
     while number < len(names) - AFTER_DASHES and _is_model(names[number]):
         number += 1
+    for name in names[number : len(names) - AFTER_DASHES]:
+        if name.endswith(tuple(EXPORTED)) and os.path.isfile(name):  # noqa: PTH113 (any name)
+            raise InputError(f"{name}: is an exported model; {EXPORTED[Path(name).suffix]}")
     return list(map(Path, names[:number])), names[number:]
 
 

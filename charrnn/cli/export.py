@@ -7,10 +7,10 @@ from pathlib import Path
 
 import typer
 
-from charrnn.cli.arguments import checkpoints, require_names
+from charrnn.cli.arguments import checkpoints, is_checkpoint, require_names
 from charrnn.cli.settings import panel
 from charrnn.errors import InputError
-from charrnn.words import size
+from charrnn.words import as_argument, quoted, size
 
 EPILOG = (
     "For example: charrnn export model.npz small.npz writes the model without what it takes to go on with its run; "
@@ -46,6 +46,11 @@ def export(
         )
         raise InputError(f"name a model and the file to write, {given}")
     output, models = Path(names[-1]), list(map(Path, names[:-1]))
+    if not models and is_checkpoint(names[0]):  # the file to write was forgotten
+        model = quoted(as_argument(output))
+        raise InputError(
+            f"{output}: is a model; name the file to write after it: charrnn export {model} small.npz"
+        )
 
     from charrnn.cli.files import claim
     from charrnn.cli.terminal import tell

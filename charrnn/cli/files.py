@@ -119,12 +119,13 @@ def _lock(path: Path) -> int:
         os.close(descriptor)  # its last owner has just removed it
 
 
-def claim_new(output: str | Path | None, sources: Sequence[str]) -> Claim:
+def claim_new(output: str | Path | None, sources: Sequence[str], *, of_run: bool = True) -> Claim:
     """Claim the name of a checkpoint that is not there yet.
 
     Args:
         output: What the user asked for: a file, or a folder with a slash at its end, which gets a fresh name
             after the corpus. By default that is ``checkpoints/``.
+        of_run: Whether a run is to be saved there, and might go on with one that is there.
 
     Raises:
         InputError: The file exists already.
@@ -153,7 +154,7 @@ def claim_new(output: str | Path | None, sources: Sequence[str]) -> Claim:
             example = path / "a.npz"
             raise InputError(f"{path}: is a directory; --output names a file, such as {example}")
         onward = ""
-        if is_checkpoint(str(path)):
+        if of_run and is_checkpoint(str(path)):
             onward = f", or go on with that run: charrnn train … --resume {path}"
         raise InputError(f"{path}: exists already; choose another --output{onward}")
     raise AssertionError("names never run out")

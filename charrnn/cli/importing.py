@@ -69,7 +69,7 @@ def import_model(
     from charrnn.sharing.formats import import_model as read
 
     checkpoint = read(file, vocabulary=characters, by_bytes=by_bytes, relu=relu)
-    with claim_new(output, [file]) as claim:
+    with claim_new(output, [file], of_run=False) as claim:
         save_checkpoint(checkpoint, claim.path)
     print(claim.path)
     told = quoted(as_argument(claim.path))

@@ -70,7 +70,7 @@ OPEN = {
     "cooldown": "two fifths of all",
     "val_fraction": "0.1, a million characters, or what --minutes leaves time for",
     "eval_every": "about an epoch, or a twentieth of --minutes",
-    "threads": "as many as there are processors",
+    "threads": "one for each processor, and for 16 streams",
 }
 """What a setting is where it is not given, if that follows from others."""
 
@@ -270,7 +270,9 @@ def _without_effect(given: Container[str], training: Training) -> list[str]:
         f"--{name} does nothing without --{other} {value}"
         for name, (other, value) in NEEDED.items()
         if name in given and getattr(training.config, other) != value
-    ] + ["--reduce-every does nothing without several ranks: mpirun -n 2 charrnn train …"] * alone
+    ] + [
+        "--reduce-every does nothing without several processes: mpirun -n 2 charrnn train …"
+    ] * alone
 
 
 def _run(

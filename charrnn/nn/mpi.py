@@ -43,7 +43,8 @@ def join_world() -> World:
     except (ImportError, RuntimeError) as error:
         why = "" if isinstance(error, ModuleNotFoundError) else f" ({' '.join(str(error).split())})"
         raise InputError(
-            f"a launcher has started {asked} ranks, for which mpi4py is needed{why}: pip install 'charrnn-cli[mpi]'"
+            f"a launcher has started {asked} ranks, for which mpi4py is needed{why}: install charrnn's extra mpi, or on a cluster "
+            "mpi4py for its own MPI (pip install --no-binary mpi4py mpi4py)"
         ) from None
     if MPI.COMM_WORLD.Get_size() != asked:
         library = " ".join(MPI.Get_library_version().partition("\n")[0].split())

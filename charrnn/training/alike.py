@@ -16,7 +16,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 from charrnn.errors import RankError
-from charrnn.nn.parallel import available_processors, sharing
+from charrnn.nn.parallel import MIN_STREAMS, available_processors, processors_each, sharing
 from charrnn.nn.parameters import Array
 from charrnn.nn.world import World
 from charrnn.text.corpus import Corpus
@@ -101,6 +101,16 @@ def crowding(world: World, threads: int) -> list[str]:
                 "get in each other's way; start fewer there, or take fewer --threads"
             )
     return [*told.values()]
+
+
+def idleness(world: World, threads: int, streams: int) -> list[str]:
+    """Where each rank of a job takes few of its processors, in words."""
+    if world.size == 1 or 2 * threads > (processors := processors_each(world)):
+        return []
+    return [
+        f"each rank takes {threads} of the {processors} processors that it has: batches of {counted(streams, 'stream')} are wide enough for "
+        f"no more ({MIN_STREAMS} each); --threads or --batch-size takes more"
+    ]
 
 
 def require_one_model(world: World, vectors: Sequence[Array], step: int) -> None:

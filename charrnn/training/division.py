@@ -159,7 +159,7 @@ def _parts(config: TrainingConfig, extent: str, world: World) -> int:
     columns, ranks = config.batch_size, world.size
     if columns < ranks:
         raise InputError(
-            f"{extent} make batches of {counted(columns, 'column')}, which {ranks} ranks cannot share; start {columns} at most"
+            f"{extent} make batches of {counted(columns, 'stream')} (--batch-size), which {ranks} ranks cannot share; start {columns} at most"
         )
     asked = config.threads or default_shards(columns, world)
     return max(ranks, min(asked, columns) // ranks * ranks)

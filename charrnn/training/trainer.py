@@ -30,7 +30,7 @@ from charrnn.nn.world import ALONE, World
 from charrnn.signals import Held, is_held
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
-from charrnn.training.alike import crowding, require_alike, require_one_model
+from charrnn.training.alike import crowding, idleness, require_alike, require_one_model
 from charrnn.training.division import divide
 from charrnn.training.evaluation import best_evaluation, is_overfitted, validate
 from charrnn.training.figures import Figures
@@ -110,7 +110,10 @@ class Training:
         if failure:
             self.notices.append(f"steps are not compiled ({failure}); NumPy takes them")
         require_alike(world, f"{self.form} ({failure})" if failure else self.form, corpus)
-        self.notices += crowding(world, len(self._shards.own))
+        each = len(self._shards.own)
+        self.notices += crowding(world, each)
+        if not config.threads:
+            self.notices += idleness(world, each, self.config.batch_size)
 
         self.history: list[Evaluation] = []
         self.busy = 0.0
