@@ -121,9 +121,13 @@ class Browser:
         self._call("Emulation.setEmulatedMedia", features=[feature])
         self._call("Emulation.setScriptExecutionDisabled", value=not scripts)
 
-    def picture(self, path: Path) -> None:
-        """The whole page as a PNG file, for eyes."""
-        data = self._call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+    def picture(self, path: Path, height: int | None = None) -> None:
+        """The whole page as a PNG file, for eyes; or what is seen of it, down to a height."""
+        whole: dict[str, Any] = {"captureBeyondViewport": True}
+        if height is not None:
+            size = {"width": self.run("innerWidth"), "height": height}
+            whole = {"clip": {"x": 0, "y": 0, **size, "scale": 1}}
+        data = self._call("Page.captureScreenshot", **whole)["data"]
         path.write_bytes(base64.b64decode(data))
 
     def pdf(self) -> bytes:

@@ -185,6 +185,21 @@ def test_precisions(name: str, precision: str, node: Node) -> None:
         assert (np.abs(held[key] - array) <= step * (array.ndim > 1 or precision == "half")).all()
 
 
+def test_what_a_precision_costs() -> None:
+    """Next to nothing, of the model that a clone has."""
+    model, text = charrnn.load(DEMO), _demo_text(3000)
+    bits = [
+        charrnn.score(
+            replace(model, parameters=as_held(model.parameters, each)), text
+        ).bits_per_char
+        for each in PRECISIONS
+    ]
+    assert bits[1] == pytest.approx(bits[0], abs=1e-3) and bits[2] == pytest.approx(
+        bits[0], abs=1e-2
+    )
+    assert bits[1] != bits[0] != bits[2]
+
+
 def test_half(node: Node) -> None:
     """Each of the numbers that there are, and what is beyond them is the largest one."""
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(float)
@@ -686,6 +701,15 @@ def test_hostile_in_a_browser(
     browser.wait("document.getElementById('write').textContent.startsWith('Write')")
     assert browser.run("document.querySelectorAll('script').length") == 2
     assert browser.errors == []
+
+
+def test_numbers_that_overflow(browser: Browser, demo: CharacterModel) -> None:
+    """They are told, and no text is made up."""
+    demo.parameters["c"][...] = np.inf
+    _open(browser, demo)
+    browser.wait("!document.getElementById('problem').hidden")
+    assert "numbers overflow" in browser.run("document.getElementById('problem').textContent")
+    assert browser.run(GHOST) == ""
 
 
 def test_without_scripts(browser: Browser, demo: CharacterModel) -> None:

@@ -21,7 +21,7 @@ class Reader {
   soon() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      this.turn();
+      telling(() => this.turn());
     });
   }
 

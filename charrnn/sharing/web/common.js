@@ -63,14 +63,21 @@ class Mirror {
   }
 }
 
-/** Begin, or tell why that cannot be. */
-function begin(start) {
+/** Do something, or tell why that cannot be. */
+function telling(what) {
   try {
-    const { labels, ...parts } = JSON.parse(byId("data").textContent);
-    start(parts, labels);
+    what();
   } catch (error) {
     byId("problem").textContent = `This browser cannot run the model: ${error.message}`;
     byId("problem").hidden = false;
     throw error;
   }
+}
+
+/** Begin with what the page holds. */
+function begin(start) {
+  telling(() => {
+    const { labels, ...parts } = JSON.parse(byId("data").textContent);
+    start(parts, labels);
+  });
 }

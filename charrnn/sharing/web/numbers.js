@@ -16,17 +16,25 @@ function fromHalf(bits) {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
+let halves = null; // all of them, once some are needed
+
 /** Little-endian numbers, packed as base64: f4, f2, or i1 with a scale for each row. */
 function unpacked({ shape, numbers, scales }) {
   const data = decoded(numbers.bytes);
   if (numbers.type === "f4") return new Float32Array(data);
+  const packed = numbers.type === "f2" ? new Uint16Array(data) : new Int8Array(data);
+  const values = new Float32Array(packed.length);
   if (numbers.type === "f2") {
-    const every = Float32Array.from({ length: 1 << 16 }, (_, bits) => fromHalf(bits));
-    return Float32Array.from(new Uint16Array(data), (bits) => every[bits]);
+    halves ??= Float32Array.from({ length: 1 << 16 }, (_, bits) => fromHalf(bits));
+    for (let at = 0; at < packed.length; at++) values[at] = halves[packed[at]];
+    return values;
   }
-  const [whole, scale] = [new Int8Array(data), new Float32Array(decoded(scales.bytes))];
-  const width = whole.length / shape[0];
-  return Float32Array.from(whole, (value, at) => value * scale[Math.floor(at / width)]);
+  const scale = new Float32Array(decoded(scales.bytes));
+  const width = packed.length / shape[0];
+  for (let at = 0, row = 0; row < shape[0]; row++) {
+    for (let column = 0; column < width; column++, at++) values[at] = packed[at] * scale[row];
+  }
+  return values;
 }
 
 /** out = M x + start, or M x where there is no start; M has a row for each number of out. */

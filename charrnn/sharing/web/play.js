@@ -133,7 +133,7 @@ class Playground {
   soon() {
     this.frame ??= requestAnimationFrame(() => {
       this.frame = null;
-      this.turn();
+      telling(() => this.turn());
     });
   }
 
@@ -156,6 +156,7 @@ class Playground {
   goOn(until) {
     if (!this.ahead) {
       const { settings, reading, number } = this;
+      if (!reading.last.every(Number.isFinite)) throw new Error("the model's numbers overflow");
       const seed = BigInt.asUintN(64, settings.seed + number);
       const writer = new Writer(this.model, reading.stepper.state, reading.last, settings, seed);
       this.ahead = { ids: [], ended: false, writer };
@@ -183,13 +184,16 @@ class Playground {
 
   append(text, typed) {
     const { box } = this;
-    box.setSelectionRange(box.value.length, box.value.length);
+    const sheet = byId("sheet");
+    const end = box.value.length;
+    const follows = box.selectionEnd === end || document.activeElement !== box; // else somebody reads further up
+    const below = sheet.scrollHeight - sheet.scrollTop - sheet.clientHeight < 60;
     // As if it were typed, so that the browser can undo it.
     if (!typed || !document.execCommand("insertText", false, text)) {
-      box.setRangeText(text, box.value.length, box.value.length, "end");
+      box.setRangeText(text, end, end, follows ? "end" : "preserve");
       this.changed();
     }
-    byId("sheet").scrollTop = byId("sheet").scrollHeight;
+    if (follows && below) this.scrolls = true;
   }
 
   get suggestion() {
@@ -316,6 +320,8 @@ class Playground {
     const ghost = alphabet.text(this.suggestion);
     say("ghost", ghost);
     byId("take").disabled = !ghost;
+    if (this.scrolls) byId("sheet").scrollTop = byId("sheet").scrollHeight;
+    this.scrolls = false;
     const much = alphabet.end === null ? counted(this.settings.length, this.noun) : "a line";
     say("write", this.left ? "Stop" : `Write ${much}`);
     byId("back").disabled = !this.past.length;
