@@ -34,7 +34,8 @@ class Alphabet {
 
   /** Of an unknown sign: its composed form, a plainer one, or that in the other case. */
   similar(sign) {
-    const plainer = (text) => Array.from(text, (c) => this.plain[c] ?? (/\s/u.test(c) ? " " : c.normalize("NFKD").replace(/\p{M}/gu, ""))).join("");
+    const bare = (c) => (/\s/u.test(c) ? " " : c.normalize("NFKD").replace(/\p{M}/gu, ""));
+    const plainer = (text) => Array.from(text, (c) => this.plain[c] ?? bare(c)).join("");
     const forms = [this.composed(sign).join(""), plainer(sign), plainer(plainer(sign))];
     const other = (text) => (text.toLowerCase() === text ? text.toUpperCase() : text.toLowerCase());
     for (const form of [...forms, ...forms.map(other)]) {

@@ -1,6 +1,7 @@
 // The page of a model for labels or for tags: what is typed, and what it is.
 
 const MOST = 12; // labels that are told
+const RUNS = 40; // of equal tags that are told
 const DECORATED = 5; // ways in which tags are told apart
 const QUIET = 1200; // milliseconds without a change after which a screen reader is told
 const PATIENCE = 10; // milliseconds of a frame for reading
@@ -80,7 +81,8 @@ class Reader {
         classes.push("");
       }
       const read = this.known.get(line);
-      const tags = read && this.aligned ? this.tags(read).map((chances) => this.decoration(this.best(chances))) : [];
+      const decorated = (chances) => this.decoration(this.best(chances));
+      const tags = read && this.aligned ? this.tags(read).map(decorated) : [];
       (read?.signs ?? Array.from(line)).forEach((sign, place) => {
         const known = this.alphabet.knows(sign);
         if (!known) unknown.add(sign);
@@ -114,27 +116,35 @@ class Reader {
     let [place, end] = [-1, 0];
     while (place + 1 < read.signs.length && end < Math.max(1, column)) end += read.signs[++place].length;
     const chances = tags[place];
-    if (chances) this.table(ranked(chances).slice(0, MOST).map((tag) => [this.labels[tag], chances[tag], this.decoration(tag)]));
+    if (chances) {
+      const row = (tag) => [this.labels[tag], chances[tag], this.decoration(tag)];
+      this.table(ranked(chances).slice(0, MOST).map(row));
+    }
     const runs = [];
     read.signs.forEach((sign, at) => {
       const tag = this.best(tags[at]);
       if (runs.length && runs.at(-1).tag === tag) runs.at(-1).text += sign;
       else runs.push({ tag, text: sign });
     });
-    const whole = runs.slice(0, 40).map(({ tag, text }) => `${text.trim() || "␣"} ${this.labels[tag] ?? "(unknown)"}`).join(", ");
+    const inWords = ({ tag, text }) => `${text.trim() || "␣"} ${this.labels[tag] ?? "(unknown)"}`;
+    const whole = runs.slice(0, RUNS).map(inWords).join(", ");
     const tag = this.labels[this.best(chances)];
-    const here = chances ? `Before the cursor stands ${named(read.signs[place], this.alphabet)}: ${tag}. ` : "";
-    return `${here}The line: ${whole}${runs.length > 40 ? " and so on" : ""}.`;
+    const sign = chances ? named(read.signs[place], this.alphabet) : "";
+    const here = chances ? `Before the cursor stands ${sign}: ${tag}. ` : "";
+    return `${here}The line: ${whole}${runs.length > RUNS ? " and so on" : ""}.`;
   }
 
   table(rows) {
     const row = ([name, share, className = ""]) => {
       const bar = made("span", { className: "bar" });
       bar.style.width = `${(100 * share).toFixed(1)}%`;
-      const measure = made("span", { className: "measure" }, percent(share), made("span", { className: "room" }, bar));
-      return made("tr", {}, made("th", { scope: "row" }, made("span", { className }, name)), made("td", {}, measure));
+      const room = made("span", { className: "room" }, bar);
+      const measure = made("span", { className: "measure" }, percent(share), room);
+      const label = made("th", { scope: "row" }, made("span", { className }, name));
+      return made("tr", {}, label, made("td", {}, measure));
     };
-    const head = made("tr", {}, ...[this.aligned ? "tag before the cursor" : "label", "probability"].map((name) => made("th", { scope: "col" }, name)));
+    const names = [this.aligned ? "tag before the cursor" : "label", "probability"];
+    const head = made("tr", {}, ...names.map((name) => made("th", { scope: "col" }, name)));
     byId("answers").replaceChildren(made("thead", {}, head), made("tbody", {}, ...rows.map(row)));
   }
 }

@@ -56,7 +56,12 @@ const CELLS = {
   },
   rnn: { states: 1, step: (one) => simple(one, tanh) },
   "rnn-relu": { states: 1, step: (one) => simple(one, (x) => Math.max(x, 0)) },
-  feedforward: { states: 1, step: ({ z, size, held }) => { for (let j = 0; j < size; j++) held[j] = tanh(z[j]); } },
+  feedforward: {
+    states: 1,
+    step({ z, size, held }) {
+      for (let j = 0; j < size; j++) held[j] = tanh(z[j]);
+    },
+  },
 };
 
 function simple({ z, y, own, size, held }, activation) {
@@ -68,9 +73,10 @@ function simple({ z, y, own, size, held }, activation) {
 /** Sizes and numbers. `layers` are in the order of the state's rows; of two directions those of a level side by side. */
 class Model {
   constructor({ cell, hidden, directions, levels, context, arrays }) {
-    const named = Object.fromEntries(arrays.map((array) => [array.name, { ...array, values: unpacked(array) }]));
-    const of = (name) => named[name]?.values;
-    const shape = (name) => named[name]?.shape;
+    const shapes = Object.fromEntries(arrays.map((array) => [array.name, array.shape]));
+    const values = Object.fromEntries(arrays.map((array) => [array.name, unpacked(array)]));
+    const of = (name) => values[name];
+    const shape = (name) => shapes[name];
     Object.assign(this, { cell, hidden, directions, levels, context, kind: CELLS[cell] });
     this.V = of("V");
     this.c = of("c");
@@ -81,7 +87,8 @@ class Model {
     for (let level = 0; level < levels; level++) {
       for (let direction = 0; direction < directions; direction++) {
         const name = `layer${level}${direction ? "/reverse" : ""}`;
-        const own = Object.fromEntries(["U", "W", "b", "d", "gain"].map((each) => [each, of(`${name}/${each}`)]));
+        const [U, W, b, d, gain] = ["U", "W", "b", "d", "gain"].map((each) => of(`${name}/${each}`));
+        const own = { U, W, b, d, gain };
         own.start = own.gain ? null : own.b;
         if (!level) own.tables = this.tables(own, name, of, shape);
         this.layers.push(own);
@@ -142,7 +149,8 @@ class Stepper {
       const held = recurrent
         ? this.state.subarray(row * kind.states * hidden, (row + 1) * kind.states * hidden)
         : new Float32Array(hidden);
-      return { own, held, h: held.subarray(0, hidden), z: new Float32Array(rows), y: new Float32Array(rows), size: hidden };
+      const [z, y] = [new Float32Array(rows), new Float32Array(rows)];
+      return { own, held, h: held.subarray(0, hidden), z, y, size: hidden };
     });
   }
 
@@ -174,7 +182,9 @@ class Stepper {
     }
     if (tables.length > 1) {
       const filled = this.state[0] ? null : id + 1;
-      for (let place = tables.length - 2; place > 0; place--) this.state[place] = filled ?? this.state[place - 1];
+      for (let place = tables.length - 2; place > 0; place--) {
+        this.state[place] = filled ?? this.state[place - 1];
+      }
       this.state[0] = id + 1;
     }
   }

@@ -38,7 +38,8 @@ class Playground {
   }
 
   prepare(labels) {
-    const options = (id, names) => byId(id).append(...names.map((name, value) => made("option", { value }, name)));
+    const option = (name, value) => made("option", { value }, name);
+    const options = (id, names) => byId(id).append(...names.map(option));
     if (labels.length) {
       options("label", labels);
       byId("label-row").hidden = false;
@@ -325,7 +326,9 @@ class Playground {
     const much = alphabet.end === null ? counted(this.settings.length, this.noun) : "a line";
     say("write", this.left ? "Stop" : `Write ${much}`);
     byId("back").disabled = !this.past.length;
-    for (const name of ["temperature", "top-p", "min-p"]) say(`${name}-told`, Number(byId(name).value).toFixed(2));
+    for (const name of ["temperature", "top-p", "min-p"]) {
+      say(`${name}-told`, Number(byId(name).value).toFixed(2));
+    }
     tellUnknown(unknown, alphabet);
     this.tellNext();
     this.tellLegend(by, reach);
@@ -367,7 +370,7 @@ class Playground {
     say("legend-name", names[by]);
     const steps = Array.from({ length: LEVELS }, (_, level) => level);
     const words = {
-      surprise: () => steps.map((level) => [`s${level}`, level === LEVELS - 1 ? `${level} and more` : `${level}`]),
+      surprise: () => steps.map((level) => [`s${level}`, `${level}${level === LEVELS - 1 ? " and more" : ""}`]),
       unit: () => [0, 4, 8].map((level) => [`u${level}`, ((level / 4 - 1) * reach).toFixed(1)]),
       none: () => [],
     }[by]();
@@ -405,7 +408,8 @@ class Playground {
     const cost = bits === null
       ? "the model does not know it, and reads nothing for it"
       : `${bits.toFixed(2)} bits; the model gave it a chance of ${percent(2 ** -bits)}`;
-    const unit = reading.unit === null || byId("colour").value !== "unit" ? "" : ` After it the unit holds ${reading.held[place].toFixed(2)}.`;
+    const watched = reading.unit !== null && byId("colour").value === "unit";
+    const unit = watched ? ` After it the unit holds ${reading.held[place].toFixed(2)}.` : "";
     const who = named(reading.signs[place], this.alphabet);
     say("told", `Before the cursor stands ${who}, character ${place + 1}: ${cost}.${unit}`);
   }

@@ -106,7 +106,8 @@ function opened({ model: parts, alphabet: known }) {
     scores(text, label = null) {
       const stepper = new Stepper(model);
       stepper.load(model.beginning(label));
-      return signs(text, alphabet.normalize).flatMap((sign) => alphabet.read(sign)).map((id) => stepper.step(id).slice());
+      const ids = signs(text, alphabet.normalize).flatMap((sign) => alphabet.read(sign));
+      return ids.map((id) => stepper.step(id).slice());
     },
     /** What `charrnn sample` writes after a prime; a record up to its end. */
     sample({ prime = "", seed = 0, length = 500, label = null, ...settings }) {

@@ -5,7 +5,8 @@ function readAlong(model, row, steps, fromEnd, z) {
   const { hidden, kind } = model;
   const own = model.layers[row];
   const held = new Float32Array(kind.states * hidden);
-  const one = { own, held, size: hidden, z: new Float32Array(own.b.length), y: new Float32Array(own.b.length) };
+  const [sums, recalled] = [new Float32Array(own.b.length), new Float32Array(own.b.length)];
+  const one = { own, held, size: hidden, z: sums, y: recalled };
   const h = held.subarray(0, hidden);
   const outputs = new Array(steps);
   for (let step = 0; step < steps; step++) {
@@ -61,8 +62,9 @@ function buckets(ids, longest) {
   let hashed = marked.map(() => 0n);
   for (let n = 1; n <= longest; n++) {
     const before = hashed;
-    hashed = marked.map((mark, at) => BigInt.asUintN(64, ((at ? before[at - 1] : 0n) + 1n) * HASH_BASE + mark));
-    for (let at = n - 1; at < hashed.length; at++) found.push(Number(BigInt.asUintN(64, hashed[at] * HASH_MIX) >> 48n));
+    const modulo = (number) => BigInt.asUintN(64, number);
+    hashed = marked.map((mark, at) => modulo(((at ? before[at - 1] : 0n) + 1n) * HASH_BASE + mark));
+    for (const hash of hashed.slice(n - 1)) found.push(Number(modulo(hash * HASH_MIX) >> 48n));
   }
   return found;
 }
