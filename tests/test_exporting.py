@@ -620,8 +620,7 @@ def test_a_forgotten_file_is_no_model_s_end(run: Run, model: Path) -> None:
         refused = run(verb, "x.safetensors", *["y.npz"] * (verb == "export"))
         assert refused.code == 2
         assert len(refused.err.splitlines()) == 1
-        if verb != "export":
-            assert "is an exported model; charrnn import makes a checkpoint" in refused.err
+        assert "is an exported model; charrnn import makes a checkpoint" in refused.err
 
 
 def test_overwrite(run: Run, model: Path) -> None:

@@ -66,9 +66,14 @@ def divided(arguments: Sequence[str] | None) -> tuple[list[Path], list[str]]:
     while number < len(names) - AFTER_DASHES and _is_model(names[number]):
         number += 1
     for name in names[number : len(names) - AFTER_DASHES]:
-        if name.endswith(tuple(EXPORTED)) and os.path.isfile(name):  # noqa: PTH113 (any name)
-            raise InputError(f"{name}: is an exported model; {EXPORTED[Path(name).suffix]}")
+        _refuse_exported(name)
     return list(map(Path, names[:number])), names[number:]
+
+
+def _refuse_exported(name: str) -> None:
+    """Raise an InputError if a file is one of a model that is for elsewhere."""
+    if name.endswith(tuple(EXPORTED)) and os.path.isfile(name):  # noqa: PTH113 (any name)
+        raise InputError(f"{name}: is an exported model; {EXPORTED[Path(name).suffix]}")
 
 
 def require_names(names: Iterable[str | None]) -> None:
@@ -126,6 +131,8 @@ def checkpoints(
         return not tasks or checkpoint.model.config.task in tasks
 
     if models:
+        for path in models:
+            _refuse_exported(str(path))
         found = [(path, load_checkpoint(path)) for path in models]
         for path, checkpoint in found:
             if not usable(checkpoint):
