@@ -1,6 +1,7 @@
 # make demo   train on the embedded corpus for two minutes and write some text
 # make test   every test
 # make docs   the reference of the command line and the pictures of inspect anew
+# make picture  that of a page of charrnn export, which the README shows; needs Chromium
 # make check  format, lint, types and tests (the docs too): what has to be green at every commit
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 20 minutes
 # make quality  what is learnt in 82 s, 10 and 30 minutes; some two and a half hours
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready
 
-.PHONY: demo test check format lint types docs demo-model compare mutants bench quality clean
+.PHONY: demo test check format lint types docs picture demo-model compare mutants bench quality clean
 
 # What the benchmarks compare with. Where the package index has CUDA builds only, name a wheel here.
 TORCH ?= torch==2.13.0
@@ -48,6 +49,9 @@ docs: $(READY)
 	$(BIN)/python docs/make_api.py
 	$(BIN)/python docs/make_inspect.py
 	$(BIN)/python docs/make_figures.py
+
+picture: $(READY)
+	$(BIN)/python docs/make_picture.py
 
 # The small model that lies in checkpoints/ of a clone: the kept weights, without training state.
 demo-model: $(READY)

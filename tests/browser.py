@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ class Browser:
         self._answers, answer_end = os.pipe()
         options = (
             "--headless=new --remote-debugging-pipe --no-sandbox --disable-gpu --no-first-run "
+            "--disable-background-networking --disable-component-update --disable-sync --disable-quic "
             f"--disable-dev-shm-usage --window-size=1100,900 --user-data-dir={folder}"
         )
         shell = f'exec "$0" {options} about:blank 3<&{command_end} 4>&{answer_end}'
@@ -80,14 +82,34 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def press(self, key: str) -> None:
+    def press(self, key: str, *, ctrl: bool = False) -> None:
         """A key, pressed and let go."""
         for kind in ("rawKeyDown", "keyUp"):
             codes = {"ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9}
-            code = codes.get(key, 0)
-            self._call(
-                "Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code
-            )
+            number = {**codes, "Escape": 27}.get(key, 0)
+            code = {"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": number}
+            self._call("Input.dispatchKeyEvent", **code, modifiers=2 * ctrl)
+
+    def type(self, text: str) -> None:
+        """Text, put in where the focus is, as a keyboard does."""
+        self._call("Input.insertText", text=text)
+
+    def wait(self, condition: str) -> None:
+        """Until an expression is true."""
+        until = time.monotonic() + PATIENCE
+        while not self.run(condition):
+            assert time.monotonic() < until, condition
+            time.sleep(0.02)
+
+    def resize(self, width: int, height: int) -> None:
+        """What the page is seen through, in its pixels."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
 
     def hover(self, x: float, y: float) -> None:
         """The mouse, moved there."""
@@ -99,9 +121,13 @@ class Browser:
         self._call("Emulation.setEmulatedMedia", features=[feature])
         self._call("Emulation.setScriptExecutionDisabled", value=not scripts)
 
-    def picture(self, path: Path) -> None:
-        """The whole page as a PNG file, for eyes."""
-        data = self._call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+    def picture(self, path: Path, height: int | None = None) -> None:
+        """The whole page as a PNG file, for eyes; or what is seen of it, down to a height."""
+        whole: dict[str, Any] = {"captureBeyondViewport": True}
+        if height is not None:
+            size = {"width": self.run("innerWidth"), "height": height}
+            whole = {"clip": {"x": 0, "y": 0, **size, "scale": 1}}
+        data = self._call("Page.captureScreenshot", **whole)["data"]
         path.write_bytes(base64.b64decode(data))
 
     def pdf(self) -> bytes:

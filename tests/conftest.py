@@ -18,6 +18,7 @@ os.environ.update(OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1", VECLIB_MAXIMUM_
 import hypothesis
 import numpy as np
 import pytest
+from browser import Browser, find_browser
 from forms import Form, make_form
 from numpy.typing import DTypeLike, NDArray
 from samples import TINY, make_text
@@ -81,6 +82,17 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Outcome(code, captured.out, captured.err)
 
     return run_command
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A page of its own, where there is a browser."""
+    program = find_browser()
+    if not program:
+        pytest.skip("needs Chromium")
+    found = Browser(program, tmp_path / "profile")
+    yield found
+    found.close()
 
 
 Once = Callable[..., Path]

@@ -170,11 +170,14 @@ def test_of_a_run(tmp_path: Path) -> None:
 def test_same_bytes(suffix: str, tmp_path: Path) -> None:
     """The same model is the same file, and nothing else is left in the folder."""
     checkpoint = checkpoint_of(model_of_case("lstm-embedded"))
-    a, b = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    folders = tmp_path / "x", tmp_path / "y"
+    a, b = (folder / f"a{suffix}" for folder in folders)  # a page has its file's name in it
+    for folder in folders:
+        folder.mkdir()
     for path in (a, b, a):
         charrnn.export_model(checkpoint, path)
     assert a.read_bytes() == b.read_bytes()
-    assert {*tmp_path.iterdir()} == {a, b}
+    assert [*folders[0].iterdir(), *folders[1].iterdir()] == [a, b]
 
 
 def test_layout(tmp_path: Path) -> None:
@@ -549,9 +552,23 @@ BAD: list[tuple[int, str, tuple[str, ...]]] = [
     (2, "name a model and the file to write, such as", ("export",)),
     (2, "and nothing else", ("export", "a.npz", "b.npz", "c.npz")),
     (2, "the name of a file is empty", ("export", "")),
-    (2, "follows from the name's ending: .npz, .safetensors or .onnx", ("export", "{}", "a.pt")),
+    (
+        2,
+        "follows from the name's ending: .npz, .safetensors, .onnx or .html",
+        ("export", "{}", "a.pt"),
+    ),
     (2, "follows from the name's ending", ("export", "{}", "a")),
     (2, "name the file to write after it", ("export", "{}")),
+    (
+        2,
+        "--precision is one of float32, half, int8, not 4",
+        ("export", "{}", "a.html", "--precision", "4"),
+    ),
+    (
+        2,
+        "is for a page (.html); a.onnx has float32",
+        ("export", "{}", "a.onnx", "--precision", "half"),
+    ),
     (2, "is the model itself", ("export", "{}", "{}", "--overwrite")),
     (2, "exists already; choose another name, or add --overwrite", ("export", "{}", "taken.onnx")),
     (2, "is a folder", ("export", "{}", "folder.npz", "--overwrite")),

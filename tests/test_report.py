@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from html.parser import HTMLParser
+from dataclasses import replace
 from importlib.resources import files
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from browser import Browser, find_browser
+from browser import Browser
 from conftest import Run
 from figures import CHARACTERS, blocks
 from kinds import RECURRENT
+from pages import Element, Parser, check, data_in, numbers, rgb
 from samples import SHA256, USED
 
 from charrnn.config import CELLS, ModelConfig, TextConfig
@@ -51,7 +48,6 @@ from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
 KINDS = (*CELLS, "bytes", "records")
 TEXT = "abc\ndefé <fed>\nabcde\nf <é> e\n"
 HOSTILE = "</script><script>document.title='owned'</script><!--\"'&\x07\u202e\udc80"
-VOID = {"br", "img", "input", "link", "meta", "line", "path", "rect"}
 
 
 @pytest.fixture(autouse=True)
@@ -85,112 +81,6 @@ def _page(path: Path, on: str | None = None) -> str:
     return page(Look((Subject(path, load_checkpoint(path)),), on=on))
 
 
-@dataclass
-class Element:
-    """Of a parsed page."""
-
-    name: str
-    attributes: dict[str, str | None]
-    children: list[Element | str] = field(default_factory=list)
-
-    def all(self, name: str | None = None) -> Iterator[Element]:
-        """Every element below this one, in their order."""
-        for child in self.children:
-            if isinstance(child, Element):
-                if name in (None, child.name):
-                    yield child
-                yield from child.all(name)
-
-    @property
-    def text(self) -> str:
-        return "".join(c if isinstance(c, str) else c.text for c in self.children)
-
-    def by_id(self, name: str) -> Element:
-        (found,) = [each for each in self.all() if each.attributes.get("id") == name]
-        return found
-
-
-class Parser(HTMLParser):
-    """Reads a page, and fails where a tag is not closed or closes another."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.root = Element("", {})
-        self._open = [self.root]
-        self.feed(page)
-        self.close()
-        assert self._open == [self.root]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len(dict(attrs)) == len(attrs)
-        made = Element(tag, dict(attrs))
-        self._open[-1].children.append(made)
-        if tag not in VOID:
-            self._open.append(made)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._open[-1].children.append(Element(tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop().name == tag
-
-    def handle_data(self, data: str) -> None:
-        self._open[-1].children.append(data)
-
-
-def _check(whole: str) -> Element:
-    """What has to hold of every page."""
-    root = Parser(whole).root
-    everything = list(root.all())
-    (html,) = root.all("html")
-    assert html.attributes["lang"] == "en"
-    names = [each.attributes["id"] for each in everything if "id" in each.attributes]
-    assert len(names) == len(set(names))
-    for each in everything:
-        for key, value in each.attributes.items():
-            if key in ("href", "src", "action", "data", "poster", "srcset"):
-                assert (value or "").startswith("#")
-                assert (value or "")[1:] in names
-            if key in ("aria-labelledby", "aria-describedby", "for"):
-                assert value in names
-            assert not key.startswith("on")
-        if each.name == "svg":
-            assert each.attributes["role"] == "img"
-            title = root.by_id(str(each.attributes["aria-labelledby"]))
-            words = root.by_id(str(each.attributes["aria-describedby"]))
-            assert title.text
-            assert len(words.text) > 20
-            assert not re.search(r"nan|inf\b", str(each.attributes) + each.text)
-        assert not re.search(r"\b(nan|inf)\b", each.attributes.get("d") or "")
-    assert "url(" not in whole
-    assert "@import" not in whole
-    levels = [int(each.name[1]) for each in everything if re.fullmatch("h[1-6]", each.name)]
-    assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
-    assert levels.count(1) == 1
-    labelled = [each for label in root.all("label") for each in label.all()]
-    assert all(each in labelled for each in everything if each.name in ("input", "select"))
-
-    # The policy lets one script run, that of the page.
-    data, script = root.all("script")
-    assert data.attributes == {"type": "application/json", "id": "data"}
-    (policy,) = [e for e in root.all("meta") if "http-equiv" in e.attributes]
-    digest = base64.b64encode(hashlib.sha256(script.text.encode()).digest()).decode()
-    assert policy.attributes["content"] == (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    )
-    return root
-
-
-def _data(root: Element) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(root.by_id("data").text, parse_constant=pytest.fail)
-    return found
-
-
-def _numbers(packed: dict[str, str]) -> Any:
-    return np.frombuffer(base64.b64decode(packed["bytes"]), f"<{packed['type']}")
-
-
 def _json(run: Run, *arguments: object) -> Any:
     outcome = run("inspect", *arguments, "--json")
     assert outcome.code == 0, outcome.err
@@ -202,7 +92,7 @@ def test_every_model(kind: str) -> None:
     """A sound page with every view; a sentence where a view does not apply; the same file again."""
     path = _saved(kind)
     whole = _page(path)
-    root = _check(whole)
+    root = check(whole)
     (title,) = [each for each in root.all("title") if each.text.startswith(path.name)]
     assert title.text == f"{path.name}: inside a charrnn model"
     sections = {each.attributes["id"]: each for each in root.all("section")}
@@ -224,11 +114,11 @@ def test_every_model(kind: str) -> None:
 def test_the_same_as_the_views(run: Run) -> None:
     """What the page shows and hands to its script is what each view's JSON has."""
     path = _saved("gru")
-    root = _check(_page(path, TEXT))
-    data = _data(root)
+    root = check(_page(path, TEXT))
+    data = data_in(root)
 
     told = _json(run, path, "--text", TEXT)
-    noted = {key: _numbers(each) for key, each in data["passages"]["surprise"]["guesses"].items()}
+    noted = {key: numbers(each) for key, each in data["passages"]["surprise"]["guesses"].items()}
     assert noted["bits"] / 100 == pytest.approx(told["bits"], abs=0.006)
     assert noted["entropy"] / 100 == pytest.approx(told["entropy"], abs=0.006)
     text = root.by_id("surprise-text")
@@ -249,7 +139,7 @@ def test_the_same_as_the_views(run: Run) -> None:
 
     told = _json(run, path, "--next", "", "--temp", 1)
     following = data["distributions"]["following"]["distributions"][0]
-    weights = np.sort(np.exp(_numbers(following["scores"]).astype(float)))[::-1]
+    weights = np.sort(np.exp(numbers(following["scores"]).astype(float)))[::-1]
     assert weights / weights.sum() == pytest.approx(told["probabilities"][0], rel=1e-5)
 
     best = _json(run, path, "--neurons", "--on", TEXT)["features"][0]
@@ -259,14 +149,14 @@ def test_the_same_as_the_views(run: Run) -> None:
         f"{unit['name']} ({best['feature']}, r {best['units'][0]['r']:+.2f}"
     )
     held = _json(run, path, "--unit", unit["name"], "--on", TEXT)["values"]
-    values = unit["low"] + _numbers(unit["values"]) / 255 * (unit["high"] - unit["low"])
+    values = unit["low"] + numbers(unit["values"]) / 255 * (unit["high"] - unit["low"])
     assert values == pytest.approx(held, abs=(unit["high"] - unit["low"]) / 500)
 
 
 def test_figures_are_the_views(run: Run) -> None:
     """Points and curves lie where the JSON of the views says."""
     path = _saved("gru")
-    root = _check(_page(path, TEXT))
+    root = check(_page(path, TEXT))
     told = _json(run, path, "--gates", "--on", TEXT)
     dots = next(_lines(_svg(root, "gate-1-0"), "dots"))
     expected = [
@@ -324,12 +214,12 @@ def test_hostile_names() -> None:
     characters = "\n<>&\"'/\x07\u2028\u202e\ufffe`scriptab-!"
     path = _saved("lstm", Path(HOSTILE.replace("/", "") + ".npz"), characters)
     whole = _page(path, "</script><!--\x07\u2028\u202e\ufffe--><script>\"'&\n" * 3)
-    root = _check(whole)
+    root = check(whole)
     assert not re.search("[\x00-\x08\x0b-\x1f\u2028\u202e\ufffe\ud800-\udfff]", whole)
     assert clean(HOSTILE) in root.by_id("card").text
     assert clean(path.name) in next(root.all("h1")).text
     assert len(list(root.all("script"))) == 2
-    names = _data(root)["names"]
+    names = data_in(root)["names"]
     assert {"<", "&", "U+0007", "U+2028", "U+202E"} <= set(names)
 
 
@@ -340,7 +230,7 @@ def test_every_block(encoding: str) -> None:
         if isinstance(block, Panels):  # pictures of a page have names of their own
             block = replace(block, panels=list({each.name: each for each in block.panels}.values()))
         whole = _page_of(block, encoding=encoding)
-        root = _check(whole)
+        root = check(whole)
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff\U000e0041]", whole)
         assert not list(root.by_id("all").all("red"))
 
@@ -378,7 +268,7 @@ def test_a_model_of_one_character(run: Run, cell: str, character: str) -> None:
     reading = ("--on", "text.txt", "--counts", "text.txt", "--html", "page.html")
     outcome = run("inspect", path, *reading)
     assert outcome.code == 0, outcome.err
-    root = _check(Path("page.html").read_text(encoding="utf-8"))
+    root = check(Path("page.html").read_text(encoding="utf-8"))
     nothing = "all gradients are zero" if cell in RECURRENT else "a net without memory"
     assert nothing in root.by_id("gradients").text
     assert "two different characters" in root.by_id("embedding").text
@@ -418,7 +308,7 @@ def test_asked_wrongly(run: Run, arguments: tuple[str, ...], message: str) -> No
 
 
 def test_a_text_too_short_for_some_views() -> None:
-    root = _check(_page(_saved("lstm"), "a"))
+    root = check(_page(_saved("lstm"), "a"))
     assert "two different characters" in root.by_id("embedding").text
     assert "nothing in it varies" in root.by_id("neurons").text
 
@@ -426,7 +316,7 @@ def test_a_text_too_short_for_some_views() -> None:
 def test_a_large_model_reads_less(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.inspection.report.MODERATE", 1)
     monkeypatch.setattr("charrnn.inspection.surprise.FEWEST", 20)
-    root = _check(_page(_saved("lstm"), TEXT))
+    root = check(_page(_saved("lstm"), TEXT))
     assert len(list(root.by_id("surprise-text").all("span"))) == 20
 
 
@@ -475,7 +365,7 @@ def test_contrast(dark: bool) -> None:
     """Text of 4.5 and more on every background that it has, lines and their words on the page (WCAG AA)."""
     # A colour stands on a line that begins with its name or its class.
     found = re.findall(r"(?m)^\W*([\w-]+).*: light-dark\((#\w{6}), (#\w{6})\)", STYLE)
-    palette = {name: _rgb(colours[dark]) for name, *colours in found}
+    palette = {name: rgb(colours[dark]) for name, *colours in found}
     (selectors,) = re.findall(r"(.*) \{ color: var\(--ink-on-strong\)", STYLE)
     strong = set(re.findall(r"\w\d", selectors))
     assert len(palette) == 27
@@ -491,32 +381,18 @@ def test_contrast(dark: bool) -> None:
     assert scale == sorted(scale)
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    program = find_browser()
-    if not program:
-        pytest.skip("needs Chromium")
-    found = Browser(program, tmp_path / "profile")
-    yield found
-    found.close()
-
-
 def test_in_a_browser(run: Run, browser: Browser) -> None:
     """Every control does what it says; nothing is thrown, and nothing is asked of the network."""
     path = _saved("lstm", Path(HOSTILE.replace("/", "") + ".npz"), "\n abcdefé<>")
     Path("page.html").write_text(_page(path, TEXT), encoding="utf-8")
-    passages = _data(_check(_page(path, TEXT)))["passages"]
+    passages = data_in(check(_page(path, TEXT)))["passages"]
     units = passages["unit"]["colourings"]
     browser.emulate()
     browser.open(Path("page.html"))
     assert browser.run("document.title").startswith("<script><script>document")
     assert browser.run("document.querySelectorAll('.controls:not([hidden])').length") == 4
 
-    bits = _numbers(passages["surprise"]["guesses"]["bits"]) / 100
+    bits = numbers(passages["surprise"]["guesses"]["bits"]) / 100
     told = "document.getElementById('surprise-told').textContent"
     assert f"character 1 is a: {bits[0]:.2f} bits" in browser.run(told)
     browser.run("document.getElementById('surprise-text').focus()")

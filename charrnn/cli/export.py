@@ -15,6 +15,7 @@ from charrnn.words import as_argument, quoted, size
 EPILOG = (
     "For example: charrnn export model.npz small.npz writes the model without what it takes to go on with its run; "
     "charrnn export model.npz model.safetensors writes it for PyTorch, and charrnn export model.npz model.onnx for ONNX Runtime. "
+    "charrnn export model.npz page.html writes a page that runs it in a browser, with no network. "
     "docs/sharing.md shows how each is loaded. The way back: charrnn import model.safetensors"
 )
 
@@ -25,17 +26,23 @@ def export(
     arguments: list[str] | None = typer.Argument(
         None,
         metavar="[MODEL.npz] FILE",
-        help="The model, and the file to write. Its ending says what it is: .npz, .safetensors or .onnx.",
+        help="The model, and the file to write. Its ending says what it is: .npz, .safetensors, .onnx or .html.",
         show_default="the newest model in checkpoints/",
+    ),
+    precision: str = of_output(
+        "float32",
+        "With .html: how its numbers are kept, float32, half (half the size) or int8 (a quarter, and slightly less exact).",
     ),
     overwrite: bool = of_output(False, "Replace a file that is there.", "--overwrite"),
 ) -> None:
-    """Write a model for a friend, for PyTorch or for ONNX Runtime."""
+    """Write a model for a friend, for PyTorch, for ONNX Runtime, or as a page that runs it."""
     names = arguments or []
     require_names(names)
     if len(names) not in (1, 2):
         given = (
-            "and nothing else" if names else "such as small.npz, model.safetensors or model.onnx"
+            "and nothing else"
+            if names
+            else "such as small.npz, model.safetensors, model.onnx or page.html"
         )
         raise InputError(f"name a model and the file to write, {given}")
     output, models = Path(names[-1]), list(map(Path, names[:-1]))
@@ -49,7 +56,7 @@ def export(
     from charrnn.cli.terminal import tell
     from charrnn.sharing.formats import writer_for
 
-    write = writer_for(output)
+    write = writer_for(output, precision)
     _require_place(output, models, overwrite=overwrite)
     ((path, checkpoint),) = checkpoints(models, tasks=(), use="export")
     _require_place(output, [path], overwrite=overwrite)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from charrnn.errors import InputError
@@ -12,6 +13,8 @@ from charrnn.files.checkpoint import save_checkpoint
 from charrnn.sharing.foreign import Strange
 from charrnn.sharing.onnx_file import write_onnx
 from charrnn.sharing.torch_file import read_torch, write_torch
+from charrnn.sharing.web.held import check_precision
+from charrnn.sharing.web.page import write_page
 from charrnn.training.run import Checkpoint
 
 Write = Callable[[Checkpoint, Path], None]
@@ -26,36 +29,46 @@ WRITERS: Mapping[str, Write] = {
     ".npz": write_small,
     ".safetensors": write_torch,
     ".onnx": write_onnx,
+    ".html": write_page,
 }
 
 
-def writer_for(path: str | Path) -> Write:
+def writer_for(path: str | Path, precision: str = "float32") -> Write:
     """What writes a file of such a name.
 
+    Args:
+        precision: How numbers are kept, one of :data:`charrnn.sharing.web.held.PRECISIONS`; only a page has others than float32.
+
     Raises:
-        InputError: Its ending is that of no format.
+        InputError: Its ending is that of no format, or the precision none that it has.
     """
+    check_precision(precision)
     found = WRITERS.get(Path(path).suffix)
     if found is None:
         *some, last = WRITERS
         raise InputError(
             f"{path}: what is written follows from the name's ending: {', '.join(some)} or {last}"
         )
-    return found
+    if precision == "float32":
+        return found
+    if found is not write_page:
+        raise InputError(f"--precision {precision} is for a page (.html); {path} has float32")
+    return partial(write_page, precision=precision)
 
 
 @checks
-def export_model(checkpoint: Checkpoint, path: str | Path) -> None:
+def export_model(checkpoint: Checkpoint, path: str | Path, precision: str = "float32") -> None:
     """Write a model for elsewhere, as ``charrnn export`` does; a file of that name is replaced.
 
     Args:
-        path: Its ending says in which format: ``.npz`` (a checkpoint without training state), ``.safetensors`` (for PyTorch) or ``.onnx``.
+        path: Its ending says in which format: ``.npz`` (a checkpoint without training state), ``.safetensors`` (for PyTorch), ``.onnx`` or ``.html`` (a page that runs it).
+        precision: Of a page: ``float32``, ``half`` or ``int8``.
 
     Raises:
         InputError: The format cannot hold such a model.
         CheckpointError: The file cannot be written.
     """
-    writer_for(path)(checkpoint, Path(path))
+    writer_for(path, precision)(checkpoint, Path(path))
 
 
 @checks

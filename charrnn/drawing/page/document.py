@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 from typing import Any
@@ -18,6 +19,54 @@ import numpy as np
 from charrnn.drawing.page.markup import Markup, data_block, element, escaped
 from charrnn.version import __version__
 
+NOTHING = Markup()
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page is made of; text is escaped, markup is not.
+
+    Attributes:
+        title: What the window is called.
+        heading: What stands at the top.
+        lead: What stands below it.
+        skip: The anchor of what is to be reached first, and words for the link to it.
+        main: All else.
+        data: What the script reads, in the element ``data``; see :func:`packed`.
+        style: Beside that of every page.
+        script: The only one that the page may run.
+        beneath: What stands below the choice of colours, above ``main``.
+    """
+
+    title: str
+    heading: str
+    lead: str
+    skip: tuple[str, str]
+    main: Markup
+    data: Mapping[str, Any]
+    style: str
+    script: str
+    beneath: Markup = NOTHING
+
+
+def assembled(page: Page) -> str:
+    """A page as a file. The same parts make the same file."""
+    digest = base64.b64encode(hashlib.sha256(f"\n{page.script}".encode()).digest()).decode()
+    anchor, words = page.skip
+    return Template(_own("page.html")).substitute(
+        title=escaped(page.title),
+        name=escaped(page.heading),
+        lead=escaped(page.lead),
+        skip=element("a", words, class_="skip", href=f"#{anchor}"),
+        beneath=page.beneath,
+        main=page.main,
+        data=data_block("data", page.data),
+        allowed=f"'sha256-{digest}'",
+        version=escaped(__version__),
+        css=_own("page.css") + page.style,
+        js=page.script,
+    )
+
 
 def document(
     title: str,
@@ -25,33 +74,32 @@ def document(
     sections: Sequence[tuple[str, str, Markup]],
     data: Mapping[str, Any],
 ) -> str:
-    """A page. The same arguments make the same file.
+    """A page of sections, with links to them. The same arguments make the same file.
 
     Args:
         title: Its heading.
         lead: What stands below it.
         sections: Anchor, heading and content of each.
-        data: What the script reads, see :func:`packed`.
+        data: What the script reads.
     """
-    script = _own("page.js")
-    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
     contents = [element("li", element("a", head, href=f"#{name}")) for name, head, _ in sections]
-    return Template(_own("page.html")).substitute(
-        name=escaped(title),
-        lead=escaped(lead),
-        first=escaped(sections[0][0]),
-        contents=element("ul", *contents),
-        sections=Markup("\n").join(_section(*section) for section in sections),
-        data=data_block("data", data),
-        allowed=f"'sha256-{digest}'",
-        version=escaped(__version__),
-        css=_own("page.css"),
-        js=script,
+    return assembled(
+        Page(
+            title=f"{title}: inside a charrnn model",
+            heading=title,
+            lead=lead,
+            skip=(sections[0][0], "Skip to the first view"),
+            main=Markup("\n".join(_section(*section) for section in sections)),
+            data=data,
+            style="",
+            script=_own("page.js"),
+            beneath=Markup(f'<nav aria-label="Views">\n{element("ul", *contents)}\n</nav>\n'),
+        )
     )
 
 
 def packed(values: Any, kind: str) -> dict[str, str]:
-    """Numbers as little-endian bytes in base64; ``kind`` is u1, u2, u4 or f4."""
+    """Numbers as little-endian bytes in base64; ``kind`` is i1, u1, u2, u4, f2 or f4."""
     data = np.asarray(values).astype(f"<{kind}").tobytes()
     return {"type": kind, "bytes": base64.b64encode(data).decode("ascii")}
 

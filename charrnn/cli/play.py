@@ -1,0 +1,114 @@
+"""``charrnn play``: a model to play with, in a browser or at a prompt."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from charrnn.cli.arguments import checkpoints, divided
+from charrnn.cli.settings import panel
+from charrnn.config import SEEDS, SamplingConfig
+from charrnn.errors import InputError
+from charrnn.tasks import READERS, REWRITERS, WRITERS
+
+if TYPE_CHECKING:
+    from charrnn.training.run import Checkpoint
+
+EPILOG = (
+    "For example: charrnn play model.npz opens a page that runs the model and asks no network for anything; charrnn export model.npz page.html "
+    "writes the same page to a place of your choice. In a terminal: charrnn play --terminal, then a text, an empty line to go on, :help for more."
+)
+
+of_place, of_choice = panel("Where"), panel("At the prompt")
+
+
+def play(
+    arguments: list[str] | None = typer.Argument(
+        None,
+        metavar="[MODEL.npz]",
+        help="The model to play with.",
+        show_default="the newest model in checkpoints/",
+    ),
+    in_terminal: bool = of_place(
+        False,
+        "Stay in the terminal, at a prompt; so it is where there is no browser.",
+        "--terminal",
+    ),
+    label: str | None = of_choice(
+        None, "With a model of --task conditional: what to write for.", metavar="NAME"
+    ),
+    temperature: float = of_choice(
+        0.8, "Below 1 more cautious, above 1 more daring.", "--temp --temperature -t"
+    ),
+    length: int = of_choice(300, "Characters to write at a time.", "--length -n"),
+    seed: int | None = of_choice(
+        None, "Makes the same text again.", shown="a new one, told on standard error"
+    ),
+) -> None:
+    """Play with a model: type, and it goes on, in a browser or at a prompt."""
+    models, rest = divided(arguments)
+    if rest or len(models) > 1:
+        raise InputError("name one model to play with, and nothing else")
+    if length < 1:
+        raise InputError(f"--length must be at least 1, not {length}")
+    if seed is not None and not 0 <= seed < SEEDS:
+        raise InputError(f"--seed must be at least 0 and at most {SEEDS - 1}, not {seed}")
+    config = SamplingConfig(length=length, temperature=temperature)
+
+    from charrnn.cli.terminal import tell
+
+    browser = None if in_terminal else _browser()
+    runnable = tuple(task for task in (*WRITERS, *READERS) if task not in REWRITERS)
+    tasks = WRITERS if browser is None else runnable
+    ((path, checkpoint),) = checkpoints(models, tasks=tasks, use="play")
+    if browser is not None and _shown(checkpoint, path, browser):
+        return
+    if not checkpoint.model.config.learns.writes:
+        raise InputError(f"{path}: the browser did not open; at a prompt a model has to write")
+    if not in_terminal:
+        tell("there is no browser here; it goes on at a prompt")
+    _talk(checkpoint, config, label, seed)
+
+
+def _browser() -> webbrowser.BaseBrowser | None:
+    """The one that would show a page, if there is a screen for it."""
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    if sys.platform not in ("win32", "darwin") and not any(map(os.environ.get, screens)):
+        return None  # what is found then draws in the terminal
+    try:
+        return webbrowser.get()
+    except webbrowser.Error:
+        return None
+
+
+def _shown(checkpoint: Checkpoint, path: Path, browser: webbrowser.BaseBrowser) -> bool:
+    """Write the page to a place of its own, and open it. It stays there: who knows how long it is looked at."""
+    from charrnn.sharing.web.page import write_page
+
+    page = Path(tempfile.mkdtemp(prefix="charrnn-")) / f"{path.stem}.html"
+    write_page(checkpoint, page)
+    print(page)
+    return browser.open(page.as_uri())
+
+
+def _talk(
+    checkpoint: Checkpoint, config: SamplingConfig, label: str | None, seed: int | None
+) -> None:
+    import numpy as np
+
+    from charrnn.cli.labels import writing
+    from charrnn.cli.talk import Talk, converse
+    from charrnn.cli.terminal import tell
+
+    # Whether there is such a label, and one is named where there has to be.
+    writing(checkpoint.model, None if label is None else {label: 1.0})
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+        tell(f"seed {seed}")
+    converse(Talk(checkpoint.model, config, seed, label))

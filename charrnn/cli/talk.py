@@ -1,0 +1,263 @@
+"""A model at a prompt: what is typed is gone on with, an empty line lets it go on further, ``:`` begins what is said to the program."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from charrnn.cli.arguments import require_names
+from charrnn.cli.labels import writing
+from charrnn.cli.terminal import Writer, tell
+from charrnn.config import SEEDS, SamplingConfig, seed_after
+from charrnn.errors import CharrnnError, InputError
+from charrnn.models.character_model import CharacterModel
+from charrnn.text.source import tidied
+from charrnn.words import listed, printable, unescaped
+from charrnn.writing.sampling import generate
+
+HELP = r"""
+What you type is gone on with; \n in it is a line feed, and :: at its beginning one colon. An empty line lets the model go on.
+:temp 0.7      below 1 more cautious, above it more daring; 0 always takes the likeliest
+:top-k 5       choose among so many; also :top-p 0.9 and :min-p 0.1
+:length 200    characters to write at a time
+:seed 7        makes the same text again
+:label NAME    of a model for labels: what to write for
+:undo          take the last piece back
+:save FILE     write the text so far to a new file
+:help          this; Ctrl-D ends
+""".strip()
+
+
+@dataclass
+class Talk:
+    """A text that grows, and how.
+
+    Attributes:
+        label: What it is written for, of a model for labels.
+        text: All of it, in the model's characters.
+    """
+
+    model: CharacterModel
+    config: SamplingConfig
+    seed: int
+    label: str | None = None
+    text: str = ""
+    _past: list[str] = field(default_factory=list)
+    _pieces: Iterator[str] | None = None
+    _rest: str = ""
+    _records: int = 0
+
+    def take(self, prime: str) -> None:
+        """Begin another text."""
+        self._past.append(self.text)
+        self.text = prime
+        self._begin_anew()
+
+    def more(self) -> Iterator[str]:
+        """Pieces of what follows, so many characters in all, or to a record's end; the text has them then."""
+        if self._pieces is None:
+            self._pieces = self._written()
+        left = self.config.length or 0
+        while left:
+            piece = self._rest or next(self._pieces, "")
+            if not piece:  # a record has ended; the next one has the seed after its seed
+                self.text += self.model.vocabulary.config.end
+                self._pieces, self._records = None, self._records + 1
+                return
+            now, self._rest = piece[:left], piece[left:]
+            left -= len(now)
+            self.text += now
+            yield now
+
+    def go_on(self) -> Iterator[str]:
+        """The same for an empty line: it can be taken back by itself."""
+        self._past.append(self.text)
+        yield from self.more()
+
+    def undo(self) -> None:
+        """Take the last piece back.
+
+        Raises:
+            InputError: There is none.
+        """
+        if not self._past:
+            raise InputError("there is nothing to take back")
+        self.text = self._past.pop()
+        self._begin_anew()
+
+    def change(self, **settings: object) -> None:
+        """Other settings; the seed begins anew.
+
+        Raises:
+            InputError: They make no sense.
+        """
+        self.config = replace(self.config, **settings)  # type: ignore[arg-type]
+        self._begin_anew()
+
+    def name(self, label: str) -> None:
+        """Write for another label.
+
+        Raises:
+            InputError: The model knows no such label, or none at all.
+        """
+        self.model.writing({label: 1.0})
+        self.label = label
+        self._begin_anew()
+
+    def sow(self, seed: int) -> None:
+        """Begin with a seed."""
+        self.seed = seed
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._pieces, self._rest, self._records = None, "", 0
+
+    def _written(self) -> Iterator[str]:
+        end = self.model.vocabulary.config.end
+        prime = self.text.rpartition(end)[2] if end else self.text
+        return generate(
+            writing(self.model, None if self.label is None else {self.label: 1.0}),
+            prime=prime if self.model.vocabulary.config.unit == "character" else _raw(prime),
+            length=None,
+            temperature=self.config.temperature,
+            top_k=self.config.top_k,
+            top_p=self.config.top_p,
+            min_p=self.config.min_p,
+            rng=seed_after(self.seed, self._records),
+        )
+
+
+def _raw(text: str) -> str:
+    """A text of a model of bytes as Python has such text: bytes that are no UTF-8 as U+DC80 to U+DCFF."""
+    return text.encode("latin-1").decode("utf-8", "surrogateescape")
+
+
+def converse(talk: Talk) -> None:
+    """Read lines and answer them until they end."""
+    if sys.stdin is None:  # it was closed
+        return
+    if isinstance(
+        sys.stdin, io.TextIOWrapper
+    ):  # bytes that are no UTF-8 are told as any wrong text
+        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
+    watched = sys.stdin.isatty()
+    if watched:
+        with suppress(ImportError):
+            import readline  # noqa: F401 (lines can be edited, and called back)
+        tell("Type a text, and the model goes on; :help tells more, Ctrl-D ends.")
+    out = Writer(talk.model.vocabulary.config.encoding)
+    while True:
+        try:
+            line = input("> " if watched else "")
+        except EOFError:
+            if watched:
+                print()
+            return
+        try:
+            if line.startswith(":") and not line.startswith("::"):
+                _obey(talk, line[1:])
+                continue
+            _answer(talk, line.removeprefix(":"), out)
+        except CharrnnError as error:
+            tell(f"charrnn: {error}")
+
+
+def _answer(talk: Talk, line: str, out: Writer) -> None:
+    """Go on, with what was typed where something was."""
+    if line:
+        prime = _known(talk.model, line)
+        talk.take(prime)
+        out.put(prime)
+        pieces = talk.more()
+    else:
+        pieces = talk.go_on()
+    for piece in pieces:
+        out.put(piece)
+        sys.stdout.flush()
+    out.put("\n")
+    sys.stdout.flush()
+
+
+def _known(model: CharacterModel, line: str) -> str:
+    """What was typed in the model's characters; what it does not know is told, and replaced by what is similar."""
+    vocabulary = model.vocabulary
+    typed = tidied(vocabulary.argument(line, "the text"), vocabulary.config)
+    typed = unescaped(typed)
+    if vocabulary.config.end and vocabulary.config.end in typed:
+        raise InputError("a record is one line, and so is its prime")
+    for character in vocabulary.unknown_in(typed):
+        similar = vocabulary.known(character, "replace")
+        told = f"{similar} stands in for it" if similar else "it is left out"
+        tell(f"the model does not know {printable(character)}: {told}")
+    return vocabulary.known(typed, "replace")
+
+
+def _obey(talk: Talk, said: str) -> None:
+    """Do what is said after a colon.
+
+    Raises:
+        InputError: It is nothing that can be done.
+    """
+    name, _, value = said.strip().partition(" ")
+    value = value.strip()
+    settings: Mapping[str, tuple[str, Callable[[str], float]]] = {
+        "temp": ("temperature", float),
+        "top-k": ("top_k", int),
+        "top-p": ("top_p", float),
+        "min-p": ("min_p", float),
+        "length": ("length", int),
+    }
+    if name in settings:
+        setting, number = settings[name]
+        found = _number(name, value, number)
+        if name == "length" and found < 1:
+            raise InputError(":length is at least 1")
+        talk.change(**{setting: found})
+    elif name == "seed":
+        seed = int(_number(name, value, int))
+        if not 0 <= seed < SEEDS:
+            raise InputError(f":seed is at least 0 and at most {SEEDS - 1}")
+        talk.sow(seed)
+    elif name == "label":
+        if not value and len(talk.model.labels):
+            tell(listed([printable(label) for label in talk.model.labels.names]))
+            return
+        talk.name(value)
+    elif name == "undo":
+        talk.undo()
+        tell(f"taken back; the text ends in {printable(talk.text[-40:])!r}")
+    elif name == "save":
+        _save(talk, value)
+    elif name == "help":
+        for line in HELP.splitlines():
+            tell(line)
+    else:
+        raise InputError(f":{printable(name)} is nothing that is known; :help tells what is")
+
+
+def _number(name: str, value: str, kind: Callable[[str], float]) -> float:
+    try:
+        return kind(value)
+    except ValueError:
+        example = "7" if kind is int else "0.7"
+        raise InputError(
+            f":{name} takes a number, as in :{name} {example}, not {value!r}"
+        ) from None
+
+
+def _save(talk: Talk, name: str) -> None:
+    """Write the text to a file that is not there yet."""
+    require_names([name])
+    path, kind = Path(name), talk.model.vocabulary.config
+    try:
+        with open(path, "xb") as file:
+            file.write(talk.text.encode(kind.encoding))
+    except FileExistsError:
+        raise InputError(f"{path}: exists already; choose another name") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+    tell(f"{path}: {len(talk.text):,} {kind.unit}s")
