@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 import traceback
-from contextlib import suppress
 from importlib import import_module
 
 import typer
@@ -86,19 +85,27 @@ def run(arguments: list[str]) -> int:
         except KeyboardInterrupt:
             code = 130
         except BaseException:
-            if terminal.job:  # what nobody foresaw: the others would wait for ever
-                traceback.print_exc()
-                terminal.job.abort(1)
+            if arguments[:1] == ["train"] and announced_size() > 1:
+                traceback.print_exc()  # what nobody foresaw: the others would wait for ever
+                _end_job(1)
             raise
     if not end.number:
         return code
     code = 128 + end.number  # the shell's convention
     if arguments[:1] == ["train"] and announced_size() > 1:
-        with suppress(ImportError):
-            from charrnn.nn.mpi import abort
-
-            abort(code)  # of those that it has not joined yet, too: they wait for it
+        _end_job(code)
     return code
+
+
+def _end_job(code: int) -> None:
+    """End all ranks of a job, also where this one has not joined them yet: they wait for it."""
+    try:
+        from charrnn.nn.mpi import abort
+
+        abort(code)
+    except Exception:  # there is no MPI, or the loading of what it takes was what was interrupted
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)  # which launchers heed
 
 
 def _run(arguments: list[str]) -> int:
@@ -147,11 +154,6 @@ def _fail(message: str, code: int) -> int:
         message = f"{message[: MOST // 2]} … {message[-MOST // 2 :]}"
     terminal.tell_failure(message)
     size, rank, local = announced()
-    if terminal.job:
-        terminal.job.abort(code)
-    elif (
-        size > 1 and rank != local
-    ):  # on another machine than the first: by a signal, which launchers heed
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.raise_signal(signal.SIGTERM)
+    if terminal.job or (size > 1 and rank != local):  # on another machine than the first
+        _end_job(code)
     return code
