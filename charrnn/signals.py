@@ -19,7 +19,7 @@ ENDING = tuple(getattr(signal, name) for name in NAMES if hasattr(signal, name))
 
 
 class HandledBy:
-    """In a ``with`` block, let ``handler`` be told of :data:`ENDING`.
+    """In a ``with`` block, let ``handler`` be told of :data:`ENDING`; ``signal.SIG_DFL`` lets them end the process.
 
     What nohup or a script's & has switched off stays so. A thread other than the main one is never
     interrupted, and changes nothing.
@@ -28,7 +28,7 @@ class HandledBy:
         before: Who was told before, and is again afterwards.
     """
 
-    def __init__(self, handler: Callable[[int, FrameType | None], Any]) -> None:
+    def __init__(self, handler: Callable[[int, FrameType | None], Any] | signal.Handlers) -> None:
         self._handler = handler
         self.before: dict[int, Any] = {}
 
@@ -96,18 +96,3 @@ def act_on_held() -> None:
     """Act upon signals that wait, from within whatever block holds them: for a wait that may have no end."""
     if Held.innermost:
         Held.innermost.act()
-
-
-class Unhandled:
-    """In a ``with`` block, let :data:`ENDING` end the process: where C waits, and Python would not come to it."""
-
-    def __enter__(self) -> None:
-        self._before: dict[int, Any] = {}
-        for number in ENDING:
-            if (who := signal.getsignal(number)) not in (signal.SIG_IGN, None):
-                signal.signal(number, signal.SIG_DFL)
-                self._before[number] = who
-
-    def __exit__(self, *_: object) -> None:
-        for number, who in self._before.items():
-            signal.signal(number, who)

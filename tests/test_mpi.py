@@ -239,6 +239,15 @@ class TestEnds:
         more = _train(1, "--resume", path, "--steps", str(step.step + 2), "-q", *resumed)
         assert more.returncode == 0, more.stderr
 
+    def _planted(self, program: str) -> subprocess.CompletedProcess[str]:
+        """An endless job of two ranks, in each of which this program runs first."""
+        Path("sitecustomize.py").write_text(program)
+        environment = {**os.environ, "PYTHONPATH": "."}
+        command = _command(2, "train", "corpus.txt", *ENDLESS, "-qo", "m.npz")
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
+        )
+
     def test_a_signal_to_one_rank_at_any_moment(self) -> None:
         """Twenty times: to the first or to another one, at once or later, while it steps, evaluates or saves."""
         draw = random.Random(0)
@@ -361,16 +370,11 @@ class TestEnds:
 
     def test_a_rank_elsewhere_without_mpi4py(self) -> None:
         """On another machine than the first: it says so, and the job does not wait for it."""
-        Path("sitecustomize.py").write_text(
+        job = self._planted(
             "import os, sys\n"
             "if os.environ.get('PMI_RANK') == '1':\n"
             "    os.environ['MPI_LOCALRANKID'] = '0'\n"
             "    sys.modules['mpi4py'] = None\n"
-        )
-        environment = {**os.environ, "PYTHONPATH": "."}
-        command = _command(2, "train", "corpus.txt", *ENDLESS, "-qo", "m.npz")
-        job = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
         )
         (line,) = [line for line in _lines(job.stderr) if line.startswith("charrnn: ")]
         assert re.match(
@@ -380,17 +384,12 @@ class TestEnds:
 
     def test_an_error_that_nobody_foresaw(self) -> None:
         """On one rank: it is shown, and all end."""
-        Path("sitecustomize.py").write_text(
+        job = self._planted(
             "import os\n"
             "if os.environ.get('PMI_RANK') == '1':\n"
             "    from charrnn.training import learner\n"
             "    def look(*_, **__): raise ZeroDivisionError('planted')\n"
             "    learner.Learner.look = look\n"
-        )
-        environment = {**os.environ, "PYTHONPATH": "."}
-        command = _command(2, "train", "corpus.txt", *ENDLESS, "-qo", "m.npz")
-        job = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
         )
         assert job.returncode == 1
         assert job.stderr.count("ZeroDivisionError: planted") == 1
@@ -398,18 +397,13 @@ class TestEnds:
 
     def test_a_full_disk_on_one(self) -> None:
         """It says so; whose disk it is, is told."""
-        Path("sitecustomize.py").write_text(
+        job = self._planted(
             "import os\n"
             "if os.environ.get('PMI_RANK') == '1':\n"
             "    from charrnn.errors import CacheError\n"
             "    from charrnn.training import trainer\n"
             "    def full(*_, **__): raise CacheError('/cache: no space left on device')\n"
             "    trainer.Training.__init__ = full\n"
-        )
-        environment = {**os.environ, "PYTHONPATH": "."}
-        command = _command(2, "train", "corpus.txt", *ENDLESS, "-qo", "m.npz")
-        job = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, env=environment, check=False
         )
         (line,) = _lines(job.stderr)
         assert re.fullmatch(r"charrnn: rank 1 on .*: /cache: no space left on device", line)

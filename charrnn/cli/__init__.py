@@ -79,20 +79,21 @@ def run(arguments: list[str]) -> int:
     speak_utf8()
     ignore_no_size()
     end = terminal.Ending()
+    in_job = arguments[:1] == ["train"] and announced_size() > 1
     with HandledBy(end):
         try:
             code = _run(arguments)
         except KeyboardInterrupt:
             code = 130
         except BaseException:
-            if arguments[:1] == ["train"] and announced_size() > 1:
+            if in_job:
                 traceback.print_exc()  # what nobody foresaw: the others would wait for ever
                 _end_job(1)
             raise
     if not end.number:
         return code
     code = 128 + end.number  # the shell's convention
-    if arguments[:1] == ["train"] and announced_size() > 1:
+    if in_job:
         _end_job(code)
     return code
 

@@ -7,6 +7,7 @@ Nothing here is imported unless a launcher says that there are several ranks. Al
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 import warnings
@@ -20,7 +21,7 @@ from charrnn.errors import InputError, RankError
 from charrnn.launcher import announced_size
 from charrnn.nn.parameters import Array
 from charrnn.nn.world import World
-from charrnn.signals import Unhandled, act_on_held
+from charrnn.signals import HandledBy, act_on_held
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ def _initialized() -> Any:
         mpi4py.rc.finalize = True
         from mpi4py import MPI
     if not MPI.Is_initialized():
-        with Unhandled():
+        with HandledBy(signal.SIG_DFL):  # to C no signal comes through Python
             MPI.Init_thread(MPI.THREAD_FUNNELED)
     return MPI
 
