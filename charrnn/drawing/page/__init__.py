@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from charrnn.drawing.figure import (
     Table,
     Words,
 )
-from charrnn.drawing.page.document import document
+from charrnn.drawing.page.document import Inset, document
 from charrnn.drawing.page.markup import Markup, element, joined
 from charrnn.drawing.page.passage import Script, draw_distributions, draw_passage
 from charrnn.drawing.page.svg import draw_panel
@@ -37,13 +37,18 @@ class Section:
     content: Figure | str
 
 
-def render(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """A page of figures, with what its script needs to go through passages and distributions."""
+def render(
+    title: str,
+    lead: str,
+    sections: Sequence[Section],
+    also: Mapping[tuple[str, str], Inset] | None = None,
+) -> str:
+    """A page of figures, with what its script needs to go through passages and distributions; ``also`` as in :func:`document`."""
     script = Script()
     parts = [
         (section.name, section.heading, _content(section.content, script)) for section in sections
     ]
-    return document(title, lead, parts, script.data)
+    return document(title, lead, parts, script.data, also)
 
 
 def _content(content: Figure | str, script: Script) -> Markup:

@@ -86,17 +86,12 @@ class Playground {
     }
   }
 
-  /** Settings that can be used; one that cannot counts as it stood at first, and is marked by the browser. */
   get settings() {
-    const number = (name) => {
-      const input = byId(name);
-      return Number(input.value === "" || !input.validity.valid ? input.defaultValue : input.value);
-    };
     const seed = byId("seed");
     const given = /^[0-9]{1,20}$/.test(seed.value) ? BigInt(seed.value) : 0n;
     return {
-      temperature: number("temperature"), topK: number("top-k"), topP: number("top-p"), minP: number("min-p"),
-      seed: BigInt.asUintN(64, given), length: number("length"),
+      temperature: numberIn("temperature"), topK: numberIn("top-k"), topP: numberIn("top-p"), minP: numberIn("min-p"),
+      seed: BigInt.asUintN(64, given), length: numberIn("length"),
     };
   }
 
@@ -308,12 +303,11 @@ class Playground {
     const { reading, alphabet } = this;
     const by = byId("colour").value;
     const reach = this.reach;
-    const unknown = new Set();
+    const unknown = new Map();
     this.mirror.paint(reading.wanted, (sign, place) => {
-      if (!alphabet.knows(sign)) {
-        unknown.add(sign);
-        return "unknown";
-      }
+      const lacking = alphabet.lacking(sign);
+      for (const [name, ids] of lacking) unknown.set(name, ids);
+      if (lacking.length) return "unknown";
       if (place >= reading.signs.length) return "";
       if (by === "surprise") return `s${Math.min(LEVELS - 1, Math.floor(reading.bits[place] ?? 0))}`;
       return by === "unit" && reading.unit !== null ? `u${this.level(reading.held[place], reach)}` : "";
@@ -330,6 +324,7 @@ class Playground {
       say(`${name}-told`, Number(byId(name).value).toFixed(2));
     }
     tellUnknown(unknown, alphabet);
+    tellFull(this.box);
     this.tellNext();
     this.tellLegend(by, reach);
     this.tellSum();
