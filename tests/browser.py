@@ -69,6 +69,15 @@ class Browser:
         os.close(self._commands)
         os.close(self._answers)
 
+    def renew(self) -> None:
+        """As if nothing had been seen or set before."""
+        self._call("Page.navigate", url="about:blank")
+        self._call("Emulation.clearDeviceMetricsOverride")
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=0, y=0)
+        self.emulate()
+        self.errors.clear()
+        self.requests.clear()
+
     def open(self, path: Path) -> None:
         """Load a file, and wait until it is there."""
         self._seen.clear()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -84,15 +87,51 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_command
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    """A page of its own, where there is a browser."""
+@pytest.fixture(scope="session")
+def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = find_browser()
     if not program:
         pytest.skip("needs Chromium")
-    found = Browser(program, tmp_path / "profile")
+    found = Browser(program, tmp_path_factory.mktemp("browser") / "profile")
     yield found
     found.close()
+
+
+@pytest.fixture
+def browser(_chromium: Browser) -> Browser:
+    """One for all tests, as if it were new to each, where there is one."""
+    _chromium.renew()
+    return _chromium
+
+
+Node = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def node() -> Node:
+    """The value of an expression in JavaScript, with the scripts of a page that compute, and with ``given``."""
+    from charrnn.sharing.web.page import CORE, script_of
+
+    program = shutil.which("node")
+    if not program:
+        pytest.skip("needs Node.js")
+    # What a page's scripts hide is to be seen here: they are the same, without what is around them.
+    core = script_of(CORE).removesuffix("})();\n").replace("(() => {\n", "", 1)
+
+    def run(expression: str, **given: object) -> Any:
+        ask = "const given = JSON.parse(require('fs').readFileSync(0, 'utf8'));\n"
+        told = f"console.log(JSON.stringify({expression}));\n"
+        done = subprocess.run(
+            [program, "-e", core + ask + told],
+            input=json.dumps(given),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
 
 
 Once = Callable[..., Path]

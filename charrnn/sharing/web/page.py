@@ -69,12 +69,8 @@ def playground(model: CharacterModel, precision: str = "float32") -> Inset:
     """What runs a model, as a part of some page; its first section is ``write-section``, or else ``read-section``. Arguments and errors as :func:`page`."""
     check_precision(precision)
     task = model.config.learns
-    if task.writes:
-        shown, scripts = ["play.html"], WRITES
-    elif task.rewrites:
-        shown, scripts = ["answer.html", "rewrite.html"], REWRITES
-    else:
-        shown, scripts = ["answer.html"], ANSWERS
+    scripts: tuple[str, ...] = WRITES if task.writes else REWRITES if task.rewrites else ANSWERS
+    shown = ["play.html" if task.writes else "lines.html"] + ["rewrite.html"] * task.rewrites
     return Inset(
         content=element("div", Markup("".join(map(_own, shown))), class_="playground"),
         data={"playground": data_of(model, precision)},
