@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE = 60  # seconds until a browser counts as stuck
+PATIENCE = 20  # seconds until a browser counts as stuck
 
 
 def find_browser() -> str | None:
@@ -71,7 +71,7 @@ class Browser:
 
     def renew(self) -> None:
         """As if nothing had been seen or set before."""
-        self._call("Page.navigate", url="about:blank")
+        self._go("about:blank")
         self._call("Emulation.clearDeviceMetricsOverride")
         self._call("Input.dispatchMouseEvent", type="mouseMoved", x=0, y=0)
         self.emulate()
@@ -80,8 +80,11 @@ class Browser:
 
     def open(self, path: Path) -> None:
         """Load a file, and wait until it is there."""
+        self._go(path.resolve().as_uri())
+
+    def _go(self, address: str) -> None:
         self._seen.clear()
-        self._call("Page.navigate", url=path.resolve().as_uri())
+        self._call("Page.navigate", url=address)
         while not any(event["method"] == "Page.loadEventFired" for event in self._seen):
             self._take(self._message())
 
@@ -107,7 +110,7 @@ class Browser:
         """Until an expression is true."""
         until = time.monotonic() + PATIENCE
         while not self.run(condition):
-            assert time.monotonic() < until, condition
+            assert time.monotonic() < until, (condition, self.errors)
             time.sleep(0.02)
 
     def resize(self, width: int, height: int) -> None:

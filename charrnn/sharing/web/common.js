@@ -75,6 +75,46 @@ class Mirror {
   }
 }
 
+/**
+ * What is done with the text of a box, so little in each frame that typing never waits: `work` does some of it and says whether
+ * more is left, `paint` shows how far it is. A browser takes its time to draw a long text: that is shown now and then.
+ */
+class Framed {
+  constructor() {
+    Object.assign(this, { box: byId("text"), mirror: new Mirror(byId("written")), painted: 0, frame: null });
+    this.box.addEventListener("input", () => this.changed());
+    for (const kind of ["keyup", "click"]) this.box.addEventListener(kind, () => this.moved());
+    document.addEventListener("selectionchange", () => this.moved());
+  }
+
+  get text() {
+    return this.box.value;
+  }
+
+  /** Something is another one: it is to be seen, and there is more to be done. */
+  soon() {
+    this.due = true;
+    this.later();
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      telling(() => this.turn());
+    });
+  }
+
+  turn() {
+    const more = this.work();
+    if (this.due || !more || performance.now() - this.painted > this.text.length / 40) {
+      this.paint();
+      this.due = false;
+      this.painted = performance.now();
+    }
+    if (more) this.later();
+  }
+}
+
 /** Do something, or tell why that cannot be. */
 function telling(what) {
   try {

@@ -5,15 +5,11 @@ const PATIENCE = 10; // milliseconds of a frame for reading
 const KEPT = 4000; // answers
 const MOST = 12; // labels that are told
 
-class Lines {
+class Lines extends Framed {
   constructor(alphabet) {
+    super();
     this.alphabet = alphabet;
-    this.box = byId("text");
-    this.mirror = new Mirror(byId("written"));
     this.known = new Map(); // answers by the lines that they are for
-    this.box.addEventListener("input", () => this.soon());
-    for (const kind of ["keyup", "click"]) this.box.addEventListener(kind, () => this.soon());
-    document.addEventListener("selectionchange", () => this.soon());
     byId("read-section").hidden = false;
   }
 
@@ -30,25 +26,26 @@ class Lines {
     return "";
   }
 
-  soon() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      telling(() => this.turn());
-    });
+  changed() {
+    this.soon();
+  }
+
+  moved() {
+    this.soon();
+  }
+
+  /** The lines; the number of that where the cursor stands, and where in it. */
+  get place() {
+    const before = this.text.slice(0, this.box.selectionStart).split("\n");
+    return { lines: this.text.split("\n"), number: before.length - 1, column: before.at(-1).length };
   }
 
   /** Read the lines that are not known yet, some of them at a time; that of the cursor first. */
-  turn() {
-    const { box } = this;
-    const lines = box.value.split("\n");
-    const before = box.value.slice(0, box.selectionStart).split("\n");
-    const here = lines[before.length - 1];
+  work() {
+    const { lines, number } = this.place;
     if (this.known.size > KEPT + lines.length) this.known.clear();
     const until = performance.now() + PATIENCE;
-    const left = ![here, ...lines].every((line) => this.known.has(line) || this.advance(line, until));
-    this.paint(lines);
-    this.tell(this.known.get(here), before.at(-1).length);
-    if (left) this.soon();
+    return ![lines[number], ...lines].every((line) => this.known.has(line) || this.advance(line, until));
   }
 
   /** Read on in a line; whether its answer is there. */
@@ -65,7 +62,14 @@ class Lines {
     return false;
   }
 
-  paint(lines) {
+  paint() {
+    const { lines, number, column } = this.place;
+    this.colour(lines);
+    this.tell(this.known.get(lines[number]), column);
+  }
+
+  /** Show the lines as far as they are read. */
+  colour(lines) {
     const [every, classes, unknown] = [[], [], new Map()];
     lines.forEach((line, number) => {
       if (number) {

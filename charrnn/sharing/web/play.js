@@ -18,19 +18,18 @@ function whole(ids) {
   return ids.length;
 }
 
-class Playground {
+class Playground extends Framed {
   constructor(core, labels) {
+    super();
     Object.assign(this, core);
     this.reading = new Reading(this.model, this.alphabet);
-    this.box = byId("text");
-    this.past = []; // texts before each thing that was done by a button
+    this.past = []; // the texts before and after each thing that was done by a button
     this.left = 0; // characters that are still to be written
     this.away = false; // whether the suggestion was put away
     this.from = ""; // the text from which the seed goes on
     this.number = 0n; // which record it has come to
     this.ahead = null; // what follows that text, as far as it is known
     this.noun = this.alphabet.bytes ? "byte" : "character";
-    this.mirror = new Mirror(byId("written"));
     this.prepare(labels);
     this.listen();
     for (const name of ["write", "choice", "colour"]) byId(`${name}-section`).hidden = false;
@@ -62,13 +61,10 @@ class Playground {
   }
 
   listen() {
-    this.box.addEventListener("input", () => this.changed());
     this.box.addEventListener("keydown", (event) => this.key(event));
-    document.addEventListener("selectionchange", () => this.tell());
-    for (const kind of ["keyup", "click"]) this.box.addEventListener(kind, () => this.tell());
     byId("take").addEventListener("click", () => this.take());
     byId("write").addEventListener("click", () => this.write());
-    byId("back").addEventListener("click", () => this.put(this.past.pop()));
+    byId("back").addEventListener("click", () => this.takeBack());
     byId("clear").addEventListener("click", () => {
       this.remember();
       this.put("");
@@ -97,10 +93,6 @@ class Playground {
 
   // ------------------------------------------------------------------------------------ the text and what follows
 
-  get text() {
-    return this.box.value;
-  }
-
   /** The text or what it is read with is another one: what follows is to be found anew, unless it is what was expected. */
   changed() {
     if (this.from !== this.text) {
@@ -126,21 +118,13 @@ class Playground {
     this.changed();
   }
 
-  soon() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      telling(() => this.turn());
-    });
-  }
-
-  /** Some more reading and writing, so little that typing never waits. */
-  turn() {
+  /** Some more reading and writing. */
+  work() {
     const [reading, writing] = PATIENCE;
     this.reading.advance(reading);
     if (this.reading.done || this.ahead) this.goOn(performance.now() + writing);
     if (this.left) this.pour();
-    this.paint();
-    if (!this.reading.done || this.left || !this.ahead || (this.wanting && !this.away)) this.soon();
+    return !this.reading.done || this.left > 0 || !this.ahead || (this.wanting && !this.away);
   }
 
   get wanting() {
@@ -187,7 +171,7 @@ class Playground {
     // As if it were typed, so that the browser can undo it.
     if (!typed || !document.execCommand("insertText", false, text)) {
       box.setRangeText(text, end, end, follows ? "end" : "preserve");
-      this.changed();
+      this.done();
     }
     if (follows && below) this.scrolls = true;
   }
@@ -242,12 +226,28 @@ class Playground {
   }
 
   remember() {
-    this.past.push(this.text);
+    this.past.push({ before: this.text, after: null });
     if (this.past.length > 100) this.past.shift();
+  }
+
+  /** A button has changed the text, which the browser cannot undo. */
+  done() {
+    if (this.past.length) this.past.at(-1).after = this.text;
+    this.changed();
   }
 
   put(text) {
     this.box.value = text;
+    this.done();
+  }
+
+  /** Whether the last change is that of a button: what was typed since is the browser's to undo, and nobody's to lose. */
+  get canTakeBack() {
+    return this.past.at(-1)?.after === this.text;
+  }
+
+  takeBack() {
+    this.box.value = this.past.pop().before;
     this.changed();
   }
 
@@ -261,7 +261,12 @@ class Playground {
     const atEnd = box.selectionStart === box.value.length && box.selectionEnd === box.value.length;
     const there = atEnd && this.suggestion.length > 0;
     const modified = event.ctrlKey || event.altKey || event.metaKey;
-    if (event.key === "Tab" && !event.shiftKey && !modified && there) {
+    const undoes = event.key === "z" && (event.ctrlKey || event.metaKey) && !event.altKey;
+    if (event.isComposing) return; // keys are then those of an input method
+    if (undoes && this.canTakeBack) {
+      event.preventDefault();
+      this.takeBack();
+    } else if (event.key === "Tab" && !event.shiftKey && !modified && there) {
       event.preventDefault();
       this.take();
     } else if (event.key === "ArrowRight" && modified && !event.shiftKey && there) {
@@ -319,7 +324,7 @@ class Playground {
     this.scrolls = false;
     const much = alphabet.end === null ? counted(this.settings.length, this.noun) : "a line";
     say("write", this.left ? "Stop" : `Write ${much}`);
-    byId("back").disabled = !this.past.length;
+    byId("back").disabled = !this.canTakeBack;
     for (const name of ["temperature", "top-p", "min-p"]) {
       say(`${name}-told`, Number(byId(name).value).toFixed(2));
     }
@@ -387,6 +392,10 @@ class Playground {
       const said = ghost ? `${words} Suggestion: ${ghost}` : words;
       if (this.said !== said) byId("said").textContent = this.said = said;
     }, QUIET);
+  }
+
+  moved() {
+    this.tell();
   }
 
   /** Of the character before the cursor. */

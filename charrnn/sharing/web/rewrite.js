@@ -2,6 +2,7 @@
 
 const DRAWN = 4000; // squares of a picture, at most
 const SHADES = 8;
+const BESIDE = 0.05; // what looks less at each of a line's characters looks at the mark after them
 
 class Rewritings extends Lines {
   constructor(core, labels) {
@@ -37,11 +38,11 @@ class Rewritings extends Lines {
     return { signs, ids, found, greedy };
   }
 
-  paint(lines) {
-    super.paint(lines);
+  colour(lines) {
+    super.colour(lines);
     const made = lines.map((line) => {
       const read = this.known.get(line);
-      return read ? this.text(read.found?.[0]?.symbols ?? []) : "…";
+      return read ? this.written(read.found?.[0]?.symbols ?? []) : "…";
     });
     const box = byId("made");
     const text = made.join("\n");
@@ -73,7 +74,7 @@ class Rewritings extends Lines {
   }
 
   inWords({ symbols, ended }) {
-    return `${this.text(symbols) || "(nothing)"}${ended ? "" : " (without an end)"}`;
+    return `${this.written(symbols) || "(nothing)"}${ended ? "" : " (without an end)"}`;
   }
 
   /** What each symbol of the best target looked at, as a table that is a picture, too. */
@@ -94,7 +95,11 @@ class Rewritings extends Lines {
     const rows = weights.map((row, place) =>
       made("tr", {}, made("th", { scope: "row" }, symbols[place].replaceAll(" ", "␣")), ...Array.from(row, square)));
     byId("looked").append(made("thead", {}, head), made("tbody", {}, ...rows));
-    const most = weights.map((row, place) => `${symbols[place]} at ${names[ranked(row)[0]]}`);
+    const where = (row) => {
+      const best = ranked(row)[0];
+      return row[best] < BESIDE ? "beyond the last one" : `at ${names[best]}`;
+    };
+    const most = weights.map((row, place) => `${symbols[place]} ${where(row)}`);
     say("looked-told", `Each symbol looked most at: ${most.join("; ")}.`);
   }
 

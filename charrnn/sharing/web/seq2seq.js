@@ -108,13 +108,13 @@ function alignment(model, ids, symbols) {
 /** What rewrites: its model, its alphabet, and the search with the labels' names. */
 function rewriting({ model: parts, alphabet: known, between }, labels) {
   const [model, alphabet] = [new Seq2Seq(parts), new Symbols(known)];
-  const text = (symbols) => symbols.map((symbol) => labels[symbol]).join(between);
+  const written = (symbols) => symbols.map((symbol) => labels[symbol]).join(between);
   /** As `charrnn predict` searches: `beam` beginnings are followed up, and the `top` best are told. */
   const rewrite = (line, { beam = 5, top = 1, lengthPenalty = 0 } = {}) => {
     const search = searched(model, alphabet.ids(line), { beam, top, lengthPenalty });
     let step = search.next();
     while (!step.done) step = search.next();
-    return step.value.map(({ symbols, nats, ended }) => ({ output: text(symbols), symbols, bits: nats / Math.LN2, ended }));
+    return step.value.map(({ symbols, nats, ended }) => ({ output: written(symbols), symbols, bits: nats / Math.LN2, ended }));
   };
-  return { model, alphabet, text, rewrite, align: (line, symbols) => alignment(model, alphabet.ids(line), symbols) };
+  return { model, alphabet, written, rewrite, align: (line, symbols) => alignment(model, alphabet.ids(line), symbols) };
 }
