@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE = 20  # seconds until a browser counts as stuck
+PATIENCE = 60  # seconds until a browser counts as stuck
 
 
 def find_browser() -> str | None:

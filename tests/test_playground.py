@@ -501,6 +501,43 @@ def test_in_a_browser(browser: Browser, demo: CharacterModel) -> None:
     assert browser.requests == [path.as_uri()]
 
 
+def test_taking_back(browser: Browser, demo: CharacterModel) -> None:
+    """What a button did can be taken back, with Ctrl+Z too; but not what was typed since."""
+    open_page(browser, demo)
+    browser.type("The ")
+    back, told = "document.getElementById('back')", "document.getElementById('write').textContent"
+    for written in (304, 4, 304):
+        if written == 304:
+            browser.run("document.getElementById('write').click()")
+        else:
+            browser.run("document.getElementById('text').focus()")
+            browser.press("z", ctrl=True)
+        browser.wait(f"{VALUE}.length === {written} && {told} === 'Write 300 characters'")
+    browser.run("document.getElementById('text').focus()")
+    browser.type("mine")
+    browser.wait(f"{back}.disabled")
+    browser.press("z", ctrl=True)  # which is the browser's to undo
+    assert browser.run(VALUE).endswith("mine")
+    browser.run("document.getElementById('clear').click()")
+    browser.wait(f"{VALUE} === '' && !{back}.disabled")
+    browser.run(f"{back}.click()")
+    assert browser.run(VALUE).endswith("mine")
+    assert browser.errors == []
+
+
+def test_more_than_it_holds(browser: Browser, demo: CharacterModel) -> None:
+    """A box that cuts what is put in says so."""
+    open_page(browser, demo)
+    full = "document.getElementById('full')"
+    assert browser.run(f"{full}.hidden")
+    browser.type("a b " * 6000)
+    browser.wait(f"!{full}.hidden")
+    assert "it holds 20,000 characters" in browser.run(f"{full}.textContent")
+    assert browser.run(f"{VALUE}.length") == 20_000
+    browser.run("document.getElementById('clear').click()")
+    browser.wait(f"{full}.hidden")
+
+
 def test_units(browser: Browser, demo: CharacterModel) -> None:
     """What a unit is told to hold is what it holds after the text, its cell too."""
     open_page(browser, demo)
@@ -558,6 +595,48 @@ def test_on_a_phone(browser: Browser, demo: CharacterModel) -> None:
         small = "[...document.querySelectorAll('button')].filter((b) => !b.hidden && b.offsetHeight < 24).length"
         assert browser.run(small) == 0
     assert browser.errors == []
+
+
+def test_from_right_to_left(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line runs in its own direction, in the box and below it."""
+    monkeypatch.chdir(tmp_path)
+    open_page(browser, made_model(characters="\n abcאבג"), "hebrew")
+    browser.type("אבג\nabc")
+    browser.wait("document.querySelectorAll('#written span').length === 7")
+    middle = "(n) => ((r) => (r.left + r.right) / 2 / innerWidth)(document.getElementById('written').children[n].getBoundingClientRect())"
+    first, last = browser.run(f"[0, 6].map({middle})")
+    assert first > 0.5 > last
+    styles = "['mirror', 'text'].map((name) => getComputedStyle(document.getElementById(name)).unicodeBidi)"
+    assert browser.run(styles) == ["plaintext", "plaintext"]
+
+
+def test_long_labels_on_a_phone(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They leave room for what is told of them."""
+    monkeypatch.chdir(tmp_path)
+    browser.resize(360, 800)
+    labels = Labels(("long" * 30, "several words " * 10, "x"))
+    open_page(browser, made_model(task="classify", labels=labels), "long")
+    browser.type("ab")
+    rows = "[...document.querySelectorAll('#answers td')]"
+    browser.wait(f"{rows}.length === 3")
+    assert browser.run(f"{rows}.every((td) => td.getBoundingClientRect().right <= innerWidth)")
+
+
+def test_a_seed_that_is_none(browser: Browser, demo: CharacterModel) -> None:
+    """It counts as it stood at first, as all that cannot be used."""
+    open_page(browser, demo)
+    browser.type("The ")
+    browser.wait(f"{GHOST}.length > 20")
+    usual = browser.run(GHOST)
+    for seed, same in (("7", False), ("-5", True), ("8", False), ("", True)):
+        _set(browser, "seed", seed)
+        browser.wait(
+            f"({GHOST} === {json.dumps(usual)}) === {json.dumps(same)} && {GHOST}.length > 20"
+        )
 
 
 def test_records_in_a_browser(

@@ -84,7 +84,7 @@ class Playground extends Framed {
 
   get settings() {
     const seed = byId("seed");
-    const given = /^[0-9]{1,20}$/.test(seed.value) ? BigInt(seed.value) : 0n;
+    const given = BigInt(/^[0-9]{1,20}$/.test(seed.value) ? seed.value : seed.defaultValue);
     return {
       temperature: numberIn("temperature"), topK: numberIn("top-k"), topP: numberIn("top-p"), minP: numberIn("min-p"),
       seed: BigInt.asUintN(64, given), length: numberIn("length"),
