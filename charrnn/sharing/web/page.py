@@ -29,7 +29,7 @@ _REWRITING = ("symbols.js", "attention.js", "seq2seq.js")
 CORE = (*_SCRIPTS, "reading.js", "whole.js", *_REWRITING)
 """What computes, and knows nothing of a page: Node.js can run it, too."""
 
-WRITES = (*_SCRIPTS, "reading.js", "common.js", "play.js")
+WRITES = (*_SCRIPTS, "reading.js", "common.js", "following.js", "play.js")
 ANSWERS = (*_SCRIPTS, "whole.js", "common.js", "lines.js", "answer.js")
 REWRITES = (*_SCRIPTS, "whole.js", *_REWRITING, "common.js", "lines.js", "rewrite.js")
 """The scripts of a page that goes on with a text, of one that finds labels or tags, of one that makes other texts."""
