@@ -18,7 +18,6 @@ from charrnn.words import size
 
 if TYPE_CHECKING:
     from charrnn.drawing.page.document import Inset
-    from charrnn.inspection.look import Look
 
 EPILOG = "For example: charrnn inspect model.npz --text 'Where does this surprise it?'"
 
@@ -135,7 +134,11 @@ def inspect(
         if html:
             from charrnn.inspection.report import page
 
-            also = _playground(look) if playground else {}
+            also: list[Inset] = []
+            if playground:
+                from charrnn.sharing.web.page import playground as run_in_a_page
+
+                also = [run_in_a_page(look.subject.checkpoint.model)]
             written = page(look, with_text=not no_text, also=also).encode()
             with _naming(html):
                 html.write_bytes(written)
@@ -164,17 +167,6 @@ def inspect(
         from charrnn.drawing.terminal.screen import Screen
 
         draw(figure, Screen.standard())
-
-
-def _playground(look: Look) -> dict[tuple[str, str], Inset]:
-    """What runs the model, by the link to it."""
-    from charrnn.sharing.web.page import playground
-
-    model = look.subject.checkpoint.model
-    anchor, words = (
-        ("write", "Let it write") if model.config.learns.writes else ("read", "Let it answer")
-    )
-    return {(f"{anchor}-section", words): playground(model)}
 
 
 @contextmanager

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from charrnn.drawing import figure as fig
-from charrnn.drawing.page import Section, render, shown
-from charrnn.drawing.page.document import Inset
+from charrnn.drawing.page import Also, Section, render, shown
 from charrnn.errors import CharrnnError
 from charrnn.inspection import VIEWS, View
 from charrnn.inspection.look import Look
@@ -20,14 +19,12 @@ MODERATE = 1_000_000  # weights up to which a page's views read as much as they 
 LEFT_OUT = "the text is left out (--no-text)"
 
 
-def page(
-    look: Look, *, with_text: bool = True, also: Mapping[tuple[str, str], Inset] | None = None
-) -> str:
+def page(look: Look, *, with_text: bool = True, also: Also = ()) -> str:
     """All views that the page has, as one file in HTML; what a view cannot show, it says in a sentence.
 
     Args:
         with_text: Show what was read; else only figures come from it.
-        also: What comes after the views, by the anchor and the words of the link to it.
+        also: What comes after the views.
 
     Raises:
         InputError: What was asked for is wrong: several models, a text that cannot be read, ``unknown``.

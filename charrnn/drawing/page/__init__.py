@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ from charrnn.drawing.page.passage import Script, draw_distributions, draw_passag
 from charrnn.drawing.page.svg import draw_panel
 from charrnn.drawing.page.words import draw_commands, draw_facts, draw_table, marked
 
+Also = Sequence[Inset]
+"""What comes after the sections of a page."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -41,9 +44,9 @@ def render(
     title: str,
     lead: str,
     sections: Sequence[Section],
-    also: Mapping[tuple[str, str], Inset] | None = None,
+    also: Also = (),
 ) -> str:
-    """A page of figures, with what its script needs to go through passages and distributions; ``also`` as in :func:`document`."""
+    """A page of figures, with what its script needs to go through passages and distributions."""
     script = Script()
     parts = [
         (section.name, section.heading, _content(section.content, script)) for section in sections

@@ -27,12 +27,14 @@ class Inset:
     """A part of a page, with the script that it lives by.
 
     Attributes:
+        link: The anchor of its beginning, and words for a link to it.
         content: What is seen, with anchors that no other part has.
         data: What the script reads, in the element ``data``, under names that no other part has; see :func:`packed`.
         style: Beside that of every page.
         script: What runs, leaving no names behind.
     """
 
+    link: tuple[str, str]
     content: Markup
     data: Mapping[str, Any]
     style: str
@@ -87,7 +89,7 @@ def document(
     lead: str,
     sections: Sequence[tuple[str, str, Markup]],
     data: Mapping[str, Any],
-    also: Mapping[tuple[str, str], Inset] | None = None,
+    also: Sequence[Inset] = (),
 ) -> str:
     """A page of sections, with links to them. The same arguments make the same file.
 
@@ -96,19 +98,19 @@ def document(
         lead: What stands below it.
         sections: Anchor, heading and content of each.
         data: What the script reads.
-        also: What comes after the sections, by the anchor and the words of the link to it.
+        also: What comes after the sections.
     """
-    also = also or {}
-    links = [*((name, head) for name, head, _ in sections), *also]
+    links = [*((name, head) for name, head, _ in sections), *(part.link for part in also)]
     contents = [element("li", element("a", head, href=f"#{name}")) for name, head in links]
+    skip = (sections[0][0], "Skip to the first view")
     views = Markup("\n".join(_section(*section) for section in sections))
     return assembled(
         Page(
             title=f"{title}: inside a charrnn model",
             heading=title,
             lead=lead,
-            skip=(sections[0][0], "Skip to the first view"),
-            parts=[Inset(views, data, "", _own("page.js")), *also.values()],
+            skip=skip,
+            parts=[Inset(skip, views, data, "", _own("page.js")), *also],
             beneath=Markup(f'<nav aria-label="Views">\n{element("ul", *contents)}\n</nav>\n'),
         )
     )

@@ -66,12 +66,15 @@ def page(model: CharacterModel, name: str, precision: str = "float32") -> str:
 
 
 def playground(model: CharacterModel, precision: str = "float32") -> Inset:
-    """What runs a model, as a part of some page; its first section is ``write-section``, or else ``read-section``. Arguments and errors as :func:`page`."""
+    """What runs a model, as a part of some page; arguments and errors as :func:`page`."""
     check_precision(precision)
     task = model.config.learns
     scripts: tuple[str, ...] = WRITES if task.writes else REWRITES if task.rewrites else ANSWERS
     shown = ["play.html" if task.writes else "lines.html"] + ["rewrite.html"] * task.rewrites
     return Inset(
+        link=("write-section", "Let it write")
+        if task.writes
+        else ("read-section", "Let it answer"),
         content=element("div", Markup("".join(map(_own, shown))), class_="playground"),
         data={"playground": data_of(model, precision)},
         style=_own("play.css"),
