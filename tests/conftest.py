@@ -107,8 +107,18 @@ def browser(_chromium: Browser) -> Browser:
 Node = Callable[..., Any]
 
 
+ASKED = """
+require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { expression, given } = JSON.parse(line);
+  let told;
+  try { told = { value: eval(expression) }; } catch (error) { told = { error: error.stack }; }
+  console.log(JSON.stringify(told));
+});
+"""
+
+
 @pytest.fixture(scope="session")
-def node() -> Node:
+def node() -> Iterator[Node]:
     """The value of an expression in JavaScript, with the scripts of a page that compute, and with ``given``."""
     from charrnn.sharing.web.page import CORE, script_of
 
@@ -117,21 +127,25 @@ def node() -> Node:
         pytest.skip("needs Node.js")
     # What a page's scripts hide is to be seen here: they are the same, without what is around them.
     core = script_of(CORE).removesuffix("})();\n").replace("(() => {\n", "", 1)
+    with subprocess.Popen(
+        [program, "-e", core + ASKED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin and process.stdout
+        asks, tells = process.stdin, process.stdout
 
-    def run(expression: str, **given: object) -> Any:
-        ask = "const given = JSON.parse(require('fs').readFileSync(0, 'utf8'));\n"
-        told = f"console.log(JSON.stringify({expression}));\n"
-        done = subprocess.run(
-            [program, "-e", core + ask + told],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        def run(expression: str, **given: object) -> Any:
+            asks.write(json.dumps({"expression": expression, "given": given}) + "\n")
+            asks.flush()
+            told = json.loads(tells.readline())
+            assert "error" not in told, told["error"]
+            return told.get("value")
 
-    return run
+        yield run
+        asks.close()
 
 
 Once = Callable[..., Path]
