@@ -69,10 +69,22 @@ class Browser:
         os.close(self._commands)
         os.close(self._answers)
 
+    def renew(self) -> None:
+        """As if nothing had been seen or set before."""
+        self._go("about:blank")
+        self._call("Emulation.clearDeviceMetricsOverride")
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", x=0, y=0)
+        self.emulate()
+        self.errors.clear()
+        self.requests.clear()
+
     def open(self, path: Path) -> None:
         """Load a file, and wait until it is there."""
+        self._go(path.resolve().as_uri())
+
+    def _go(self, address: str) -> None:
         self._seen.clear()
-        self._call("Page.navigate", url=path.resolve().as_uri())
+        self._call("Page.navigate", url=address)
         while not any(event["method"] == "Page.loadEventFired" for event in self._seen):
             self._take(self._message())
 
@@ -98,7 +110,7 @@ class Browser:
         """Until an expression is true."""
         until = time.monotonic() + PATIENCE
         while not self.run(condition):
-            assert time.monotonic() < until, condition
+            assert time.monotonic() < until, (condition, self.errors)
             time.sleep(0.02)
 
     def resize(self, width: int, height: int) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -84,15 +87,65 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_command
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    """A page of its own, where there is a browser."""
+@pytest.fixture(scope="session")
+def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = find_browser()
     if not program:
         pytest.skip("needs Chromium")
-    found = Browser(program, tmp_path / "profile")
+    found = Browser(program, tmp_path_factory.mktemp("browser") / "profile")
     yield found
     found.close()
+
+
+@pytest.fixture
+def browser(_chromium: Browser) -> Browser:
+    """One for all tests, as if it were new to each, where there is one."""
+    _chromium.renew()
+    return _chromium
+
+
+Node = Callable[..., Any]
+
+
+ASKED = """
+require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+  const { expression, given } = JSON.parse(line);
+  let told;
+  try { told = { value: eval(expression) }; } catch (error) { told = { error: error.stack }; }
+  console.log(JSON.stringify(told));
+});
+"""
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """The value of an expression in JavaScript, with the scripts of a page that compute, and with ``given``."""
+    from charrnn.sharing.web.page import CORE, script_of
+
+    program = shutil.which("node")
+    if not program:
+        pytest.skip("needs Node.js")
+    # What a page's scripts hide is to be seen here: they are the same, without what is around them.
+    core = script_of(CORE).removesuffix("})();\n").replace("(() => {\n", "", 1)
+    with subprocess.Popen(
+        [program, "-e", core + ASKED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    ) as process:
+        assert process.stdin and process.stdout
+        asks, tells = process.stdin, process.stdout
+
+        def run(expression: str, **given: object) -> Any:
+            asks.write(json.dumps({"expression": expression, "given": given}) + "\n")
+            asks.flush()
+            told = json.loads(tells.readline())
+            assert "error" not in told, told["error"]
+            return told.get("value")
+
+        yield run
+        asks.close()
 
 
 Once = Callable[..., Path]

@@ -210,17 +210,79 @@ def test_at_a_terminal(model: Path) -> None:
     assert line in told
 
 
-def test_refused(run: Run, once: Once, model: Path, screen: _Browser) -> None:
-    """Several models, models that cannot be played with: one line each."""
-    Path("names.tsv").write_text("anna\tx\nbert\ty\n" * 30, encoding="utf-8")
-    pairs = once(run, "pairs.npz", "names.tsv", "--task", "seq2seq", *TINY)
-    labels = once(run, "labels.npz", "names.tsv", "--task", "classify", *TINY)
+REWRITING = ("--task", "seq2seq", "--features", *TINY)
+
+
+def _readers(run: Run, once: Once) -> dict[str, Path]:
+    """A model for each task of those that answer."""
+    pairs = [("anna", "x"), ("bert", "y"), ("carl", "z")]
+    Path("names.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs * 20), encoding="utf-8")
+    Path("tags.tsv").write_text("anna\tABBA\nbert\tABAA\n" * 20, encoding="utf-8")
+    Path("forms.tsv").write_text("anna\tannas\tN;PL\nbert\tbert\tN;SG\n" * 20, encoding="utf-8")
+    return {
+        "classify": once(run, "labels.npz", "names.tsv", "--task", "classify", *TINY),
+        "tag": once(run, "tags.npz", "tags.tsv", "--task", "tag", *TINY),
+        "seq2seq": once(run, "forms.npz", "forms.tsv", *REWRITING),
+    }
+
+
+def test_who_answers(run: Run, piped: Any, once: Once) -> None:
+    """Each line has the answer that ``charrnn predict`` has for it; how is said with a colon."""
+    models = _readers(run, once)
+
+    def predicted(name: str, line: str, *options: object) -> list[str]:
+        Path("line.txt").write_text(f"{line}\n", encoding="utf-8")
+        return run("predict", models[name], "line.txt", *options).out.rstrip("\n").split("\t")
+
+    def listed(cells: list[str]) -> str:
+        return "".join(f"{a}\t{b}\n" for a, b in zip(cells[::2], cells[1::2], strict=True))
+
+    outcome = piped(
+        "anna\n:top 1\nb\u2603rt\n:top 0\n:beam 2\n", "play", models["classify"], "--terminal"
+    )
+    expected = predicted("classify", "anna", "--top", 3) + predicted(
+        "classify", "b\u2603rt", "--top", 1
+    )
+    assert (outcome.code, outcome.out) == (0, listed(expected))
+    for words in (
+        "not known to the model, which reads: b",
+        "top must be",
+        ":beam is nothing that is",
+    ):
+        assert words in outcome.err
+
+    outcome = piped("anna\n:top 1\n:help\n", "play", models["tag"], "--terminal")
+    assert (outcome.code, outcome.out) == (0, "\t".join(predicted("tag", "anna")) + "\n")
+    assert ":top is nothing that is known" in outcome.err and "Ctrl-D ends" in outcome.err
+
+    said = (
+        "anna\\tN;SG\nanna\n:top 2\n:beam 1\nanna\tN;PL\n:length-penalty 1\n:beam x\nanna\tN;PL\n"
+    )
+    outcome = piped(said, "play", models["seq2seq"], "--terminal")
+    expected = predicted("seq2seq", "anna\tN;SG", "--top", 3)
+    for more in ((), ("--length-penalty", 1)):
+        expected += predicted("seq2seq", "anna\tN;PL", "--top", 1, "--beam", 1, *more)
+    assert (outcome.code, outcome.out) == (0, listed(expected))
+    assert "a line is a source, a TAB and its features" in outcome.err
+    assert ":beam takes a number" in outcome.err and "Traceback" not in outcome.err
+
+
+def test_pages_of_who_answers(
+    run: Run, once: Once, screen: _Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They open, too."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for path in _readers(run, once).values():
+        outcome = run("play", path)
+        assert outcome.code == 0, outcome.err
+        assert screen.shown[-1] == Path(outcome.out.strip()).as_uri()
+
+
+def test_refused(run: Run, model: Path, screen: _Browser) -> None:
+    """Several models, settings that make no sense: one line each."""
     for arguments in (
         (model, model),
         (model, "x"),
-        (pairs,),
-        (pairs, "--terminal"),
-        (labels, "--terminal"),
         (model, "--seed", -1),
         (model, "--length", 0),
         (model, "--temp", -1),

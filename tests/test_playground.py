@@ -9,9 +9,6 @@ import base64
 import json
 import math
 import re
-import shutil
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import Browser
-from conftest import Once, Run
+from conftest import Node, Run
 from pages import check, data_in, numbers, rgb
-from samples import SHA256, TINY, USED
+from playing import HOSTILE, VALUE, made_model, open_page, seq2seq_model
+from samples import SHA256, USED
 
 import charrnn
-from charrnn.config import CELLS, ModelConfig, SamplingConfig, TextConfig
+from charrnn.config import ATTENTION, CELLS, ModelConfig, SamplingConfig, TextConfig
 from charrnn.drawing.colours import contrast
 from charrnn.errors import InputError
 from charrnn.models.answering import Answerer
@@ -33,89 +31,47 @@ from charrnn.models.reading import read_prime
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
 from charrnn.sharing.web.held import PRECISIONS, as_held
-from charrnn.sharing.web.page import CORE, data_of, page, script_of
-from charrnn.text.labels import NO_LABELS, Labels
+from charrnn.sharing.web.page import data_of, page
+from charrnn.text.labels import Labels
 from charrnn.text.vocabulary import BYTES, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.writing.filters import Likeliest, MinP
 
 DEMO = Path(__file__).parent.parent / "checkpoints" / "demo.npz"
-CHARACTERS = "\n abcdeé☃𝄞"
-HOSTILE = "</script><script>document.title='owned'</script><!--\"'&\u202e"
 SEEDS = (0, 1, 12345, (1 << 32) - 1, 1 << 32, (1 << 64) - 1)
 
-Node = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def node() -> Node:
-    """The value of an expression in JavaScript, with the scripts that compute, and with ``given``."""
-    program = shutil.which("node")
-    if not program:
-        pytest.skip("needs Node.js")
-
-    def run(expression: str, **given: object) -> Any:
-        # What a page's scripts hide is to be seen here: they are the same, without what is around them.
-        core = script_of(CORE).removesuffix("})();\n").replace("(() => {\n", "", 1)
-        ask = "const given = JSON.parse(require('fs').readFileSync(0, 'utf8'));\n"
-        told = f"console.log(JSON.stringify({expression}));\n"
-        done = subprocess.run(
-            [program, "-e", core + ask + told],
-            input=json.dumps(given),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
-
-
-def _model(
-    cell: str = "lstm",
-    *,
-    characters: str = CHARACTERS,
-    text: TextConfig | None = None,
-    labels: Labels = NO_LABELS,
-    **shape: Any,
-) -> CharacterModel:
-    """One that has learnt nothing, but is as sure of itself as one that has."""
-    config = ModelConfig(cell, **{"hidden_size": 6, "num_layers": 2, **shape})
-    vocabulary = Vocabulary(characters, text or TextConfig())
-    model = CharacterModel.fresh(config, vocabulary, np.random.default_rng(3), labels)
-    rng = np.random.default_rng(4)
-    wide = 0.1 if cell == "rnn-relu" else 0.5  # nothing keeps that one from growing
-    model.parameters.flat[...] += rng.normal(0, wide, model.parameters.flat.shape)
-    return model
-
-
 MODELS: dict[str, CharacterModel] = {
-    **{cell: _model(cell) for cell in CELLS},
-    **{f"{cell}-embedded": _model(cell, embedding_size=3) for cell in ("lstm", "gru")},
-    "one layer": _model("gru", num_layers=1, hidden_size=5),
-    "bigrams": _model("feedforward", num_layers=1, context=1),
-    "context": _model("feedforward", num_layers=3, context=4),
-    "bytes": _model(characters=BYTES, text=TextConfig("byte")),
-    "records": _model("gru", text=TextConfig(records=True)),
-    "conditional": _model(
+    **{cell: made_model(cell) for cell in CELLS},
+    **{f"{cell}-embedded": made_model(cell, embedding_size=3) for cell in ("lstm", "gru")},
+    "one layer": made_model("gru", num_layers=1, hidden_size=5),
+    "bigrams": made_model("feedforward", num_layers=1, context=1),
+    "context": made_model("feedforward", num_layers=3, context=4),
+    "bytes": made_model(characters=BYTES, text=TextConfig("byte")),
+    "records": made_model("gru", text=TextConfig(records=True)),
+    "conditional": made_model(
         text=TextConfig(records=True), labels=Labels(("x", HOSTILE[:-1])), task="conditional"
     ),
 }
 if "layer_norm" in ModelConfig.__dataclass_fields__:
-    MODELS |= {f"{c}-normalised": _model(c, layer_norm=True) for c in CELLS if c != "feedforward"}
+    MODELS |= {
+        f"{c}-normalised": made_model(c, layer_norm=True) for c in CELLS if c != "feedforward"
+    }
 
 _LABELS = Labels(("x", HOSTILE[:-1], "O"))
 ANSWERING = {
-    "classify": _model(task="classify", labels=_LABELS),
-    "classify-forwards": _model("gru", task="classify", labels=_LABELS, bidirectional=False),
-    "classify-context": _model("feedforward", task="classify", labels=_LABELS, context=3),
-    "classify-n-grams": _model("rnn", task="classify", labels=_LABELS, ngrams=3, embedding_size=3),
-    "classify-bytes": _model(
+    "classify": made_model(task="classify", labels=_LABELS),
+    "classify-forwards": made_model("gru", task="classify", labels=_LABELS, bidirectional=False),
+    "classify-context": made_model("feedforward", task="classify", labels=_LABELS, context=3),
+    "classify-n-grams": made_model(
+        "rnn", task="classify", labels=_LABELS, ngrams=3, embedding_size=3
+    ),
+    "classify-bytes": made_model(
         task="classify", labels=_LABELS, lm_loss=0.5, characters=BYTES, text=TextConfig("byte")
     ),
-    "tag": _model(task="tag", labels=_LABELS, num_layers=3),
-    "tag-forwards": _model("gru", task="tag", labels=_LABELS, bidirectional=False, num_layers=1),
+    "tag": made_model(task="tag", labels=_LABELS, num_layers=3),
+    "tag-forwards": made_model(
+        "gru", task="tag", labels=_LABELS, bidirectional=False, num_layers=1
+    ),
 }
 every_answering = pytest.mark.parametrize("name", ANSWERING)
 
@@ -205,14 +161,14 @@ def test_half(node: Node) -> None:
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(float)
     found = node("Array.from({length: 65536}, (_, bits) => String(fromHalf(bits)))")
     np.testing.assert_array_equal([float(each.replace("Infinity", "inf")) for each in found], every)
-    model = _model()
+    model = made_model()
     model.parameters.flat[:2] = 1e6, -1e6
     assert as_held(model.parameters, "half").flat[:2].tolist() == [65504, -65504]
 
 
 def test_rows_of_zeros() -> None:
     """They have no largest number to scale by."""
-    model = _model()
+    model = made_model()
     model.parameters["V"][0] = 0
     held = as_held(model.parameters, "int8")
     assert np.isfinite(held.flat).all() and not held["V"][0].any()
@@ -357,7 +313,9 @@ def test_bits(name: str, node: Node) -> None:
 def test_unknown_characters(node: Node) -> None:
     """A similar one stands in where there is one; what is composed is read as one; bytes know everything."""
     read = "given.signs.map((sign) => new Alphabet(given.alphabet).read(sign))"
-    alphabet = data_of(_model(characters="\n 'abeéss?".replace("ss", "s")), "float32")["alphabet"]
+    alphabet = data_of(made_model(characters="\n 'abeéss?".replace("ss", "s")), "float32")[
+        "alphabet"
+    ]
     characters = alphabet["characters"]
     signs = ["’", "à", "e\u0301", "B", "ß", "☃", "\u00a0", "é", "\u0301"]
     found = [
@@ -389,14 +347,21 @@ def test_answers(name: str, node: Node) -> None:
 # ------------------------------------------------------------------------------------ the page
 
 
-@pytest.mark.parametrize("name", [*MODELS, *ANSWERING])
+EVERY = {
+    **MODELS,
+    **ANSWERING,
+    **{f"seq2seq-{each}": seq2seq_model(attention=each, embedding_size=3) for each in ATTENTION},
+}
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_every_page(name: str) -> None:
     """Sound, with all parameters, and the same each time; nothing of it is a text."""
-    model = {**MODELS, **ANSWERING}[name]
+    model = EVERY[name]
     whole = page(model, "m")
     root = check(whole)
     assert whole == page(model, "m")
-    data = data_in(root)
+    data = data_in(root)["playground"]
     shapes = {each["name"]: tuple(each["shape"]) for each in data["model"]["arrays"]}
     learnt_by = model.network.lm_loss.parameter_shapes() if model.network.lm_loss else {}
     assert {**shapes, **learnt_by} == model.parameters.shapes
@@ -411,7 +376,7 @@ def test_every_page(name: str) -> None:
 def test_hostile() -> None:
     """Whatever is in names, labels and the alphabet, it stays text, and turns no direction."""
     every = "".join(sorted({*HOSTILE, *"\n\0\u2028\u202e\ufffe\U000e0041x"}))
-    model = _model(
+    model = made_model(
         characters=every,
         text=TextConfig(records=True, normalize="none"),
         labels=Labels(("</script>", "\"'&<!--")),
@@ -423,26 +388,17 @@ def test_hostile() -> None:
     assert len([*root.all("script")]) == 2
     for character in "\0\u202e\ud800\u2028":
         assert character not in whole
-    data = data_in(root)
+    data = data_in(root)["playground"]
     assert data["alphabet"]["characters"] == every
     assert data["labels"] == ["</script><b>\\u202e", "\N{REPLACEMENT CHARACTER}\\u0000"]
 
 
-def test_refused(run: Run, once: Once) -> None:
-    """What the page cannot run is one line that says what holds it."""
-    Path("names.tsv").write_text("anna\tx\nbert\ty\n" * 30, encoding="utf-8")
-    once(run, "pairs.npz", "names.tsv", "--task", "seq2seq", *TINY)
-    outcome = run("export", "pairs.npz", "a.html")
-    assert (outcome.code, outcome.out) == (2, "")
-    (line,) = outcome.err.splitlines()
-    assert "a page has no place for a model for seq2seq" in line and "small.npz" in line
-    assert not Path("a.html").exists()
-    model = _model()
-    strange = replace(
-        model, parameters=type(model.parameters)({**model.parameters.shapes, "x": (1,)})
-    )
-    with pytest.raises(InputError, match="no place for the parameter x"):
-        page(strange, "m")
+def test_refused() -> None:
+    """What the page cannot run is an error that says what holds it."""
+    for model in (made_model(), seq2seq_model()):
+        parameters = type(model.parameters)({**model.parameters.shapes, "x": (1,)})
+        with pytest.raises(InputError, match=r"no place for the parameter x.*small\.npz"):
+            page(replace(model, parameters=parameters), "m")
 
 
 def test_on_the_command_line(run: Run, model: Path) -> None:
@@ -468,17 +424,7 @@ def test_sizes() -> None:
 
 # ------------------------------------------------------------------------------------ in a browser
 
-VALUE = "document.getElementById('text').value"
 GHOST = "document.getElementById('ghost').textContent"
-
-
-def _open(browser: Browser, model: CharacterModel, name: str = "demo") -> Path:
-    path = Path(f"{name}.html").resolve()
-    path.write_text(page(model, name), encoding="utf-8")
-    browser.emulate()
-    browser.open(path)
-    browser.run("document.getElementById('text').focus()")
-    return path
 
 
 def _set(browser: Browser, name: str, value: str) -> None:
@@ -497,7 +443,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CharacterModel:
 
 def test_in_a_browser(browser: Browser, demo: CharacterModel) -> None:
     """Type, take, write: it is the text of ``charrnn sample``; nothing is thrown, nothing asked of the network."""
-    path = _open(browser, demo)
+    path = open_page(browser, demo)
     browser.type("The class statement ")
     whole = "".join(
         charrnn.generate(demo, prime="The class statement ", length=700, temperature=0.8, rng=1)
@@ -555,9 +501,48 @@ def test_in_a_browser(browser: Browser, demo: CharacterModel) -> None:
     assert browser.requests == [path.as_uri()]
 
 
+def test_taking_back(browser: Browser, demo: CharacterModel) -> None:
+    """What a button did can be taken back, with Ctrl+Z too; but not what was typed since."""
+    open_page(browser, demo)
+    browser.type("The ")
+    back, told = "document.getElementById('back')", "document.getElementById('write').textContent"
+    for written in (304, 4, 304):
+        if written == 304:
+            browser.run("document.getElementById('write').click()")
+        else:
+            browser.run("document.getElementById('text').focus()")
+            browser.press("z", ctrl=True)
+        browser.wait(f"{VALUE}.length === {written} && {told} === 'Write 300 characters'")
+    browser.run("document.getElementById('text').focus()")
+    browser.type("mine")
+    browser.wait(f"{back}.disabled")
+    browser.press("z", ctrl=True)  # which is the browser's to undo
+    assert browser.run(VALUE).endswith("mine")
+    browser.run("document.getElementById('clear').click()")
+    browser.wait(f"{VALUE} === '' && !{back}.disabled")
+    browser.run(f"{back}.click()")
+    assert browser.run(VALUE).endswith("mine")
+    assert browser.errors == []
+
+
+def test_more_than_it_holds(browser: Browser, demo: CharacterModel) -> None:
+    """A box that cuts what is put in says so."""
+    open_page(browser, demo)
+    full = "document.getElementById('full')"
+    assert browser.run(f"{full}.hidden")
+    assert browser.run("document.getElementById('text').maxLength") == 20_000
+    browser.run("document.getElementById('text').maxLength = 1234")  # is drawn sooner
+    browser.type("a b " * 400)
+    browser.wait(f"!{full}.hidden")
+    assert "it holds 1,234 characters" in browser.run(f"{full}.textContent")
+    assert browser.run(f"{VALUE}.length") == 1234
+    browser.run("document.getElementById('clear').click()")
+    browser.wait(f"{full}.hidden")
+
+
 def test_units(browser: Browser, demo: CharacterModel) -> None:
     """What a unit is told to hold is what it holds after the text, its cell too."""
-    _open(browser, demo)
+    open_page(browser, demo)
     browser.type("The class")
     _set(browser, "colour", "unit")
     for name, value in (("unit-layer", "1"), ("unit-number", "9"), ("unit-part", "1")):
@@ -571,7 +556,7 @@ def test_quick_enough(browser: Browser, demo: CharacterModel) -> None:
     """It starts in less than a second, and writes 2,000 characters in each: the best of some, on a busy machine."""
     starts = []
     for _ in range(3):
-        path = _open(browser, demo)
+        path = open_page(browser, demo)
         assert path.stat().st_size < 1.5e6
         starts.append(browser.run("performance.getEntriesByType('navigation')[0].loadEventEnd"))
     assert min(starts) < 1000
@@ -584,7 +569,7 @@ def test_quick_enough(browser: Browser, demo: CharacterModel) -> None:
 
 def test_same_texts_in_a_browser(browser: Browser, demo: CharacterModel) -> None:
     """Nine of ten seeds give the thousand characters of ``charrnn sample``."""
-    _open(browser, demo)
+    open_page(browser, demo)
     same = 0
     for seed in range(10):
         made = "".join(charrnn.generate(demo, prime="A ", length=1000, temperature=1.0, rng=seed))
@@ -594,7 +579,7 @@ def test_same_texts_in_a_browser(browser: Browser, demo: CharacterModel) -> None
 
 def test_on_a_phone(browser: Browser, demo: CharacterModel) -> None:
     """No wider than its screen, in light and dark; the text in colours lies on the one that is typed."""
-    path = _open(browser, demo)
+    path = open_page(browser, demo)
     measures = "['mirror', 'text'].map((name) => document.getElementById(name).scrollHeight)"
     for width, dark in ((390, True), (320, False), (1100, True)):
         browser.resize(width, 800)
@@ -614,13 +599,55 @@ def test_on_a_phone(browser: Browser, demo: CharacterModel) -> None:
     assert browser.errors == []
 
 
+def test_from_right_to_left(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each line runs in its own direction, in the box and below it."""
+    monkeypatch.chdir(tmp_path)
+    open_page(browser, made_model(characters="\n abcאבג"), "hebrew")
+    browser.type("אבג\nabc")
+    browser.wait("document.querySelectorAll('#written span').length === 7")
+    middle = "(n) => ((r) => (r.left + r.right) / 2 / innerWidth)(document.getElementById('written').children[n].getBoundingClientRect())"
+    first, last = browser.run(f"[0, 6].map({middle})")
+    assert first > 0.5 > last
+    styles = "['mirror', 'text'].map((name) => getComputedStyle(document.getElementById(name)).unicodeBidi)"
+    assert browser.run(styles) == ["plaintext", "plaintext"]
+
+
+def test_long_labels_on_a_phone(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They leave room for what is told of them."""
+    monkeypatch.chdir(tmp_path)
+    browser.resize(360, 800)
+    labels = Labels(("long" * 30, "several words " * 10, "x"))
+    open_page(browser, made_model(task="classify", labels=labels), "long")
+    browser.type("ab")
+    rows = "[...document.querySelectorAll('#answers td')]"
+    browser.wait(f"{rows}.length === 3")
+    assert browser.run(f"{rows}.every((td) => td.getBoundingClientRect().right <= innerWidth)")
+
+
+def test_a_seed_that_is_none(browser: Browser, demo: CharacterModel) -> None:
+    """It counts as it stood at first, as all that cannot be used."""
+    open_page(browser, demo)
+    browser.type("The ")
+    browser.wait(f"{GHOST}.length > 20")
+    usual = browser.run(GHOST)
+    for seed, same in (("7", False), ("-5", True), ("8", False), ("", True)):
+        _set(browser, "seed", seed)
+        browser.wait(
+            f"({GHOST} === {json.dumps(usual)}) === {json.dumps(same)} && {GHOST}.length > 20"
+        )
+
+
 def test_records_in_a_browser(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a label that is chosen; each record goes on with the seed after the one before it."""
     monkeypatch.chdir(tmp_path)
     model = MODELS["conditional"]
-    _open(browser, model, "records")
+    open_page(browser, model, "records")
     assert browser.run("document.getElementById('label').options.length") == 2
     _set(browser, "label", "1")
     _set(browser, "temperature", "1")
@@ -646,7 +673,7 @@ def test_labels_in_a_browser(
     """Of the line where the cursor stands, in words and in a table."""
     monkeypatch.chdir(tmp_path)
     model = ANSWERING["classify-n-grams"]
-    _open(browser, model, "labels")
+    open_page(browser, model, "labels")
     browser.type("ab\ncde")
     (answer,) = Answerer([model])(["cde"])
     best = int(answer.probabilities.argmax())
@@ -670,7 +697,7 @@ def test_tags_in_a_browser(
     """Each character has the decoration of its tag, and the line is told in words."""
     monkeypatch.chdir(tmp_path)
     model = ANSWERING["tag"]
-    _open(browser, model, "tags")
+    open_page(browser, model, "tags")
     browser.type("ab☃cd\n\nedcba")
     browser.wait(
         "document.getElementById('told').textContent.startsWith('Before the cursor stands a: ')"
@@ -691,9 +718,8 @@ def test_hostile_in_a_browser(
     """Nothing gets out of the data, and everything can still be written."""
     monkeypatch.chdir(tmp_path)
     every = "".join(sorted({*HOSTILE, *"\n\0\r\u2028\u202e\ufffex"}))
-    model = _model(characters=every, text=TextConfig(normalize="none"))
+    model = made_model(characters=every, text=TextConfig(normalize="none"))
     Path("a.html").write_text(page(model, HOSTILE), encoding="utf-8")
-    browser.emulate()
     browser.open(Path("a.html"))
     assert browser.run("document.title").startswith("</script><script>document.title='owned'")
     browser.run("document.getElementById('write').click()")
@@ -706,7 +732,7 @@ def test_hostile_in_a_browser(
 def test_numbers_that_overflow(browser: Browser, demo: CharacterModel) -> None:
     """They are told, and no text is made up."""
     demo.parameters["c"][...] = np.inf
-    _open(browser, demo)
+    open_page(browser, demo)
     browser.wait("!document.getElementById('problem').hidden")
     assert "numbers overflow" in browser.run("document.getElementById('problem').textContent")
     assert browser.run(GHOST) == ""
@@ -722,7 +748,6 @@ def test_without_scripts(browser: Browser, demo: CharacterModel) -> None:
         "document.querySelector('noscript').textContent"
     )
     assert browser.run("document.getElementById('write-section').offsetHeight") == 0
-    browser.emulate()
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -744,6 +769,6 @@ def test_contrast(dark: bool) -> None:
 
 def test_checkpoint_of_a_model_without_history(tmp_path: Path) -> None:
     """A page needs nothing of the run."""
-    checkpoint = Checkpoint(_model(), USED, CorpusInfo((HOSTILE,), 9, 9, SHA256))
+    checkpoint = Checkpoint(made_model(), USED, CorpusInfo((HOSTILE,), 9, 9, SHA256))
     charrnn.export_model(checkpoint, tmp_path / "a.html")
     assert HOSTILE not in (tmp_path / "a.html").read_text(encoding="utf-8")

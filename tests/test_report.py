@@ -17,8 +17,10 @@ from conftest import Run
 from figures import CHARACTERS, blocks
 from kinds import RECURRENT
 from pages import Element, Parser, check, data_in, numbers, rgb
+from playing import made_model, seq2seq_model
 from samples import SHA256, USED
 
+import charrnn
 from charrnn.config import CELLS, ModelConfig, TextConfig
 from charrnn.drawing import figure
 from charrnn.drawing.colours import contrast
@@ -42,8 +44,10 @@ from charrnn.inspection.look import Look, Subject
 from charrnn.inspection.report import LEFT_OUT, page, without_text
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.cells import cell_class
-from charrnn.text.vocabulary import BYTES, Vocabulary
+from charrnn.text.labels import Labels
+from charrnn.text.vocabulary import BYTES, VERBATIM, Vocabulary
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation
+from charrnn.words import size
 
 KINDS = (*CELLS, "bytes", "records")
 TEXT = "abc\ndefé <fed>\nabcde\nf <é> e\n"
@@ -490,4 +494,64 @@ def test_colourings_of_several_scales(browser: Browser) -> None:
         )
         legend = browser.run("document.getElementById('unit-legend').textContent")
         assert [spans, legend] == drawn[name]
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("kind", ["lstm", "bytes", "seq2seq", "classify", "tag"])
+def test_with_a_playground(run: Run, kind: str) -> None:
+    """A report may hold what runs the model: still one policy, one script, one block of data; its size is told."""
+    path = _saved(kind) if kind in KINDS else Path("made.npz")
+    if kind not in KINDS:
+        labels = Labels("xyz")
+        made = (
+            seq2seq_model()
+            if kind == "seq2seq"
+            else made_model(task=kind, labels=labels, text=VERBATIM)
+        )
+        save_checkpoint(Checkpoint(made, USED, CorpusInfo(("x",), 9, 9, SHA256)), path)
+    outcome = run("inspect", path, "--html", "with.html", "--playground")
+    assert outcome.code == 0, outcome.err
+    whole = Path("with.html").read_text(encoding="utf-8")
+    assert f"html: with.html ({size(len(whole.encode()))}, with the model)" in outcome.err
+    root, model = check(whole), load_checkpoint(path).model
+    held = data_in(root)["playground"]["model"]["arrays"]
+    assert {each["name"]: tuple(each["shape"]) for each in held} == model.parameters.shapes
+    section = f"{'write' if model.config.learns.writes else 'read'}-section"
+    assert [each for each in root.all("a") if each.attributes.get("href") == f"#{section}"]
+    assert root.by_id(section)
+    alone = run("inspect", path, "--html", "without.html")
+    assert "(" not in alone.err.splitlines()[-1]
+    assert "playground" not in Path("without.html").read_text(encoding="utf-8")
+
+
+def test_playground_without_a_page(run: Run) -> None:
+    """It is a part of one."""
+    outcome = run("inspect", _saved("lstm"), "--playground")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == "charrnn: --playground goes with --html\n"
+
+
+def test_playground_of_a_report_in_a_browser(run: Run, browser: Browser) -> None:
+    """Both parts live side by side."""
+    path = _saved("lstm")
+    assert run("inspect", path, "--html", "page.html", "--playground", "--on", TEXT).code == 0
+    browser.open(Path("page.html"))
+    assert browser.run("document.querySelectorAll('.scripted:not([hidden])').length") == 4
+    # What the playground has no use for stays hidden, whatever the report shows.
+    assert browser.run("document.getElementById('label-row').hidden")
+    assert browser.run("document.getElementById('unit-row').hidden")
+    browser.run("document.getElementById('surprise-text').focus()")
+    browser.press("ArrowRight")
+    told = "document.getElementById('surprise-told').textContent"
+    assert "character 2 is b" in browser.run(told)
+    browser.run("document.getElementById('text').focus()")
+    browser.type("abc")
+    model = load_checkpoint(path).model
+    ahead = "".join(charrnn.generate(model, prime="abc", length=40, temperature=0.8, rng=1))
+    ghost = ahead[0] + ahead[1:].split("\n")[0]
+    browser.wait("document.getElementById('sum').textContent.startsWith('3 characters')")
+    assert browser.run("document.getElementById('ghost').textContent") == ghost
+    browser.press("Tab")
+    assert browser.run("document.getElementById('text').value") == f"abc{ghost}"
+    assert "character 2 is b" in browser.run(told)
     assert browser.errors == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,6 +14,10 @@ from charrnn.cli.settings import of_unknown, panel, takes
 from charrnn.cli.terminal import tell
 from charrnn.errors import InputError
 from charrnn.inspection import VIEWS, View
+from charrnn.words import size
+
+if TYPE_CHECKING:
+    from charrnn.drawing.page.document import Inset
 
 EPILOG = "For example: charrnn inspect model.npz --text 'Where does this surprise it?'"
 
@@ -22,7 +26,7 @@ of_views, of_output = panel(VIEWING), panel("Output")
 of_refinements = panel("With a view")
 
 CARD = VIEWS[0]
-PAGE = View("card", "--html", takes=("on", "counts", "unknown", "no_text"))
+PAGE = View("card", "--html", takes=("on", "counts", "unknown", "no_text", "playground"))
 """The page begins with the card, and has every view."""
 
 
@@ -91,13 +95,19 @@ def inspect(
         "With --html: a page without the text that was read, to be shared where the text is not.",
         "--no-text",
     ),
+    playground: bool = of_output(
+        False,
+        "With --html: also what charrnn export makes a page of, to type and let the model go on or answer. The page then holds the model's numbers.",
+        "--playground",
+    ),
     as_json: bool = of_output(False, "One JSON object, for any view.", "--json"),
     **views: Any,
 ) -> None:
     """Look into a model: what it is and learnt, what surprises it, what its units do."""
     refined = {"at": at, "temp": temp or None, "on": on, "counts": counts, "unknown": unknown}
     asked = [view for view in VIEWS if views.get(view.file) not in (None, False)]
-    view = _chosen(asked + [PAGE] * bool(html), {**refined, "no_text": no_text or None})
+    of_page = {"no_text": no_text or None, "playground": playground or None}
+    view = _chosen(asked + [PAGE] * bool(html), {**refined, **of_page})
     files = {kind: path for kind, path in (("png", png), ("svg", svg)) if path}
     if html and (as_json or files):
         raise InputError("--html is a file with all views; leave --json, --png and --svg out")
@@ -124,7 +134,12 @@ def inspect(
         if html:
             from charrnn.inspection.report import page
 
-            written = page(look, with_text=not no_text).encode()
+            also: list[Inset] = []
+            if playground:
+                from charrnn.sharing.web.page import playground as run_in_a_page
+
+                also = [run_in_a_page(look.subject.checkpoint.model)]
+            written = page(look, with_text=not no_text, also=also).encode()
             with _naming(html):
                 html.write_bytes(written)
         else:
@@ -133,7 +148,8 @@ def inspect(
         for notice in look.notices:
             tell(notice)
     if html:
-        tell(f"html: {html}")
+        held = f" ({size(len(written))}, with the model)" if playground else ""
+        tell(f"html: {html}{held}")
         return
     for kind, path in files.items():
         with _naming(path):

@@ -15,7 +15,6 @@ from charrnn.cli.arguments import checkpoints, divided
 from charrnn.cli.settings import panel
 from charrnn.config import SEEDS, SamplingConfig
 from charrnn.errors import InputError
-from charrnn.tasks import READERS, REWRITERS, WRITERS
 
 if TYPE_CHECKING:
     from charrnn.training.run import Checkpoint
@@ -51,7 +50,7 @@ def play(
         None, "Makes the same text again.", shown="a new one, told on standard error"
     ),
 ) -> None:
-    """Play with a model: type, and it goes on, in a browser or at a prompt."""
+    """Play with a model: type, and it goes on or answers, in a browser or at a prompt."""
     models, rest = divided(arguments)
     if rest or len(models) > 1:
         raise InputError("name one model to play with, and nothing else")
@@ -64,16 +63,18 @@ def play(
     from charrnn.cli.terminal import tell
 
     browser = None if in_terminal else _browser()
-    runnable = tuple(task for task in (*WRITERS, *READERS) if task not in REWRITERS)
-    tasks = WRITERS if browser is None else runnable
-    ((path, checkpoint),) = checkpoints(models, tasks=tasks, use="play")
+    ((path, checkpoint),) = checkpoints(models, tasks=(), use="play")
     if browser is not None and _shown(checkpoint, path, browser):
         return
-    if not checkpoint.model.config.learns.writes:
-        raise InputError(f"{path}: the browser did not open; at a prompt a model has to write")
     if not in_terminal:
         tell("there is no browser here; it goes on at a prompt")
-    _talk(checkpoint, config, label, seed)
+    if checkpoint.model.config.learns.writes:
+        _talk(checkpoint, config, label, seed)
+    else:
+        from charrnn.cli.conversing import converse
+        from charrnn.cli.replies import Replies
+
+        converse(Replies(checkpoint.model))
 
 
 def _browser() -> webbrowser.BaseBrowser | None:
@@ -102,8 +103,9 @@ def _talk(
 ) -> None:
     import numpy as np
 
+    from charrnn.cli.conversing import converse
     from charrnn.cli.labels import writing
-    from charrnn.cli.talk import Talk, converse
+    from charrnn.cli.talk import Talk
     from charrnn.cli.terminal import tell
 
     # Whether there is such a label, and one is named where there has to be.

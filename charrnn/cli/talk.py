@@ -1,19 +1,17 @@
-"""A model at a prompt: what is typed is gone on with, an empty line lets it go on further, ``:`` begins what is said to the program."""
+"""A model that writes at a prompt: what is typed is gone on with, an empty line lets it go on further, ``:`` begins what is said to the program."""
 
 from __future__ import annotations
 
-import io
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from charrnn.cli.arguments import require_names
+from charrnn.cli.conversing import number
 from charrnn.cli.labels import writing
-from charrnn.cli.terminal import Writer, tell
+from charrnn.cli.terminal import tell
 from charrnn.config import SEEDS, SamplingConfig, seed_after
-from charrnn.errors import CharrnnError, InputError
+from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.source import tidied
 from charrnn.words import listed, printable, unescaped
@@ -50,6 +48,64 @@ class Talk:
     _pieces: Iterator[str] | None = None
     _rest: str = ""
     _records: int = 0
+    greeting = "Type a text, and the model goes on"
+
+    @property
+    def help(self) -> str:
+        return HELP
+
+    @property
+    def encoding(self) -> str:
+        return self.model.vocabulary.config.encoding
+
+    def answer(self, line: str) -> Iterator[str]:
+        """Go on, with what was typed where something was."""
+        if line:
+            prime = _known(self.model, line)
+            self.take(prime)
+            yield prime
+            yield from self.more()
+        else:
+            yield from self.go_on()
+        yield "\n"
+
+    def obey(self, name: str, value: str) -> bool:
+        """Do what is said after a colon; whether it is something that can be done.
+
+        Raises:
+            InputError: It cannot be done so.
+        """
+        settings: Mapping[str, tuple[str, Callable[[str], float]]] = {
+            "temp": ("temperature", float),
+            "top-k": ("top_k", int),
+            "top-p": ("top_p", float),
+            "min-p": ("min_p", float),
+            "length": ("length", int),
+        }
+        if name in settings:
+            setting, kind = settings[name]
+            found = number(name, value, kind)
+            if name == "length" and found < 1:
+                raise InputError(":length is at least 1")
+            self.change(**{setting: found})
+        elif name == "seed":
+            seed = int(number(name, value, int))
+            if not 0 <= seed < SEEDS:
+                raise InputError(f":seed is at least 0 and at most {SEEDS - 1}")
+            self.sow(seed)
+        elif name == "label":
+            if not value and len(self.model.labels):
+                tell(listed([printable(label) for label in self.model.labels.names]))
+            else:
+                self.name(value)
+        elif name == "undo":
+            self.undo()
+            tell(f"taken back; the text ends in {printable(self.text[-40:])!r}")
+        elif name == "save":
+            _save(self, value)
+        else:
+            return False
+        return True
 
     def take(self, prime: str) -> None:
         """Begin another text."""
@@ -136,52 +192,6 @@ def _raw(text: str) -> str:
     return text.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-def converse(talk: Talk) -> None:
-    """Read lines and answer them until they end."""
-    if sys.stdin is None:  # it was closed
-        return
-    if isinstance(
-        sys.stdin, io.TextIOWrapper
-    ):  # bytes that are no UTF-8 are told as any wrong text
-        sys.stdin.reconfigure(encoding="utf-8", errors="surrogateescape")
-    watched = sys.stdin.isatty()
-    if watched:
-        with suppress(ImportError):
-            import readline  # noqa: F401 (lines can be edited, and called back)
-        tell("Type a text, and the model goes on; :help tells more, Ctrl-D ends.")
-    out = Writer(talk.model.vocabulary.config.encoding)
-    while True:
-        try:
-            line = input("> " if watched else "")
-        except EOFError:
-            if watched:
-                print()
-            return
-        try:
-            if line.startswith(":") and not line.startswith("::"):
-                _obey(talk, line[1:])
-                continue
-            _answer(talk, line.removeprefix(":"), out)
-        except CharrnnError as error:
-            tell(f"charrnn: {error}")
-
-
-def _answer(talk: Talk, line: str, out: Writer) -> None:
-    """Go on, with what was typed where something was."""
-    if line:
-        prime = _known(talk.model, line)
-        talk.take(prime)
-        out.put(prime)
-        pieces = talk.more()
-    else:
-        pieces = talk.go_on()
-    for piece in pieces:
-        out.put(piece)
-        sys.stdout.flush()
-    out.put("\n")
-    sys.stdout.flush()
-
-
 def _known(model: CharacterModel, line: str) -> str:
     """What was typed in the model's characters; what it does not know is told, and replaced by what is similar."""
     vocabulary = model.vocabulary
@@ -194,59 +204,6 @@ def _known(model: CharacterModel, line: str) -> str:
         told = f"{similar} stands in for it" if similar else "it is left out"
         tell(f"the model does not know {printable(character)}: {told}")
     return vocabulary.known(typed, "replace")
-
-
-def _obey(talk: Talk, said: str) -> None:
-    """Do what is said after a colon.
-
-    Raises:
-        InputError: It is nothing that can be done.
-    """
-    name, _, value = said.strip().partition(" ")
-    value = value.strip()
-    settings: Mapping[str, tuple[str, Callable[[str], float]]] = {
-        "temp": ("temperature", float),
-        "top-k": ("top_k", int),
-        "top-p": ("top_p", float),
-        "min-p": ("min_p", float),
-        "length": ("length", int),
-    }
-    if name in settings:
-        setting, number = settings[name]
-        found = _number(name, value, number)
-        if name == "length" and found < 1:
-            raise InputError(":length is at least 1")
-        talk.change(**{setting: found})
-    elif name == "seed":
-        seed = int(_number(name, value, int))
-        if not 0 <= seed < SEEDS:
-            raise InputError(f":seed is at least 0 and at most {SEEDS - 1}")
-        talk.sow(seed)
-    elif name == "label":
-        if not value and len(talk.model.labels):
-            tell(listed([printable(label) for label in talk.model.labels.names]))
-            return
-        talk.name(value)
-    elif name == "undo":
-        talk.undo()
-        tell(f"taken back; the text ends in {printable(talk.text[-40:])!r}")
-    elif name == "save":
-        _save(talk, value)
-    elif name == "help":
-        for line in HELP.splitlines():
-            tell(line)
-    else:
-        raise InputError(f":{printable(name)} is nothing that is known; :help tells what is")
-
-
-def _number(name: str, value: str, kind: Callable[[str], float]) -> float:
-    try:
-        return kind(value)
-    except ValueError:
-        example = "7" if kind is int else "0.7"
-        raise InputError(
-            f":{name} takes a number, as in :{name} {example}, not {value!r}"
-        ) from None
 
 
 def _save(talk: Talk, name: str) -> None:

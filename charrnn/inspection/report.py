@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from charrnn.drawing import figure as fig
-from charrnn.drawing.page import Section, render, shown
+from charrnn.drawing.page import Also, Section, render, shown
 from charrnn.errors import CharrnnError
 from charrnn.inspection import VIEWS, View
 from charrnn.inspection.look import Look
@@ -19,11 +19,12 @@ MODERATE = 1_000_000  # weights up to which a page's views read as much as they 
 LEFT_OUT = "the text is left out (--no-text)"
 
 
-def page(look: Look, *, with_text: bool = True) -> str:
+def page(look: Look, *, with_text: bool = True, also: Also = ()) -> str:
     """All views that the page has, as one file in HTML; what a view cannot show, it says in a sentence.
 
     Args:
         with_text: Show what was read; else only figures come from it.
+        also: What comes after the views.
 
     Raises:
         InputError: What was asked for is wrong: several models, a text that cannot be read, ``unknown``.
@@ -42,7 +43,7 @@ def page(look: Look, *, with_text: bool = True) -> str:
         ]
     found = [s.content for s in sections if isinstance(s.content, fig.Figure)]
     lead = f"A model that reads {vocabulary.config}, through every view of charrnn inspect."
-    return render(look.subject.path.name, f"{lead} {_held(look, found)}", sections)
+    return render(look.subject.path.name, f"{lead} {_held(look, found)}", sections, also)
 
 
 def _content(view: View, look: Look, *, with_text: bool) -> fig.Figure | str:

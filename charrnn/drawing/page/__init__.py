@@ -21,11 +21,14 @@ from charrnn.drawing.figure import (
     Table,
     Words,
 )
-from charrnn.drawing.page.document import document
+from charrnn.drawing.page.document import Inset, document
 from charrnn.drawing.page.markup import Markup, element, joined
 from charrnn.drawing.page.passage import Script, draw_distributions, draw_passage
 from charrnn.drawing.page.svg import draw_panel
 from charrnn.drawing.page.words import draw_commands, draw_facts, draw_table, marked
+
+Also = Sequence[Inset]
+"""What comes after the sections of a page."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,18 @@ class Section:
     content: Figure | str
 
 
-def render(title: str, lead: str, sections: Sequence[Section]) -> str:
+def render(
+    title: str,
+    lead: str,
+    sections: Sequence[Section],
+    also: Also = (),
+) -> str:
     """A page of figures, with what its script needs to go through passages and distributions."""
     script = Script()
     parts = [
         (section.name, section.heading, _content(section.content, script)) for section in sections
     ]
-    return document(title, lead, parts, script.data)
+    return document(title, lead, parts, script.data, also)
 
 
 def _content(content: Figure | str, script: Script) -> Markup:

@@ -23,6 +23,25 @@ NOTHING = Markup()
 
 
 @dataclass(frozen=True)
+class Inset:
+    """A part of a page, with the script that it lives by.
+
+    Attributes:
+        link: The anchor of its beginning, and words for a link to it.
+        content: What is seen, with anchors that no other part has.
+        data: What the script reads, in the element ``data``, under names that no other part has; see :func:`packed`.
+        style: Beside that of every page.
+        script: What runs, leaving no names behind.
+    """
+
+    link: tuple[str, str]
+    content: Markup
+    data: Mapping[str, Any]
+    style: str
+    script: str
+
+
+@dataclass(frozen=True)
 class Page:
     """What a page is made of; text is escaped, markup is not.
 
@@ -31,27 +50,22 @@ class Page:
         heading: What stands at the top.
         lead: What stands below it.
         skip: The anchor of what is to be reached first, and words for the link to it.
-        main: All else.
-        data: What the script reads, in the element ``data``; see :func:`packed`.
-        style: Beside that of every page.
-        script: The only one that the page may run.
-        beneath: What stands below the choice of colours, above ``main``.
+        parts: All else, one below the other. Their scripts are the only ones that the page may run.
+        beneath: What stands below the choice of colours, above the parts.
     """
 
     title: str
     heading: str
     lead: str
     skip: tuple[str, str]
-    main: Markup
-    data: Mapping[str, Any]
-    style: str
-    script: str
+    parts: Sequence[Inset]
     beneath: Markup = NOTHING
 
 
 def assembled(page: Page) -> str:
     """A page as a file. The same parts make the same file."""
-    digest = base64.b64encode(hashlib.sha256(f"\n{page.script}".encode()).digest()).decode()
+    script = "".join(part.script for part in page.parts)
+    digest = base64.b64encode(hashlib.sha256(f"\n{script}".encode()).digest()).decode()
     anchor, words = page.skip
     return Template(_own("page.html")).substitute(
         title=escaped(page.title),
@@ -59,12 +73,14 @@ def assembled(page: Page) -> str:
         lead=escaped(page.lead),
         skip=element("a", words, class_="skip", href=f"#{anchor}"),
         beneath=page.beneath,
-        main=page.main,
-        data=data_block("data", page.data),
+        main=Markup("\n".join(part.content for part in page.parts)),
+        data=data_block(
+            "data", {name: each for part in page.parts for name, each in part.data.items()}
+        ),
         allowed=f"'sha256-{digest}'",
         version=escaped(__version__),
-        css=_own("page.css") + page.style,
-        js=page.script,
+        css=_own("page.css") + "".join(part.style for part in page.parts),
+        js=script,
     )
 
 
@@ -73,6 +89,7 @@ def document(
     lead: str,
     sections: Sequence[tuple[str, str, Markup]],
     data: Mapping[str, Any],
+    also: Sequence[Inset] = (),
 ) -> str:
     """A page of sections, with links to them. The same arguments make the same file.
 
@@ -81,18 +98,19 @@ def document(
         lead: What stands below it.
         sections: Anchor, heading and content of each.
         data: What the script reads.
+        also: What comes after the sections.
     """
-    contents = [element("li", element("a", head, href=f"#{name}")) for name, head, _ in sections]
+    links = [*((name, head) for name, head, _ in sections), *(part.link for part in also)]
+    contents = [element("li", element("a", head, href=f"#{name}")) for name, head in links]
+    skip = (sections[0][0], "Skip to the first view")
+    views = Markup("\n".join(_section(*section) for section in sections))
     return assembled(
         Page(
             title=f"{title}: inside a charrnn model",
             heading=title,
             lead=lead,
-            skip=(sections[0][0], "Skip to the first view"),
-            main=Markup("\n".join(_section(*section) for section in sections)),
-            data=data,
-            style="",
-            script=_own("page.js"),
+            skip=skip,
+            parts=[Inset(skip, views, data, "", _own("page.js")), *also],
             beneath=Markup(f'<nav aria-label="Views">\n{element("ul", *contents)}\n</nav>\n'),
         )
     )

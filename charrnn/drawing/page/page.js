@@ -213,7 +213,7 @@
     draw();
   }
 
-  for (const hidden of document.querySelectorAll(".controls")) hidden.hidden = false;
+  for (const hidden of document.querySelectorAll(".scripted")) hidden.hidden = false;
   for (const [name, passage] of Object.entries(data.passages)) readPassage(name, passage);
   for (const [name, found] of Object.entries(data.distributions)) readDistributions(name, found);
 })();

@@ -58,7 +58,7 @@ def draw_passage(passage: Passage, encoding: str, script: Script) -> Markup:
     legend = (element("span", words, class_=colour) for colour, words in _legend(first))
     return joined(
         (
-            element("div", choice, class_="controls", hidden=True) if several else "",
+            element("div", choice, class_="controls scripted", hidden=True) if several else "",
             element(
                 "p",
                 element("b", _label(first), " ", id=f"{name}-name") if several else "",
@@ -74,7 +74,9 @@ def draw_passage(passage: Passage, encoding: str, script: Script) -> Markup:
                 role="group",
                 aria_label=f"Text, coloured {unit} by {unit}; arrow keys go through it",
             ),
-            element("div", element("label", f"{unit} ", slider), class_="controls", hidden=True),
+            element(
+                "div", element("label", f"{unit} ", slider), class_="controls scripted", hidden=True
+            ),
             element(
                 "div", id=f"{name}-told", class_="told guesses-told" if passage.guesses else "told"
             ),
@@ -175,7 +177,7 @@ def draw_distributions(found: Distributions, encoding: str, script: Script) -> M
     controls = (element("label", "after ", choice), element("label", "temperature ", slider, told))
     return joined(
         (
-            element("div", *controls, class_="controls", hidden=True),
+            element("div", *controls, class_="controls scripted", hidden=True),
             rows_of(head, rows, [n > 0 for n in range(len(head))], name=f"{name}-table"),
         )
     )

@@ -14,6 +14,16 @@ class Alphabet {
     this.end = end ? this.numbers.get(end) : null;
   }
 
+  /** A text cut where it may be cut. */
+  signs(text) {
+    return signs(text, this.normalize);
+  }
+
+  /** The numbers of a text. */
+  ids(text) {
+    return this.signs(text).flatMap((sign) => this.read(sign));
+  }
+
   /** The numbers of a piece of text that is one sign of the page's: several for bytes, none where nothing stands in. */
   read(sign) {
     if (this.bytes) return [...new TextEncoder().encode(sign)];
@@ -26,6 +36,11 @@ class Alphabet {
   /** Whether the model knows a sign as it stands. */
   knows(sign) {
     return this.bytes || this.numbers.has(sign) || this.composed(sign).every((c) => this.numbers.has(c));
+  }
+
+  /** What is not known of a sign, with the numbers that are read in its place. */
+  lacking(sign) {
+    return this.knows(sign) ? [] : [[sign, this.read(sign)]];
   }
 
   composed(sign) {

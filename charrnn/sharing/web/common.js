@@ -1,4 +1,4 @@
-// What both kinds of pages tell with. Text goes in as text, never as HTML.
+// What all kinds of pages tell with. Text goes in as text, never as HTML.
 
 const byId = (name) => document.getElementById(name);
 
@@ -30,14 +30,26 @@ function named(sign, alphabet) {
   return seen ? sign : `U+${sign.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** Tell which of some signs the model does not know. */
+/** Tell what a model does not know: names, with the numbers that are read in their place. */
 function tellUnknown(unknown, alphabet) {
   byId("unknown").hidden = !unknown.size;
-  const told = Array.from(unknown).slice(0, 12).map((sign) => {
-    const read = alphabet.read(sign).map((id) => alphabet.names[id]).join("");
+  const told = Array.from(unknown).slice(0, 12).map(([sign, ids]) => {
+    const read = ids.map((id) => alphabet.names[id]).join("");
     return `${named(sign, alphabet)}, and reads ${read || "nothing"} in its place`;
   });
   say("unknown", told.length ? `The model does not know ${told.join("; ")}.` : "");
+}
+
+/** Tell that a box takes no more, which cuts what is put in. */
+function tellFull(box) {
+  byId("full").hidden = box.value.length < box.maxLength;
+  say("full", byId("full").hidden ? "" : `The box is full: it holds ${counted(box.maxLength, "character")}, and cuts what is more.`);
+}
+
+/** A number that can be used; one that cannot counts as it stood at first, and is marked by the browser. */
+function numberIn(name) {
+  const input = byId(name);
+  return Number(input.value === "" || !input.validity.valid ? input.defaultValue : input.value);
 }
 
 /** The text in colours that lies below the one that is typed: a span for each sign, of which only those that changed are drawn. */
@@ -63,6 +75,46 @@ class Mirror {
   }
 }
 
+/**
+ * What is done with the text of a box, so little in each frame that typing never waits: `work` does some of it and says whether
+ * more is left, `paint` shows how far it is. A browser takes its time to draw a long text: that is shown now and then.
+ */
+class Framed {
+  constructor() {
+    Object.assign(this, { box: byId("text"), mirror: new Mirror(byId("written")), painted: 0, frame: null });
+    this.box.addEventListener("input", () => this.changed());
+    for (const kind of ["keyup", "click"]) this.box.addEventListener(kind, () => this.moved());
+    document.addEventListener("selectionchange", () => this.moved());
+  }
+
+  get text() {
+    return this.box.value;
+  }
+
+  /** Something is another one: it is to be seen, and there is more to be done. */
+  soon() {
+    this.due = true;
+    this.later();
+  }
+
+  later() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      telling(() => this.turn());
+    });
+  }
+
+  turn() {
+    const more = this.work();
+    if (this.due || !more || performance.now() - this.painted > this.text.length / 40) {
+      this.paint();
+      this.due = false;
+      this.painted = performance.now();
+    }
+    if (more) this.later();
+  }
+}
+
 /** Do something, or tell why that cannot be. */
 function telling(what) {
   try {
@@ -77,7 +129,7 @@ function telling(what) {
 /** Begin with what the page holds. */
 function begin(start) {
   telling(() => {
-    const { labels, ...parts } = JSON.parse(byId("data").textContent);
+    const { labels, ...parts } = JSON.parse(byId("data").textContent).playground;
     start(parts, labels);
   });
 }

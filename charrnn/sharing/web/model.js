@@ -70,27 +70,36 @@ function simple({ z, y, own, size, held }, activation) {
   for (let j = 0; j < size; j++) held[j] = activation(z[j]);
 }
 
-/** Sizes and numbers. `layers` are in the order of the state's rows; of two directions those of a level side by side. */
-class Model {
-  constructor({ cell, hidden, directions, levels, context, arrays }) {
-    const shapes = Object.fromEntries(arrays.map((array) => [array.name, array.shape]));
-    const values = Object.fromEntries(arrays.map((array) => [array.name, unpacked(array)]));
-    const of = (name) => values[name];
-    const shape = (name) => shapes[name];
+/** A model's numbers, and their shapes, by the names that a checkpoint gives them. */
+class Arrays {
+  constructor(packed) {
+    this.shapes = new Map(packed.map(({ name, shape }) => [name, shape]));
+    this.values = new Map(packed.map((each) => [each.name, unpacked(each)]));
+  }
+
+  shape(name) {
+    return this.shapes.get(name);
+  }
+
+  /** Those of a name, if the model has such ones. */
+  of(name) {
+    return this.values.get(name);
+  }
+}
+
+/** Layers on each other. `layers` are in the order of the state's rows; of two directions those of a level side by side. */
+class Stack {
+  /** @param name  what the names of its arrays begin with */
+  constructor({ cell, hidden, directions, levels, context }, arrays, name = "") {
     Object.assign(this, { cell, hidden, directions, levels, context, kind: CELLS[cell] });
-    this.V = of("V");
-    this.c = of("c");
-    this.outputs = this.c.length;
-    this.B = of("ngrams/B"); // scores of hashed n-grams, a row for each label
-    this.begin = of("begin/E"); // (numbers of the state, labels)
     this.layers = [];
     for (let level = 0; level < levels; level++) {
       for (let direction = 0; direction < directions; direction++) {
-        const name = `layer${level}${direction ? "/reverse" : ""}`;
-        const [U, W, b, d, gain] = ["U", "W", "b", "d", "gain"].map((each) => of(`${name}/${each}`));
+        const layer = `${name}layer${level}${direction ? "/reverse" : ""}`;
+        const [U, W, b, d, gain] = ["U", "W", "b", "d", "gain"].map((each) => arrays.of(`${layer}/${each}`));
         const own = { U, W, b, d, gain };
         own.start = own.gain ? null : own.b;
-        if (!level) own.tables = this.tables(own, name, of, shape);
+        if (!level) own.tables = this.tables(own, layer, `${name}E`, arrays);
         this.layers.push(own);
       }
     }
@@ -98,21 +107,17 @@ class Model {
   }
 
   /** What the lowest layer makes of each character, a row for each: U's column (of U E), and of a context one for each place. */
-  tables(own, name, of, shape) {
-    const E = of("E");
+  tables(own, layer, embedding, arrays) {
     if (this.context !== null) {
       return Array.from({ length: this.context }, (_, place) => {
-        const [rows, K] = shape(`${name}/U${place}`);
-        this.vocabulary = K;
-        return this.withStart(transposed(of(`${name}/U${place}`), rows, K), place ? null : own.b);
+        const name = `${layer}/U${place}`;
+        return this.withStart(transposed(arrays.of(name), ...arrays.shape(name)), place ? null : own.b);
       });
     }
-    const [rows, width] = shape(`${name}/U`);
-    if (!E) {
-      this.vocabulary = width;
-      return [this.withStart(transposed(own.U, rows, width), own.start)];
-    }
-    const K = (this.vocabulary = shape("E")[1]);
+    const [rows, width] = arrays.shape(`${layer}/U`);
+    const E = arrays.of(embedding);
+    if (!E) return [this.withStart(transposed(own.U, rows, width), own.start)];
+    const [, K] = arrays.shape(embedding);
     const embedded = transposed(E, width, K);
     const table = new Float32Array(K * rows);
     for (let id = 0; id < K; id++) {
@@ -126,6 +131,19 @@ class Model {
     if (start) for (let at = 0; at < table.length; at++) table[at] += start[at % start.length];
     return table;
   }
+}
+
+/** A stack and what reads its scores. */
+class Model extends Stack {
+  constructor({ arrays: packed, ...sizes }) {
+    const arrays = new Arrays(packed);
+    super(sizes, arrays);
+    this.V = arrays.of("V");
+    this.c = arrays.of("c");
+    this.outputs = this.c.length;
+    this.B = arrays.of("ngrams/B"); // scores of hashed n-grams, a row for each label
+    this.begin = arrays.of("begin/E"); // (numbers of the state, labels)
+  }
 
   /** The state that a text begins with; with labels that of one. */
   beginning(label = null) {
@@ -136,14 +154,13 @@ class Model {
   }
 }
 
-/** Reads a text forwards, a character at a time. */
-class Stepper {
-  constructor(model) {
-    const { hidden, layers, kind } = model;
-    this.model = model;
-    this.state = new Float32Array(model.size);
-    this.logits = new Float32Array(model.outputs);
-    const recurrent = model.context === null;
+/** Goes through a stack, a character at a time. */
+class StackStepper {
+  constructor(stack) {
+    const { hidden, layers, kind } = stack;
+    this.stack = stack;
+    this.state = new Float32Array(stack.size);
+    const recurrent = stack.context === null;
     this.own = layers.map((own, row) => {
       const rows = own.b.length;
       const held = recurrent
@@ -159,20 +176,19 @@ class Stepper {
     this.state.set(state);
   }
 
-  /** Read a character; the scores of what could follow, which the next step overwrites. */
-  step(id) {
+  /** Read a character; what the top layer makes of it, which the next one overwrites. */
+  read(id) {
     this.own.forEach((one, level) => {
       if (level) multiply(one.own.U, this.own[level - 1].h, one.z, one.own.start);
       else this.lookUp(id, one.z);
       if (one.own.W) multiply(one.own.W, one.h, one.y, null);
-      this.model.kind.step(one);
+      this.stack.kind.step(one);
     });
-    multiply(this.model.V, this.own.at(-1).h, this.logits, this.model.c);
-    return this.logits;
+    return this.own.at(-1).h;
   }
 
   lookUp(id, z) {
-    const { tables } = this.model.layers[0];
+    const { tables } = this.stack.layers[0];
     const rows = z.length;
     z.set(tables[0].subarray(id * rows, (id + 1) * rows));
     // Of a context: the characters before, the newest first, as id + 1; where nothing has been read, the first one stands.
@@ -187,5 +203,20 @@ class Stepper {
       }
       this.state[0] = id + 1;
     }
+  }
+}
+
+/** Reads a text forwards, a character at a time, and tells what could follow. */
+class Stepper extends StackStepper {
+  constructor(model) {
+    super(model);
+    this.model = model;
+    this.logits = new Float32Array(model.outputs);
+  }
+
+  /** Read a character; the scores of what could follow, which the next step overwrites. */
+  step(id) {
+    multiply(this.model.V, this.read(id), this.logits, this.model.c);
+    return this.logits;
   }
 }

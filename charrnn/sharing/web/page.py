@@ -1,7 +1,7 @@
 """The page itself: a model's numbers, its alphabet and its labels as data, and the scripts that read with them.
 
-The scripts are plain JavaScript, in the order of ``WRITES`` or ``ANSWERS``, as one: a page allows no other. What they compute is what
-:mod:`charrnn.nn.cells`, :mod:`charrnn.models.stepper` and :mod:`charrnn.writing` compute.
+The scripts are plain JavaScript, in the order of ``WRITES``, ``ANSWERS`` or ``REWRITES``, as one: a page allows no other. What they compute is what
+:mod:`charrnn.nn`, :mod:`charrnn.models` and :mod:`charrnn.writing` compute.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from pathlib import Path
 from typing import Any
 
 from charrnn.drawing import signs
-from charrnn.drawing.page.document import Page, assembled
-from charrnn.drawing.page.markup import Markup, clean
+from charrnn.drawing.page.document import Inset, Page, assembled
+from charrnn.drawing.page.markup import Markup, clean, element
 from charrnn.errors import InputError
 from charrnn.files.whole import write_whole
 from charrnn.models.character_model import CharacterModel
+from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.parameters import Array
 from charrnn.sharing.web.held import blocks, check_precision
 from charrnn.text.standins import PLAIN
+from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.run import Checkpoint
 from charrnn.words import counted
 
-CORE = (
-    *("numbers.js", "random.js", "model.js", "writing.js"),
-    *("alphabet.js", "reading.js", "whole.js"),
-)
+_SCRIPTS = ("numbers.js", "random.js", "model.js", "writing.js", "alphabet.js")
+_REWRITING = ("symbols.js", "attention.js", "seq2seq.js")
+CORE = (*_SCRIPTS, "reading.js", "whole.js", *_REWRITING)
 """What computes, and knows nothing of a page: Node.js can run it, too."""
 
-WRITES, ANSWERS = (*CORE, "common.js", "play.js"), (*CORE, "common.js", "answer.js")
-"""The scripts of a page that goes on with a text, and of one that finds labels or tags."""
+WRITES = (*_SCRIPTS, "reading.js", "common.js", "following.js", "play.js")
+ANSWERS = (*_SCRIPTS, "whole.js", "common.js", "lines.js", "answer.js")
+REWRITES = (*_SCRIPTS, "whole.js", *_REWRITING, "common.js", "lines.js", "rewrite.js")
+"""The scripts of a page that goes on with a text, of one that finds labels or tags, of one that makes other texts."""
 
 OF_A_LAYER = ("U", "W", "b", "d", "gain")
 """The parameters of a recurrent layer that the scripts know; ``gain`` is that of layer normalisation."""
@@ -51,19 +54,31 @@ def page(model: CharacterModel, name: str, precision: str = "float32") -> str:
     Raises:
         InputError: The scripts cannot run such a model, or there is no such precision.
     """
-    check_precision(precision)
-    writes = model.config.learns.writes
     return assembled(
         Page(
             title=f"{name}: a charrnn model to play with",
             heading=name,
             lead=_lead(model),
             skip=("text", "Skip to the text"),
-            main=Markup(_own("play.html" if writes else "answer.html")),
-            data=data_of(model, precision),
-            style=_own("play.css"),
-            script=script_of(WRITES if writes else ANSWERS),
+            parts=[playground(model, precision)],
         )
+    )
+
+
+def playground(model: CharacterModel, precision: str = "float32") -> Inset:
+    """What runs a model, as a part of some page; arguments and errors as :func:`page`."""
+    check_precision(precision)
+    task = model.config.learns
+    scripts: tuple[str, ...] = WRITES if task.writes else REWRITES if task.rewrites else ANSWERS
+    shown = ["play.html" if task.writes else "lines.html"] + ["rewrite.html"] * task.rewrites
+    return Inset(
+        link=("write-section", "Let it write")
+        if task.writes
+        else ("read-section", "Let it answer"),
+        content=element("div", Markup("".join(map(_own, shown))), class_="playground"),
+        data={"playground": data_of(model, precision)},
+        style=_own("play.css"),
+        script=script_of(scripts),
     )
 
 
@@ -83,6 +98,7 @@ def data_of(model: CharacterModel, precision: str) -> dict[str, Any]:
             "levels": config.num_layers,
             "directions": 1 + bool(config.bidirectional),
             "context": config.context,
+            "attention": config.attention,
             "arrays": blocks(_arrays(model), precision),
         },
         "alphabet": {
@@ -90,26 +106,39 @@ def data_of(model: CharacterModel, precision: str) -> dict[str, Any]:
             "unit": kind.unit,
             "normalize": kind.normalize,
             "end": kind.end,
-            "names": [signs.named(c, kind.encoding) for c in vocabulary.characters],
+            "names": [_name(vocabulary, character) for character in vocabulary.characters],
             "plain": PLAIN,
+            "words": vocabulary.words,
+            "tokens": kind.tokens,
+            "features": kind.features,
         },
         "ngrams": config.ngrams,
         "aligned": config.learns.aligned,
         "labels": [clean(label) for label in model.labels.names],
+        "between": model.labels.between,
     }
+
+
+def _name(vocabulary: Vocabulary, character: str) -> str:
+    """A character, or the symbol that it stands for, where it stands alone."""
+    name = vocabulary.name_of(character)
+    return signs.named(name, vocabulary.config.encoding) if len(name) == 1 else clean(name)
 
 
 def _arrays(model: CharacterModel) -> dict[str, Array]:
     """The parameters that the scripts need, by their names in the model.
 
     Raises:
-        InputError: There is one that they do not know, or the task is another one.
+        InputError: There is one that they do not know.
     """
-    config, network = model.config, model.network
-    if config.learns.rewrites:
-        raise _no_place(f"a model for {config.task}")
-    known = {"E", "V", "c", "begin/E", "ngrams/B"}
-    for layer in network.stack.layers:
+    network = model.network
+    stacks, known = [network.stack], {"E", "V", "c", "begin/E", "ngrams/B"}
+    if isinstance(network, Seq2Seq):
+        stacks.append(network.decoder)
+        parts = (network.bridge, network.attention, network.monotonic)
+        known |= {"encoder/E", "decoder/E"}
+        known |= {name for part in parts if part for name in part.parameter_shapes()}
+    for layer in (layer for stack in stacks for layer in stack.layers):
         known |= {f"{layer.prefix}{name}" for name in (*OF_A_LAYER, *layer.input_shapes())}
     arrays = dict(model.parameters)
     for name in network.lm_loss.parameter_shapes() if network.lm_loss else ():
@@ -141,6 +170,8 @@ def _learnt(model: CharacterModel) -> str:
     """What for, in words."""
     task, kind = model.config.learns, model.vocabulary.config
     labels = counted(len(model.labels), task.label)
+    if task.rewrites:
+        return f"to make another text of a line, of {labels}"
     if task.for_labels:
         return f"to write lines for each of {labels}"
     if task.finds:

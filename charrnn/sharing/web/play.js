@@ -1,38 +1,21 @@
-// The page of a model that writes: what is typed, what the model suggests, and what is told of both.
+// The page of a model that writes: what is told of a text and of what follows it.
 
 const COULD = 8; // next characters to choose among
-const AHEAD = 40; // characters that are suggested
-const PATIENCE = [8, 10]; // milliseconds of a frame for reading, and for writing
 const QUIET = 1200; // milliseconds without a change after which a screen reader is told
 const LEVELS = 9; // colours of a scale
 
-/** How many of these bytes are whole characters of UTF-8. */
-function whole(ids) {
-  for (let back = 1; back <= Math.min(3, ids.length); back++) {
-    const byte = ids.at(-back);
-    if (byte < 0x80) break;
-    if (byte < 0xc0) continue;
-    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
-    return length > back ? ids.length - back : ids.length;
-  }
-  return ids.length;
-}
-
-class Playground {
+class Playground extends Following {
   constructor(core, labels) {
-    Object.assign(this, core);
-    this.reading = new Reading(this.model, this.alphabet);
-    this.box = byId("text");
-    this.past = []; // texts before each thing that was done by a button
-    this.left = 0; // characters that are still to be written
-    this.away = false; // whether the suggestion was put away
-    this.from = ""; // the text from which the seed goes on
-    this.number = 0n; // which record it has come to
-    this.ahead = null; // what follows that text, as far as it is known
+    super(core);
     this.noun = this.alphabet.bytes ? "byte" : "character";
-    this.mirror = new Mirror(byId("written"));
     this.prepare(labels);
-    this.listen();
+    byId("label").addEventListener("change", () => {
+      this.reading.label = Number(byId("label").value);
+      this.reread();
+    });
+    for (const name of ["colour", "unit-layer", "unit-number", "unit-part"]) {
+      byId(name).addEventListener("input", () => this.recolour());
+    }
     for (const name of ["write", "choice", "colour"]) byId(`${name}-section`).hidden = false;
     this.changed();
   }
@@ -61,226 +44,6 @@ class Playground {
     }));
   }
 
-  listen() {
-    this.box.addEventListener("input", () => this.changed());
-    this.box.addEventListener("keydown", (event) => this.key(event));
-    document.addEventListener("selectionchange", () => this.tell());
-    for (const kind of ["keyup", "click"]) this.box.addEventListener(kind, () => this.tell());
-    byId("take").addEventListener("click", () => this.take());
-    byId("write").addEventListener("click", () => this.write());
-    byId("back").addEventListener("click", () => this.put(this.past.pop()));
-    byId("clear").addEventListener("click", () => {
-      this.remember();
-      this.put("");
-      this.box.focus();
-    });
-    for (const name of ["temperature", "top-k", "top-p", "min-p", "seed", "length"]) {
-      byId(name).addEventListener("input", () => this.chosen());
-    }
-    byId("label").addEventListener("change", () => {
-      this.reading.label = Number(byId("label").value);
-      this.reread();
-    });
-    for (const name of ["colour", "unit-layer", "unit-number", "unit-part"]) {
-      byId(name).addEventListener("input", () => this.recolour());
-    }
-  }
-
-  /** Settings that can be used; one that cannot counts as it stood at first, and is marked by the browser. */
-  get settings() {
-    const number = (name) => {
-      const input = byId(name);
-      return Number(input.value === "" || !input.validity.valid ? input.defaultValue : input.value);
-    };
-    const seed = byId("seed");
-    const given = /^[0-9]{1,20}$/.test(seed.value) ? BigInt(seed.value) : 0n;
-    return {
-      temperature: number("temperature"), topK: number("top-k"), topP: number("top-p"), minP: number("min-p"),
-      seed: BigInt.asUintN(64, given), length: number("length"),
-    };
-  }
-
-  // ------------------------------------------------------------------------------------ the text and what follows
-
-  get text() {
-    return this.box.value;
-  }
-
-  /** The text or what it is read with is another one: what follows is to be found anew, unless it is what was expected. */
-  changed() {
-    if (this.from !== this.text) {
-      this.away = false;
-      this.chosen();
-    }
-    this.reading.expect(this.text);
-    this.soon();
-  }
-
-  /** How characters are chosen is another way: the seed begins here. */
-  chosen() {
-    this.from = this.text;
-    this.number = 0n;
-    this.ahead = null;
-    this.left = 0;
-    this.soon();
-  }
-
-  reread() {
-    this.reading.forget();
-    this.chosen();
-    this.changed();
-  }
-
-  soon() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = null;
-      telling(() => this.turn());
-    });
-  }
-
-  /** Some more reading and writing, so little that typing never waits. */
-  turn() {
-    const [reading, writing] = PATIENCE;
-    this.reading.advance(reading);
-    if (this.reading.done || this.ahead) this.goOn(performance.now() + writing);
-    if (this.left) this.pour();
-    this.paint();
-    if (!this.reading.done || this.left || !this.ahead || (this.wanting && !this.away)) this.soon();
-  }
-
-  get wanting() {
-    const { ids, ended } = this.ahead;
-    return !ended && ids.length < AHEAD;
-  }
-
-  /** Find more of what follows. */
-  goOn(until) {
-    if (!this.ahead) {
-      const { settings, reading, number } = this;
-      if (!reading.last.every(Number.isFinite)) throw new Error("the model's numbers overflow");
-      const seed = BigInt.asUintN(64, settings.seed + number);
-      const writer = new Writer(this.model, reading.stepper.state, reading.last, settings, seed);
-      this.ahead = { ids: [], ended: false, writer };
-    }
-    const { ahead } = this;
-    const most = Math.max(AHEAD, this.left);
-    while (!ahead.ended && ahead.ids.length < most && performance.now() < until) {
-      const id = ahead.writer.next();
-      ahead.ids.push(id);
-      ahead.ended = id === this.alphabet.end;
-    }
-  }
-
-  /** Put so many of the characters that follow to the text; the seed goes on. */
-  taken(count, typed) {
-    const { ahead } = this;
-    const text = this.alphabet.text(ahead.ids.splice(0, count));
-    this.from = this.text + text;
-    if (ahead.ended && !ahead.ids.length) { // the next record has the seed after this one's
-      this.ahead = null;
-      this.number += 1n;
-    }
-    this.append(text, typed);
-  }
-
-  append(text, typed) {
-    const { box } = this;
-    const sheet = byId("sheet");
-    const end = box.value.length;
-    const follows = box.selectionEnd === end || document.activeElement !== box; // else somebody reads further up
-    const below = sheet.scrollHeight - sheet.scrollTop - sheet.clientHeight < 60;
-    // As if it were typed, so that the browser can undo it.
-    if (!typed || !document.execCommand("insertText", false, text)) {
-      box.setRangeText(text, end, end, follows ? "end" : "preserve");
-      this.changed();
-    }
-    if (follows && below) this.scrolls = true;
-  }
-
-  get suggestion() {
-    if (!this.ahead || this.away || this.left) return [];
-    const ids = this.ahead.ids.slice(0, AHEAD);
-    if (this.alphabet.bytes) ids.length = whole(ids);
-    const line = ids.indexOf(this.alphabet.numbers.get("\n"), 1);
-    return line > 0 ? ids.slice(0, line) : ids;
-  }
-
-  take() {
-    const count = this.suggestion.length;
-    if (!count) return;
-    const typed = document.activeElement === this.box;
-    if (!typed) this.remember();
-    this.taken(count, typed);
-  }
-
-  takeWord() {
-    const text = this.alphabet.text(this.suggestion);
-    const word = /^\s*\S*/u.exec(text)[0];
-    const ids = this.suggestion;
-    let count = 0;
-    while (count < ids.length && this.alphabet.text(ids.slice(0, count)).length < word.length) count++;
-    if (count) this.taken(count, true);
-  }
-
-  /** Begin to write, or stop. */
-  write() {
-    if (this.left) {
-      this.left = 0;
-    } else {
-      this.remember();
-      this.left = this.settings.length;
-    }
-    this.soon();
-  }
-
-  /** Let what was written come to the text. */
-  pour() {
-    if (!this.ahead) return;
-    const { ids, ended } = this.ahead;
-    const most = Math.min(this.left, this.box.maxLength - this.text.length);
-    let count = Math.min(ids.length, most);
-    if (this.alphabet.bytes) count = whole(ids.slice(0, count));
-    const over = (ended && count === ids.length) || (!count && ids.length >= most);
-    const left = over ? 0 : most - count;
-    if (count) this.taken(count, false);
-    this.left = left;
-  }
-
-  remember() {
-    this.past.push(this.text);
-    if (this.past.length > 100) this.past.shift();
-  }
-
-  put(text) {
-    this.box.value = text;
-    this.changed();
-  }
-
-  insert(id) {
-    this.remember();
-    this.append(this.alphabet.text([id]), false);
-  }
-
-  key(event) {
-    const { box } = this;
-    const atEnd = box.selectionStart === box.value.length && box.selectionEnd === box.value.length;
-    const there = atEnd && this.suggestion.length > 0;
-    const modified = event.ctrlKey || event.altKey || event.metaKey;
-    if (event.key === "Tab" && !event.shiftKey && !modified && there) {
-      event.preventDefault();
-      this.take();
-    } else if (event.key === "ArrowRight" && modified && !event.shiftKey && there) {
-      event.preventDefault();
-      this.takeWord();
-    } else if (event.key === "Escape") {
-      this.left = 0;
-      this.away = true;
-      this.soon();
-    }
-  }
-
-  // --------------------------------------------------------------------------------------------- what is told
-
   recolour() {
     const { model } = this;
     const row = byId("unit-row");
@@ -308,12 +71,11 @@ class Playground {
     const { reading, alphabet } = this;
     const by = byId("colour").value;
     const reach = this.reach;
-    const unknown = new Set();
+    const unknown = new Map();
     this.mirror.paint(reading.wanted, (sign, place) => {
-      if (!alphabet.knows(sign)) {
-        unknown.add(sign);
-        return "unknown";
-      }
+      const lacking = alphabet.lacking(sign);
+      for (const [name, ids] of lacking) unknown.set(name, ids);
+      if (lacking.length) return "unknown";
       if (place >= reading.signs.length) return "";
       if (by === "surprise") return `s${Math.min(LEVELS - 1, Math.floor(reading.bits[place] ?? 0))}`;
       return by === "unit" && reading.unit !== null ? `u${this.level(reading.held[place], reach)}` : "";
@@ -325,11 +87,12 @@ class Playground {
     this.scrolls = false;
     const much = alphabet.end === null ? counted(this.settings.length, this.noun) : "a line";
     say("write", this.left ? "Stop" : `Write ${much}`);
-    byId("back").disabled = !this.past.length;
+    byId("back").disabled = !this.canTakeBack;
     for (const name of ["temperature", "top-p", "min-p"]) {
       say(`${name}-told`, Number(byId(name).value).toFixed(2));
     }
     tellUnknown(unknown, alphabet);
+    tellFull(this.box);
     this.tellNext();
     this.tellLegend(by, reach);
     this.tellSum();
@@ -392,6 +155,10 @@ class Playground {
       const said = ghost ? `${words} Suggestion: ${ghost}` : words;
       if (this.said !== said) byId("said").textContent = this.said = said;
     }, QUIET);
+  }
+
+  moved() {
+    this.tell();
   }
 
   /** Of the character before the cursor. */

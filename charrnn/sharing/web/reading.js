@@ -24,7 +24,7 @@ class Reading {
 
   /** What is to be read from now on. */
   expect(text) {
-    this.wanted = signs(text, this.alphabet.normalize);
+    this.wanted = this.alphabet.signs(text);
     let same = 0;
     while (same < this.signs.length && this.signs[same] === this.wanted[same]) same++;
     if (same < this.signs.length) this.backTo(same);
@@ -106,8 +106,7 @@ function opened({ model: parts, alphabet: known }) {
     scores(text, label = null) {
       const stepper = new Stepper(model);
       stepper.load(model.beginning(label));
-      const ids = signs(text, alphabet.normalize).flatMap((sign) => alphabet.read(sign));
-      return ids.map((id) => stepper.step(id).slice());
+      return alphabet.ids(text).map((id) => stepper.step(id).slice());
     },
     /** What `charrnn sample` writes after a prime; a record up to its end. */
     sample({ prime = "", seed = 0, length = 500, label = null, ...settings }) {

@@ -1,9 +1,9 @@
 // Texts that are read whole, perhaps from both ends: a label for each, or a tag for each of its characters.
 
-/** What one layer makes of a text's characters in their order, or from the last to the first; and what it ends with. */
-function readAlong(model, row, steps, fromEnd, z) {
-  const { hidden, kind } = model;
-  const own = model.layers[row];
+/** What one layer makes of a text's characters in their order, or from the last to the first; and what it holds at the end. */
+function readAlong(stack, row, steps, fromEnd, z) {
+  const { hidden, kind } = stack;
+  const own = stack.layers[row];
   const held = new Float32Array(kind.states * hidden);
   const [sums, recalled] = [new Float32Array(own.b.length), new Float32Array(own.b.length)];
   const one = { own, held, size: hidden, z: sums, y: recalled };
@@ -16,7 +16,7 @@ function readAlong(model, row, steps, fromEnd, z) {
     kind.step(one);
     outputs[at] = h.slice();
   }
-  return { outputs, end: h };
+  return { outputs, held };
 }
 
 function joined(parts) {
@@ -28,28 +28,31 @@ function joined(parts) {
   return whole;
 }
 
-/** What the top level makes of each character, and what a label is read from. */
-function readWhole(model, ids) {
-  if (model.context !== null) {
-    const stepper = new Stepper(model);
-    const outputs = ids.map((id) => {
-      stepper.step(id);
-      return stepper.own.at(-1).h.slice();
-    });
-    return { outputs, ends: outputs.at(-1) ?? new Float32Array(model.hidden) };
+/**
+ * What the top level makes of each character; what the layers of each level hold at the end, one array for each state;
+ * and `ends`, from which a label is read.
+ */
+function readWhole(stack, ids) {
+  if (stack.context !== null) {
+    const stepper = new StackStepper(stack);
+    const outputs = ids.map((id) => stepper.read(id).slice());
+    return { outputs, held: [], ends: outputs.at(-1) ?? new Float32Array(stack.hidden) };
   }
-  let [outputs, ends] = [null, null];
-  for (let level = 0; level < model.levels; level++) {
+  const { hidden, kind, directions } = stack;
+  const held = [];
+  let outputs = null;
+  for (let level = 0; level < stack.levels; level++) {
     const below = outputs;
     const z = level
       ? (own, at, out) => multiply(own.U, below[at], out, own.start)
       : (own, at, out) => out.set(own.tables[0].subarray(ids[at] * out.length, (ids[at] + 1) * out.length));
-    const ways = Array.from({ length: model.directions }, (_, way) =>
-      readAlong(model, level * model.directions + way, ids.length, way === 1, z));
+    const ways = Array.from({ length: directions }, (_, way) =>
+      readAlong(stack, level * directions + way, ids.length, way === 1, z));
     outputs = ids.map((_, at) => joined(ways.map((way) => way.outputs[at])));
-    ends = joined(ways.map((way) => way.end));
+    held.push(Array.from({ length: kind.states }, (_, state) =>
+      joined(ways.map((way) => way.held.subarray(state * hidden, (state + 1) * hidden)))));
   }
-  return { outputs, ends };
+  return { outputs, held, ends: held.at(-1)[0] };
 }
 
 const [HASH_BASE, HASH_MIX] = [0x100000001b3n, 0x9e3779b97f4a7c15n];
