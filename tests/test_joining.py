@@ -67,7 +67,7 @@ def test_texts_join_and_leave(compiled: bool, data: st.DataObject) -> None:
         if data.draw(st.integers(0, 3)) == 0:
             gone = data.draw(st.integers(0, len(PROMPTS) - 1))
             left |= {gone} - {*waiting}
-            writer.leave(left)
+            writer.keep_only({*range(len(PROMPTS))} - left)
         for piece in writer.write():
             assert piece.number not in left
             found[piece.number] += piece.text

@@ -31,6 +31,14 @@ class Likelihoods(NamedTuple):
         """Those of the first characters."""
         return Likelihoods(self.own[:count], self.ids[:count], self.best[:count])
 
+    def after(self, count: int) -> Likelihoods:
+        """Those of all but the first characters."""
+        return Likelihoods(self.own[count:], self.ids[count:], self.best[count:])
+
+    def and_then(self, *further: Likelihoods) -> Likelihoods:
+        """Those of what follows, too."""
+        return Likelihoods(*map(np.concatenate, zip(self, *further, strict=True)))
+
 
 def likelihoods(logits: Array, ids: Ids, alternatives: int) -> Likelihoods:
     """Those of ``(N,)`` characters, each of which ``(K, N)`` logits predict, with so many others."""
@@ -57,4 +65,4 @@ def of_prime(model: CharacterModel, prime: str, alternatives: int) -> Likelihood
         part = slice(start, min(start + STEPS, len(ids) - 1))
         logits = reader.read(ids[part, None])[:, :, 0]
         found.append(likelihoods(logits, ids[1:][part], alternatives))
-    return Likelihoods(*map(np.concatenate, zip(*found, strict=True)))
+    return found[0].and_then(*found[1:])

@@ -114,10 +114,10 @@ class Writer:
         """Columns of the texts that have not ended."""
         return [column for column, text in enumerate(self._texts) if not text.ending.reached]
 
-    def leave(self, numbers: Container[int]) -> None:
-        """Write no more of the texts with these numbers."""
+    def keep_only(self, numbers: Container[int]) -> None:
+        """Write no more of the texts that have other numbers."""
         for text in self._texts:
-            if text.number in numbers:
+            if text.number not in numbers:
                 text.ending.reached = True
 
     def joined_by(self, other: Writer) -> Writer:

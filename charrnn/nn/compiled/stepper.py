@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.cells.gru import GRU
