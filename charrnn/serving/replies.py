@@ -49,10 +49,12 @@ class Events(Response):
         self._data = data
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(ClientDisconnect, TimeoutError, asyncio.TimeoutError):
+        with suppress(ClientDisconnect):
             await unless_gone(receive, self._send_all(send))
 
     async def _send_all(self, send: Send) -> None:
+        mine = asyncio.current_task()
+        assert mine is not None
         begin = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(begin)
         async with aclosing(self._data):
@@ -60,7 +62,9 @@ class Events(Response):
                 lines = (one.encode() if isinstance(one, str) else encoded(one) for one in some)
                 sent = b"".join(b"data: %b\n\n" % line for line in lines)
                 body = {"type": "http.response.body", "body": sent, "more_body": True}
-                await asyncio.wait_for(send(body), PATIENCE)
+                late = asyncio.get_running_loop().call_later(PATIENCE, mine.cancel)
+                await send(body)
+                late.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -138,7 +142,7 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, Result]) -> Re
     working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        if not working.done() or working.cancelled():  # which is too late for what was sent
             raise ClientDisconnect
         return working.result()
     finally:
