@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import byte_model, labelled_model, record_model, text_model
 
-from charrnn.serving.asking import FIELDS, REFUSED, SETTINGS, Asked, Asking, Bounds
+from charrnn.serving.asking import (
+    FIELDS,
+    LENGTH,
+    MOST_LOGPROBS,
+    REFUSED,
+    SETTINGS,
+    STOP_LENGTH,
+    STOPS,
+    Asked,
+    Asking,
+    Bounds,
+)
 from charrnn.serving.refusing import RequestError, as_json
 
 ASKING = Asking(text_model(), "tiny", Bounds(length=1000, texts=8))
@@ -155,6 +168,18 @@ def test_settings_are_those_of_sample() -> None:
     config = _read(ASKING, **values, max_tokens=7, stop="c").texts[0].config
     assert {name: getattr(config, name) for name in SETTINGS} == values
     assert (config.length, config.stop) == (7, ("c",))
+
+
+def test_the_page_has_every_field() -> None:
+    """docs/serving.md tells of each, and of no other."""
+    page = (Path(__file__).parents[2] / "docs" / "serving.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \|", page.split("| field |")[1], re.M)
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(told) == sorted(FIELDS)
+    assert all(f"`{name}`" in page for name in REFUSED)
+    bounds = Bounds()
+    for number in (LENGTH, MOST_LOGPROBS, STOPS, STOP_LENGTH, bounds.texts, bounds.length):
+        assert re.search(rf"\b{number:,}\b", page)
 
 
 def test_seeds_follow() -> None:
