@@ -41,7 +41,7 @@ def serve(
         None, "What requests call the model.", shown="its file's name, without .npz"
     ),
     max_length: int = of_bounds(
-        10_000, "Characters that a text may have, and so many that a prompt may."
+        10_000, "Characters that a text may have, and so many that the prompts of a request may."
     ),
     max_texts: int = of_bounds(128, "Texts that are written at once."),
     max_waiting: int = of_bounds(

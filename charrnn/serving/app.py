@@ -30,6 +30,7 @@ from charrnn.sharing.web.page import page
 from charrnn.writing.likelihoods import of_prime
 from charrnn.writing.writer import Piece
 
+FAILED = RequestError("the server failed", 500)
 PAGE_HEADERS = {
     # What the page itself says of scripts is stricter; this is what only a header can say.
     "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -78,6 +79,7 @@ class Service:
             self._deliver,
             texts=settings.bounds.texts,
             waiting=settings.waiting,
+            tell=tell,
             on_start=on_start,
         )
         self._page: str | None = None
@@ -215,7 +217,10 @@ class Service:
             async with aclosing(parts):
                 async for some in parts:
                     yield [{**head, "choices": [part], **more} for part in some]
-        except CharrnnError as error:
+        except Exception as error:  # the reply has begun: it is told in its place
+            if not isinstance(error, CharrnnError):
+                self._tell(f"a request failed: {error!r}")
+                error = FAILED
             yield [as_json(error)]
             return
         if asked.include_usage:
@@ -247,7 +252,7 @@ class Service:
 
     async def _unforeseen(self, _request: Request, error: Exception) -> Response:
         self._tell(f"a request failed: {error!r}")
-        return Json(as_json(RequestError("the server failed", 500)), 500)
+        return Json(as_json(FAILED), FAILED.status)
 
 
 def _usage(asked: Asked, tellings: list[Telling]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from charrnn.fields import Between, OneOf, check, declared, unfolded
 from charrnn.files.codec import parse
 from charrnn.models.character_model import CharacterModel
 from charrnn.serving.refusing import RequestError
-from charrnn.words import listed, printable
+from charrnn.words import counted, listed, printable
 from charrnn.writing.filters import Ban
 from charrnn.writing.writer import Prompt
 
@@ -65,7 +65,7 @@ class Bounds:
     """How much may be asked for.
 
     Attributes:
-        length: Characters of a text, and of a prompt.
+        length: Characters of a text, and of the prompts of a request together.
         texts: Texts of one request.
     """
 
@@ -134,6 +134,12 @@ class Asking:
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
         primes = [self._prime(prompt, said["unknown"]) for prompt in prompts]
+        characters = sum(map(len, primes))
+        if characters > self._bounds.length:
+            raise RequestError(
+                f"{counted(characters, 'character')} of prompts are more than --max-length {self._bounds.length:,} allows",
+                param="prompt",
+            )
         each = [prime for prime in primes for _ in range(said["n"])]
         logprobs = said.get("logprobs")
         return Asked(
@@ -207,7 +213,7 @@ class Asking:
 
     def _prime(self, prompt: str, unknown: str) -> str:
         """A prompt in characters that the model knows."""
-        vocabulary, most = self._model.vocabulary, self._bounds.length
+        vocabulary = self._model.vocabulary
         try:
             prime = vocabulary.known(vocabulary.read(prompt), unknown)
         except UnknownCharacterError as error:
@@ -217,11 +223,6 @@ class Asking:
             ) from None
         except InputError as error:
             raise RequestError(str(error), param="prompt") from None
-        if len(prime) > most:
-            raise RequestError(
-                f"the prompt has {len(prime):,} characters, more than --max-length {most:,} allows",
-                param="prompt",
-            )
         if vocabulary.config.end and vocabulary.config.end in prime:
             raise RequestError("a record is one line, and so is its prompt", param="prompt")
         return prime

@@ -58,6 +58,7 @@ class Engine:
         deliver: Called by the thread that writes, with what there is for each order.
         texts: Written at a time, at most.
         waiting: That may wait for their turn, at most.
+        tell: Told in a line of what nobody foresaw.
         on_start: As for :func:`charrnn.nn.compiled.compile_stepper`.
     """
 
@@ -68,9 +69,11 @@ class Engine:
         *,
         texts: int,
         waiting: int,
+        tell: Callable[[str], object] = lambda _: None,
         on_start: Callable[[], object] | None = None,
     ) -> None:
-        self._deliver, self._most, self._most_waiting = deliver, texts, waiting
+        self._deliver, self._tell = deliver, tell
+        self._most, self._most_waiting = texts, waiting
         self._begin = form(model.networks, max(2, texts), math.inf, on_start)
         self._shards = Shards(default_shards(texts))
         self._writers: list[Writer | None] = [None] * self._shards.count
@@ -196,7 +199,9 @@ class Engine:
 
     def _fail(self, error: Exception) -> None:
         """Tell all whose texts are written that nothing comes of them."""
-        told = error if isinstance(error, CharrnnError) else SamplingError(f"it failed: {error!r}")
+        told = error if isinstance(error, CharrnnError) else SamplingError("the server failed")
+        if told is not error:
+            self._tell(f"writing failed: {error!r}")
         with self._changed:
             orders = {text.order for text in self._running.values()}
             self._running.clear()

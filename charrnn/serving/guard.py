@@ -56,6 +56,8 @@ class Guard:
             name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
             return False
+        if "@" in host:
+            return False
         return name.rstrip(".") in self._names or (self._any_address and _is_address(name))
 
     def _has_key(self, authorization: str) -> bool:

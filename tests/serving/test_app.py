@@ -23,6 +23,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.serving import replies
 from charrnn.serving.asking import Bounds
 from charrnn.serving.guard import Guard
+from charrnn.serving.telling import Telling
 from charrnn.sharing.web.page import page
 from charrnn.writing.sampling import generate
 from charrnn.writing.scoring import Scorer
@@ -248,6 +249,13 @@ def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(served.service._asking, "read", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             await served.ask(asked={})
+        assert told == ["a request failed: ZeroDivisionError('division by zero')"]
+        told.clear()
+        monkeypatch.undo()
+        monkeypatch.setattr(Telling, "add", lambda *_: 1 / 0)
+        reply = await served.ask(asked={"stream": True})
+        assert b'"message":"the server failed"' in reply.body
+        assert b"ZeroDivision" not in reply.body
 
     _with(use, tell=told.append)
     assert told == ["a request failed: ZeroDivisionError('division by zero')"]
@@ -265,7 +273,7 @@ def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
         ("127.0.0.1", {"host": "192.168.0.7"}, 421),
         ("127.0.0.1", {"host": ""}, 421),
         ("127.0.0.1", {"host": "[::1"}, 421),
-        ("127.0.0.1", {"host": "evil.example@localhost"}, 200),
+        ("127.0.0.1", {"host": "evil.example@localhost"}, 421),
         ("0.0.0.0", {"host": "192.168.0.7:8000"}, 200),
         ("0.0.0.0", {"host": "evil.example"}, 421),
         ("127.0.0.1", {"origin": "http://localhost:8000"}, 200),

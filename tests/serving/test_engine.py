@@ -189,14 +189,15 @@ def test_numbers_that_overflow() -> None:
 
 def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those whose texts are written hear of it, and the next ones are written."""
-    desk = _Desk()
-    with _running(desk) as engine:
+    desk, told = _Desk(), list[str]()
+    with _running(desk, tell=told.append) as engine:
         with monkeypatch.context() as patch:
             patch.setattr(writer.Writer, "write", lambda _: 1 / 0)
             order = desk.order(_prompt(1))
             engine.submit(order)
             desk.wait(order)
-        assert "ZeroDivisionError" in str(desk.errors[order])
+        assert str(desk.errors[order]) == "the server failed"
+        assert told == ["writing failed: ZeroDivisionError('division by zero')"]
         later = desk.order(_prompt(2))
         engine.submit(later)
         desk.wait(later)
