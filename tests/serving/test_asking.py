@@ -12,18 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import byte_model, labelled_model, record_model, text_model
 
-from charrnn.serving.asking import (
-    FIELDS,
-    LENGTH,
-    MOST_LOGPROBS,
-    REFUSED,
-    SETTINGS,
-    STOP_LENGTH,
-    STOPS,
-    Asked,
-    Asking,
-    Bounds,
-)
+from charrnn.serving.asking import LENGTH, STOP_LENGTH, STOPS, Asked, Asking, Bounds
+from charrnn.serving.fields import FIELDS, MOST_LOGPROBS, REFUSED, SETTINGS
 from charrnn.serving.refusing import RequestError, as_json
 
 ASKING = Asking(text_model(), "tiny", Bounds(length=1000, texts=8))
