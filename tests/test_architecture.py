@@ -14,8 +14,12 @@ PACKAGE = Path(__file__).parent.parent / "charrnn"
 ROOMS = (
     *("errors", "version", "fields", "words", "signals", "tasks", "launcher"),
     *("nn", "config", "text", "models", "training", "writing", "files"),
-    *("drawing", "inspection", "sharing", "notebook", "cli"),
+    *("drawing", "inspection", "sharing", "notebook", "serving", "cli"),
     *("__init__", "__main__"),
+)
+SERVERS = (
+    *("charrnn.serving.app", "charrnn.serving.replies", "charrnn.serving.server"),
+    "charrnn.cli.serve",  # which asks whether they are there
 )
 FILES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
@@ -79,7 +83,7 @@ def test_no_circles() -> None:
 
 @pytest.mark.parametrize("module", FILES)
 def test_who_draws(module: str) -> None:
-    """Only the command line prints; rich, tqdm, matplotlib and Numba are each known in one place."""
+    """Only the command line prints; rich, tqdm, matplotlib, Numba and servers are each known in one place."""
     roots = {name.split(".")[0] for name in _imports(module)}
     if not module.startswith(("charrnn.cli.display", "charrnn.drawing.terminal")):
         assert "rich" not in roots
@@ -91,6 +95,8 @@ def test_who_draws(module: str) -> None:
         assert "numba" not in roots
     if module != "charrnn.nn.mpi":
         assert "mpi4py" not in roots
+    if module not in SERVERS:
+        assert not roots & {"starlette", "uvicorn"}
     if not module.startswith("charrnn.cli"):
         assert "typer" not in roots
         calls = (
@@ -112,7 +118,7 @@ def test_every_package_is_declared() -> None:
     declared = {
         name
         for block in re.findall(
-            r"^(?:dependencies|fast|plot|mpi) = \[(.*?)\]", project, re.M | re.S
+            r"^(?:dependencies|fast|plot|mpi|serve) = \[(.*?)\]", project, re.M | re.S
         )
         for name in re.findall(r'"(\w+)', block)
     }

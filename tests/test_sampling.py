@@ -82,7 +82,7 @@ def _noise(seeds: Iterable[int], size: int, temperature: float) -> GumbelNoise:
 def _frequencies(logits: Array, temperature: float, draws: int = 20_000) -> Array:
     """How often each character is chosen, drawn by ten generators side by side."""
     noise = _noise(range(10), len(logits), temperature)
-    chosen = [choose(logits[:, None], next(noise.rows)) for _ in range(draws // 10)]
+    chosen = [choose(logits[:, None], noise.row()) for _ in range(draws // 10)]
     return np.bincount(np.concatenate(chosen), minlength=len(logits)) / draws
 
 
@@ -99,8 +99,8 @@ def test_draws_follow_the_softmax(temperature: float) -> None:
 def test_noise_is_gumbel() -> None:
     """Mean and variance of the distribution are γ and π²/6, times the temperature and its square."""
     noise = _noise([0, 1], 50, 3.0)
-    assert next(noise.rows).dtype == np.float32
-    draws = np.stack([next(noise.rows) for _ in range(2000)]).astype(float)
+    assert noise.row().dtype == np.float32
+    draws = np.stack([noise.row() for _ in range(2000)]).astype(float)
     assert draws.shape == (2000, 50, 2)
     assert draws.mean() == pytest.approx(3 * 0.5772156649, abs=0.05)
     assert draws.var() == pytest.approx(9 * math.pi**2 / 6, rel=0.02)
@@ -114,13 +114,13 @@ def test_noise_of_a_text_is_its_own() -> None:
     alone = _noise([4], 7, 0.5)
     beside = _noise([9, 4, 8], 7, 0.5)
     for _ in range(3000):
-        np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 1])
+        np.testing.assert_array_equal(alone.row()[:, 0], beside.row()[:, 1])
     for columns, place in ([1, 2], 0), ([0], 0):
         beside.keep(np.array(columns))  # in the middle of what was drawn ahead
         for _ in range(10):
-            np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, place])
+            np.testing.assert_array_equal(alone.row()[:, 0], beside.row()[:, place])
     for _ in range(3000):
-        np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 0])
+        np.testing.assert_array_equal(alone.row()[:, 0], beside.row()[:, 0])
 
 
 def test_noise_of_many_texts() -> None:
@@ -128,7 +128,7 @@ def test_noise_of_many_texts() -> None:
     alone, beside = _noise([4], 5000, 0.5), _noise(range(9), 5000, 0.5)
     beside.keep(np.array([2, 4]))
     for _ in range(3):
-        np.testing.assert_array_equal(next(alone.rows)[:, 0], next(beside.rows)[:, 1])
+        np.testing.assert_array_equal(alone.row()[:, 0], beside.row()[:, 1])
 
 
 @pytest.mark.parametrize("temperature", [0.0, 5e-324, 1e-5])
@@ -150,7 +150,7 @@ def test_hot_is_uniform(temperature: float) -> None:
 )
 def test_any_logits_choose_something(logits: list[float], temperature: float, seed: int) -> None:
     """No temperature, draw or logit leads outside the vocabulary, or to what cannot be."""
-    noise = next(_noise([seed], len(logits), temperature).rows)
+    noise = _noise([seed], len(logits), temperature).row()
     (chosen,) = choose(np.array(logits, np.float32)[:, None], noise)
     assert 0 <= chosen < len(logits)
     lead = max(logits) - logits[chosen]

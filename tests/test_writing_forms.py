@@ -61,7 +61,7 @@ def test_steps_equal_the_chunk(
         np.testing.assert_allclose(steps.step(row), logits[:, 0], rtol=1e-3, atol=1e-4)
         np.testing.assert_allclose(steps.state, state, rtol=1e-3, atol=1e-4)
     left = np.flatnonzero(rng.random(batch) < 0.5)
-    alone = steps.kept(left)
+    alone = steps.going_on(steps.state[..., left])
     np.testing.assert_array_equal(alone.state, steps.state[..., left])
     np.testing.assert_array_equal(alone.step(ids[0][left]), steps.step(ids[0])[:, left])
     assert not np.array_equal(given, steps.state)

@@ -28,6 +28,7 @@ MOST = 600  # characters of an error
 COMMANDS = {
     **{name: name for name in ("train", "sample", "score", "predict", "evaluate", "inspect")},
     "play": "play",
+    "serve": "serve",
     "list": "list_models",  # its function; the word itself is Python's
     "export": "export",
     "import": "import_model",

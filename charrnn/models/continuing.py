@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ class Continuation(Protocol):
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         """Go on with some of the texts only."""
+
+    def join(self, other: Any) -> None:
+        """Go on with further texts, too, of another one of the kind by the same numbers."""
 
 
 class OneModel:
@@ -58,4 +61,9 @@ class OneModel:
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         self.logits = self.logits[:, columns]
-        self._stepper = self._stepper.kept(columns)
+        self._stepper = self._stepper.going_on(self._stepper.state[..., columns])
+
+    def join(self, other: OneModel) -> None:
+        self.logits = np.concatenate([self.logits, other.logits], axis=1)
+        states = [one._stepper.state for one in (self, other)]
+        self._stepper = self._stepper.going_on(np.concatenate(states, axis=-1))

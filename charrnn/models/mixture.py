@@ -129,6 +129,11 @@ class Together:
             part.keep(columns)
         self.logits = self.logits[:, columns]
 
+    def join(self, other: Together) -> None:
+        for part, further in zip(self._parts, other._parts, strict=True):
+            part.join(further)
+        self.logits = np.concatenate([self.logits, other.logits], axis=1)
+
     def _mixed(self) -> Array:
         mixed = np.full((self._size, self._parts[0].logits.shape[1]), -np.inf, np.float32)
         for part, rows, log_weight in zip(self._parts, self._rows, self._log_weights, strict=True):

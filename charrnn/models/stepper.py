@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.models.network import Network
 from charrnn.nn.compiled import compile_stepper
@@ -24,7 +23,7 @@ class Stepping(Protocol):
 
     def step(self, ids: Ids) -> Array: ...
 
-    def kept(self, columns: NDArray[np.intp]) -> Stepping: ...
+    def going_on(self, state: Array) -> Stepping: ...
 
 
 Begin = Callable[[Network, Parameters, Array], Stepping]
@@ -88,6 +87,6 @@ class Stepper:
         self._predict()
         return self._logits
 
-    def kept(self, columns: NDArray[np.intp]) -> Stepper:
-        """Another one that goes on with some of the texts."""
-        return Stepper(self._network, self._params, self.state[..., columns])
+    def going_on(self, state: Array) -> Stepper:
+        """Another one of the kind, for other texts: some of these, or further ones, too."""
+        return Stepper(self._network, self._params, state)

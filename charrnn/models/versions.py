@@ -117,3 +117,6 @@ class OneSource:
     def keep(self, columns: NDArray[np.intp]) -> None:
         self.logits = self.logits[:, columns]
         self._parts = [part.kept(beginnings=columns) for part in self._parts]
+
+    def join(self, _other: OneSource) -> None:
+        raise NotImplementedError("versions of a source begin together")

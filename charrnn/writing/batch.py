@@ -104,7 +104,7 @@ def _best(pieces: Iterable[Piece], counts: Sequence[int]) -> Iterator[Piece]:
     owners = [(text, number) for text, count in enumerate(counts) for number in range(count)]
     texts, nats = [StringIO() for _ in owners], [0.0] * len(owners)
     left, best = list(counts), dict[int, Piece]()
-    for number, written, cost, last, _ in pieces:
+    for number, written, cost, last, *_ in pieces:
         text, candidate = owners[number]
         if counts[text] == 1:
             yield Piece(text, written, cost, last)

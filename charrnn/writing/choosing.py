@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +38,9 @@ class Temperatures:
         self._first, self._last = np.minimum(first, HOTTEST), np.minimum(last, HOTTEST)
         self._steps = np.array([max(2, config.length or 0) - 1.0 for config in configs])
 
-    def at(self, start: int, count: int) -> Array:
-        """Those of ``count`` characters, the first of which has the number ``start``; ``(count, B)``."""
-        way = np.minimum(np.arange(start, start + count)[:, None] / self._steps, 1)
+    def at(self, start: int | NDArray[np.intp], count: int) -> Array:
+        """Those of ``count`` characters, the first of which has the number ``start``, ``(B,)``; ``(count, B)``."""
+        way = np.minimum((np.arange(count)[:, None] + start) / self._steps, 1)
         temperatures: Array = self._first + (self._last - self._first) * way
         return temperatures
 
@@ -50,12 +49,17 @@ class Temperatures:
         self._first, self._last = self._first[columns], self._last[columns]
         self._steps = self._steps[columns]
 
+    def join(self, other: Temperatures) -> None:
+        """Go on with those of further texts, too."""
+        self._first = np.concatenate([self._first, other._first])
+        self._last = np.concatenate([self._last, other._last])
+        self._steps = np.concatenate([self._steps, other._steps])
+
 
 class GumbelNoise:
-    """Endless float32 noise ``(K, B)``: -log of an exponential draw, times the temperature.
+    """Endless float32 noise, an exponential draw's -log times the temperature.
 
-    Each column comes from its own generator, in an order that nothing else has a part in. ``rows``
-    iterates over it, a character at a time.
+    Each text's comes from its own generator, in an order that nothing else has a part in.
     """
 
     def __init__(
@@ -64,30 +68,46 @@ class GumbelNoise:
         vocabulary_size: int,
         temperatures: Temperatures,
     ) -> None:
-        self._rngs, self._vocabulary_size = rngs, vocabulary_size
+        self._rngs, self._vocabulary_size = list(rngs), vocabulary_size
         self.temperatures = temperatures
-        self._steps = 0  # that were drawn for
-        self._drawn: Iterator[Array] = iter(())
-        self.rows: Iterator[Array] = self._draw()
+        self._steps = np.zeros(len(rngs), np.intp)  # of each text that were drawn for
+        self._drawn = self._draw(0)  # and have not been taken yet, ``(count, B, K)``
 
-    def _draw(self) -> Iterator[Array]:
+    def row(self) -> Array:
+        """That of the next character of each text, ``(K, B)``."""
+        if not len(self._drawn):
+            self._drawn = self._draw(max(1, 4096 // self._vocabulary_size))
+        row: Array = self._drawn[0].T
+        self._drawn = self._drawn[1:]
+        return row
+
+    def _draw(self, count: int) -> Array:
         # Each text's numbers side by side, for many steps at once: a text costs few calls, and small arrays.
-        count = max(1, 4096 // self._vocabulary_size)
         shape = count, self._vocabulary_size
-        while True:
-            scales = -self.temperatures.at(self._steps, count)
-            noise = np.empty((count, len(self._rngs), self._vocabulary_size), np.float32)
-            for text, rng in enumerate(self._rngs):
-                draws = rng.standard_exponential(shape)
-                np.log(draws, out=draws)
-                np.multiply(draws, scales[:, text, None], out=noise[:, text], casting="same_kind")
-            self._steps += count
-            self._drawn = iter(noise.swapaxes(1, 2))
-            yield from self._drawn
+        scales = -self.temperatures.at(self._steps, count)
+        noise = np.empty((count, len(self._rngs), self._vocabulary_size), np.float32)
+        for text, rng in enumerate(self._rngs):
+            draws = rng.standard_exponential(shape)
+            np.log(draws, out=draws)
+            np.multiply(draws, scales[:, text, None], out=noise[:, text], casting="same_kind")
+        self._steps += count
+        return noise
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         """Go on with some of the texts, as if the others had never been there."""
         self._rngs = [self._rngs[column] for column in columns]
+        self._steps = self._steps[columns]
         self.temperatures.keep(columns)
-        self._drawn = iter([noise[:, columns] for noise in self._drawn])
-        self.rows = chain(self._drawn, self._draw())
+        self._drawn = self._drawn[:, columns]
+
+    def join(self, other: GumbelNoise) -> None:
+        """Go on with further texts, too, each where it is."""
+        count = max(len(self._drawn), len(other._drawn))
+        both = [
+            np.concatenate([one._drawn, one._draw(count - len(one._drawn))])
+            for one in (self, other)
+        ]
+        self._drawn = np.concatenate(both, axis=1)
+        self._rngs += other._rngs
+        self._steps = np.concatenate([self._steps, other._steps])
+        self.temperatures.join(other.temperatures)

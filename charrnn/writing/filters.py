@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.choosing import COLDEST
+
+Kind = TypeVar("Kind", bound="Filter")
 
 
 class Filter(ABC):
@@ -56,6 +59,10 @@ class Filter(ABC):
     def keep(self, columns: NDArray[np.intp]) -> None:
         """Go on with some of the texts only."""
 
+    @abstractmethod
+    def join(self: Kind, other: Kind) -> None:
+        """Go on with further texts, too, that another filter of the kind has worked on."""
+
 
 class Ban(Filter):
     """Cuts banned characters off.
@@ -82,6 +89,9 @@ class Ban(Filter):
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         self._banned = self._banned[:, columns]
+
+    def join(self, other: Ban) -> None:
+        self._banned = np.concatenate([self._banned, other._banned], axis=1)
 
 
 class Likeliest(Filter):
@@ -114,6 +124,10 @@ class Likeliest(Filter):
     def keep(self, columns: NDArray[np.intp]) -> None:
         self._top_k, self._top_p = self._top_k[columns], self._top_p[columns]
 
+    def join(self, other: Likeliest) -> None:
+        self._top_k = np.concatenate([self._top_k, other._top_k])
+        self._top_p = np.concatenate([self._top_p, other._top_p])
+
 
 class MinP(Filter):
     """Leaves what has at least a share ``min_p`` of the likeliest one's probability.
@@ -137,3 +151,6 @@ class MinP(Filter):
 
     def keep(self, columns: NDArray[np.intp]) -> None:
         self._log = self._log[columns]
+
+    def join(self, other: MinP) -> None:
+        self._log = np.concatenate([self._log, other._log])

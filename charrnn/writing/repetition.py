@@ -101,3 +101,15 @@ class Dry(Filter):
         self._lengths, self._breakers = self._lengths[columns], self._breakers[columns]
         self._texts = np.arange(len(columns))
         self._written, self._runs = self._written[columns], self._runs[columns]
+
+    def join(self, other: Dry) -> None:
+        # Each has its own place in what was written; the window before it is all that matters.
+        pasts = np.concatenate([self._past, other._past])
+        self._written, self._end = np.full((len(pasts), 2 * WINDOW), -1, np.int32), WINDOW
+        self._written[:, :WINDOW] = pasts
+        self._runs = np.concatenate([self._runs, other._runs])
+        self._strengths = np.concatenate([self._strengths, other._strengths])
+        self._bases = np.concatenate([self._bases, other._bases])
+        self._lengths = np.concatenate([self._lengths, other._lengths])
+        self._breakers = np.concatenate([self._breakers, other._breakers])
+        self._texts = np.arange(len(pasts))

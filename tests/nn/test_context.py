@@ -166,7 +166,7 @@ def test_steps_are_the_chunk(
     np.testing.assert_array_equal(stepper.state, final)
     np.testing.assert_array_equal(state, given)
     left = np.arange(batch)[::2]
-    alone = stepper.kept(left)
+    alone = stepper.going_on(stepper.state[..., left])
     further = stepper.step(ids[0])
     np.testing.assert_allclose(alone.step(ids[0][left]), further[:, left], rtol=1e-5, atol=1e-6)
 

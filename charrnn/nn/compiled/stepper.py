@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from charrnn.nn.cells.cell import Cell
 from charrnn.nn.cells.gru import GRU
@@ -138,10 +137,10 @@ class CompiledStepper:
         )
         return self._logits[:, : self._symbols].T
 
-    def kept(self, columns: NDArray[np.intp]) -> CompiledStepper:
-        """Another one that goes on with some of the texts."""
+    def going_on(self, state: Array) -> CompiledStepper:
+        """As :meth:`charrnn.models.stepper.Stepper.going_on`."""
         other = copy.copy(self)
-        other._begin(self.state[..., columns])
+        other._begin(state)
         return other
 
 

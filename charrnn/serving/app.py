@@ -1,0 +1,277 @@
+"""The server's addresses: completions, models, a page to play with, and whether it is well."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from charrnn.errors import CharrnnError
+from charrnn.models.character_model import CharacterModel
+from charrnn.serving.asking import Asked, Asking, Bounds
+from charrnn.serving.engine import Engine, News, Order
+from charrnn.serving.guard import Guard
+from charrnn.serving.refusing import RequestError, as_json
+from charrnn.serving.replies import Events, Guarded, Json, body_of, refusal, unless_gone
+from charrnn.serving.telling import Telling, together
+from charrnn.sharing.web.page import page
+from charrnn.writing.likelihoods import of_prime
+from charrnn.writing.writer import Piece
+
+FAILED = RequestError("the server failed", 500)
+PAGE_HEADERS = {
+    # What the page itself says of scripts is stricter; this is what only a header can say.
+    "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is served.
+
+    Attributes:
+        waiting: Texts that may wait for their turn.
+        created: When the model was made, in seconds since 1970.
+        unknown: See :class:`charrnn.serving.asking.Asking`.
+    """
+
+    name: str
+    bounds: Bounds
+    waiting: int = 1000
+    created: int = 0
+    unknown: str = "error"
+
+
+class Service:
+    """A model that answers requests; ``app`` is what a server runs.
+
+    Args:
+        tell: Told in a line of what nobody foresaw.
+        on_start: As for :class:`Engine`.
+    """
+
+    def __init__(
+        self,
+        model: CharacterModel,
+        settings: Settings,
+        guard: Guard,
+        tell: Callable[[str], object] = lambda _: None,
+        on_start: Callable[[], object] | None = None,
+    ) -> None:
+        self._model, self._settings, self._tell = model, settings, tell
+        self._asking = Asking(model, settings.name, settings.bounds, settings.unknown)
+        self.engine = Engine(
+            model,
+            self._deliver,
+            texts=settings.bounds.texts,
+            waiting=settings.waiting,
+            tell=tell,
+            on_start=on_start,
+        )
+        self._page: str | None = None
+        self._reading = asyncio.Lock()  # of what takes a while, one thing at a time
+        self.app = Starlette(
+            routes=[
+                Route("/", self._play),
+                Route("/health", self._health),
+                Route("/v1/models", self._models),
+                Route("/v1/models/{name:path}", self._one_model),
+                Route("/v1/completions", self._completions, methods=["POST"]),
+            ],
+            middleware=[Middleware(Guarded, guard=guard)],
+            exception_handlers={
+                RequestError: refusal,
+                CharrnnError: refusal,
+                HTTPException: _no_such,
+                ClientDisconnect: _gone,
+                Exception: self._unforeseen,
+            },
+            lifespan=self._living,
+        )
+        self.app.router.redirect_slashes = False  # where to would be told by the request
+
+    @asynccontextmanager
+    async def _living(self, _app: Starlette) -> AsyncIterator[None]:
+        self._loop = asyncio.get_running_loop()
+        self.engine.start()
+        try:
+            yield
+        finally:
+            self.engine.close()
+
+    def _deliver(self, news: Mapping[Order, list[News]]) -> None:
+        def hand_out() -> None:
+            for order, pieces in news.items():
+                order.take(pieces)
+
+        self._loop.call_soon_threadsafe(hand_out)
+
+    # ------------------------------------------------------------------------------ completions
+
+    async def _completions(self, request: Request) -> Response:
+        asked = self._asking.read(await body_of(request))
+        head = {
+            "id": f"cmpl-{uuid4().hex}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": self._settings.name,
+        }
+        inbox = asyncio.Queue[Sequence[News]]()
+        order = Order(asked.model, asked.texts, inbox.put_nowait)
+        tellings = [
+            Telling(asked.model.vocabulary, index, text) for index, text in enumerate(asked.texts)
+        ]
+        first = await self._begun(asked, tellings)
+        if asked.texts[0].config.length:
+            self.engine.submit(order)
+        parts = self._parts(order, inbox, tellings, first)
+        if asked.stream:
+            return Events(self._events(head, asked, tellings, parts))
+        return await unless_gone(request.receive, self._whole(head, asked, tellings, parts))
+
+    async def _begun(self, asked: Asked, tellings: list[Telling]) -> list[dict[str, Any]]:
+        """What comes before all that is written."""
+        if not asked.echo and asked.texts[0].config.length:
+            return []
+        known = {}
+        if asked.echo and asked.logprobs is not None:
+            async with self._reading:
+                for prime in dict.fromkeys(text.prime for text in asked.texts):
+                    known[prime] = await asyncio.to_thread(
+                        of_prime, asked.model, prime, asked.logprobs
+                    )
+        return [
+            telling.begin(known.get(text.prime), echo=asked.echo)
+            for telling, text in zip(tellings, asked.texts, strict=True)
+        ]
+
+    async def _parts(
+        self,
+        order: Order,
+        inbox: asyncio.Queue[Sequence[News]],
+        tellings: list[Telling],
+        first: list[dict[str, Any]],
+    ) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """Parts of the choices, as they come; when nobody wants them any more, no more is written.
+
+        Raises:
+            CharrnnError: There will be no more.
+        """
+        try:
+            if first:
+                yield first
+            while any(telling.finish is None for telling in tellings):
+                news = [*await inbox.get()]
+                while not inbox.empty():  # who is slow gets more at a time
+                    news += inbox.get_nowait()
+                found = defaultdict[int, list[dict[str, Any]]](list)
+                for piece in news:
+                    if not isinstance(piece, Piece):
+                        raise piece
+                    found[piece.number].append(tellings[piece.number].add(piece))
+                parts = [together(some) for some in found.values()]
+                if told := [part for part in parts if part["text"] or part["finish_reason"]]:
+                    yield told
+        finally:
+            self.engine.withdraw(order)
+
+    async def _whole(
+        self,
+        head: Mapping[str, Any],
+        asked: Asked,
+        tellings: list[Telling],
+        parts: AsyncGenerator[list[dict[str, Any]], None],
+    ) -> Response:
+        found: list[list[dict[str, Any]]] = [[] for _ in tellings]
+        async with aclosing(parts):
+            async for some in parts:
+                for part in some:
+                    found[part["index"]].append(part)
+        choices = list(map(together, found))
+        return Json({**head, "choices": choices, "usage": _usage(asked, tellings)})
+
+    async def _events(
+        self,
+        head: Mapping[str, Any],
+        asked: Asked,
+        tellings: list[Telling],
+        parts: AsyncGenerator[list[dict[str, Any]], None],
+    ) -> AsyncGenerator[list[Any], None]:
+        """The data of a stream's events; of choices that come at once one each, as clients look at the first one alone."""
+        more = {"usage": None} if asked.include_usage else {}
+        try:
+            async with aclosing(parts):
+                async for some in parts:
+                    yield [{**head, "choices": [part], **more} for part in some]
+        except Exception as error:  # the reply has begun: it is told in its place
+            if not isinstance(error, CharrnnError):
+                self._tell(f"a request failed: {error!r}")
+                error = FAILED
+            yield [as_json(error)]
+            return
+        if asked.include_usage:
+            yield [{**head, "choices": [], "usage": _usage(asked, tellings)}]
+        yield ["[DONE]"]
+
+    # --------------------------------------------------------------------------------- the rest
+
+    async def _models(self, _request: Request) -> Response:
+        return Json({"object": "list", "data": [self._described()]})
+
+    async def _one_model(self, request: Request) -> Response:
+        self._asking.require_model(request.path_params["name"])
+        return Json(self._described())
+
+    def _described(self) -> dict[str, Any]:
+        name, created = self._settings.name, self._settings.created
+        return {"id": name, "object": "model", "created": created, "owned_by": "charrnn"}
+
+    async def _health(self, _request: Request) -> Response:
+        writing, waiting = self.engine.load
+        return Json({"status": "ok", "writing": writing, "waiting": waiting})
+
+    async def _play(self, _request: Request) -> Response:
+        async with self._reading:
+            if self._page is None:
+                self._page = await asyncio.to_thread(page, self._model, self._settings.name)
+        return HTMLResponse(self._page, headers=PAGE_HEADERS)
+
+    async def _unforeseen(self, _request: Request, error: Exception) -> Response:
+        self._tell(f"a request failed: {error!r}")
+        return Json(as_json(FAILED), FAILED.status)
+
+
+def _usage(asked: Asked, tellings: list[Telling]) -> dict[str, int]:
+    prompt, written = asked.prompt_tokens, sum(telling.written for telling in tellings)
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
+    }
+
+
+async def _no_such(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        message = f"{request.url.path} is not for {request.method}"
+    else:
+        message = "there is nothing here; completions are at /v1/completions"
+    return Json(as_json(RequestError(message, error.status_code)), error.status_code, error.headers)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)  # which nobody reads

@@ -1,0 +1,189 @@
+"""What a request for completions asks for, in the words of docs/serving.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from charrnn.config import SamplingConfig, seed_after
+from charrnn.errors import InputError, UnknownCharacterError, UnknownLabelError
+from charrnn.models.character_model import CharacterModel
+from charrnn.serving.fields import SETTINGS, given_in, usage_wanted
+from charrnn.serving.refusing import RequestError
+from charrnn.words import counted, listed, printable
+from charrnn.writing.filters import Ban
+from charrnn.writing.writer import Prompt
+
+LENGTH = 500  # characters that a text gets where nothing is said
+STOPS, STOP_LENGTH = 16, 200  # strings that end a text, and characters of each
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much may be asked for.
+
+    Attributes:
+        length: Characters of a text, and of the prompts of a request together.
+        texts: Texts of one request.
+    """
+
+    length: int = 10_000
+    texts: int = 128
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that can be answered.
+
+    Attributes:
+        model: Who writes, for the label that was named.
+        texts: What each text is asked for with: of every prompt ``n`` in a row, each with the seed after the one before.
+        logprobs: So many of the likeliest characters are told at each place; None tells nothing.
+        include_usage: Of a stream: tell at its end how many characters there were.
+    """
+
+    model: CharacterModel
+    texts: tuple[Prompt, ...]
+    n: int
+    echo: bool
+    logprobs: int | None
+    stream: bool
+    include_usage: bool
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Characters of the prompts."""
+        return sum(len(text.prime) for text in self.texts[:: self.n])
+
+
+class Asking:
+    """Reads requests.
+
+    Args:
+        name: What the model is called.
+        unknown: What becomes of characters that it does not know, where a request says nothing.
+    """
+
+    def __init__(
+        self, model: CharacterModel, name: str, bounds: Bounds, unknown: str = "error"
+    ) -> None:
+        self.name, self._model, self._bounds = name, model, bounds
+        self._default = {"n": 1, "prompt": "", "unknown": unknown}
+        self._for_label: dict[str, CharacterModel] = {}
+
+    def read(self, body: bytes) -> Asked:
+        """What a request asks for.
+
+        Raises:
+            RequestError: It is no such request, or something in it cannot be.
+        """
+        given = given_in(body)
+        self.require_model(given.get("model", self.name))
+        said = {**self._default, **given}
+        model = self._labelled(said.get("label"))
+        prompts = [said["prompt"]] if isinstance(said["prompt"], str) else said["prompt"]
+        count = len(prompts) * said["n"]
+        if not 1 <= count <= self._bounds.texts:
+            what = "prompt" if len(prompts) != 1 else "n"
+            raise RequestError(
+                f"a request is for 1 to {self._bounds.texts} texts, not {count:,}", param=what
+            )
+        config, seed = self._config(given), said.get("seed")
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        primes = [self._prime(prompt, said["unknown"]) for prompt in prompts]
+        characters = sum(map(len, primes))
+        if characters > self._bounds.length:
+            raise RequestError(
+                f"{counted(characters, 'character')} of prompts are more than --max-length {self._bounds.length:,} allows",
+                param="prompt",
+            )
+        each = [prime for prime in primes for _ in range(said["n"])]
+        logprobs = said.get("logprobs")
+        return Asked(
+            model,
+            tuple(Prompt(p, seed_after(seed, i), config, logprobs) for i, p in enumerate(each)),
+            said["n"],
+            said.get("echo", False),
+            logprobs,
+            said.get("stream", False),
+            usage_wanted(said.get("stream_options")),
+        )
+
+    def require_model(self, name: str) -> None:
+        """Raise a RequestError unless the model is called so."""
+        if name != self.name:
+            raise RequestError(
+                f"there is no model {name!r} here; it is called {self.name!r}",
+                404,
+                param="model",
+                code="model_not_found",
+            )
+
+    def _labelled(self, label: str | None) -> CharacterModel:
+        if label is None:
+            if self._model.config.learns.for_labels:
+                names = listed([printable(name) for name in self._model.labels.names])
+                raise RequestError(
+                    f"the model writes for a label; name one of {names}", param="label"
+                )
+            return self._model
+        if label not in self._for_label:
+            try:
+                self._for_label[label] = self._model.writing({label: 1.0})
+            except (InputError, UnknownLabelError) as error:
+                raise RequestError(str(error), param="label") from None
+        return self._for_label[label]
+
+    def _config(self, given: Mapping[str, Any]) -> SamplingConfig:
+        most = self._bounds.length
+        length = given.get("max_tokens", min(LENGTH, most))
+        if length > most:
+            raise RequestError(
+                f"max_tokens {length:,} is more than --max-length {most:,} allows",
+                param="max_tokens",
+            )
+        settings = {name: given[name] for name in SETTINGS if name in given}
+        for name in {"ban", "dry_breakers"} & settings.keys():
+            settings[name] = self._symbols(name, settings[name])
+        stop = given.get("stop", ())
+        stops = [stop] if isinstance(stop, str) else stop
+        if len(stops) > STOPS or any(len(string) > STOP_LENGTH for string in stops):
+            raise RequestError(
+                f"stop is at most {STOPS} strings of at most {STOP_LENGTH} characters", param="stop"
+            )
+        if "" in stops:
+            raise RequestError("stop must be a string of at least one character", param="stop")
+        stops = tuple(self._symbols("stop", string) for string in stops)
+        config = SamplingConfig(length=length, stop=stops, **settings)
+        if config.ban:
+            try:
+                Ban(self._model.vocabulary, [config], [""])
+            except InputError as error:
+                raise RequestError(str(error), param="ban") from None
+        return config
+
+    def _symbols(self, name: str, value: str) -> str:
+        try:
+            return self._model.vocabulary.symbols(value)
+        except UnicodeError:
+            raise RequestError(f"{name} has half of a surrogate pair", param=name) from None
+
+    def _prime(self, prompt: str, unknown: str) -> str:
+        """A prompt in characters that the model knows."""
+        vocabulary = self._model.vocabulary
+        try:
+            prime = vocabulary.known(vocabulary.read(prompt), unknown)
+        except UnknownCharacterError as error:
+            advice = '; "unknown": "replace" puts similar ones, "skip" leaves them out'
+            raise RequestError(
+                str(UnknownCharacterError(error.characters, advice)), param="prompt"
+            ) from None
+        except InputError as error:
+            raise RequestError(str(error), param="prompt") from None
+        if vocabulary.config.end and vocabulary.config.end in prime:
+            raise RequestError("a record is one line, and so is its prompt", param="prompt")
+        return prime

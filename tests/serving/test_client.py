@@ -1,0 +1,129 @@
+"""A real client, OpenAI's own, talks to a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from served import (
+    BOUNDS,
+    _by_numpy,  # noqa: F401 (each test has it)
+    text_model,
+)
+
+from charrnn.serving import server
+from charrnn.serving.app import Service, Settings
+from charrnn.serving.guard import Guard
+from charrnn.writing.sampling import generate
+
+if TYPE_CHECKING:
+    import openai
+else:
+    openai = pytest.importorskip("openai")
+
+MODEL = text_model()
+
+
+@contextmanager
+def _listening(key: str = "") -> Iterator[tuple[Service, str]]:
+    """A server on a thread, and its address."""
+    service = Service(MODEL, Settings("tiny", BOUNDS, waiting=0), Guard("127.0.0.1", key=key))
+    bound = server.listening("127.0.0.1", 0)
+    running = server._Server(service)
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve([bound])))
+    thread.start()
+    try:
+        yield service, server.address("127.0.0.1", bound)
+    finally:
+        running.should_exit = True
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[openai.OpenAI]:
+    monkeypatch.setattr(os, "environ", {**os.environ, "NO_PROXY": "127.0.0.1"})
+    with (
+        _listening("secret") as (_, address),
+        openai.OpenAI(base_url=f"{address}v1", api_key="secret", max_retries=0) as found,
+    ):
+        yield found
+
+
+def _text(seed: int, length: int = 60, prime: str = "fed") -> str:
+    return "".join(generate(MODEL, prime=prime, rng=seed, length=length))
+
+
+def test_the_official_client(client: openai.OpenAI) -> None:
+    """Completions, several at once, streams, logprobs, models; and its own exceptions."""
+    assert [model.id for model in client.models.list()] == ["tiny"]
+    assert client.models.retrieve("tiny").owned_by == "charrnn"
+    answer = client.completions.create(
+        model="tiny", prompt="fed", max_tokens=60, n=2, seed=4, logprobs=2
+    )
+    assert [choice.text for choice in answer.choices] == [_text(4), _text(5)]
+    assert answer.choices[0].finish_reason == "length"
+    assert answer.usage is not None
+    assert answer.usage.completion_tokens == 120
+    told = answer.choices[1].logprobs
+    assert told is not None
+    assert told.tokens == [*_text(5)]
+    assert told.top_logprobs is not None
+    assert all(len(best) in (2, 3) for best in told.top_logprobs)
+
+    stream = client.completions.create(
+        model="tiny", prompt="fed", max_tokens=60, seed=4, stop=["aX", _text(4)[30:34]], stream=True
+    )
+    parts = [part.choices[0] for part in stream]
+    expected = _text(4)[: _text(4).index(_text(4)[30:34])]
+    assert "".join(part.text for part in parts) == expected
+    assert parts[-1].finish_reason == "stop"
+
+    with pytest.raises(openai.UnprocessableEntityError, match="vocabulary") as refused:
+        client.completions.create(model="tiny", prompt="x")
+    assert refused.value.param == "prompt"
+    with pytest.raises(openai.NotFoundError):
+        client.completions.create(model="other", prompt="a")
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("other")
+    with pytest.raises(openai.AuthenticationError):
+        client.with_options(api_key="wrong").models.list()
+    with pytest.raises(openai.RateLimitError):
+        for _ in range(2):  # none may wait, and one alone takes all that there is
+            client.completions.create(
+                model="tiny", prompt="", n=BOUNDS.texts, max_tokens=10_000, stream=True
+            )
+
+
+def test_who_hangs_up_frees_the_row() -> None:
+    """A socket that is closed in the middle of a stream ends the writing; a silent one does not last."""
+    with _listening() as (service, address):
+        port = int(address.rsplit(":", 1)[1].strip("/"))
+        with socket.create_connection(("127.0.0.1", port)) as caller:
+            body = b'{"stream":true,"max_tokens":10000}'
+            caller.sendall(
+                b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%b"
+                % (len(body), body)
+            )
+            assert caller.recv(100).startswith(b"HTTP/1.1 200")
+        for _ in range(500):
+            if service.engine.load == (0, 0):
+                break
+            time.sleep(0.01)
+        assert service.engine.load == (0, 0)
+
+
+def test_who_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PATIENCE", 0.1)
+    with _listening() as (_, address):
+        port = int(address.rsplit(":", 1)[1].strip("/"))
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+            caller.sendall(b"GET / HTTP/1.1\r\n")
+            assert caller.recv(100) == b""
