@@ -33,13 +33,13 @@ def measure(
     how: How,
     budgets: Sequence[float],
     seeds: Sequence[int],
-    hand: Sequence[str],
+    configurations: Sequence[str],
     output: Path,
 ) -> None:
-    """Runs of all budgets and seeds, each as charrnn chooses and as it is chosen by hand; a report after each.
+    """Runs of all budgets, seeds and configurations; a report after each.
 
     Args:
-        hand: Options of configurations by hand.
+        configurations: Options of each, none of the automatic choice.
         output: Of the report, which is about all texts whose results lie in ``texts/`` beside it.
     """
     raw = output.parent / "texts" / f"{corpus.stem}.json"
@@ -54,7 +54,7 @@ def measure(
         warm_up(parts[0], folder)
         for minutes in budgets:
             for seed in seeds:
-                for options in ("", *hand):
+                for options in configurations:
                     run = one_run(parts, how, minutes, seed, options)
                     say(f"{corpus.stem}, {spoken(minutes)}, seed {seed}, {options}: {told(run)}")
                     same = "minutes", "seed", "options"

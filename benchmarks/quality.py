@@ -112,6 +112,9 @@ def main() -> None:
     apart.add_argument(
         "--hand", action="append", default=[], metavar="OPTIONS", help="of charrnn train: a rival"
     )
+    apart.add_argument(
+        "--hand-only", action="store_true", help="the automatic choice has been measured before"
+    )
     options = parser.parse_args()
     corpus = options.corpus.resolve()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
@@ -129,7 +132,7 @@ def main() -> None:
             ),
             options.budgets or SPLIT_BUDGETS,
             seeds,
-            options.hand,
+            ["", *options.hand] if not options.hand_only else options.hand,
             output,
         )
     print(output)
