@@ -140,12 +140,13 @@ def report(texts: Sequence[Results]) -> str:
 Written by `benchmarks/quality.py TEXT --split A/B/C --test`: `charrnn train … --val-file … --minutes …` learns one part of a text, everything else left
 to charrnn; the weights that its validation keeps score a third part, once. Bits for each character, the mean over seeds
 and its standard deviation. *Share* is the test's bits of the best configuration by hand, of those that were tried and by the validation, divided by those
-of the automatic choice: below 100 % by hand it would be better. Peak is what large matrix products reached on the whole machine just before.
+of the automatic choice: below 100 % by hand it would be better. Peak is what large matrix products reached on the whole machine just before; rows
+of as many threads on one machine are comparable with each other, and with nothing else.
 
 {table(header, rows)}
 ## What was tried by hand
 
-For as long, or for steps of as much arithmetic.
+For as long, or for as many steps as are as much arithmetic.
 
 {table(tried, hand_rows)}
 ## The texts

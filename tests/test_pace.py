@@ -460,7 +460,7 @@ def test_minutes_from_a_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     outcome = run("train", "corpus.txt", *flags, "-o", "b.npz")
     assert outcome.code == 0, outcome.err
     old, new = (charrnn.load_checkpoint(name) for name in ("a.npz", "b.npz"))
-    drops = {"dropout": new.model.config.dropout, "weight_drop": new.model.config.weight_drop}
+    drops: dict[str, Any] = {n: getattr(new.model.config, n) for n in ("dropout", "weight_drop")}
     assert drops["weight_drop"] == 0 <= drops["dropout"] <= TUNED_DROPOUT < 0.35
     assert new.model.config == replace(old.model.config, **drops)
     assert new.training.learning_rate < 0.5 * HIGHEST_RATE
