@@ -5,6 +5,8 @@
 # make check  format, lint, types and tests (the docs too): what has to be green at every commit
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 20 minutes
 # make quality  what is learnt in 82 s, 10 and 30 minutes; some two and a half hours
+# make texts TEXT=code  the same of a text of another kind, by a protocol: 1, 10 and 60 minutes, three seeds; half a day.
+#                        OPTIONS=--records for records; benchmarks/texts.py --list tells which there are
 # make compare BASE=COMMIT  whether the program does bit for bit what it did there; some five minutes
 # make mutants  whether the tests see faults that are planted in the numerics, training and writing; hours
 # The first call of any of them sets up an environment in .venv.
@@ -18,7 +20,7 @@ BIN := $(VENV)/bin
 endif
 READY := $(VENV)/ready
 
-.PHONY: demo test check format lint types docs picture demo-model compare mutants bench quality clean
+.PHONY: demo test check format lint types docs picture demo-model compare mutants bench quality texts clean
 
 # What the benchmarks compare with. Where the package index has CUDA builds only, name a wheel here.
 TORCH ?= torch==2.13.0
@@ -71,6 +73,10 @@ bench: $(BENCH)/ready
 quality: $(BENCH)/ready
 	corpus=$$($(BENCH)/$(notdir $(BIN))/python data/fetch.py tinyshakespeare) && \
 	$(BENCH)/$(notdir $(BIN))/python benchmarks/quality.py "$$corpus"
+
+texts: $(BENCH)/ready
+	text=$$($(BENCH)/$(notdir $(BIN))/python benchmarks/texts.py $(TEXT)) && \
+	$(BENCH)/$(notdir $(BIN))/python benchmarks/quality.py "$$text" --split 90/5/5 --test $(OPTIONS)
 
 $(BENCH)/ready: pyproject.toml
 	$(PYTHON) -m venv $(BENCH)

@@ -49,7 +49,7 @@ from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples, load_examples
 from charrnn.text.labels import NO_LABELS
 from charrnn.text.source import Paths, several
-from charrnn.training.budget import may_normalize, with_usual
+from charrnn.training.budget import may_normalize, staying, with_usual
 from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.reports import Report
@@ -122,12 +122,13 @@ def train(
         after: list[Callable[[Report], object]] = []
     else:
         minutes = MINUTES if minutes is None else minutes
-        shape = with_usual(of_model) if start is None else vars(start.config)
+        shape = with_usual(of_model) if start is None else staying(start.config, {})
         form, run = ModelConfig(**shape), TrainingConfig(**of_training)
         began += compile_ahead(form, run, either=may_normalize(shape))
         deadline = began + AIM * 60 * minutes
-        choice = choose_here(corpus, deadline, shape, of_training)
-        training = Training(corpus, start or choice.model, choice.training)
+        choice = choose_here(corpus, deadline, shape, of_training, tuned=start is not None)
+        model = choice.model if start is None else start.dropping(choice.model)
+        training = Training(corpus, model, choice.training)
         after = [Pace(training, choice, deadline).after]
     if on_report is not None:
         after.append(on_report)

@@ -14,10 +14,12 @@ from charrnn.training.budget import (
     MOST_WEIGHT_DROP,
     NORMALIZED_EPOCHS,
     RULES,
+    TUNED_DROPOUT,
     Choice,
     Cost,
     Speed,
     choose,
+    staying,
 )
 
 SHAKESPEARE = 1_115_394, 65
@@ -243,3 +245,27 @@ def test_an_auxiliary_loss_is_chosen_for_labels() -> None:
     assert replace(usual.model, lm_loss=0.0) == without.model
     assert usual.seconds_per_character > without.seconds_per_character
     assert chosen("tag").model.lm_loss == 0
+
+
+def test_a_model_that_knows_another_text() -> None:
+    """It is as large as it is, learns at a lower rate and for fewer passes, and what is dropped is chosen for this text."""
+    model = ModelConfig(hidden_size=384, dropout=0.2, layer_norm=True)
+    for seconds in (5, 30, 3600):
+        stays = staying(model, {})
+        new, tuned = (_chosen(50_000, seconds, model=stays, tuned=tuned) for tuned in (False, True))
+        assert tuned.training.learning_rate < 0.7 * new.training.learning_rate
+        assert tuned.epochs <= new.epochs
+        assert replace(tuned.model, dropout=0.2) == model  # with nothing else dropped
+        assert (tuned.model.dropout > 0) == (tuned.epochs > 1.5)
+    assert tuned.epochs < 0.5 * new.epochs
+    assert tuned.model.dropout == TUNED_DROPOUT
+    given = _chosen(50_000, 30, model=staying(replace(model, dropout=0.1), {"dropout": 0.1}))
+    assert (given.model.dropout, given.model.weight_drop) == (0.1, 0)
+
+
+def test_a_model_for_labels_is_trained_again_as_it_was() -> None:
+    """Of other tasks it is not known what is better."""
+    model = ModelConfig(task="classify", cell="gru", hidden_size=64, num_layers=1, dropout=0.4)
+    assert staying(model, {}) == vars(model)
+    new, tuned = (_chosen(50_000, 30, model=vars(model), tuned=tuned) for tuned in (False, True))
+    assert new == tuned

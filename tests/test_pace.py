@@ -18,7 +18,7 @@ import charrnn
 from charrnn.errors import InputError
 from charrnn.text.chunks import Chunk
 from charrnn.training import evaluation, pace
-from charrnn.training.budget import Choice, Cost, Speed, choose
+from charrnn.training.budget import HIGHEST_RATE, TUNED_DROPOUT, Choice, Cost, Speed, choose
 from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.evaluation import OVERFITTED, is_overfitted
 from charrnn.training.pace import AIM, Pace
@@ -451,18 +451,21 @@ def test_minutes(run: Run, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPat
 
 
 def test_minutes_from_a_model(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model to start from stays as it is; only how it is trained is chosen."""
+    """A model to start from stays as it is; only how it is trained is chosen, what is dropped with it unless it is given."""
     monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
-    tiny = ("--hidden-size", 8, "--num-layers", 1, "--dropout", 0.3, "--sample-every", 0)
+    tiny = ("--hidden-size", 8, "--num-layers", 1, "--dropout", 0.35, "--sample-every", 0)
     made = run("train", "corpus.txt", "--bytes", *tiny, "--steps", 3, "-o", "a.npz", "-q")
     assert made.code == 0
     flags = ("--init-from", "a.npz", "--minutes", 0.01, "--schedule", "constant")
     outcome = run("train", "corpus.txt", *flags, "-o", "b.npz")
     assert outcome.code == 0, outcome.err
-    assert (
-        charrnn.load_checkpoint("b.npz").model.config
-        == charrnn.load_checkpoint("a.npz").model.config
-    )
+    old, new = (charrnn.load_checkpoint(name) for name in ("a.npz", "b.npz"))
+    drops: dict[str, Any] = {n: getattr(new.model.config, n) for n in ("dropout", "weight_drop")}
+    assert drops["weight_drop"] == 0 <= drops["dropout"] <= TUNED_DROPOUT < 0.35
+    assert new.model.config == replace(old.model.config, **drops)
+    assert new.training.learning_rate < 0.5 * HIGHEST_RATE
+    assert run("train", "corpus.txt", *flags, "--dropout", 0.35, "-o", "c.npz", "-q").code == 0
+    assert charrnn.load_checkpoint("c.npz").model.config == old.model.config
     (repeat,) = [line for line in outcome.err.splitlines() if line.startswith("repeat: ")]
     assert "--bytes --init-from a.npz" in repeat
     assert "--hidden-size" not in repeat

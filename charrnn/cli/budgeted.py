@@ -17,7 +17,7 @@ from charrnn.tasks import Task
 from charrnn.text.corpus import Corpus
 from charrnn.text.embedded import STEMS
 from charrnn.text.examples import Examples
-from charrnn.training.budget import Choice, Cost
+from charrnn.training.budget import Choice, Cost, staying
 from charrnn.training.division import kept_fraction
 from charrnn.training.pace import AIM, Pace, choose_here, extend_here
 from charrnn.training.trainer import Training
@@ -41,12 +41,12 @@ def timed_run(
         given: What the user has set.
     """
     deadline, clock = began + AIM * seconds, world.agreed(time.monotonic)
-    model_settings = only(ModelConfig, given)
+    tuned, model_settings = isinstance(start, CharacterModel), only(ModelConfig, given)
     if isinstance(start, CharacterModel):
-        model_settings = vars(start.config)
-    settings = only(TrainingConfig, given)
-    choice = world.from_first(choose_here(corpus, deadline, model_settings, settings, clock, world))
-    model = start if isinstance(start, CharacterModel) else choice.model
+        model_settings = staying(start.config, given)
+    known = corpus, deadline, model_settings, only(TrainingConfig, given), clock, world
+    choice = world.from_first(choose_here(*known, tuned=tuned))
+    model = start.dropping(choice.model) if isinstance(start, CharacterModel) else choice.model
     training = Training(corpus, model, choice.training, world)
     pulse.beat(0)
     pace = Pace(training, choice, deadline, pulse.now)

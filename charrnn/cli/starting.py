@@ -15,7 +15,6 @@ from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
 from charrnn.errors import InputError, UnknownCharacterError, UnknownLabelError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.network_for import network_for
 from charrnn.tasks import TASKS, those
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.embedded import STEMS
@@ -114,8 +113,7 @@ def fresh_start(
         advice = "; add them to the model with --extend-vocab"
         raise UnknownCharacterError(error.characters, advice) from None
     model = model.extended_to(corpus.vocabulary, np.random.default_rng(config.seed))
-    network = network_for(model_config, len(corpus.vocabulary), len(model.labels))
-    return replace(model, network=network), corpus, config
+    return model.dropping(model_config), corpus, config
 
 
 def _other_task(

@@ -117,6 +117,11 @@ class CharacterModel:
         """The same model, by its network's quick twin, where there is one; ``on_start`` as for :meth:`to_read`."""
         return replace(self, network=self.network.compiled(on_start))
 
+    def dropping(self, config: ModelConfig) -> CharacterModel:
+        """The same weights in a network that drops what ``config`` says, which is like its own in all else."""
+        network = network_for(config, len(self.vocabulary), len(self.labels))
+        return replace(self, network=network)
+
     def take_over(self, other: CharacterModel) -> None:
         """Begin with the weights of another model, whose characters are the first ones of this: of each array as much as both have.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,9 @@ FORGIVEN_EPOCHS, MOST_DROPOUT = 7.0, 0.5
 NORMALIZED_EPOCHS = 8.0
 """Passes over a text, as they count for dropped weights, from which on a language model is not normalised any more."""
 HIGHEST_RATE = 0.02
+TUNED_RATE, TUNED_EPOCHS, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH = 0.3, 5.0, 0.3, 0.075
+"""Of a language model that goes on with another text: its rate, as a part of a new one's, passes after which more bring little, and what it
+drops, for each pass more: outputs, since without recurrent weights that it is used to it would first be worse."""
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
@@ -100,6 +103,12 @@ RULES = {
 def with_usual(model: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of a model, with what is always chosen for its task."""
     return {**RULES[model.get("task", ModelConfig.task)].usual, **model}
+
+
+def staying(model: ModelConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a model to start from that are not to be chosen: of a language model all but what is dropped, which is of its training."""
+    free = {"dropout", "weight_drop"} - given.keys() if model.task == "lm" else set()
+    return {name: value for name, value in vars(model).items() if name not in free}
 
 
 def may_normalize(model: Mapping[str, Any]) -> bool:
@@ -184,6 +193,8 @@ def choose(
     records: int = 0,
     validation: int = 0,
     labels: int = 0,
+    *,
+    tuned: bool = False,
 ) -> Choice:
     """The run that makes the best of a budget.
 
@@ -195,11 +206,15 @@ def choose(
         records: How many there are in the text; 0 where it runs on.
         validation: Characters of a text for validation alone; 0 keeps a part of the text.
         labels: Among which a model chooses that is no language model.
+        tuned: Whether the model has learnt another text before.
 
     Raises:
         InputError: A setting is out of its range.
     """
     rules = RULES[(model or {}).get("task", ModelConfig.task)]
+    tuned = tuned and rules is RULES["lm"]
+    if tuned:
+        rules = replace(rules, most_epochs=TUNED_EPOCHS)
     kept, settings = with_usual(model or {}), dict(training or {})
     if may_normalize(kept):
         known = characters, vocabulary_size, speed, seconds
@@ -246,6 +261,7 @@ def choose(
         raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
     rate = min(HIGHEST_RATE, rules.rate_times_hidden_size / kept["hidden_size"])
+    rate *= TUNED_RATE if tuned else 1.0
     # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
     # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
     rate *= max(1.0, batch_size / LARGEST_BATCH) ** 0.5
@@ -255,7 +271,10 @@ def choose(
         evaluation = READING_SHARE * validated / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
     if not {"dropout", "weight_drop"} & set(kept):
-        kept |= _dropped(ModelConfig(**kept), vocabulary_size, epochs, learnt, cost)
+        if tuned:
+            kept["dropout"] = _share(epochs - 1, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH)
+        else:
+            kept |= _dropped(ModelConfig(**kept), vocabulary_size, epochs, learnt, cost)
     kept.setdefault("dropout", 0.0)
     return Choice(
         ModelConfig(**kept),

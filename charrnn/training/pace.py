@@ -64,6 +64,8 @@ def choose_here(
     training: Mapping[str, Any],
     clock: Clock = time.monotonic,
     world: World = ALONE,
+    *,
+    tuned: bool = False,
 ) -> Choice:
     """Measure this machine, or all ranks of a job together, and choose a run that is over at ``deadline``.
 
@@ -71,6 +73,7 @@ def choose_here(
         deadline: When the run should end, on ``clock``.
         model, training: Settings that are not to be chosen.
         clock: One that tells all ranks the same, see :meth:`World.agreed`.
+        tuned: Whether the model has learnt another text before.
 
     Raises:
         InputError: A setting is out of its range.
@@ -91,7 +94,7 @@ def choose_here(
     sizes = [model["hidden_size"]] if "hidden_size" in model else MEASURED_SIZES
     while True:
         # Dropout as in a choice: its masks take time.
-        usual = {"dropout": MOST_DROPOUT if rules.dropout else 0.0}
+        usual = {"dropout": MOST_DROPOUT if rules.dropout or tuned else 0.0}
         usual["layer_norm"] = may_normalize(model)
         models = [ModelConfig(**{**usual, **model, "hidden_size": size}) for size in sizes]
         measured, filled = [], 1.0
@@ -101,7 +104,7 @@ def choose_here(
         speed = Speed.fit(measured, streams, filled)
         left = max(0.0, deadline - clock())
         known = len(corpus) - kept, len(corpus.vocabulary), speed, left, model
-        choice = choose(*known, training, records, kept, len(corpus.labels))
+        choice = choose(*known, training, records, kept, len(corpus.labels), tuned=tuned)
         size = choice.model.hidden_size
         far = 4 * size < sizes[0]
         same = choice.model.layer_norm == models[0].layer_norm

@@ -142,7 +142,7 @@ def test_train_tells_and_takes_no_time(run: Run, monkeypatch: pytest.MonkeyPatch
         on_start()
         return 1000.0
 
-    def measured(*arguments: Any) -> None:
+    def measured(*arguments: Any, **_: Any) -> None:
         (deadline,) = (thing for thing in arguments if isinstance(thing, float))
         deadlines.append(deadline - time.monotonic())
         raise InputError("enough")
@@ -164,7 +164,7 @@ def test_train_tells_and_takes_no_time(run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 def test_train_from_python_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measured(_corpus: object, deadline: float, *_: object) -> None:
+    def measured(_corpus: object, deadline: float, *_: object, **__: object) -> None:
         raise InputError(f"{deadline - time.monotonic():.0f}")
 
     monkeypatch.setattr(

@@ -1,0 +1,168 @@
+"""Put together a text of one kind from what Debian packages hold, and print its path.
+
+    python benchmarks/texts.py --list
+    python benchmarks/quality.py $(python benchmarks/texts.py code) --split 90/5/5 --test
+
+No text is kept with charrnn: each follows from the files of packages, so it is the same wherever these have
+the same version. Standard error tells its size and SHA-256.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import subprocess
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+COLLECTIONS = "/usr/share/games/fortunes"
+ENGLISH = "fortunes-min", "fortunes"
+RUSSIAN = ("fortunes-ru",)
+PYTHON = "libpython3.11-minimal", "libpython3.11-stdlib"
+MANUALS = ("manpages-dev",)
+APART = (
+    "songs-poems"  # of these not in the general text, so that something is left to learn after it
+)
+CHANNELS = "debian", "knghtbrd", "linux"  # of these what people said to each other
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, and where it comes from."""
+
+    what: str
+    packages: tuple[str, ...]
+    assemble: Callable[[], str]
+    records: bool = False  # each line is a text of its own
+
+
+def told(*command: str) -> str:
+    """What a command prints."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"{' '.join(command)}: {getattr(error, 'stderr', '') or error}".strip())
+
+
+def joined(packages: Sequence[str], pattern: str, but: Sequence[str] = (), after: str = "") -> str:
+    """The files of packages whose paths match, in order, as one text.
+
+    Args:
+        but: Patterns of paths that are left out.
+        after: What stands after each file.
+    """
+    paths = told("dpkg", "-L", *packages).splitlines()
+    paths = [path for path in paths if fnmatch(path, pattern) and Path(path).is_file()]
+    paths = [path for path in paths if not any(fnmatch(path, one) for one in but)]
+    return "".join(read(Path(path)) + after for path in sorted(paths))
+
+
+def read(path: Path) -> str:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8", errors="replace", newline="\n") as file:
+        return file.read()
+
+
+def sayings(packages: Sequence[str], names: str = "*", but: Sequence[str] = ()) -> str:
+    """Those of ``fortune``, with an empty line after each."""
+    indices = "*.dat", "*.u8"
+    text = joined(packages, f"{COLLECTIONS}/{names}", (*indices, *but))
+    return text.replace("\n%\n", "\n\n")
+
+
+def chat() -> str:
+    return "".join(sayings(ENGLISH, name) for name in CHANNELS)
+
+
+def scripture() -> str:
+    """Without the names of book, chapter and verse."""
+    lines = told("bible", "-f", "Gen1:1-Rev22:21").splitlines()
+    return "\n".join(line.partition(" ")[2] for line in lines)
+
+
+def essays() -> str:
+    return joined(["anarchism"], "*/markdown/sec[B-H]*.md.gz", after="\n")
+
+
+def names() -> str:
+    return "".join(f"{name}\n" for name in sorted(told("apt-cache", "pkgnames").split()))
+
+
+def general() -> str:
+    return plain("\n".join([sayings(ENGLISH, but=[f"*/{APART}"]), essays(), scripture()]))
+
+
+def plain(text: str) -> str:
+    """In ASCII, as far as that has something alike: what is learnt first should know no more characters than what follows."""
+    for fine, coarse in zip("‘’“”–—…", ("'", "'", '"', '"', "-", "--", "..."), strict=True):
+        text = text.replace(fine, coarse)
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if c == "\n" or " " <= c <= "~")
+
+
+TEXTS = {
+    "scripture": Text("narrative: the King James Bible", ("bible-kjv-text",), scripture),
+    "essays": Text("essays of today, in Markdown", ("anarchism",), essays),
+    "code": Text(
+        "code: Python's library", PYTHON, lambda: joined(PYTHON, "*.py", but=["*/encodings/*"])
+    ),
+    "russian": Text("another script: sayings", RUSSIAN, lambda: sayings(RUSSIAN, "ru/*")),
+    "chat": Text("chat-like lines: quotes from channels, few of them", ENGLISH, chat),
+    "names": Text("records: names of Debian's packages", ("apt",), names, records=True),
+    "markup": Text(
+        "markup: manual pages of system calls, in roff",
+        MANUALS,
+        lambda: joined(MANUALS, "/usr/share/man/man2/*"),
+    ),
+    "general": Text(
+        "English to start from: sayings, essays, scripture",
+        (*ENGLISH, "anarchism", "bible-kjv-text"),
+        general,
+    ),
+    "songs": Text(
+        "songs and poems, none of them in the general text",
+        ENGLISH,
+        lambda: plain(sayings(ENGLISH, APART)),
+    ),
+}
+
+
+def listed() -> str:
+    """All texts, one a line."""
+    width = max(map(len, TEXTS))
+    return "".join(
+        f"{name:<{width}}  {text.what} ({', '.join(text.packages)}){' --records' * text.records}\n"
+        for name, text in TEXTS.items()
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", choices=TEXTS, nargs="?", help="which one")
+    parser.add_argument(
+        "--list", action="store_true", help="which there are, and of which packages"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, help="where to; NAME.txt in a temporary folder"
+    )
+    options = parser.parse_args()
+    if options.list:
+        sys.stdout.write(listed())
+        return
+    if not options.name:
+        parser.error("which text? see --list")
+    output = options.output or Path(tempfile.gettempdir(), f"{options.name}.txt")
+    text = TEXTS[options.name].assemble().encode()
+    output.write_bytes(text)
+    digest = hashlib.sha256(text).hexdigest()
+    print(f"{options.name}: {len(text):,} bytes, SHA-256 {digest}", file=sys.stderr)
+    print(output)
+
+
+if __name__ == "__main__":
+    main()
