@@ -155,27 +155,25 @@ def test_who_leaves_frees_the_row(stream: bool) -> None:
     _with(use)
 
 
-def test_a_client_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is left after a while."""
+@pytest.mark.parametrize("kind", ["http.response.start", "http.response.body"])
+def test_a_client_that_takes_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left after a while, and its texts are withdrawn; also one that does not even take the head of the reply."""
     monkeypatch.setattr(replies, "PATIENCE", 0.05)
-
-    closed = []
+    ended = []
 
     async def data() -> AsyncGenerator[list[Any], None]:
-        try:
-            yield ["a"]
-        finally:
-            closed.append(True)
+        yield ["a"]
 
     async def receive() -> Any:
         await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
-        if message["type"] == "http.response.body":
+        if message["type"] == kind:
             await asyncio.Event().wait()
 
-    asyncio.run(asyncio.wait_for(replies.Events(data())({}, receive, send), 20))
-    assert closed
+    events = replies.Events(data(), lambda: ended.append(True))
+    asyncio.run(asyncio.wait_for(events({}, receive, send), 20))
+    assert ended == [True]
 
 
 def test_too_much() -> None:
