@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -111,6 +112,12 @@ class Peak:
     def best(self) -> float:
         return max(self.product, self.registers)
 
+    @property
+    def blas(self) -> str:
+        """The library that made the products, and its kernel."""
+        own = next((lib for lib in self.libraries if lib["user_api"] == "blas"), {})
+        return f"{own.get('internal_api')} {own.get('version')}, kernel {own.get('architecture')}"
+
 
 def turns(*workers: Worker, seconds: float = SECONDS) -> list[tuple[float, float]]:
     """For each contestant its median time, and the median over the turns of how many times faster
@@ -133,6 +140,16 @@ def geometric_mean(ratios: Sequence[float]) -> float:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def processor() -> str:
+    """The name of this machine's, where it is known."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # another system
+        lines = []
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
 
 
 def commit() -> str:

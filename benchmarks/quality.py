@@ -119,11 +119,16 @@ def main() -> None:
     corpus = options.corpus.resolve()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     if options.split is None:
-        if options.test or options.adapt or options.records or options.threads or options.hand:
-            parser.error("these are for a text that is --split")
+        of_parts = "test", "adapt", "records", "threads", "hand", "hand_only"
+        if given := [f"--{name.replace('_', '-')}" for name in of_parts if getattr(options, name)]:
+            parser.error(f"for a text that is --split: {', '.join(given)}")
         output = options.output or HERE / "QUALITY.md"
         whole(corpus, options.budgets or BUDGETS, seeds, options.nanogpt, output)
     else:
+        if options.nanogpt:
+            parser.error("--nanogpt is for a text that is not --split")
+        if options.hand_only and not options.hand:
+            parser.error("--hand-only needs a --hand")
         output = options.output or HERE / "TEXTS.md"
         protocol.measure(
             corpus,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from measuring import HERE, commit, environment, say, table
+from measuring import HERE, commit, environment, processor, say, table
 
 SHAPES = ((128, 1, 50, 25), (128, 2, 50, 25), (256, 2, 50, 32), (512, 2, 100, 32))
 TURNS = 5
@@ -154,9 +153,7 @@ def main() -> None:
         "MB of the process",
         "MB of a rank",
     ]
-    print(
-        f"charrnn {commit()}, {platform.processor() or platform.machine()}, {os.cpu_count()} processors\n"
-    )
+    print(f"charrnn {commit()}, {processor()}, {os.cpu_count()} processors\n")
     print(table(header, rows))
 
 

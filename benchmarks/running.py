@@ -81,10 +81,9 @@ def score(model: Path, text: Path, *options: str) -> float:
 def machine(peak: Peak) -> Results:
     with Worker("charrnn training", cell="lstm", shape=[8, 1, 2, 2]) as worker:
         versions = worker.describe()["versions"]
-    blas = next((lib for lib in peak.libraries if lib["user_api"] == "blas"), {})
     return {
         "peak_flops": peak.best,
-        "blas": f"{blas.get('internal_api')} {blas.get('version')}, kernel {blas.get('architecture')}",
+        "blas": peak.blas,
         "charrnn": f"{versions['charrnn']} ({commit()})",
         "numpy": versions["numpy"],
         "date": date.today().isoformat(),

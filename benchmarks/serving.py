@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from measuring import TURNS, commit, environment, say, table
+from measuring import TURNS, commit, environment, processor, say, table
 
 CLIENTS = (1, 10, 100)
 LENGTH = 500
@@ -43,17 +43,6 @@ for turn in range(int(turns) + 1):  # the first one compiles
     if turn:
         print(time.perf_counter() - began)
 """
-
-
-def processor() -> str:
-    """The name of this machine's."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(
-            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
-        )
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 @contextmanager

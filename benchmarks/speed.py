@@ -31,6 +31,7 @@ from measuring import (
     environment,
     geometric_mean,
     has_avx512,
+    processor,
     say,
     table,
     turns,
@@ -316,22 +317,13 @@ def growth(peak: Peak) -> str:
 
 
 def machine(peak: Peak) -> str:
-    model = platform.processor() or platform.machine()
-    if (info := Path("/proc/cpuinfo")).exists():
-        names = [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0] if names else model
     with Worker("torch training", cell="lstm", shape=[8, 1, 2, 2]) as worker:
         torch = worker.describe()["versions"]["torch"]
     with Worker("charrnn training", cell="lstm", shape=[8, 1, 2, 2]) as worker:
         versions = worker.describe()["versions"]
-    blas = next((lib for lib in peak.libraries if lib["user_api"] == "blas"), {})
     facts = {
-        "machine": f"{model}, {THREADS} processors, {platform.system()}",
-        "BLAS": f"{blas.get('internal_api')} {blas.get('version')}, kernel {blas.get('architecture')}",
+        "machine": f"{processor()}, {THREADS} processors, {platform.system()}",
+        "BLAS": peak.blas,
         "versions": f"charrnn {versions['charrnn']} ({commit()}), NumPy {versions['numpy']}, "
         f"PyTorch {torch}, Python {platform.python_version()}",
         "peak": f"{peak.product / 1e9:.0f} GFLOP/s for products of {peak.size} × {peak.size} by the BLAS, "

@@ -26,9 +26,7 @@ ENGLISH = "fortunes-min", "fortunes"
 RUSSIAN = ("fortunes-ru",)
 PYTHON = "libpython3.11-minimal", "libpython3.11-stdlib"
 MANUALS = ("manpages-dev",)
-APART = (
-    "songs-poems"  # of these not in the general text, so that something is left to learn after it
-)
+APART = "songs-poems"  # not in the general text, so that something is left to learn after it
 CHANNELS = "debian", "knghtbrd", "linux"  # of these what people said to each other
 
 

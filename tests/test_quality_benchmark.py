@@ -20,6 +20,7 @@ with pytest.MonkeyPatch.context() as _patch:
     texts: Any = importlib.import_module("texts")
     texts_report: Any = importlib.import_module("texts_report")
     running: Any = importlib.import_module("running")
+    quality: Any = importlib.import_module("quality")
 
 LINES = [b"%03d %s\n" % (n, b"x" * (n % 17)) for n in range(1000)]
 
@@ -53,6 +54,24 @@ def test_wrong_shares(words: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=r"shares|whole numbers"):
         splitting.shares(words)
     assert splitting.shares("90/5/5") == (90, 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--test --hand-only", "for a text that is --split: --test, --hand-only"),
+        ("--split 90/5/5 --nanogpt clone", "--nanogpt is for a text that is not --split"),
+        ("--split 90/5/5 --hand-only", "--hand-only needs a --hand"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    words: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """None is passed over in silence: what is measured takes hours."""
+    monkeypatch.setattr("sys.argv", ["quality.py", "corpus.txt", *words.split()])
+    with pytest.raises(SystemExit):
+        quality.main()
+    assert told in capsys.readouterr().err
 
 
 def test_a_text_of_one_line_has_no_parts(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from charrnn.models.stepper import Begin, Stepper
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array
 from charrnn.nn.workspace import Workspace
+
+Kind = TypeVar("Kind", bound="Continuation")
 
 
 class Continuation(Protocol):
@@ -31,7 +33,7 @@ class Continuation(Protocol):
     def keep(self, columns: NDArray[np.intp]) -> None:
         """Go on with some of the texts only."""
 
-    def join(self, other: Any) -> None:
+    def join(self: Kind, other: Kind) -> None:  # noqa: PYI019 (typing.Self is younger than Python 3.10)
         """Go on with further texts, too, of another one of the kind by the same numbers."""
 
 

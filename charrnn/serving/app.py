@@ -138,10 +138,14 @@ class Service:
         first = await self._begun(asked, tellings)
         if asked.texts[0].config.length:
             self.engine.submit(order)
-        parts = self._parts(order, inbox, tellings, first)
+        parts = self._parts(inbox, tellings, first)
         if asked.stream:
-            return Events(self._events(head, asked, tellings, parts))
-        return await unless_gone(request.receive, self._whole(head, asked, tellings, parts))
+            events = self._events(head, asked, tellings, parts)
+            return Events(events, lambda: self.engine.withdraw(order))
+        try:
+            return await unless_gone(request.receive, self._whole(head, asked, tellings, parts))
+        finally:
+            self.engine.withdraw(order)
 
     async def _begun(self, asked: Asked, tellings: list[Telling]) -> list[dict[str, Any]]:
         """What comes before all that is written."""
@@ -161,33 +165,29 @@ class Service:
 
     async def _parts(
         self,
-        order: Order,
         inbox: asyncio.Queue[Sequence[News]],
         tellings: list[Telling],
         first: list[dict[str, Any]],
     ) -> AsyncGenerator[list[dict[str, Any]], None]:
-        """Parts of the choices, as they come; when nobody wants them any more, no more is written.
+        """Parts of the choices, as they come.
 
         Raises:
             CharrnnError: There will be no more.
         """
-        try:
-            if first:
-                yield first
-            while any(telling.finish is None for telling in tellings):
-                news = [*await inbox.get()]
-                while not inbox.empty():  # who is slow gets more at a time
-                    news += inbox.get_nowait()
-                found = defaultdict[int, list[dict[str, Any]]](list)
-                for piece in news:
-                    if not isinstance(piece, Piece):
-                        raise piece
-                    found[piece.number].append(tellings[piece.number].add(piece))
-                parts = [together(some) for some in found.values()]
-                if told := [part for part in parts if part["text"] or part["finish_reason"]]:
-                    yield told
-        finally:
-            self.engine.withdraw(order)
+        if first:
+            yield first
+        while any(telling.finish is None for telling in tellings):
+            news = [*await inbox.get()]
+            while not inbox.empty():  # who is slow gets more at a time
+                news += inbox.get_nowait()
+            found = defaultdict[int, list[dict[str, Any]]](list)
+            for piece in news:
+                if not isinstance(piece, Piece):
+                    raise piece
+                found[piece.number].append(tellings[piece.number].add(piece))
+            parts = [together(some) for some in found.values()]
+            if told := [part for part in parts if part["text"] or part["finish_reason"]]:
+                yield told
 
     async def _whole(
         self,

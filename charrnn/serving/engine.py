@@ -107,7 +107,7 @@ class Engine:
             self._changed.notify()
 
     def withdraw(self, order: Order) -> None:
-        """Write no more of an order, which is given nothing more."""
+        """Write no more of an order, which is given nothing more than what was on its way."""
         with self._changed:
             self._waiting = deque(text for text in self._waiting if text.order is not order)
             for number in [n for n, text in self._running.items() if text.order is order]:
@@ -122,14 +122,17 @@ class Engine:
             self._thread.join()
 
     def _run(self) -> None:
-        with np.errstate(all="ignore"), single_threaded_blas():  # what overflows is an error
-            while self._turn():
-                pass
-        with self._changed:
-            orders = {text.order for text in (*self._waiting, *self._running.values())}
-            self._waiting.clear()
-            self._running.clear()
-        self._deliver({order: [ending()] for order in orders})
+        try:
+            with np.errstate(all="ignore"), single_threaded_blas():  # what overflows is an error
+                while self._turn():
+                    pass
+        finally:  # whatever ended it: nobody is to wait for what does not come
+            with self._changed:
+                self._closed = True
+                orders = {text.order for text in (*self._waiting, *self._running.values())}
+                self._waiting.clear()
+                self._running.clear()
+            self._deliver({order: [ending()] for order in orders})
 
     def _turn(self) -> bool:
         """Some characters of each text; whether there is to be another turn."""

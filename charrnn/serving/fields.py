@@ -13,11 +13,8 @@ from charrnn.serving.refusing import RequestError
 
 MOST_LOGPROBS = 20
 
-_OTHERWISE = (
-    "length",
-    "stop",
-    "best_of",
-)  # which the protocol has by other names or types, or has not
+# The protocol has these by another name or type, or has them not.
+_OTHERWISE = ("length", "stop", "best_of")
 SETTINGS: Mapping[str, Any] = {
     name: kind for name, kind in declared(SamplingConfig).items() if name not in _OTHERWISE
 }

@@ -34,12 +34,10 @@ def as_json(error: CharrnnError) -> dict[str, Any]:
     return {"error": told}
 
 
-BUSY = "the server is busy: more texts wait than --max-waiting allows; try again in a moment"
-
-
 def busy() -> RequestError:
     """More is asked for than may wait."""
-    return RequestError(BUSY, 429, code="busy")
+    told = "the server is busy: more texts wait than --max-waiting allows; try again in a moment"
+    return RequestError(told, 429, code="busy")
 
 
 def ending() -> RequestError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, TypeVar
 
@@ -39,33 +39,41 @@ class Events(Response):
 
     Args:
         data: Of events; some that come at once are sent at once.
+        ended: Called when no more is sent, also where the client went before anything was.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, data: AsyncGenerator[list[Any], None]) -> None:
+    def __init__(
+        self, data: AsyncGenerator[list[Any], None], ended: Callable[[], object] = lambda: None
+    ) -> None:
         super().__init__(headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
-        self._data = data
+        self._data, self._ended = data, ended
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(ClientDisconnect):
-            await unless_gone(receive, self._send_all(send))
+        try:
+            with suppress(ClientDisconnect):
+                await unless_gone(receive, self._send_all(send))
+        finally:  # to close a generator that has not begun would run nothing of it
+            self._ended()
 
     async def _send_all(self, send: Send) -> None:
         mine = asyncio.current_task()
         assert mine is not None
-        begin = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        await send(begin)
+
+        async def sent(message: dict[str, Any]) -> None:
+            late = asyncio.get_running_loop().call_later(PATIENCE, mine.cancel)
+            await send(message)
+            late.cancel()
+
+        await sent({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         async with aclosing(self._data):
             async for some in self._data:
                 lines = (one.encode() if isinstance(one, str) else encoded(one) for one in some)
-                sent = b"".join(b"data: %b\n\n" % line for line in lines)
-                body = {"type": "http.response.body", "body": sent, "more_body": True}
-                late = asyncio.get_running_loop().call_later(PATIENCE, mine.cancel)
-                await send(body)
-                late.cancel()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                body = b"".join(b"data: %b\n\n" % line for line in lines)
+                await sent({"type": "http.response.body", "body": body, "more_body": True})
+        await sent({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class Guarded:

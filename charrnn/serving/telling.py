@@ -79,13 +79,13 @@ class Telling:
         if not self._bytes:
             offsets = list(range(before, self._told))
         told = likely and self._logprobs(symbols, offsets, likely)
-        choice = {
+        return {
             "text": text,
             "index": self._index,
             "logprobs": told,
             "finish_reason": self.finish,
+            "seed": self._prompt.rng,
         }
-        return {**choice, "seed": self._prompt.rng}
 
     def _logprobs(
         self, symbols: str, offsets: list[int], likely: Likelihoods

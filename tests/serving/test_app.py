@@ -87,9 +87,17 @@ def test_a_completion_is_the_text_of_sample() -> None:
         assert stream.headers["content-type"].startswith("text/event-stream")
         for number, choice in enumerate(found["choices"]):
             mine = [e["choices"][0] for e in events if e["choices"][0]["index"] == number]
-            for name, values in choice["logprobs"].items():
-                joined = [value for part in mine for value in part["logprobs"][name]]
-                assert joined == (values if name != "token_logprobs" else pytest.approx(values))
+            told = {
+                name: [value for part in mine for value in part["logprobs"][name]]
+                for name in choice["logprobs"]
+            }
+            # Who else was written beside a text decides the last bits of its scores.
+            scores = told.pop("token_logprobs"), told.pop("top_logprobs")
+            once = choice["logprobs"]
+            assert scores[0] == pytest.approx(once.pop("token_logprobs"), rel=1e-4, abs=1e-5)
+            best = [pytest.approx(each, rel=1e-4, abs=1e-5) for each in once.pop("top_logprobs")]
+            assert scores[1] == best
+            assert told == once
             assert [part["finish_reason"] for part in mine] == [None] * (len(mine) - 1) + ["length"]
         assert await served.text(**{**asked, "prompt": "fed"}, echo=True) == f"fed{texts[0]}"
 
@@ -155,27 +163,25 @@ def test_who_leaves_frees_the_row(stream: bool) -> None:
     _with(use)
 
 
-def test_a_client_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is left after a while."""
+@pytest.mark.parametrize("kind", ["http.response.start", "http.response.body"])
+def test_a_client_that_takes_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left after a while, and its texts are withdrawn; also one that does not even take the head of the reply."""
     monkeypatch.setattr(replies, "PATIENCE", 0.05)
-
-    closed = []
+    ended = []
 
     async def data() -> AsyncGenerator[list[Any], None]:
-        try:
-            yield ["a"]
-        finally:
-            closed.append(True)
+        yield ["a"]
 
     async def receive() -> Any:
         await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
-        if message["type"] == "http.response.body":
+        if message["type"] == kind:
             await asyncio.Event().wait()
 
-    asyncio.run(asyncio.wait_for(replies.Events(data())({}, receive, send), 20))
-    assert closed
+    events = replies.Events(data(), lambda: ended.append(True))
+    asyncio.run(asyncio.wait_for(events({}, receive, send), 20))
+    assert ended == [True]
 
 
 def test_too_much() -> None:

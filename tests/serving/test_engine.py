@@ -177,6 +177,27 @@ def test_the_end() -> None:
         engine.submit(desk.order(_prompt(3)))
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_by_an_error() -> None:
+    """Nobody waits for what does not come: who waits hears of it, who comes later is refused."""
+    desk = _Desk()
+
+    def deliver(news: Mapping[Order, list[News]]) -> None:
+        if any(isinstance(piece, Piece) for pieces in news.values() for piece in pieces):
+            raise RuntimeError
+        desk.deliver(news)
+
+    engine = Engine(MODEL, deliver, texts=1, waiting=100)
+    written, waiting = desk.order(_prompt(1, None)), desk.order(_prompt(2))
+    engine.submit(written)
+    engine.submit(waiting)
+    engine.start()
+    desk.wait(written, waiting)
+    with pytest.raises(RequestError, match="shutting down"):
+        engine.submit(desk.order(_prompt(3)))
+    engine.close()
+
+
 def test_numbers_that_overflow() -> None:
     broken, desk = text_model(), _Desk()
     broken.parameters["c"][0] = np.inf

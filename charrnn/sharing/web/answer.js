@@ -54,8 +54,7 @@ class TagAnswers extends Answers {
   /** The tag before the cursor, and all of the line in runs of equal tags. */
   shown(read, column) {
     const tags = this.tags(read);
-    let [place, end] = [-1, 0];
-    while (place + 1 < read.signs.length && end < Math.max(1, column)) end += read.signs[++place].length;
+    const place = signBefore(read.signs, Math.max(1, column));
     const chances = tags[place];
     const row = (tag) => [this.labels[tag], chances[tag], this.decoration(tag)];
     const order = chances ? ranked(chances).slice(0, MOST) : [];

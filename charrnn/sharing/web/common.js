@@ -1,5 +1,7 @@
 // What all kinds of pages tell with. Text goes in as text, never as HTML.
 
+const QUIET = 1200; // milliseconds without a change after which a screen reader is told
+
 const byId = (name) => document.getElementById(name);
 
 function made(name, properties = {}, ...children) {
@@ -12,6 +14,13 @@ function made(name, properties = {}, ...children) {
 function say(name, words) {
   const element = byId(name);
   if (element.textContent !== words) element.textContent = words;
+}
+
+/** Which of a text's signs stands before a cursor; -1 at the beginning. */
+function signBefore(signs, cursor) {
+  let [place, end] = [-1, 0];
+  while (place + 1 < signs.length && end < cursor) end += signs[++place].length;
+  return place;
 }
 
 function percent(share) {

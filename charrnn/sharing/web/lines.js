@@ -1,6 +1,5 @@
 // A box of lines, each of which is read by itself: what is typed, and what is told of the line where the cursor stands.
 
-const QUIET = 1200; // milliseconds without a change after which a screen reader is told
 const PATIENCE = 10; // milliseconds of a frame for reading
 const KEPT = 4000; // answers
 const MOST = 12; // labels that are told

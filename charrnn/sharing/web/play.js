@@ -1,7 +1,6 @@
 // The page of a model that writes: what is told of a text and of what follows it.
 
 const COULD = 8; // next characters to choose among
-const QUIET = 1200; // milliseconds without a change after which a screen reader is told
 const LEVELS = 9; // colours of a scale
 
 class Playground extends Following {
@@ -165,8 +164,7 @@ class Playground extends Following {
   tell() {
     const { reading } = this;
     const cursor = this.box.selectionStart; // which takes a browser longer than a loop's step
-    let [place, end] = [-1, 0];
-    while (place + 1 < reading.signs.length && end < cursor) end += reading.signs[++place].length;
+    const place = signBefore(reading.signs, cursor);
     if (place < 0) {
       say("told", "Move the cursor through the text: here it is told what each character cost.");
       return;
