@@ -22,6 +22,8 @@ from charrnn.writing.writer import Piece, Prompt, Writer
 
 READ_AT_ONCE = 2000  # characters of prompts that are read while others wait for their next ones, unless one has more
 
+GRACE = 2.0  # seconds in which the thread is to end
+
 News = Piece | CharrnnError
 """More of a text, by its place in the order; or why there will be no more of any."""
 
@@ -90,6 +92,11 @@ class Engine:
         """Texts that are written, and those that wait."""
         return len(self._running), len(self._waiting)
 
+    def require_open(self) -> None:
+        """Raise a RequestError if no more texts are written."""
+        if self._closed:
+            raise ending()
+
     def submit(self, order: Order) -> None:
         """Let the texts of an order wait for their turn, which is soon where few are written.
 
@@ -98,8 +105,7 @@ class Engine:
         """
         texts = [_Text(order, place) for place in range(len(order.texts))]
         with self._changed:
-            if self._closed:
-                raise ending()
+            self.require_open()
             free = self._most - len(self._running)
             if len(self._waiting) + len(texts) > free + self._most_waiting:
                 raise busy()
@@ -114,17 +120,27 @@ class Engine:
                 del self._running[number]
 
     def close(self) -> None:
-        """Write no more; orders that are not finished are told so. It returns when the thread has ended."""
+        """Write no more; orders that are not finished are told so. A thread that reads a long prompt is not waited for."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(GRACE)
+        self._give_up()
 
     def _run(self) -> None:
-        with np.errstate(all="ignore"), single_threaded_blas():  # what overflows is an error
-            while self._turn():
-                pass
+        try:
+            with np.errstate(all="ignore"), single_threaded_blas():  # what overflows is an error
+                while self._turn():
+                    pass
+        except BaseException as error:  # else who waits would do so for ever
+            self._tell(f"no more is written: {error!r}")
+        finally:
+            self._closed = True
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Tell all who wait that nothing comes any more."""
         with self._changed:
             orders = {text.order for text in (*self._waiting, *self._running.values())}
             self._waiting.clear()

@@ -19,6 +19,7 @@ from served import (
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.models.character_model import CharacterModel
+from charrnn.serving import engine as engine_module
 from charrnn.serving.engine import Engine, News, Order
 from charrnn.serving.refusing import RequestError
 from charrnn.writing import writer
@@ -202,3 +203,44 @@ def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
         engine.submit(later)
         desk.wait(later)
     assert desk.texts[later][0] == _alone(_prompt(2))
+
+
+def test_the_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it ends by: nobody waits for ever, and it is told."""
+    desk, told = _Desk(), list[str]()
+
+    def fail(*_: object) -> None:
+        raise SystemExit(3)
+
+    with _running(desk, texts=1, tell=told.append) as engine:
+        monkeypatch.setattr(writer.Writer, "write", fail)
+        orders = desk.order(_prompt(1)), desk.order(_prompt(2))
+        with engine._changed:
+            for order in orders:
+                engine.submit(order)
+        desk.wait(*orders)
+        with pytest.raises(RequestError, match="shutting down"):
+            engine.submit(desk.order(_prompt(3)))
+        assert engine.load == (0, 0)
+    assert {str(error) for error in desk.errors.values()} == {"the server is shutting down"}
+    assert told == ["no more is written: SystemExit(3)"]
+
+
+def test_the_end_does_not_wait_for_a_long_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "GRACE", 0.05)
+    desk, reading, go_on = _Desk(), threading.Event(), threading.Event()
+
+    def read(*_: object) -> None:
+        reading.set()
+        go_on.wait(20)
+
+    with _running(desk) as engine:
+        monkeypatch.setattr(Engine, "_read", read)
+        order = desk.order(_prompt(1))
+        engine.submit(order)
+        assert reading.wait(20)
+        engine.close()
+        assert "shutting down" in str(desk.errors[order])
+        go_on.set()
+        engine._thread.join(20)
+        assert not engine._thread.is_alive()
