@@ -151,13 +151,18 @@ class Service:
         return await unless_gone(request.receive, self._whole(head, asked, tellings, parts))
 
     async def _known(self, asked: Asked) -> dict[str, Likelihoods]:
-        """How likely the characters of prompts were."""
+        """How likely the characters of prompts were; they are not read on where nobody waits, nor at the end of the server."""
         known, left = dict[str, Likelihoods](), Event()
+
+        def unwanted() -> bool:
+            return left.is_set() or self.engine.closed
+
         try:
             for prime in dict.fromkeys(text.prime for text in asked.texts):
                 known[prime] = await self._aside(
-                    of_prime, asked.model, prime, asked.logprobs, left.is_set
+                    of_prime, asked.model, prime, asked.logprobs, unwanted
                 )
+                self.engine.require_open()
         finally:
             left.set()
         return known

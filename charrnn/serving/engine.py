@@ -62,6 +62,9 @@ class Engine:
         waiting: That may wait for their turn, at most.
         tell: Told in a line of what nobody foresaw.
         on_start: As for :func:`charrnn.nn.compiled.compile_stepper`.
+
+    Attributes:
+        closed: No more is written.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Engine:
         self._begin = form(model.networks, max(2, texts), math.inf, on_start)
         self._shards = Shards(default_shards(texts))
         self._writers: list[Writer | None] = [None] * self._shards.count
-        self._changed, self._closed = Condition(), False
+        self._changed, self.closed = Condition(), False
         self._waiting = deque[_Text]()
         self._running, self._numbers = dict[int, _Text](), count()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -94,7 +97,7 @@ class Engine:
 
     def require_open(self) -> None:
         """Raise a RequestError if no more texts are written."""
-        if self._closed:
+        if self.closed:
             raise ending()
 
     def submit(self, order: Order) -> None:
@@ -122,7 +125,7 @@ class Engine:
     def close(self) -> None:
         """Write no more; orders that are not finished are told so. A thread that reads a long prompt is not waited for."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(GRACE)
@@ -136,7 +139,7 @@ class Engine:
         except BaseException as error:  # else who waits would do so for ever
             self._tell(f"no more is written: {error!r}")
         finally:
-            self._closed = True
+            self.closed = True
             self._give_up()
 
     def _give_up(self) -> None:
@@ -150,8 +153,8 @@ class Engine:
     def _turn(self) -> bool:
         """Some characters of each text; whether there is to be another turn."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting or self._running)
-            if self._closed:
+            self._changed.wait_for(lambda: self.closed or self._waiting or self._running)
+            if self.closed:
                 return False
             arrived = self._arrived()
         try:

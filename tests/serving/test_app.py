@@ -264,7 +264,7 @@ def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_leaves_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a prompt whose characters were to be told of; what waited for it is not begun."""
+    """Of a prompt whose characters were to be told of; what waited for it is not begun. So does the end of the server."""
     begun, ended = Queue[str](), Queue[str]()
 
     def read(_model: object, prime: str, _best: int, unwanted: Callable[[], bool]) -> Any:
@@ -284,6 +284,10 @@ def test_who_leaves_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (await served.ask("/")).status == 200  # on the same thread
         assert begun.empty()
         assert served.service.engine.load == (0, 0)
+        last = asyncio.create_task(served.ask(asked={**asked, "prompt": "c", "max_tokens": 0}))
+        await asyncio.to_thread(begun.get, timeout=20)
+        served.service.engine.close()
+        assert (await last).status == 503
 
     _with(use)
 
