@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from threading import Condition, Thread
@@ -18,7 +18,7 @@ from charrnn.models.stepper import form
 from charrnn.nn.parallel import MIN_STREAMS, Shards, default_shards, single_threaded_blas
 from charrnn.nn.workspace import Workspace
 from charrnn.serving.refusing import busy, ending
-from charrnn.writing.writer import Piece, Prompt, Writer
+from charrnn.writing.writer import OverflowingError, Piece, Prompt, Writer
 
 READ_AT_ONCE = 2000  # characters of prompts that are read while others wait for their next ones, unless one has more
 
@@ -206,24 +206,40 @@ class Engine:
     def _write(self) -> list[list[Piece]]:
         with self._changed:
             running = set(self._running)
+        overflowing = list[OverflowingError]()
 
         def write(index: int, _columns: slice, _workspace: Workspace) -> list[Piece]:
             writer = self._writers[index]
             if writer is None:
                 return []
             writer.keep_only(running)
-            return writer.write()
+            try:
+                return writer.write()
+            except OverflowingError as error:  # the others go on
+                overflowing.append(error)
+                return []
 
-        return self._shards.map(write, len(self._writers))
+        pieces = self._shards.map(write, len(self._writers))
+        for error in overflowing:
+            with self._changed:
+                orders = {text.order for n, text in self._running.items() if n in error.numbers}
+            self._drop(error, orders)
+        return pieces
 
     def _fail(self, error: Exception) -> None:
         """Tell all whose texts are written that nothing comes of them."""
         told = error if isinstance(error, CharrnnError) else SamplingError("the server failed")
         if told is not error:
             self._tell(f"writing failed: {error!r}")
+        self._writers = [None] * self._shards.count
         with self._changed:
             orders = {text.order for text in self._running.values()}
-            self._running.clear()
+        self._drop(told, orders)
+
+    def _drop(self, error: CharrnnError, orders: Collection[Order]) -> None:
+        """Tell some that nothing comes of what they ordered."""
+        with self._changed:
             self._waiting = deque(text for text in self._waiting if text.order not in orders)
-            self._writers = [None] * self._shards.count
-        self._deliver({order: [told] for order in orders})
+            kept = {n: text for n, text in self._running.items() if text.order not in orders}
+            self._running = kept
+        self._deliver({order: [error] for order in orders})

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from served import (
     _by_numpy,  # noqa: F401 (each test has it)
+    growing_model,
     labelled_model,
     text_model,
 )
@@ -186,6 +187,24 @@ def test_numbers_that_overflow() -> None:
         engine.submit(order)
         desk.wait(order)
     assert isinstance(desk.errors[order], CheckpointError)
+
+
+def test_numbers_of_one_text_overflow() -> None:
+    """Those of a net whose state grows with what it reads; the texts beside it are written to their ends."""
+    model, desk = growing_model(), _Desk()
+    fine = [Prompt("", seed, SamplingConfig(length=3000, ban="a")) for seed in range(3)]
+    wanted = [_alone(prompt, model) for prompt in fine]
+    with _running(desk, model) as engine:
+        good = desk.order(*fine, model=model)
+        engine.submit(good)
+        desk.wait_for_text(good)
+        bad = [desk.order(Prompt("a" * n, 1), model=model) for n in (500, 60)]
+        for order in bad:
+            engine.submit(order)
+        desk.wait(good, *bad)
+    assert all(isinstance(desk.errors[order], CheckpointError) for order in bad)
+    assert good not in desk.errors
+    assert [desk.texts[good][place] for place in range(3)] == wanted
 
 
 def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
