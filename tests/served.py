@@ -59,6 +59,19 @@ def record_model() -> CharacterModel:
     return random_model(TextConfig(records=True, normalize="none"))
 
 
+def growing_model() -> CharacterModel:
+    """One whose state is ten times as large after each *a*, as nothing keeps that of a linear rectifier small."""
+    vocabulary = Vocabulary("\n abcdefg", VERBATIM)
+    shape = ModelConfig("rnn-relu", 4, 1)
+    model = CharacterModel.fresh(shape, vocabulary, np.random.default_rng(5))
+    for array in model.parameters.values():
+        array[...] = np.random.default_rng(6).uniform(0, 0.1, array.shape)
+    model.parameters["layer0/W"][...] = np.diag([10.0, 0, 0, 0])
+    model.parameters["layer0/U"][0] = -1e30
+    model.parameters["layer0/U"][0, vocabulary.encode("a")] = 1
+    return model
+
+
 def labelled_model() -> CharacterModel:
     return random_model(
         TextConfig(records=True, normalize="none"), labels=Labels(["German", "Italian"])

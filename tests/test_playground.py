@@ -310,6 +310,46 @@ def test_bits(name: str, node: Node) -> None:
         np.testing.assert_allclose(found, expected, 1e-4, 1e-4)
 
 
+ABSURD = {
+    "{length: -1}": "length must be a whole number from 0, not -1",
+    "{length: '5'}": "length must be a whole number",
+    "{length: 2.5}": "length must be a whole number",
+    "{length: Infinity}": "length must be a whole number",
+    "{temperature: NaN}": "temperature must be a number from 0, not NaN",
+    "{temperature: 'hot'}": "temperature must be a number",
+    "{temperature: -1}": "temperature must be a number",
+    "{topK: 1.5}": "topK must be a whole number",
+    "{topP: 0}": "topP must be a number from 5e-324 to 1, not 0",
+    "{minP: 2}": "minP must be a number from 0 to 1, not 2",
+    "{temp: 1}": "there is no temp; it is one of length, temperature, topK, topP, minP",
+    "{__proto__: null, constructor: 1}": "there is no constructor",
+    "{seed: -1}": "seed must be from 0",
+    "{seed: 2 ** 64}": "seed must be from 0",
+    "{prime: null}": "a text must be a string, not null",
+    "{prime: 7}": "a text must be a string, not 7",
+    "{label: 2}": "label must be a whole number from 0 to 1, not 2",
+    "{label: 'x'}": "label must be a whole number",
+}
+
+
+def test_absurd_arguments(node: Node) -> None:
+    """What is typed into a console is refused where it means nothing, and not written with."""
+    data = data_of(MODELS["conditional"], "float32")
+    tried = "((ask) => { try { return ask(); } catch (error) { return error.message; } })"
+    asked = ", ".join(f"{tried}(() => core.sample({each}))" for each in ABSURD)
+    found = node(f"((core) => [{asked}])(opened(given.data))", data=data)
+    for told, said in zip(found, ABSURD.values(), strict=True):
+        assert told.startswith(said)
+    plain = data_of(MODELS["gru"], "float32")
+    asked = "[() => core.bits(), () => core.sample({label: 0}), () => core.sample().length > 0]"
+    found = node(f"((core) => {asked}.map({tried}))(opened(given.data))", data=plain)
+    assert found == [
+        "a text must be a string, not undefined",
+        "the model writes for no labels",
+        True,
+    ]
+
+
 def test_unknown_characters(node: Node) -> None:
     """A similar one stands in where there is one; what is composed is read as one; bytes know everything."""
     read = "given.signs.map((sign) => new Alphabet(given.alphabet).read(sign))"

@@ -45,6 +45,17 @@ def _how(search: SearchConfig) -> dict[str, float]:
     return {"beam": search.beam, "top": search.top, "lengthPenalty": search.length_penalty}
 
 
+def test_absurd_searches(node: Node) -> None:
+    asked = ("{beam: 0}", "{top: NaN}", "{beam: 1e9}", "{lengthPenalty: -1}", "{length_penalty: 1}")
+    tried = "((ask) => { try { return ask(); } catch (error) { return error.message; } })"
+    calls = ", ".join(f"{tried}(() => core.rewrite('ab', {each}))" for each in asked)
+    data = data_of(_model(next(iter(SHAPES)), ATTENTION[0]), "float32")
+    found = node(f"((core) => [{calls}])({OPENED})", data=data)
+    for told, name in zip(found, ("beam", "top", "beam", "lengthPenalty"), strict=False):
+        assert told.startswith(f"{name} must be a ")
+    assert found[-1] == "there is no length_penalty; it is one of beam, top, lengthPenalty"
+
+
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize("attention", ATTENTION)
 def test_rewriting(name: str, attention: str, node: Node) -> None:

@@ -6,8 +6,10 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -24,10 +26,10 @@ from charrnn.serving.asking import Asked, Asking, Bounds
 from charrnn.serving.engine import Engine, News, Order
 from charrnn.serving.guard import Guard
 from charrnn.serving.refusing import RequestError, as_json
-from charrnn.serving.replies import Events, Guarded, Json, body_of, refusal, unless_gone
+from charrnn.serving.replies import Events, Guarded, Json, Result, body_of, refusal, unless_gone
 from charrnn.serving.telling import Telling, together
 from charrnn.sharing.web.page import page
-from charrnn.writing.likelihoods import of_prime
+from charrnn.writing.likelihoods import Likelihoods, of_prime
 from charrnn.writing.writer import Piece
 
 FAILED = RequestError("the server failed", 500)
@@ -83,7 +85,7 @@ class Service:
             on_start=on_start,
         )
         self._page: str | None = None
-        self._reading = asyncio.Lock()  # of what takes a while, one thing at a time
+        self._reading = ThreadPoolExecutor(1, "reading")  # for what takes a while
         self.app = Starlette(
             routes=[
                 Route("/", self._play),
@@ -112,13 +114,15 @@ class Service:
             yield
         finally:
             self.engine.close()
+            self._reading.shutdown(wait=False, cancel_futures=True)
 
     def _deliver(self, news: Mapping[Order, list[News]]) -> None:
         def hand_out() -> None:
             for order, pieces in news.items():
                 order.take(pieces)
 
-        self._loop.call_soon_threadsafe(hand_out)
+        if news:  # at the very end there is none, and no loop
+            self._loop.call_soon_threadsafe(hand_out)
 
     # ------------------------------------------------------------------------------ completions
 
@@ -135,7 +139,10 @@ class Service:
         tellings = [
             Telling(asked.model.vocabulary, index, text) for index, text in enumerate(asked.texts)
         ]
-        first = await self._begun(asked, tellings)
+        known = {}
+        if asked.echo and asked.logprobs is not None:
+            known = await unless_gone(request.receive, self._known(asked))
+        first = self._begun(asked, tellings, known)
         if asked.texts[0].config.length:
             self.engine.submit(order)
         parts = self._parts(inbox, tellings, first)
@@ -147,17 +154,29 @@ class Service:
         finally:
             self.engine.withdraw(order)
 
-    async def _begun(self, asked: Asked, tellings: list[Telling]) -> list[dict[str, Any]]:
+    async def _known(self, asked: Asked) -> dict[str, Likelihoods]:
+        """How likely the characters of prompts were; they are not read on where nobody waits, nor at the end of the server."""
+        known, left = dict[str, Likelihoods](), Event()
+
+        def unwanted() -> bool:
+            return left.is_set() or self.engine.closed
+
+        try:
+            for prime in dict.fromkeys(text.prime for text in asked.texts):
+                known[prime] = await self._aside(
+                    of_prime, asked.model, prime, asked.logprobs, unwanted
+                )
+                self.engine.require_open()
+        finally:
+            left.set()
+        return known
+
+    def _begun(
+        self, asked: Asked, tellings: list[Telling], known: Mapping[str, Likelihoods]
+    ) -> list[dict[str, Any]]:
         """What comes before all that is written."""
         if not asked.echo and asked.texts[0].config.length:
             return []
-        known = {}
-        if asked.echo and asked.logprobs is not None:
-            async with self._reading:
-                for prime in dict.fromkeys(text.prime for text in asked.texts):
-                    known[prime] = await asyncio.to_thread(
-                        of_prime, asked.model, prime, asked.logprobs
-                    )
         return [
             telling.begin(known.get(text.prime), echo=asked.echo)
             for telling, text in zip(tellings, asked.texts, strict=True)
@@ -241,14 +260,21 @@ class Service:
         return {"id": name, "object": "model", "created": created, "owned_by": "charrnn"}
 
     async def _health(self, _request: Request) -> Response:
+        self.engine.require_open()
         writing, waiting = self.engine.load
         return Json({"status": "ok", "writing": writing, "waiting": waiting})
 
     async def _play(self, _request: Request) -> Response:
-        async with self._reading:
-            if self._page is None:
-                self._page = await asyncio.to_thread(page, self._model, self._settings.name)
-        return HTMLResponse(self._page, headers=PAGE_HEADERS)
+        return HTMLResponse(await self._aside(self._made_page), headers=PAGE_HEADERS)
+
+    def _made_page(self) -> str:
+        if self._page is None:
+            self._page = page(self._model, self._settings.name)
+        return self._page
+
+    async def _aside(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """What comes of work on a thread, one thing at a time; what nobody waits for any more is not begun."""
+        return await self._loop.run_in_executor(self._reading, work, *arguments)
 
     async def _unforeseen(self, _request: Request, error: Exception) -> Response:
         self._tell(f"a request failed: {error!r}")

@@ -19,6 +19,7 @@ from charrnn.writing.writer import Prompt
 
 LENGTH = 500  # characters that a text gets where nothing is said
 STOPS, STOP_LENGTH = 16, 200  # strings that end a text, and characters of each
+LIKELIHOODS = 1_000_000  # numbers of logprobs in an answer
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,13 @@ class Asking:
             )
         each = [prime for prime in primes for _ in range(said["n"])]
         logprobs = said.get("logprobs")
+        if logprobs is not None:
+            told = count * (config.length or 0) + characters * said["n"] * said.get("echo", False)
+            if told * (1 + logprobs) > LIKELIHOODS:
+                raise RequestError(
+                    f"{told:,} characters, each with {1 + logprobs} of logprobs, are more than {LIKELIHOODS:,} numbers",
+                    param="logprobs",
+                )
         return Asked(
             model,
             tuple(Prompt(p, seed_after(seed, i), config, logprobs) for i, p in enumerate(each)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from threading import Condition, Thread
@@ -18,9 +18,11 @@ from charrnn.models.stepper import form
 from charrnn.nn.parallel import MIN_STREAMS, Shards, default_shards, single_threaded_blas
 from charrnn.nn.workspace import Workspace
 from charrnn.serving.refusing import busy, ending
-from charrnn.writing.writer import Piece, Prompt, Writer
+from charrnn.writing.writer import OverflowingError, Piece, Prompt, Writer
 
 READ_AT_ONCE = 2000  # characters of prompts that are read while others wait for their next ones, unless one has more
+
+GRACE = 2.0  # seconds in which the thread is to end
 
 News = Piece | CharrnnError
 """More of a text, by its place in the order; or why there will be no more of any."""
@@ -60,6 +62,9 @@ class Engine:
         waiting: That may wait for their turn, at most.
         tell: Told in a line of what nobody foresaw.
         on_start: As for :func:`charrnn.nn.compiled.compile_stepper`.
+
+    Attributes:
+        closed: No more is written.
     """
 
     def __init__(
@@ -77,7 +82,7 @@ class Engine:
         self._begin = form(model.networks, max(2, texts), math.inf, on_start)
         self._shards = Shards(default_shards(texts))
         self._writers: list[Writer | None] = [None] * self._shards.count
-        self._changed, self._closed = Condition(), False
+        self._changed, self.closed = Condition(), False
         self._waiting = deque[_Text]()
         self._running, self._numbers = dict[int, _Text](), count()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -90,6 +95,11 @@ class Engine:
         """Texts that are written, and those that wait."""
         return len(self._running), len(self._waiting)
 
+    def require_open(self) -> None:
+        """Raise a RequestError if no more texts are written."""
+        if self.closed:
+            raise ending()
+
     def submit(self, order: Order) -> None:
         """Let the texts of an order wait for their turn, which is soon where few are written.
 
@@ -98,8 +108,7 @@ class Engine:
         """
         texts = [_Text(order, place) for place in range(len(order.texts))]
         with self._changed:
-            if self._closed:
-                raise ending()
+            self.require_open()
             free = self._most - len(self._running)
             if len(self._waiting) + len(texts) > free + self._most_waiting:
                 raise busy()
@@ -114,31 +123,38 @@ class Engine:
                 del self._running[number]
 
     def close(self) -> None:
-        """Write no more; orders that are not finished are told so. It returns when the thread has ended."""
+        """Write no more; orders that are not finished are told so. A thread that reads a long prompt is not waited for."""
         with self._changed:
-            self._closed = True
+            self.closed = True
             self._changed.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(GRACE)
+        self._give_up()
 
     def _run(self) -> None:
         try:
             with np.errstate(all="ignore"), single_threaded_blas():  # what overflows is an error
                 while self._turn():
                     pass
-        finally:  # whatever ended it: nobody is to wait for what does not come
-            with self._changed:
-                self._closed = True
-                orders = {text.order for text in (*self._waiting, *self._running.values())}
-                self._waiting.clear()
-                self._running.clear()
-            self._deliver({order: [ending()] for order in orders})
+        except BaseException as error:  # else who waits would do so for ever
+            self._tell(f"no more is written: {error!r}")
+        finally:
+            self.closed = True
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """Tell all who wait that nothing comes any more."""
+        with self._changed:
+            orders = {text.order for text in (*self._waiting, *self._running.values())}
+            self._waiting.clear()
+            self._running.clear()
+        self._deliver({order: [ending()] for order in orders})
 
     def _turn(self) -> bool:
         """Some characters of each text; whether there is to be another turn."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._waiting or self._running)
-            if self._closed:
+            self._changed.wait_for(lambda: self.closed or self._waiting or self._running)
+            if self.closed:
                 return False
             arrived = self._arrived()
         try:
@@ -190,24 +206,40 @@ class Engine:
     def _write(self) -> list[list[Piece]]:
         with self._changed:
             running = set(self._running)
+        overflowing = list[OverflowingError]()
 
         def write(index: int, _columns: slice, _workspace: Workspace) -> list[Piece]:
             writer = self._writers[index]
             if writer is None:
                 return []
             writer.keep_only(running)
-            return writer.write()
+            try:
+                return writer.write()
+            except OverflowingError as error:  # the others go on
+                overflowing.append(error)
+                return []
 
-        return self._shards.map(write, len(self._writers))
+        pieces = self._shards.map(write, len(self._writers))
+        for error in overflowing:
+            with self._changed:
+                orders = {text.order for n, text in self._running.items() if n in error.numbers}
+            self._drop(error, orders)
+        return pieces
 
     def _fail(self, error: Exception) -> None:
         """Tell all whose texts are written that nothing comes of them."""
         told = error if isinstance(error, CharrnnError) else SamplingError("the server failed")
         if told is not error:
             self._tell(f"writing failed: {error!r}")
+        self._writers = [None] * self._shards.count
         with self._changed:
             orders = {text.order for text in self._running.values()}
-            self._running.clear()
+        self._drop(told, orders)
+
+    def _drop(self, error: CharrnnError, orders: Collection[Order]) -> None:
+        """Tell some that nothing comes of what they ordered."""
+        with self._changed:
             self._waiting = deque(text for text in self._waiting if text.order not in orders)
-            self._writers = [None] * self._shards.count
-        self._deliver({order: [told] for order in orders})
+            kept = {n: text for n, text in self._running.items() if text.order not in orders}
+            self._running = kept
+        self._deliver({order: [error] for order in orders})

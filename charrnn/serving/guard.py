@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from charrnn.serving.refusing import RequestError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 OPEN = "/health"  # what needs no key
+HOST = re.compile(r"(\[[^][]+\]|[^][:/?#@\s]+)(?::[0-9]*)?")  # a name or an address, and a port
 
 
 class Guard:
@@ -52,12 +54,9 @@ class Guard:
             raise RequestError("the key is missing or wrong", 401, code="invalid_api_key")
 
     def _known(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        if not (found := HOST.fullmatch(host)):
             return False
-        if "@" in host:
-            return False
+        name = found[1].strip("[]").lower()
         return name.rstrip(".") in self._names or (self._any_address and _is_address(name))
 
     def _has_key(self, authorization: str) -> bool:

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
@@ -20,7 +20,8 @@ from charrnn.signals import HandledBy
 
 CONNECTIONS = 500  # at once; more are turned away, before there are no more files to open
 GRACE = 2  # seconds in which replies are to end, once the server is to end
-PATIENCE = 10  # seconds in which a connection has to begin with a request
+PATIENCE = 10  # seconds in which a request has to come
+LOOKS = 3  # so many times as long, a client may take nothing of what is sent
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -31,7 +32,8 @@ def listening(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
+        both = host == "::" and socket.has_dualstack_ipv6()  # as 0.0.0.0 has all that there is
+        return socket.create_server((host, port), family=family, dualstack_ipv6=both)
     except (OSError, UnicodeError, OverflowError) as error:
         if getattr(error, "errno", None) == errno.EADDRINUSE:
             raise InputError(
@@ -43,8 +45,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 def address(host: str, bound: socket.socket) -> str:
     """Where a browser finds it."""
-    if host in ("", "0.0.0.0", "::"):
-        host = "127.0.0.1"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     port = bound.getsockname()[1]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
@@ -96,13 +97,34 @@ class _Server(uvicorn.Server):
 
 
 class _Impatient(H11Protocol):
-    """A connection that is closed unless a request comes in time."""
+    """A connection that is closed unless it goes on: each request has to come in time, what is sent has to be taken.
+
+    What is only closed stays open for as long as there is something to send.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.loop.call_later(PATIENCE, self._give_up)
+        self._seen, self._still = self._progress(), 0
+        self._next_look = self.loop.call_later(PATIENCE, self._look)
 
-    def _give_up(self) -> None:
-        if self.cycle is None:
-            with suppress(Exception):
-                self.transport.close()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._next_look.cancel()
+        super().connection_lost(exc)
+
+    def _progress(self) -> tuple[object, int]:
+        """The last request, and how many bytes wait for the client; nothing happens as long as both are the same."""
+        return self.cycle, self.transport.get_write_buffer_size()
+
+    def _look(self) -> None:
+        before, self._seen = self._seen, self._progress()
+        self._still = self._still + 1 if self._seen == before else 0
+        request, unsent = self._seen
+        if unsent:
+            given_up = self._still >= LOOKS
+        else:  # a request that is answered has its time from the app
+            answered = request is None or self.cycle.response_complete
+            given_up = answered and self._still > 0
+        if given_up:
+            self.transport.abort()
+        else:
+            self._next_look = self.loop.call_later(PATIENCE, self._look)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -48,8 +49,16 @@ def likelihoods(logits: Array, ids: Ids, alternatives: int) -> Likelihoods:
     return Likelihoods(own, order, np.take_along_axis(scores, order, axis=1))
 
 
-def of_prime(model: CharacterModel, prime: str, alternatives: int) -> Likelihoods:
+def of_prime(
+    model: CharacterModel,
+    prime: str,
+    alternatives: int,
+    unwanted: Callable[[], bool] = lambda: False,
+) -> Likelihoods:
     """Those of the characters of a prime, as it is read to be continued: nothing predicts the first one, unless a record's end does.
+
+    Args:
+        unwanted: Asked on the way; where nobody wants them any more, those of the first characters will do.
 
     Returns:
         Of ``len(prime)`` characters, or of all but the first one.
@@ -62,6 +71,8 @@ def of_prime(model: CharacterModel, prime: str, alternatives: int) -> Likelihood
     reader = ChunkReader(model.network, model.parameters, 1)
     found = [likelihoods(np.empty((len(model.vocabulary), 0)), ids[:0], alternatives)]
     for start in range(0, len(ids) - 1, STEPS):
+        if unwanted():
+            break
         part = slice(start, min(start + STEPS, len(ids) - 1))
         logits = reader.read(ids[part, None])[:, :, 0]
         found.append(likelihoods(logits, ids[1:][part], alternatives))

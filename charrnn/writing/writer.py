@@ -62,6 +62,18 @@ class Piece(NamedTuple):
     likely: Likelihoods | None = None
 
 
+class OverflowingError(CheckpointError):
+    """Texts cannot be written on; the others of the batch can, once these are left out.
+
+    Attributes:
+        numbers: Of these texts.
+    """
+
+    def __init__(self, numbers: Collection[int]) -> None:
+        super().__init__("the model cannot be written with: its numbers overflow")
+        self.numbers = numbers
+
+
 class _Text(NamedTuple):
     """One of the texts."""
 
@@ -154,7 +166,7 @@ class Writer:
         """The next characters of the texts that have not ended.
 
         Raises:
-            CheckpointError: The model's numbers overflow.
+            OverflowingError: The model's numbers overflow.
         """
         going_on = self.going_on
         if not going_on:
@@ -192,9 +204,10 @@ class Writer:
         for step in range(STEPS):
             if self._chosen is not None:
                 continuation.step(self._chosen)
+                self._chosen = None
             logits = continuation.logits
-            if step == 0 and not np.isfinite(logits).all():
-                raise CheckpointError("the model cannot be written with: its numbers overflow")
+            if step == 0:
+                self._require_finite(logits)
             if filters:
                 logits = logits.copy()
                 for change in filters:
@@ -209,6 +222,14 @@ class Writer:
                 predicted[step] = continuation.logits[:, told]
         self._written += STEPS
         return np.stack(chosen), nats, predicted
+
+    def _require_finite(self, logits: Array) -> None:
+        finite = np.isfinite(logits)
+        if finite.all():
+            return
+        bad = [column for column in self.going_on if not finite[:, column].all()]
+        if found := {self._texts[column].number for column in bad}:
+            raise OverflowingError(found)
 
     def _keep(self, columns: NDArray[np.intp]) -> None:
         """Go on with some of the texts only."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from queue import Queue
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from served import (
 )
 
 from charrnn.models.character_model import CharacterModel
-from charrnn.serving import replies
+from charrnn.serving import app, replies
 from charrnn.serving.asking import Bounds
 from charrnn.serving.guard import Guard
 from charrnn.serving.telling import Telling
@@ -267,6 +269,35 @@ def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told == ["a request failed: ZeroDivisionError('division by zero')"]
 
 
+def test_who_leaves_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a prompt whose characters were to be told of; what waited for it is not begun. So does the end of the server."""
+    begun, ended = Queue[str](), Queue[str]()
+
+    def read(_model: object, prime: str, _best: int, unwanted: Callable[[], bool]) -> Any:
+        begun.put(prime)
+        while not unwanted():
+            time.sleep(0.001)
+        ended.put(prime)
+
+    async def use(served: Served) -> None:
+        monkeypatch.setattr(app, "of_prime", read)
+        asked = {"echo": True, "logprobs": 1}
+        first = asyncio.create_task(served.ask(asked={**asked, "prompt": "a"}))
+        await asyncio.to_thread(begun.get, timeout=20)
+        await served.ask(asked={**asked, "prompt": "b"}, leave_after=0)
+        first.cancel()
+        await asyncio.to_thread(ended.get, timeout=20)
+        assert (await served.ask("/")).status == 200  # on the same thread
+        assert begun.empty()
+        assert served.service.engine.load == (0, 0)
+        last = asyncio.create_task(served.ask(asked={**asked, "prompt": "c", "max_tokens": 0}))
+        await asyncio.to_thread(begun.get, timeout=20)
+        served.service.engine.close()
+        assert (await last).status == 503
+
+    _with(use)
+
+
 @pytest.mark.parametrize(
     ("host", "headers", "status"),
     [
@@ -280,6 +311,9 @@ def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
         ("127.0.0.1", {"host": ""}, 421),
         ("127.0.0.1", {"host": "[::1"}, 421),
         ("127.0.0.1", {"host": "evil.example@localhost"}, 421),
+        ("127.0.0.1", {"host": "[::1]evil.example"}, 421),
+        ("127.0.0.1", {"host": "localhost:8000.evil.example"}, 421),
+        ("127.0.0.1", {"host": "localhost#evil.example"}, 421),
         ("0.0.0.0", {"host": "192.168.0.7:8000"}, 200),
         ("0.0.0.0", {"host": "evil.example"}, 421),
         ("127.0.0.1", {"origin": "http://localhost:8000"}, 200),

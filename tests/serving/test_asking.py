@@ -144,6 +144,28 @@ def test_refusals(asked: dict[str, Any], param: str, told: str) -> None:
     assert refused.value.status == (404 if param == "model" else 422)
 
 
+@pytest.mark.parametrize(
+    ("asked", "characters"),
+    [
+        ({"n": 2}, 2 * 40),
+        ({"prompt": ["a" * 10, "bc"], "n": 2}, 4 * 40),
+        ({"prompt": ["a" * 10, "bc"], "n": 2, "echo": True}, 4 * 40 + 2 * 12),
+    ],
+)
+def test_how_many_logprobs(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], characters: int
+) -> None:
+    """All numbers of an answer together are bounded: it is held in memory, and told in one go."""
+    asked |= {"max_tokens": 40, "logprobs": 3}
+    monkeypatch.setattr("charrnn.serving.asking.LIKELIHOODS", 4 * characters)
+    _read(**asked)
+    monkeypatch.setattr("charrnn.serving.asking.LIKELIHOODS", 4 * characters - 1)
+    _read(**{**asked, "logprobs": 2})
+    with pytest.raises(RequestError, match=f"^{characters} characters, each with 4") as refused:
+        _read(**asked)
+    assert refused.value.param == "logprobs"
+
+
 def test_what_says_nothing() -> None:
     """Null, and fields that are not supported at the value that asks for nothing."""
     nothing = dict.fromkeys((*FIELDS, *REFUSED))

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +18,8 @@ from served import (
     text_model,
 )
 
-from charrnn.serving import server
+from charrnn.errors import CharrnnError
+from charrnn.serving import app, server
 from charrnn.serving.app import Service, Settings
 from charrnn.serving.guard import Guard
 from charrnn.writing.sampling import generate
@@ -55,6 +56,11 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[openai.OpenAI]:
         openai.OpenAI(base_url=f"{address}v1", api_key="secret", max_retries=0) as found,
     ):
         yield found
+
+
+def _connected(address: str) -> socket.socket:
+    port = int(address.rsplit(":", 1)[1].strip("/"))
+    return socket.create_connection(("127.0.0.1", port), timeout=10)
 
 
 def _text(seed: int, length: int = 60, prime: str = "fed") -> str:
@@ -118,6 +124,67 @@ def test_who_hangs_up_frees_the_row() -> None:
                 break
             time.sleep(0.01)
         assert service.engine.load == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n",
+        b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999999\r\n\r\n",
+    ],
+)
+def test_who_begins_a_request_has_to_end_it(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    """Also the second one of a connection, and a body that nobody reads."""
+    monkeypatch.setattr(server, "PATIENCE", 0.1)
+    with _listening() as (_, address), _connected(address) as caller:
+        caller.sendall(sent)
+        assert caller.recv(1000).startswith(b"HTTP/1.1 ")
+        caller.settimeout(3)
+        caller.sendall(b"G")
+        while caller.recv(1000):
+            pass
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch, *, close: bool) -> None:
+    """Of a reply that has been handed over as a whole; also on a connection that is about to close."""
+    monkeypatch.setattr(server, "PATIENCE", 0.05)
+    monkeypatch.setattr(app, "page", lambda *_: "x" * 20_000_000)
+    with _listening() as (_, address), _connected(address) as caller:
+        head = b"Connection: close\r\n" if close else b""
+        caller.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n%b\r\n" % head)
+        assert caller.recv(1000).startswith(b"HTTP/1.1 200")
+        time.sleep(0.6)
+        taken = 0
+        with suppress(ConnectionError):
+            while more := len(caller.recv(1 << 20)):
+                taken += more
+        assert taken < 20_000_000
+
+
+def test_who_takes_it_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PATIENCE", 0.05)
+    monkeypatch.setattr(app, "page", lambda *_: "x" * 20_000_000)
+    with _listening() as (_, address), _connected(address) as caller:
+        caller.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        taken = 0
+        while more := len(caller.recv(1 << 20)):
+            taken += more
+            time.sleep(0.02)
+        assert taken > 20_000_000
+
+
+def test_all_addresses_of_both_kinds() -> None:
+    try:
+        bound = server.listening("::", 0)
+    except CharrnnError:
+        pytest.skip("there is no IPv6 here")
+    with bound:
+        port = bound.getsockname()[1]
+        assert server.address("::", bound) == f"http://[::1]:{port}/"
+        for host in ("::1", "127.0.0.1") if socket.has_dualstack_ipv6() else ("::1",):
+            socket.create_connection((host, port)).close()
 
 
 def test_who_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from served import (
     _by_numpy,  # noqa: F401 (each test has it)
+    growing_model,
     labelled_model,
     text_model,
 )
@@ -19,6 +20,7 @@ from served import (
 from charrnn.config import SamplingConfig
 from charrnn.errors import CharrnnError, CheckpointError
 from charrnn.models.character_model import CharacterModel
+from charrnn.serving import engine as engine_module
 from charrnn.serving.engine import Engine, News, Order
 from charrnn.serving.refusing import RequestError
 from charrnn.writing import writer
@@ -177,27 +179,6 @@ def test_the_end() -> None:
         engine.submit(desk.order(_prompt(3)))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_ends_by_an_error() -> None:
-    """Nobody waits for what does not come: who waits hears of it, who comes later is refused."""
-    desk = _Desk()
-
-    def deliver(news: Mapping[Order, list[News]]) -> None:
-        if any(isinstance(piece, Piece) for pieces in news.values() for piece in pieces):
-            raise RuntimeError
-        desk.deliver(news)
-
-    engine = Engine(MODEL, deliver, texts=1, waiting=100)
-    written, waiting = desk.order(_prompt(1, None)), desk.order(_prompt(2))
-    engine.submit(written)
-    engine.submit(waiting)
-    engine.start()
-    desk.wait(written, waiting)
-    with pytest.raises(RequestError, match="shutting down"):
-        engine.submit(desk.order(_prompt(3)))
-    engine.close()
-
-
 def test_numbers_that_overflow() -> None:
     broken, desk = text_model(), _Desk()
     broken.parameters["c"][0] = np.inf
@@ -206,6 +187,24 @@ def test_numbers_that_overflow() -> None:
         engine.submit(order)
         desk.wait(order)
     assert isinstance(desk.errors[order], CheckpointError)
+
+
+def test_numbers_of_one_text_overflow() -> None:
+    """Those of a net whose state grows with what it reads; the texts beside it are written to their ends."""
+    model, desk = growing_model(), _Desk()
+    fine = [Prompt("", seed, SamplingConfig(length=3000, ban="a")) for seed in range(3)]
+    wanted = [_alone(prompt, model) for prompt in fine]
+    with _running(desk, model) as engine:
+        good = desk.order(*fine, model=model)
+        engine.submit(good)
+        desk.wait_for_text(good)
+        bad = [desk.order(Prompt("a" * n, 1), model=model) for n in (500, 60)]
+        for order in bad:
+            engine.submit(order)
+        desk.wait(good, *bad)
+    assert all(isinstance(desk.errors[order], CheckpointError) for order in bad)
+    assert good not in desk.errors
+    assert [desk.texts[good][place] for place in range(3)] == wanted
 
 
 def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,3 +222,44 @@ def test_what_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
         engine.submit(later)
         desk.wait(later)
     assert desk.texts[later][0] == _alone(_prompt(2))
+
+
+def test_the_thread_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it ends by: nobody waits for ever, and it is told."""
+    desk, told = _Desk(), list[str]()
+
+    def fail(*_: object) -> None:
+        raise SystemExit(3)
+
+    with _running(desk, texts=1, tell=told.append) as engine:
+        monkeypatch.setattr(writer.Writer, "write", fail)
+        orders = desk.order(_prompt(1)), desk.order(_prompt(2))
+        with engine._changed:
+            for order in orders:
+                engine.submit(order)
+        desk.wait(*orders)
+        with pytest.raises(RequestError, match="shutting down"):
+            engine.submit(desk.order(_prompt(3)))
+        assert engine.load == (0, 0)
+    assert {str(error) for error in desk.errors.values()} == {"the server is shutting down"}
+    assert told == ["no more is written: SystemExit(3)"]
+
+
+def test_the_end_does_not_wait_for_a_long_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "GRACE", 0.05)
+    desk, reading, go_on = _Desk(), threading.Event(), threading.Event()
+
+    def read(*_: object) -> None:
+        reading.set()
+        go_on.wait(20)
+
+    with _running(desk) as engine:
+        monkeypatch.setattr(Engine, "_read", read)
+        order = desk.order(_prompt(1))
+        engine.submit(order)
+        assert reading.wait(20)
+        engine.close()
+        assert "shutting down" in str(desk.errors[order])
+        go_on.set()
+        engine._thread.join(20)
+        assert not engine._thread.is_alive()

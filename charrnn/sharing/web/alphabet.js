@@ -73,6 +73,7 @@ class Alphabet {
 
 /** A text cut where it may be cut: code points, with what is composed to one left whole. */
 function signs(text, normalize) {
+  if (typeof text !== "string") throw new TypeError(`a text must be a string, not ${text}`);
   const every = Array.from(text);
   if (normalize !== "nfc" || !/\p{M}|[\u1160-\u11ff]/u.test(text)) return every;
   const whole = [];

@@ -148,8 +148,12 @@ class Model extends Stack {
   /** The state that a text begins with; with labels that of one. */
   beginning(label = null) {
     const state = new Float32Array(this.size);
-    if (!this.begin) return state;
+    if (!this.begin) {
+      if (label !== null) throw new RangeError("the model writes for no labels");
+      return state;
+    }
     const labels = this.begin.length / this.size;
+    if (label !== null) within({ label }, { label: { low: 0, high: labels - 1, whole: true } });
     return state.map((_, at) => this.begin[at * labels + label]);
   }
 }

@@ -1,5 +1,17 @@
 // Arrays as the page holds them, and the two products that a network is made of.
 
+/** Raises an error unless all that was given has a limit, and is a number within it; a console takes whatever is typed. */
+function within(given, limits) {
+  for (const [name, value] of Object.entries(given)) {
+    const names = Object.keys(limits).join(", ");
+    if (!Object.hasOwn(limits, name)) throw new RangeError(`there is no ${name}; it is one of ${names}`);
+    const { low, high = Infinity, whole } = limits[name];
+    const fits = typeof value === "number" && value >= low && value <= high && (!whole || Number.isInteger(value));
+    const most = high < Infinity ? ` to ${high}` : "";
+    if (!fits) throw new RangeError(`${name} must be a ${whole ? "whole " : ""}number from ${low}${most}, not ${value}`);
+  }
+}
+
 /** The bytes of base64. */
 function decoded(text) {
   const raw = atob(text);

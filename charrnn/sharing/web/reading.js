@@ -1,5 +1,13 @@
 // A text as it is read: what each sign cost, and what one unit held after it. Only what changed is read again.
 
+const SEEDS = 1n << 64n;
+const LIMITS = {
+  length: { low: 0, whole: true },
+  temperature: { low: 0 },
+  topK: { low: 0, whole: true },
+  topP: { low: Number.MIN_VALUE, high: 1 },
+  minP: { low: 0, high: 1 },
+};
 const APART = 64; // signs between the states that are kept to go on from
 
 class Reading {
@@ -109,9 +117,12 @@ function opened({ model: parts, alphabet: known }) {
       return alphabet.ids(text).map((id) => stepper.step(id).slice());
     },
     /** What `charrnn sample` writes after a prime; a record up to its end. */
-    sample({ prime = "", seed = 0, length = 500, label = null, ...settings }) {
+    sample({ prime = "", seed = 0, length = 500, label = null, ...settings } = {}) {
+      within({ length, ...settings }, LIMITS);
+      const first = BigInt(seed);
+      if (first < 0n || first >= SEEDS) throw new RangeError(`seed must be from 0 to 2 ** 64 - 1, not ${seed}`);
       const { last, stepper } = read(prime, label);
-      const writer = new Writer(model, stepper.state, last, { ...plain, ...settings }, BigInt(seed));
+      const writer = new Writer(model, stepper.state, last, { ...plain, ...settings }, first);
       const ids = [];
       while (ids.length < length) {
         const id = writer.next();

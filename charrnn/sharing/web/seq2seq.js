@@ -1,6 +1,8 @@
 // From one text to another: an encoder, a bridge, a decoder that looks back, as charrnn/models/seq2seq.py and rewriting.py have it.
 
 const [PER_CHARACTER, SPARE] = [3, 20]; // symbols that a target has at most, for each character of its source and besides
+const WIDTH = { low: 1, high: 1000, whole: true };
+const SEARCHES = { beam: WIDTH, top: WIDTH, lengthPenalty: { low: 0, high: 10 } };
 
 class Seq2Seq {
   constructor({ arrays: packed, attention, ...sizes }) {
@@ -110,7 +112,8 @@ function rewriting({ model: parts, alphabet: known, between }, labels) {
   const [model, alphabet] = [new Seq2Seq(parts), new Symbols(known)];
   const written = (symbols) => symbols.map((symbol) => labels[symbol]).join(between);
   /** As `charrnn predict` searches: `beam` beginnings are followed up, and the `top` best are told. */
-  const rewrite = (line, { beam = 5, top = 1, lengthPenalty = 0 } = {}) => {
+  const rewrite = (line, { beam = 5, top = 1, lengthPenalty = 0, ...unknown } = {}) => {
+    within({ beam, top, lengthPenalty, ...unknown }, SEARCHES);
     const search = searched(model, alphabet.ids(line), { beam, top, lengthPenalty });
     let step = search.next();
     while (!step.done) step = search.next();
