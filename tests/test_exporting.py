@@ -211,7 +211,8 @@ def test_layout(tmp_path: Path) -> None:
     [
         ({"cell": "feedforward"}, "--cell feedforward"),
         ({"task": "seq2seq"}, "an encoder with a decoder"),
-        ({"task": "classify", "ngrams": 2}, "n-grams"),
+        ({"task": "classify", "ngrams": 2}, "--ngrams 0"),
+        ({"layer_norm": True}, "--no-layer-norm"),
     ],
 )
 def test_no_place(suffix: str, shape: dict[str, Any], said: str, tmp_path: Path) -> None:
@@ -219,7 +220,9 @@ def test_no_place(suffix: str, shape: dict[str, Any], said: str, tmp_path: Path)
     labels = Labels(("x", "y")) if "task" in shape else None
     config = ModelConfig(hidden_size=2, num_layers=1, **shape)
     model = numbered(config, charrnn.Vocabulary("ab"), *([labels] if labels else []))
-    with pytest.raises(InputError, match=rf"a {suffix} file has no place for .*{said}.*a \.npz"):
+    with pytest.raises(
+        InputError, match=rf"a {suffix} file has no place for .*{said}.*a \.npz and a page"
+    ):
         charrnn.export_model(checkpoint_of(model), tmp_path / f"a{suffix}")
     charrnn.export_model(checkpoint_of(model), tmp_path / "a.npz")
     assert charrnn.load(tmp_path / "a.npz") == model
@@ -489,7 +492,8 @@ def test_small(run: Run, model: Path) -> None:
     assert new["progress"] is None and new["history"] == old["history"]
     writing = ("--seed", 4, "-n", 50, "-q")
     assert run("sample", "small.npz", *writing).out == run("sample", model, *writing).out
-    assert run("train", "--resume", "small.npz").code == 2
+    refused = run("train", "--resume", "small.npz")
+    assert refused.code == 2 and "from its weights with --init-from" in refused.err
 
 
 def test_there_and_back(run: Run, model: Path) -> None:

@@ -69,6 +69,15 @@ def test_a_page(
         assert page.parent.stat().st_mode & 0o077 == 0
 
 
+def test_settings_of_the_prompt(run: Run, model: Path, screen: _Browser) -> None:
+    """It is told that a page does not take them."""
+    assert "--terminal" not in run("play", model).err
+    for setting in (("--temp", 0.5), ("--seed", 1), ("--length", 9), ("--label", "x")):
+        outcome = run("play", model, *setting)
+        assert outcome.code == 0 and "need --terminal" in outcome.err
+    assert len(screen.shown) == 5
+
+
 def test_a_prompt(piped: Any, model: Path) -> None:
     """What is typed is the prime; an empty line goes on with the same seed, as one long text."""
     outcome = piped("It was\n\n", "play", model, *SEED)

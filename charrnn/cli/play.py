@@ -65,6 +65,10 @@ def play(
     browser = None if in_terminal else _browser()
     ((path, checkpoint),) = checkpoints(models, tasks=(), use="play")
     if browser is not None and _shown(checkpoint, path, browser):
+        if (label, temperature, length, seed) != (None, 0.8, 300, None):
+            tell(
+                "the page has settings of its own: --label, --temp, --length, --seed need --terminal"
+            )
         return
     if not in_terminal:
         tell("there is no browser here; it goes on at a prompt")

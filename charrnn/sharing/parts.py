@@ -74,7 +74,9 @@ def taken_apart(network: Network, params: Parameters, kind: str) -> Parts:
     if config.learns.rewrites:
         raise _no_place(kind, f"an encoder with a decoder (--task {config.task})")
     if config.ngrams:
-        raise _no_place(kind, "n-grams beside the net (--ngrams)")
+        raise _no_place(kind, "n-grams beside the net (train with --ngrams 0)")
+    if config.layer_norm:
+        raise _no_place(kind, "layer normalisation (train with --no-layer-norm)")
     left = dict(params)
     for name in network.lm_loss.parameter_shapes() if network.lm_loss else ():
         del left[name]
@@ -100,7 +102,7 @@ def taken_apart(network: Network, params: Parameters, kind: str) -> Parts:
 
 def _no_place(kind: str, what: str) -> InputError:
     return InputError(
-        f"{kind} has no place for {what}; a .npz holds it: charrnn export MODEL.npz small.npz"
+        f"{kind} has no place for {what}; a .npz and a page (.html) hold it: charrnn export MODEL.npz small.npz"
     )
 
 

@@ -29,7 +29,10 @@ def require_same_run(
         InputError: It cannot.
     """
     if checkpoint.progress is None:
-        raise InputError("this checkpoint holds a finished model only, without training state")
+        raise InputError(
+            "this checkpoint holds a finished model only, without training state; "
+            "start a new run from its weights with --init-from"
+        )
     if corpus.sha256 != checkpoint.corpus.sha256:
         raise InputError("the corpus is not the one that this run was trained on")
     if corpus.vocabulary != checkpoint.model.vocabulary:
