@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from charrnn.config import CELLS, ModelConfig
+from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.training.budget import (
     CHARACTERS_PER_WEIGHT,
+    DECAY_STEPS,
+    MOST_WEIGHT_DECAY,
     MOST_WEIGHT_DROP,
     NORMALIZED_EPOCHS,
     RULES,
@@ -63,6 +65,30 @@ def test_the_rate_of_wide_batches() -> None:
     assert (narrow.training.batch_size, wide.training.batch_size) == (64, 256)
     ratio = wide.training.learning_rate / narrow.training.learning_rate
     assert ratio == pytest.approx(2, rel=0.05)
+
+
+def test_weights_decay_over_as_many_steps() -> None:
+    """Whatever the size and the rate; not where another optimiser has another meaning of it, nor of another task."""
+    for seconds in (82, 600, 1800):
+        config = _chosen(SHAKESPEARE[0], seconds).training
+        assert 1 / (config.learning_rate * config.weight_decay) == pytest.approx(DECAY_STEPS, 0.05)
+    slow = _chosen(SHAKESPEARE[0], 82, training={"learning_rate": 1e-6}).training
+    assert slow.weight_decay == MOST_WEIGHT_DECAY
+    usual = TrainingConfig().weight_decay
+    assert (
+        _chosen(SHAKESPEARE[0], 82, training={"optimizer": "adam"}).training.weight_decay == usual
+    )
+    assert _chosen(SHAKESPEARE[0], 82, training={"weight_decay": 0.0}).training.weight_decay == 0
+    assert _chosen(SHAKESPEARE[0], 82, model={"task": "tag"}).training.weight_decay == usual
+    assert _chosen(SHAKESPEARE[0], 82, tuned=True).training.weight_decay == usual
+    without_memory = {"cell": "feedforward"}
+    assert _chosen(SHAKESPEARE[0], 82, model=without_memory).training.weight_decay == usual
+
+
+def test_fewer_weights_are_dropped_of_records() -> None:
+    """Than of as much running text, read as often."""
+    running, records = (_chosen(200_000, 300, records=n).model.weight_drop for n in (0, 25_000))
+    assert 0 < records < running
 
 
 @pytest.mark.parametrize("seconds", [(1e-5, 1e-3), (1e-5, 1.01e-5)])

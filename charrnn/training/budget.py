@@ -26,14 +26,17 @@ from charrnn.text.records import fit_batch
 from charrnn.training.division import default_val_fraction
 
 CHARACTERS_PER_WEIGHT = 12.0  # are read in a run that has the right size for its time
-UNDROPPED_EPOCHS, DROP_PER_EPOCH, MOST_WEIGHT_DROP = 1.0, 0.0165, 0.6
-"""How many recurrent weights are dropped, for each time more that a character is seen: against
+UNDROPPED_EPOCHS, MOST_WEIGHT_DROP = 1.0, 0.6
+"""Of recurrent weights some are dropped, for each time more that a character is seen: against
 over-fitting they do more than dropout, and need none beside them."""
-FORGIVEN_EPOCHS, MOST_DROPOUT = 7.0, 0.5
+FORGIVEN_EPOCHS, MOST_DROPOUT, DROPOUT_PER_EPOCH = 7.0, 0.5, 0.0165
 """A net without memory has none: of it outputs are dropped, from where it sees a character more often than that."""
 NORMALIZED_EPOCHS = 8.0
 """Passes over a text, as they count for dropped weights, from which on a language model is not normalised any more."""
 HIGHEST_RATE = 0.02
+DECAY_STEPS, MOST_WEIGHT_DECAY = 900.0, 0.5
+"""Over how many steps AdamW lets weights decay, 1 / (rate * weight decay) (Wang, Aitchison, arXiv 2405.13698): so many, however large the
+model, the text and the run are."""
 TUNED_RATE, TUNED_EPOCHS, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH = 0.3, 5.0, 0.3, 0.075
 """Of a language model that goes on with another text: its rate, as a part of a new one's, passes after which more bring little, and what it
 drops, for each pass more: outputs, since without recurrent weights that it is used to it would first be worse."""
@@ -64,6 +67,8 @@ class Rules:
     most_epochs: float = 50.0  # after which more bring little, however much is dropped
     rate_times_hidden_size: float = 2.5
     """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
+    weight_drop: float = 0.0165  # of recurrent weights, for each unit of pressure
+    weight_drop_of_records: float = 0.0165  # the same, of a text of records
     dropout: float = 0.0  # of outputs, for each unit of pressure, beside recurrent weights
     usual: Mapping[str, Any] = field(default_factory=dict)  # settings of a model
     fewest_steps: int = SHORTEST_RUN  # that a text gets, however short it is
@@ -72,10 +77,17 @@ class Rules:
     """Up to how many passes a cell's gates are normalised: much is learnt from the first few, more of it by heart from many."""
     ngrams: int = 0  # characters of the longest ones beside the net, where labels are not too many
     training: Mapping[str, Any] = field(default_factory=dict)  # settings of a run
+    decays: bool = False
+    """Whether a net with memory lets its weights decay over ``DECAY_STEPS``, so that fewer have to be dropped."""
 
 
 RULES = {
-    "lm": Rules(normalized_epochs=NORMALIZED_EPOCHS),
+    "lm": Rules(
+        normalized_epochs=NORMALIZED_EPOCHS,
+        weight_drop=0.0125,
+        weight_drop_of_records=0.006,
+        decays=True,
+    ),
     "classify": Rules(
         weights_per_character=2.0,
         most_epochs=8.0,
@@ -220,7 +232,7 @@ def choose(
         known = characters, vocabulary_size, speed, seconds
         for normalized in (True, False):
             asked = {**kept, "layer_norm": normalized}
-            choice = choose(*known, asked, training, records, validation, labels)
+            choice = choose(*known, asked, training, records, validation, labels, tuned=tuned)
             cost = Cost.of(choice.model, vocabulary_size, labels)
             if _pressure(choice.epochs, choice.characters, cost) < rules.normalized_epochs:
                 break
@@ -267,6 +279,10 @@ def choose(
     rate *= max(1.0, batch_size / LARGEST_BATCH) ** 0.5
     usual = {"learning_rate": _digits(rate), "schedule": "trapezoid", "patience": PATIENCE}
     settings = {**usual, **settings}
+    decoupled = settings.get("optimizer", TrainingConfig.optimizer) == "adamw"
+    if rules.decays and decoupled and ModelConfig(**kept).is_recurrent and not tuned:
+        decay = 1 / (DECAY_STEPS * settings["learning_rate"])
+        settings.setdefault("weight_decay", _digits(min(decay, MOST_WEIGHT_DECAY)))
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * validated / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
@@ -274,7 +290,8 @@ def choose(
         if tuned:
             kept["dropout"] = _share(epochs - 1, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH)
         else:
-            kept |= _dropped(ModelConfig(**kept), vocabulary_size, epochs, learnt, cost)
+            each = rules.weight_drop_of_records if records else rules.weight_drop
+            kept |= _dropped(ModelConfig(**kept), vocabulary_size, epochs, learnt, cost, each)
     kept.setdefault("dropout", 0.0)
     return Choice(
         ModelConfig(**kept),
@@ -313,20 +330,24 @@ def _batch_size(read: float, speed: Speed) -> int:
 
 
 def _dropped(
-    model: ModelConfig, vocabulary_size: int, epochs: float, learnt: int, cost: Cost
+    model: ModelConfig, vocabulary_size: int, epochs: float, learnt: int, cost: Cost, each: float
 ) -> dict[str, float]:
-    """What is dropped, and how much of it, in a run that reads a text of so many characters so often."""
+    """What is dropped, and how much of it, in a run that reads a text of so many characters so often.
+
+    Args:
+        each: Of recurrent weights, for each unit of pressure.
+    """
     rules = RULES[model.task]
     pressure = _pressure(epochs, epochs * learnt, cost)
     if model.is_recurrent:
-        dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP)}
+        dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP, each)}
         if rules.dropout:
             dropped["dropout"] = _share(pressure, MOST_DROPOUT, rules.dropout)
         return dropped
     # Where there are fewer contexts than characters, each has several things after it: none is learnt by heart.
     if (model.context or 0) * math.log(vocabulary_size) < math.log(learnt):
         return {"dropout": 0.0}
-    return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT)}
+    return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT, DROPOUT_PER_EPOCH)}
 
 
 def _pressure(epochs: float, read: float, cost: Cost) -> float:
@@ -340,7 +361,7 @@ def _pressure(epochs: float, read: float, cost: Cost) -> float:
     return epochs * math.sqrt(CHARACTERS_PER_WEIGHT * cost.weights / max(1.0, read))
 
 
-def _share(pressure: float, most: float, each: float = DROP_PER_EPOCH) -> float:
+def _share(pressure: float, most: float, each: float) -> float:
     return min(most, round(20 * each * max(0.0, pressure)) / 20)
 
 
