@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
-from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,16 +20,14 @@ from starlette.routing import Route
 from charrnn.errors import CharrnnError
 from charrnn.models.character_model import CharacterModel
 from charrnn.serving.asking import Asked, Asking, Bounds
+from charrnn.serving.completion import Completion
 from charrnn.serving.engine import Engine, News, Order
 from charrnn.serving.guard import Guard
-from charrnn.serving.refusing import RequestError, as_json
+from charrnn.serving.refusing import FAILED, RequestError, as_json
 from charrnn.serving.replies import Events, Guarded, Json, Result, body_of, refusal, unless_gone
-from charrnn.serving.telling import Telling, together
 from charrnn.sharing.web.page import page
 from charrnn.writing.likelihoods import Likelihoods, of_prime
-from charrnn.writing.writer import Piece
 
-FAILED = RequestError("the server failed", 500)
 PAGE_HEADERS = {
     # What the page itself says of scripts is stricter; this is what only a header can say.
     "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -124,35 +119,24 @@ class Service:
         if news:  # at the very end there is none, and no loop
             self._loop.call_soon_threadsafe(hand_out)
 
-    # ------------------------------------------------------------------------------ completions
-
     async def _completions(self, request: Request) -> Response:
         asked = self._asking.read(await body_of(request))
-        head = {
-            "id": f"cmpl-{uuid4().hex}",
-            "object": "text_completion",
-            "created": int(time.time()),
-            "model": self._settings.name,
-        }
-        inbox = asyncio.Queue[Sequence[News]]()
-        order = Order(asked.model, asked.texts, inbox.put_nowait)
-        tellings = [
-            Telling(asked.model.vocabulary, index, text) for index, text in enumerate(asked.texts)
-        ]
         known = {}
         if asked.echo and asked.logprobs is not None:
             known = await unless_gone(request.receive, self._known(asked))
-        first = self._begun(asked, tellings, known)
-        if asked.texts[0].config.length:
-            self.engine.submit(order)
-        parts = self._parts(inbox, tellings, first)
+        completion = Completion(asked, self._settings.name, known)
+        if completion.is_written:
+            self.engine.submit(completion.order)
+
+        def withdraw() -> None:
+            self.engine.withdraw(completion.order)
+
         if asked.stream:
-            events = self._events(head, asked, tellings, parts)
-            return Events(events, lambda: self.engine.withdraw(order))
+            return Events(completion.events(self._tell), withdraw)
         try:
-            return await unless_gone(request.receive, self._whole(head, asked, tellings, parts))
+            return Json(await unless_gone(request.receive, completion.whole()))
         finally:
-            self.engine.withdraw(order)
+            withdraw()
 
     async def _known(self, asked: Asked) -> dict[str, Likelihoods]:
         """How likely the characters of prompts were; they are not read on where nobody waits, nor at the end of the server."""
@@ -170,83 +154,6 @@ class Service:
         finally:
             left.set()
         return known
-
-    def _begun(
-        self, asked: Asked, tellings: list[Telling], known: Mapping[str, Likelihoods]
-    ) -> list[dict[str, Any]]:
-        """What comes before all that is written."""
-        if not asked.echo and asked.texts[0].config.length:
-            return []
-        return [
-            telling.begin(known.get(text.prime), echo=asked.echo)
-            for telling, text in zip(tellings, asked.texts, strict=True)
-        ]
-
-    async def _parts(
-        self,
-        inbox: asyncio.Queue[Sequence[News]],
-        tellings: list[Telling],
-        first: list[dict[str, Any]],
-    ) -> AsyncGenerator[list[dict[str, Any]], None]:
-        """Parts of the choices, as they come.
-
-        Raises:
-            CharrnnError: There will be no more.
-        """
-        if first:
-            yield first
-        while any(telling.finish is None for telling in tellings):
-            news = [*await inbox.get()]
-            while not inbox.empty():  # who is slow gets more at a time
-                news += inbox.get_nowait()
-            found = defaultdict[int, list[dict[str, Any]]](list)
-            for piece in news:
-                if not isinstance(piece, Piece):
-                    raise piece
-                found[piece.number].append(tellings[piece.number].add(piece))
-            parts = [together(some) for some in found.values()]
-            if told := [part for part in parts if part["text"] or part["finish_reason"]]:
-                yield told
-
-    async def _whole(
-        self,
-        head: Mapping[str, Any],
-        asked: Asked,
-        tellings: list[Telling],
-        parts: AsyncGenerator[list[dict[str, Any]], None],
-    ) -> Response:
-        found: list[list[dict[str, Any]]] = [[] for _ in tellings]
-        async with aclosing(parts):
-            async for some in parts:
-                for part in some:
-                    found[part["index"]].append(part)
-        choices = list(map(together, found))
-        return Json({**head, "choices": choices, "usage": _usage(asked, tellings)})
-
-    async def _events(
-        self,
-        head: Mapping[str, Any],
-        asked: Asked,
-        tellings: list[Telling],
-        parts: AsyncGenerator[list[dict[str, Any]], None],
-    ) -> AsyncGenerator[list[Any], None]:
-        """The data of a stream's events; of choices that come at once one each, as clients look at the first one alone."""
-        more = {"usage": None} if asked.include_usage else {}
-        try:
-            async with aclosing(parts):
-                async for some in parts:
-                    yield [{**head, "choices": [part], **more} for part in some]
-        except Exception as error:  # the reply has begun: it is told in its place
-            if not isinstance(error, CharrnnError):
-                self._tell(f"a request failed: {error!r}")
-                error = FAILED
-            yield [as_json(error)]
-            return
-        if asked.include_usage:
-            yield [{**head, "choices": [], "usage": _usage(asked, tellings)}]
-        yield ["[DONE]"]
-
-    # --------------------------------------------------------------------------------- the rest
 
     async def _models(self, _request: Request) -> Response:
         return Json({"object": "list", "data": [self._described()]})
@@ -279,15 +186,6 @@ class Service:
     async def _unforeseen(self, _request: Request, error: Exception) -> Response:
         self._tell(f"a request failed: {error!r}")
         return Json(as_json(FAILED), FAILED.status)
-
-
-def _usage(asked: Asked, tellings: list[Telling]) -> dict[str, int]:
-    prompt, written = asked.prompt_tokens, sum(telling.written for telling in tellings)
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": written,
-        "total_tokens": prompt + written,
-    }
 
 
 async def _no_such(request: Request, error: Exception) -> Response:

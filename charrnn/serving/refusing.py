@@ -43,3 +43,6 @@ def busy() -> RequestError:
 def ending() -> RequestError:
     """No text is written to its end any more."""
     return RequestError("the server is shutting down", 503, code="shutting_down")
+
+
+FAILED = RequestError("the server failed", 500)
