@@ -72,9 +72,9 @@ def test_a_page(
 def test_settings_of_the_prompt(run: Run, model: Path, screen: _Browser) -> None:
     """It is told that a page does not take them."""
     assert "--terminal" not in run("play", model).err
-    for setting in (("--temp", 0.5), ("--seed", 1), ("--length", 9), ("--label", "x")):
+    for setting in (("--temp", 0.8), ("--seed", 1), ("--length", 300), ("--label", "x")):
         outcome = run("play", model, *setting)
-        assert outcome.code == 0 and "need --terminal" in outcome.err
+        assert outcome.code == 0 and f"{setting[0]} is for --terminal" in outcome.err
     assert len(screen.shown) == 5
 
 
@@ -259,6 +259,9 @@ def test_who_answers(run: Run, piped: Any, once: Once) -> None:
         ":beam is nothing that is",
     ):
         assert words in outcome.err
+
+    refused = run("play", models["tag"], "--terminal", "--temp", 0.8)
+    assert refused.code == 2 and "--temp is for a model that writes" in refused.err
 
     outcome = piped("anna\n:top 1\n:help\n", "play", models["tag"], "--terminal")
     assert (outcome.code, outcome.out) == (0, "\t".join(predicted("tag", "anna")) + "\n")

@@ -24,6 +24,8 @@ EPILOG = (
     "writes the same page to a place of your choice. In a terminal: charrnn play --terminal, then a text, an empty line to go on, :help for more."
 )
 
+LENGTH = 300  # characters that are written at a time
+
 of_place, of_choice = panel("Where"), panel("At the prompt")
 
 
@@ -42,10 +44,12 @@ def play(
     label: str | None = of_choice(
         None, "With a model of --task conditional: what to write for.", metavar="NAME"
     ),
-    temperature: float = of_choice(
-        0.8, "Below 1 more cautious, above 1 more daring.", "--temp --temperature -t"
+    temperature: float | None = of_choice(
+        None, "Below 1 more cautious, above 1 more daring.", "--temp --temperature -t", shown="0.8"
     ),
-    length: int = of_choice(300, "Characters to write at a time.", "--length -n"),
+    length: int | None = of_choice(
+        None, "Characters to write at a time.", "--length -n", shown=str(LENGTH)
+    ),
     seed: int | None = of_choice(
         None, "Makes the same text again.", shown="a new one, told on standard error"
     ),
@@ -54,21 +58,28 @@ def play(
     models, rest = divided(arguments)
     if rest or len(models) > 1:
         raise InputError("name one model to play with, and nothing else")
-    if length < 1:
+    if length is not None and length < 1:
         raise InputError(f"--length must be at least 1, not {length}")
     if seed is not None and not 0 <= seed < SEEDS:
         raise InputError(f"--seed must be at least 0 and at most {SEEDS - 1}, not {seed}")
-    config = SamplingConfig(length=length, temperature=temperature)
+    of_writing = {"length": length, "temperature": temperature}
+    asked = {name: value for name, value in of_writing.items() if value is not None}
+    config = SamplingConfig(**{"length": LENGTH, **asked})
+    chosen = {
+        "--label": label,
+        "--temp": temperature,
+        "--length": length,
+        "--seed": seed,
+    }
+    given = [option for option, value in chosen.items() if value is not None]
 
     from charrnn.cli.terminal import tell
 
     browser = None if in_terminal else _browser()
     ((path, checkpoint),) = checkpoints(models, tasks=(), use="play")
     if browser is not None and _shown(checkpoint, path, browser):
-        if (label, temperature, length, seed) != (None, 0.8, 300, None):
-            tell(
-                "the page has settings of its own: --label, --temp, --length, --seed need --terminal"
-            )
+        if given:
+            tell(f"the page has settings of its own: {', '.join(given)} is for --terminal")
         return
     if not in_terminal:
         tell("there is no browser here; it goes on at a prompt")
@@ -78,6 +89,11 @@ def play(
         from charrnn.cli.conversing import converse
         from charrnn.cli.replies import Replies
 
+        if given:
+            task = checkpoint.model.config.task
+            raise InputError(
+                f"{given[0]} is for a model that writes, and this one is of --task {task}"
+            )
         converse(Replies(checkpoint.model))
 
 
