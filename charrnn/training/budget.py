@@ -31,7 +31,7 @@ UNDROPPED_EPOCHS, MOST_WEIGHT_DROP = 1.0, 0.6
 over-fitting they do more than dropout, and need none beside them."""
 FORGIVEN_EPOCHS, MOST_DROPOUT, DROPOUT_PER_EPOCH = 7.0, 0.5, 0.0165
 """A net without memory has none: of it outputs are dropped, from where it sees a character more often than that."""
-NORMALIZED_EPOCHS = 8.0
+NORMALIZED_EPOCHS = 20.0
 """Passes over a text, as they count for dropped weights, from which on a language model is not normalised any more."""
 HIGHEST_RATE = 0.02
 DECAY_STEPS, MOST_WEIGHT_DECAY = 900.0, 0.5
