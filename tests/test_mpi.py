@@ -361,7 +361,7 @@ class TestEnds:
         os.kill(job.ranks[1], signal.SIGSTOP)
         time.sleep(1.5)
         os.kill(job.ranks[0], signal.SIGINT)
-        time.sleep(2.5)
+        time.sleep(3.0)
         assert job.process.poll() is None
         os.kill(job.ranks[0], signal.SIGINT)
         code, *_ = job.ended()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from charrnn.nn.world import World
 
 MOMENT = 1.0  # seconds
+PASSED_ON = 2.0  # seconds in which a launcher passes on a signal, on a busy machine, too
 LOADING_SECONDS = 0.0  # that the program took before its command began, where that is known
 job: World | None = None  # the ranks that this process is one of, once it has joined them
 
@@ -188,7 +189,7 @@ def interruptible() -> Iterator[Interruption]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         nonlocal came
-        if job and time.monotonic() - came < MOMENT:
+        if job and time.monotonic() - came < PASSED_ON:
             return
         came = time.monotonic()
         if interruption.number:
