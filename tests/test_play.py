@@ -86,6 +86,14 @@ def test_a_prompt(piped: Any, model: Path) -> None:
     assert outcome.out == f"It was{whole[:30]}\n{whole[30:]}\n"
 
 
+def test_the_usual_temperature(piped: Any) -> None:
+    """Of a model that has learnt enough for it to matter."""
+    demo = Path(__file__).parents[1] / "checkpoints" / "demo.npz"
+    outcome = piped("The \n", "play", demo, *SEED)
+    assert outcome.out == f"The {_continued(demo, 'The ', 30)}\n"
+    assert _continued(demo, "The ", 30) != _continued(demo, "The ", 30, temperature=1.0)
+
+
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="there is always a screen")
 @pytest.mark.usefixtures("bare")
 def test_without_a_browser(piped: Any, model: Path) -> None:

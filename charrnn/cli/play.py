@@ -24,7 +24,7 @@ EPILOG = (
     "writes the same page to a place of your choice. In a terminal: charrnn play --terminal, then a text, an empty line to go on, :help for more."
 )
 
-LENGTH = 300  # characters that are written at a time
+LENGTH, TEMPERATURE = 300, 0.8  # unless it is said
 
 of_place, of_choice = panel("Where"), panel("At the prompt")
 
@@ -45,7 +45,10 @@ def play(
         None, "With a model of --task conditional: what to write for.", metavar="NAME"
     ),
     temperature: float | None = of_choice(
-        None, "Below 1 more cautious, above 1 more daring.", "--temp --temperature -t", shown="0.8"
+        None,
+        "Below 1 more cautious, above 1 more daring.",
+        "--temp --temperature -t",
+        shown=str(TEMPERATURE),
     ),
     length: int | None = of_choice(
         None, "Characters to write at a time.", "--length -n", shown=str(LENGTH)
@@ -62,9 +65,10 @@ def play(
         raise InputError(f"--length must be at least 1, not {length}")
     if seed is not None and not 0 <= seed < SEEDS:
         raise InputError(f"--seed must be at least 0 and at most {SEEDS - 1}, not {seed}")
-    of_writing = {"length": length, "temperature": temperature}
-    asked = {name: value for name, value in of_writing.items() if value is not None}
-    config = SamplingConfig(**{"length": LENGTH, **asked})
+    config = SamplingConfig(
+        length=LENGTH if length is None else length,
+        temperature=TEMPERATURE if temperature is None else temperature,
+    )
     chosen = {
         "--label": label,
         "--temp": temperature,
