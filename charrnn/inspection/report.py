@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from charrnn.drawing import figure as fig
-from charrnn.drawing.page import Also, Section, render, shown
+from charrnn.drawing.page import Inset, Section, render, shown
 from charrnn.errors import CharrnnError
 from charrnn.inspection import VIEWS, View
 from charrnn.inspection.look import Look
@@ -19,7 +19,7 @@ MODERATE = 1_000_000  # weights up to which a page's views read as much as they 
 LEFT_OUT = "the text is left out (--no-text)"
 
 
-def page(look: Look, *, with_text: bool = True, also: Also = ()) -> str:
+def page(look: Look, *, with_text: bool = True, also: Sequence[Inset] = ()) -> str:
     """All views that the page has, as one file in HTML; what a view cannot show, it says in a sentence.
 
     Args:

@@ -27,9 +27,6 @@ from charrnn.drawing.page.passage import Script, draw_distributions, draw_passag
 from charrnn.drawing.page.svg import draw_panel
 from charrnn.drawing.page.words import draw_commands, draw_facts, draw_table, marked
 
-Also = Sequence[Inset]
-"""What comes after the sections of a page."""
-
 
 @dataclass(frozen=True)
 class Section:
@@ -40,13 +37,8 @@ class Section:
     content: Figure | str
 
 
-def render(
-    title: str,
-    lead: str,
-    sections: Sequence[Section],
-    also: Also = (),
-) -> str:
-    """A page of figures, with what its script needs to go through passages and distributions."""
+def render(title: str, lead: str, sections: Sequence[Section], also: Sequence[Inset] = ()) -> str:
+    """A page of figures, with what its script needs to go through passages and distributions; ``also`` comes after them."""
     script = Script()
     parts = [
         (section.name, section.heading, _content(section.content, script)) for section in sections
