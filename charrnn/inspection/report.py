@@ -8,8 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from charrnn.drawing import figure as fig
-from charrnn.drawing.page import Section, render, shown
-from charrnn.drawing.page.document import Inset
+from charrnn.drawing.page import Inset, Section, render, shown
 from charrnn.errors import CharrnnError
 from charrnn.inspection import VIEWS, View
 from charrnn.inspection.look import Look

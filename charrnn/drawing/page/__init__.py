@@ -21,7 +21,8 @@ from charrnn.drawing.figure import (
     Table,
     Words,
 )
-from charrnn.drawing.page.document import Inset, document
+from charrnn.drawing.page.document import Inset as Inset
+from charrnn.drawing.page.document import document
 from charrnn.drawing.page.markup import Markup, element, joined
 from charrnn.drawing.page.passage import Script, draw_distributions, draw_passage
 from charrnn.drawing.page.svg import draw_panel
