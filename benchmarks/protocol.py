@@ -26,6 +26,7 @@ class How:
     adapt: bool  # the test is read a second time, and learnt from meanwhile
     records: bool
     threads: int | None
+    as_bytes: bool = False  # bits are of a byte
 
 
 def measure(
@@ -72,6 +73,7 @@ def facts(corpus: Path, how: How, parts: Sequence[Path]) -> Results:
         "sha256": hashlib.sha256(text).hexdigest(),
         "split": list(how.split),
         "records": how.records,
+        "as_bytes": how.as_bytes,
         "parts": [path.stat().st_size for path in parts],
     }
 
@@ -81,7 +83,7 @@ def known(path: Path, facts: Results) -> Results:
     if not path.exists():
         return facts | {"runs": []}
     results: Results = json.loads(path.read_text(encoding="utf-8"))
-    if {name: results[name] for name in facts} != facts:
+    if {name: results.get(name, False) for name in facts} != facts:
         sys.exit(f"{path} is about another text or another split; move it away")
     return results
 
@@ -94,7 +96,7 @@ def read_all(folder: Path) -> list[Results]:
 def one_run(parts: Sequence[Path], how: How, minutes: float, seed: int, options: str) -> Results:
     """What it chose, and the bits of each part."""
     learnt, validation, test = parts
-    own = ["--records"] * how.records
+    own = ["--records"] * how.records + ["--bytes"] * how.as_bytes
     own += ["--threads", str(how.threads)] if how.threads else []
     words = ["--val-file", str(validation), *own, *shlex.split(options)]
     peak = machine(Peak())

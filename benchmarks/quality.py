@@ -108,6 +108,7 @@ def main() -> None:
     apart.add_argument("--test", action="store_true", help="score the test part, once a run")
     apart.add_argument("--adapt", action="store_true", help="and once more, learning while reading")
     apart.add_argument("--records", action="store_true", help="each line is a text of its own")
+    apart.add_argument("--bytes", action="store_true", help="learn bytes, not characters")
     apart.add_argument("--threads", type=int, help="of a run")
     apart.add_argument(
         "--hand", action="append", default=[], metavar="OPTIONS", help="of charrnn train: a rival"
@@ -119,7 +120,7 @@ def main() -> None:
     corpus = options.corpus.resolve()
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     if options.split is None:
-        of_parts = "test", "adapt", "records", "threads", "hand", "hand_only"
+        of_parts = "test", "adapt", "records", "bytes", "threads", "hand", "hand_only"
         if given := [f"--{name.replace('_', '-')}" for name in of_parts if getattr(options, name)]:
             parser.error(f"for a text that is --split: {', '.join(given)}")
         output = options.output or HERE / "QUALITY.md"
@@ -133,7 +134,12 @@ def main() -> None:
         protocol.measure(
             corpus,
             protocol.How(
-                options.split, options.test, options.adapt, options.records, options.threads
+                options.split,
+                options.test,
+                options.adapt,
+                options.records,
+                options.threads,
+                options.bytes,
             ),
             options.budgets or SPLIT_BUDGETS,
             seeds,

@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import gzip
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -26,6 +28,8 @@ ENGLISH = "fortunes-min", "fortunes"
 RUSSIAN = ("fortunes-ru",)
 PYTHON = "libpython3.11-minimal", "libpython3.11-stdlib"
 MANUALS = ("manpages-dev",)
+NOVELS = ("r-cran-janeaustenr", "r-base-core")
+WORDS, SHORTEST = 9_999, 2  # that a model of words knows; of a sentence, to be one
 APART = "songs-poems"  # not in the general text, so that something is left to learn after it
 CHANNELS = "debian", "knghtbrd", "linux"  # of these what people said to each other
 
@@ -88,6 +92,28 @@ def essays() -> str:
     return joined(["anarchism"], "*/markdown/sec[B-H]*.md.gz", after="\n")
 
 
+def novels() -> str:
+    """Three of Jane Austen's and a part of a fourth, with lines that end in CR LF, as old texts of the net have them."""
+    read = "cat(emma,mansfieldpark,northangerabbey,persuasion,prideprejudice,sep='\\n')"
+    text = told("Rscript", "-e", f"library(janeaustenr);{read}")
+    text = text[:3_000_000]
+    return text[: text.rindex("\n") + 1].replace("\n", "\r\n")
+
+
+def words() -> str:
+    """The essays as models of words have them: a sentence a line, in lower case, without marks, the 9,999 most frequent words, ``N`` for numbers."""
+    text = unicodedata.normalize("NFKC", essays()).replace("’", "'").lower()
+    sentences = re.split(r"(?<=[.!?])\s+|\n\n+", text)
+    lines = [re.findall(r"[a-z]+(?:'[a-z]+)?|\d[\d.,]*|[$%&]", line) for line in sentences]
+    lines = [["N" if word[0].isdigit() else word for word in line] for line in lines]
+    lines = [line for line in lines if len(line) > SHORTEST]
+    counted = Counter(word for line in lines for word in line)
+    known = {word for word, _ in counted.most_common(WORDS)}
+    return "".join(
+        " ".join(word if word in known else "<unk>" for word in line) + "\n" for line in lines
+    )
+
+
 def names() -> str:
     return "".join(f"{name}\n" for name in sorted(told("apt-cache", "pkgnames").split()))
 
@@ -106,6 +132,8 @@ def plain(text: str) -> str:
 TEXTS = {
     "scripture": Text("narrative: the King James Bible", ("bible-kjv-text",), scripture),
     "essays": Text("essays of today, in Markdown", ("anarchism",), essays),
+    "novels": Text("novels, bytes with CR LF", NOVELS, novels),
+    "words": Text("sentences of ten thousand words", ("anarchism",), words),
     "code": Text(
         "code: Python's library", PYTHON, lambda: joined(PYTHON, "*.py", but=["*/encodings/*"])
     ),

@@ -6,6 +6,7 @@ import argparse
 import importlib
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,17 @@ def test_a_text_by_the_protocol(benchmark: list[tuple[str, ...]], tmp_path: Path
         protocol.measure(corpus, how, [0.005], [0], [], output)
 
 
+def test_a_text_as_bytes(benchmark: list[tuple[str, ...]], tmp_path: Path) -> None:
+    """Its results are of bytes, and are not mixed with those of characters."""
+    corpus, output = tmp_path / "kind.txt", tmp_path / "TEXTS.md"
+    tiny = "--steps 2 --hidden-size 4 --num-layers 1"
+    how = protocol.How((80, 10, 10), True, False, False, 1)
+    protocol.measure(corpus, replace(how, as_bytes=True), [0.005], [0], [tiny], output)
+    assert ["--bytes" in words for words in benchmark if "--val-file" in words] == [True]
+    with pytest.raises(SystemExit, match="another text"):
+        protocol.measure(corpus, how, [0.005], [0], [tiny], output)
+
+
 def _run(options: str, seed: int, validation: float, test: float) -> dict[str, Any]:
     model = {"cell": "lstm", "num_layers": 2, "hidden_size": 64, "layer_norm": True}
     rate = 0.01 if options else 0.02
@@ -185,3 +197,18 @@ def test_texts_follow_from_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert texts.sayings(["p"], but=["*/z"]) == "One\n\nTwo’s\n\nthree\n\n"
     assert texts.plain(texts.sayings(["p"], "[bz]")) == "Two's\n\nthree\n\ne"
     assert all(f"{name} " in texts.listed() for name in texts.TEXTS)
+
+
+def test_sentences_of_known_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One a line, the short ones left out, numbers alike, and words that are rare unknown."""
+    essay = "The cat’s 12.5 mats, the cat. Oh no!\n\nThe cat and\na dog: $3"
+    monkeypatch.setattr(texts, "essays", lambda: essay)
+    assert texts.words() == "the cat's N mats the cat\nthe cat and a dog $ N\n"
+    monkeypatch.setattr(texts, "WORDS", 3)
+    assert texts.words() == "the <unk> N <unk> the cat\nthe cat <unk> <unk> <unk> <unk> N\n"
+
+
+def test_novels_have_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "told", lambda *_: "Emma\n" * 10**6)
+    novels = texts.novels()
+    assert novels == "Emma\r\n" * 600_000
