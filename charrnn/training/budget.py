@@ -35,8 +35,11 @@ NORMALIZED_EPOCHS = 20.0
 """Passes over a text, as they count for dropped weights, from which on a language model is not normalised any more."""
 HIGHEST_RATE = 0.02
 DECAY_STEPS, MOST_WEIGHT_DECAY = 900.0, 0.5
-"""Over how many steps AdamW lets weights decay, 1 / (rate * weight decay) (Wang, Aitchison, arXiv 2405.13698): so many, however large the
-model, the text and the run are."""
+"""Over how many steps AdamW lets weights decay, 1 / (rate * weight decay) (Wang, Aitchison, arXiv 2405.13698), of a text that is read often: so
+many, however large the model, the text and the run are."""
+FEW_EPOCHS, MOST_HASTE = 5.0, 1.5
+"""A text that is read less often, as it counts for dropped weights, gives less to forget: weights decay less, by the square of that, and
+normalised cells learn at a higher rate, up to so many times."""
 TUNED_RATE, TUNED_EPOCHS, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH = 0.3, 5.0, 0.3, 0.075
 """Of a language model that goes on with another text: its rate, as a part of a new one's, passes after which more bring little, and what it
 drops, for each pass more: outputs, since without recurrent weights that it is used to it would first be worse."""
@@ -78,7 +81,7 @@ class Rules:
     ngrams: int = 0  # characters of the longest ones beside the net, where labels are not too many
     training: Mapping[str, Any] = field(default_factory=dict)  # settings of a run
     decays: bool = False
-    """Whether a net with memory lets its weights decay over ``DECAY_STEPS``, so that fewer have to be dropped."""
+    """Whether a net with memory lets its weights decay, over ``DECAY_STEPS`` or more, so that fewer have to be dropped."""
 
 
 RULES = {
@@ -272,8 +275,11 @@ def choose(
     if (cooldown := settings.get("cooldown", 0)) >= steps:
         raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
-    rate = min(HIGHEST_RATE, rules.rate_times_hidden_size / kept["hidden_size"])
-    rate *= TUNED_RATE if tuned else 1.0
+    pressure = _pressure(epochs, read, cost)
+    rate = rules.rate_times_hidden_size / kept["hidden_size"]
+    if rules.normalized_epochs and kept.get("layer_norm") and not tuned:
+        rate *= min(MOST_HASTE, max(1.0, FEW_EPOCHS / max(1.0, pressure)))
+    rate = min(HIGHEST_RATE, rate) * (TUNED_RATE if tuned else 1.0)
     # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
     # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
     rate *= max(1.0, batch_size / LARGEST_BATCH) ** 0.5
@@ -281,7 +287,8 @@ def choose(
     settings = {**usual, **settings}
     decoupled = settings.get("optimizer", TrainingConfig.optimizer) == "adamw"
     if rules.decays and decoupled and ModelConfig(**kept).is_recurrent and not tuned:
-        decay = 1 / (DECAY_STEPS * settings["learning_rate"])
+        share = min(1.0, pressure / FEW_EPOCHS) ** 2
+        decay = share / (DECAY_STEPS * settings["learning_rate"])
         settings.setdefault("weight_decay", _digits(min(decay, MOST_WEIGHT_DECAY)))
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * validated / per_step
@@ -291,7 +298,7 @@ def choose(
             kept["dropout"] = _share(epochs - 1, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH)
         else:
             each = rules.weight_drop_of_records if records else rules.weight_drop
-            kept |= _dropped(ModelConfig(**kept), vocabulary_size, epochs, learnt, cost, each)
+            kept |= _dropped(ModelConfig(**kept), vocabulary_size, pressure, learnt, each)
     kept.setdefault("dropout", 0.0)
     return Choice(
         ModelConfig(**kept),
@@ -330,15 +337,14 @@ def _batch_size(read: float, speed: Speed) -> int:
 
 
 def _dropped(
-    model: ModelConfig, vocabulary_size: int, epochs: float, learnt: int, cost: Cost, each: float
+    model: ModelConfig, vocabulary_size: int, pressure: float, learnt: int, each: float
 ) -> dict[str, float]:
-    """What is dropped, and how much of it, in a run that reads a text of so many characters so often.
+    """What is dropped, and how much of it, in a run that learns so many characters under such a pressure.
 
     Args:
         each: Of recurrent weights, for each unit of pressure.
     """
     rules = RULES[model.task]
-    pressure = _pressure(epochs, epochs * learnt, cost)
     if model.is_recurrent:
         dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP, each)}
         if rules.dropout:
