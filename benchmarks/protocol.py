@@ -28,6 +28,11 @@ class How:
     threads: int | None
     as_bytes: bool = False  # bits are of a byte
 
+    @property
+    def options(self) -> list[str]:
+        """Those that say how a text is read."""
+        return ["--records"] * self.records + ["--bytes"] * self.as_bytes
+
 
 def measure(
     corpus: Path,
@@ -52,7 +57,7 @@ def measure(
         except ValueError as error:
             sys.exit(f"{error}")
         results = known(raw, facts(corpus, how, parts))
-        warm_up(parts[0], folder)
+        warm_up(parts[0], folder, *how.options)
         for minutes in budgets:
             for seed in seeds:
                 for options in configurations:
@@ -83,7 +88,8 @@ def known(path: Path, facts: Results) -> Results:
     if not path.exists():
         return facts | {"runs": []}
     results: Results = json.loads(path.read_text(encoding="utf-8"))
-    if {name: results.get(name, False) for name in facts} != facts:
+    results.setdefault("as_bytes", False)  # of before there was a choice
+    if {name: results[name] for name in facts} != facts:
         sys.exit(f"{path} is about another text or another split; move it away")
     return results
 
@@ -96,9 +102,8 @@ def read_all(folder: Path) -> list[Results]:
 def one_run(parts: Sequence[Path], how: How, minutes: float, seed: int, options: str) -> Results:
     """What it chose, and the bits of each part."""
     learnt, validation, test = parts
-    own = ["--records"] * how.records + ["--bytes"] * how.as_bytes
-    own += ["--threads", str(how.threads)] if how.threads else []
-    words = ["--val-file", str(validation), *own, *shlex.split(options)]
+    own = ["--threads", str(how.threads)] if how.threads else []
+    words = ["--val-file", str(validation), *how.options, *own, *shlex.split(options)]
     peak = machine(Peak())
     model, run = train(learnt, minutes, seed, learnt.parent, *words)
     run["epochs"] = run.pop("history")[-1]["epoch"]

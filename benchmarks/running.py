@@ -67,9 +67,10 @@ def train(
     }
 
 
-def warm_up(corpus: Path, folder: Path) -> None:
+def warm_up(corpus: Path, folder: Path, *options: str) -> None:
     """What is compiled once is compiled here."""
-    call("train", str(corpus), "--steps", "2", "--quiet", "-o", str(folder / "warm.npz"))
+    flags = "--steps", "2", "--quiet", "-o", str(folder / "warm.npz")
+    call("train", str(corpus), *flags, *options)
 
 
 def score(model: Path, text: Path, *options: str) -> float:

@@ -29,7 +29,7 @@ RUSSIAN = ("fortunes-ru",)
 PYTHON = "libpython3.11-minimal", "libpython3.11-stdlib"
 MANUALS = ("manpages-dev",)
 NOVELS = ("r-cran-janeaustenr", "r-base-core")
-WORDS, SHORTEST = 9_999, 2  # that a model of words knows; of a sentence, to be one
+WORDS, SHORTEST = 9_999, 3  # that a model of words knows; of a sentence
 APART = "songs-poems"  # not in the general text, so that something is left to learn after it
 CHANNELS = "debian", "knghtbrd", "linux"  # of these what people said to each other
 
@@ -41,7 +41,7 @@ class Text:
     what: str
     packages: tuple[str, ...]
     assemble: Callable[[], str]
-    records: bool = False  # each line is a text of its own
+    options: str = ""  # how it is to be read
 
 
 def told(*command: str) -> str:
@@ -93,7 +93,7 @@ def essays() -> str:
 
 
 def novels() -> str:
-    """Three of Jane Austen's and a part of a fourth, with lines that end in CR LF, as old texts of the net have them."""
+    """Four of Jane Austen's and the beginning of a fifth, with lines that end in CR LF, as old texts of the net have them."""
     read = "cat(emma,mansfieldpark,northangerabbey,persuasion,prideprejudice,sep='\\n')"
     text = told("Rscript", "-e", f"library(janeaustenr);{read}")
     text = text[:3_000_000]
@@ -101,12 +101,12 @@ def novels() -> str:
 
 
 def words() -> str:
-    """The essays as models of words have them: a sentence a line, in lower case, without marks, the 9,999 most frequent words, ``N`` for numbers."""
+    """The essays as models of words have them: a sentence a line, in lower case, without most marks, the 9,999 most frequent words, ``N`` for numbers."""
     text = unicodedata.normalize("NFKC", essays()).replace("’", "'").lower()
     sentences = re.split(r"(?<=[.!?])\s+|\n\n+", text)
     lines = [re.findall(r"[a-z]+(?:'[a-z]+)?|\d[\d.,]*|[$%&]", line) for line in sentences]
     lines = [["N" if word[0].isdigit() else word for word in line] for line in lines]
-    lines = [line for line in lines if len(line) > SHORTEST]
+    lines = [line for line in lines if len(line) >= SHORTEST]
     counted = Counter(word for line in lines for word in line)
     known = {word for word, _ in counted.most_common(WORDS)}
     return "".join(
@@ -132,14 +132,14 @@ def plain(text: str) -> str:
 TEXTS = {
     "scripture": Text("narrative: the King James Bible", ("bible-kjv-text",), scripture),
     "essays": Text("essays of today, in Markdown", ("anarchism",), essays),
-    "novels": Text("novels, bytes with CR LF", NOVELS, novels),
+    "novels": Text("novels, bytes with CR LF", NOVELS, novels, "--bytes"),
     "words": Text("sentences of ten thousand words", ("anarchism",), words),
     "code": Text(
         "code: Python's library", PYTHON, lambda: joined(PYTHON, "*.py", but=["*/encodings/*"])
     ),
     "russian": Text("another script: sayings", RUSSIAN, lambda: sayings(RUSSIAN, "ru/*")),
     "chat": Text("chat-like lines: quotes from channels, few of them", ENGLISH, chat),
-    "names": Text("records: names of Debian's packages", ("apt",), names, records=True),
+    "names": Text("records: names of Debian's packages", ("apt",), names, "--records"),
     "markup": Text(
         "markup: manual pages of system calls, in roff",
         MANUALS,
@@ -162,7 +162,7 @@ def listed() -> str:
     """All texts, one a line."""
     width = max(map(len, TEXTS))
     return "".join(
-        f"{name:<{width}}  {text.what} ({', '.join(text.packages)}){' --records' * text.records}\n"
+        f"{name:<{width}}  {text.what} ({', '.join(text.packages)}){f' {text.options}' * bool(text.options)}\n"
         for name, text in TEXTS.items()
     )
 

@@ -12,10 +12,13 @@ from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.training.budget import (
     CHARACTERS_PER_WEIGHT,
     DECAY_STEPS,
-    MOST_HASTE,
+    EVALUATION_SHARE,
+    FEW_EPOCHS,
+    HIGHEST_RATE,
     MOST_WEIGHT_DECAY,
     MOST_WEIGHT_DROP,
     NORMALIZED_EPOCHS,
+    RAISED_RATE,
     RULES,
     TUNED_DROPOUT,
     Choice,
@@ -73,7 +76,7 @@ def test_weights_decay_over_as_many_steps() -> None:
     for seconds in (82, 600, 1800):
         config = _chosen(SHAKESPEARE[0], seconds).training
         assert 1 / (config.learning_rate * config.weight_decay) == pytest.approx(DECAY_STEPS, 0.05)
-    slow = _chosen(SHAKESPEARE[0], 300, training={"learning_rate": 1e-6}).training
+    slow = _chosen(SHAKESPEARE[0], 82, training={"learning_rate": 1e-6}).training
     assert slow.weight_decay == MOST_WEIGHT_DECAY
     usual = TrainingConfig().weight_decay
     assert (
@@ -86,32 +89,43 @@ def test_weights_decay_over_as_many_steps() -> None:
     assert _chosen(SHAKESPEARE[0], 82, model=without_memory).training.weight_decay == usual
 
 
+HALF = FEW_EPOCHS / 2
+
+
+def _read(passes: float, **settings: Any) -> TrainingConfig:
+    """Settings of a run of the right size for its time, which makes passes count as they are."""
+    model = {"hidden_size": 256, **settings.pop("model", {})}
+    cost = Cost.of(ModelConfig(**model), 65)
+    read = CHARACTERS_PER_WEIGHT * cost.weights
+    seconds = read * LAPTOP.seconds(cost) / (1 - EVALUATION_SHARE)
+    characters = round(read / passes)
+    return _chosen(characters, seconds, model=model, validation=1000, **settings).training
+
+
 def test_what_is_read_less_often_decays_less() -> None:
-    """Up to where it decays over ``DECAY_STEPS``: by the square of how often, of texts of which the same model reads as much."""
-    texts = (10**8, 10**7, 5 * 10**6, 10**6, 10**5)
-    same: Any = {"model": {"hidden_size": 128}, "validation": 10_000}
-    configs = [_chosen(size, 82, **same).training for size in texts]
-    decays = [config.weight_decay * config.learning_rate * DECAY_STEPS for config in configs]
-    assert decays[1] == pytest.approx(100 * decays[0], rel=0.1)
-    assert decays[2] == pytest.approx(4 * decays[1], rel=0.1)
-    assert decays[2] < decays[3] == pytest.approx(1, rel=0.05)
-    assert decays[4] == pytest.approx(1, rel=0.05)
+    """By the square of how often, up to where it decays over ``DECAY_STEPS``; of very long texts not at all."""
+    for passes, share in ((0.001, 0), (HALF / 2, 1 / 16), (HALF, 1 / 4), (2 * HALF, 1), (15, 1)):
+        config = _read(passes)
+        decay = config.weight_decay * config.learning_rate * DECAY_STEPS
+        assert decay == pytest.approx(share, rel=0.06)
 
 
-def test_what_is_read_a_few_times_is_learnt_in_haste() -> None:
-    """By normalised cells, of a new model: at a higher rate than what is read often."""
-
-    def rates(**settings: Any) -> list[float]:
-        model = {"hidden_size": 256, **settings.pop("model", {})}
-        texts = (10**6, 10**7)
-        choices = [_chosen(size, 600, model=model, validation=10_000, **settings) for size in texts]
-        return [choice.training.learning_rate for choice in choices]
-
-    often, seldom = rates()
-    assert seldom == pytest.approx(MOST_HASTE * often, rel=0.05)
-    for same in ({"tuned": True}, {"model": {"layer_norm": False}}, {"model": {"task": "tag"}}):
-        often, seldom = rates(**same)
-        assert often == seldom
+def test_what_is_read_less_often_is_learnt_at_a_higher_rate() -> None:
+    """By normalised cells, a new model, running text and AdamW."""
+    usual = _read(15).learning_rate
+    for passes, times in ((2 * HALF, 1), (1.6 * HALF, 1.25), (HALF, RAISED_RATE), (1, RAISED_RATE)):
+        rate = _read(passes, model={"layer_norm": True}).learning_rate
+        assert rate == pytest.approx(times * usual, rel=0.04)
+    small = {"hidden_size": 128, "layer_norm": True}
+    assert _read(1, model=small).learning_rate == HIGHEST_RATE
+    for same in (
+        {"model": {"layer_norm": False}},
+        {"model": {"task": "tag", "layer_norm": True}},
+        {"model": {"layer_norm": True}, "tuned": True},
+        {"model": {"layer_norm": True}, "records": 1000},
+        {"model": {"layer_norm": True}, "training": {"optimizer": "rmsprop"}},
+    ):
+        assert _read(1, **same).learning_rate == _read(15, **same).learning_rate
 
 
 def test_fewer_weights_are_dropped_of_records() -> None:

@@ -138,10 +138,11 @@ def test_a_text_by_the_protocol(benchmark: list[tuple[str, ...]], tmp_path: Path
 def test_a_text_as_bytes(benchmark: list[tuple[str, ...]], tmp_path: Path) -> None:
     """Its results are of bytes, and are not mixed with those of characters."""
     corpus, output = tmp_path / "kind.txt", tmp_path / "TEXTS.md"
+    corpus.write_bytes(b"\xff\xfe no text\r\n" * 500)
     tiny = "--steps 2 --hidden-size 4 --num-layers 1"
     how = protocol.How((80, 10, 10), True, False, False, 1)
     protocol.measure(corpus, replace(how, as_bytes=True), [0.005], [0], [tiny], output)
-    assert ["--bytes" in words for words in benchmark if "--val-file" in words] == [True]
+    assert ["--bytes" in words for words in benchmark if words[0] == "train"] == [True, True]
     with pytest.raises(SystemExit, match="another text"):
         protocol.measure(corpus, how, [0.005], [0], [tiny], output)
 
@@ -209,6 +210,7 @@ def test_sentences_of_known_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_novels_have_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texts, "told", lambda *_: "Emma\n" * 10**6)
-    novels = texts.novels()
-    assert novels == "Emma\r\n" * 600_000
+    monkeypatch.setattr(texts, "told", lambda *_: "Anne Elliot\n" * 10**6)
+    assert texts.novels() == "Anne Elliot\r\n" * 250_000
+    monkeypatch.setattr(texts, "told", lambda *_: "Captain Wentworth\n" * 10**6)
+    assert texts.novels() == "Captain Wentworth\r\n" * 166_666

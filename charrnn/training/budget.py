@@ -37,12 +37,12 @@ HIGHEST_RATE = 0.02
 DECAY_STEPS, MOST_WEIGHT_DECAY = 900.0, 0.5
 """Over how many steps AdamW lets weights decay, 1 / (rate * weight decay) (Wang, Aitchison, arXiv 2405.13698), of a text that is read often: so
 many, however large the model, the text and the run are."""
-FEW_EPOCHS, MOST_HASTE = 5.0, 1.5
-"""A text that is read less often, as it counts for dropped weights, gives less to forget: weights decay less, by the square of that, and
-normalised cells learn at a higher rate, up to so many times."""
+FEW_EPOCHS, RAISED_RATE = 5.0, 1.5
+"""What is read less often than this, as passes count for dropped weights, is over-fitted less: weights decay less, by the square of how
+much less often, and normalised cells learn running text at a higher rate, up to so many times."""
 TUNED_RATE, TUNED_EPOCHS, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH = 0.3, 5.0, 0.3, 0.075
-"""Of a language model that goes on with another text: its rate, as a part of a new one's, passes after which more bring little, and what it
-drops, for each pass more: outputs, since without recurrent weights that it is used to it would first be worse."""
+"""Of a language model that goes on with another text: its rate, as a part of that of a new one which reads often, passes after which more
+bring little, and what it drops, for each pass more: outputs, since without recurrent weights that it is used to it would first be worse."""
 SEQ_LENGTH = 50
 SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
 """Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
@@ -276,20 +276,22 @@ def choose(
         raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
     pressure = _pressure(epochs, read, cost)
+    often = min(1.0, pressure / FEW_EPOCHS)
+    decoupled = settings.get("optimizer", TrainingConfig.optimizer) == "adamw"
+    recurrent = ModelConfig(**kept).is_recurrent
+    decays = rules.decays and decoupled and recurrent and not tuned
     rate = rules.rate_times_hidden_size / kept["hidden_size"]
-    if rules.normalized_epochs and kept.get("layer_norm") and not tuned:
-        rate *= min(MOST_HASTE, max(1.0, FEW_EPOCHS / max(1.0, pressure)))
+    if decays and kept.get("layer_norm") and not records:
+        rate /= max(often, 1 / RAISED_RATE)
     rate = min(HIGHEST_RATE, rate) * (TUNED_RATE if tuned else 1.0)
     # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
     # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
     rate *= max(1.0, batch_size / LARGEST_BATCH) ** 0.5
     usual = {"learning_rate": _digits(rate), "schedule": "trapezoid", "patience": PATIENCE}
     settings = {**usual, **settings}
-    decoupled = settings.get("optimizer", TrainingConfig.optimizer) == "adamw"
-    if rules.decays and decoupled and ModelConfig(**kept).is_recurrent and not tuned:
-        share = min(1.0, pressure / FEW_EPOCHS) ** 2
-        decay = share / (DECAY_STEPS * settings["learning_rate"])
-        settings.setdefault("weight_decay", _digits(min(decay, MOST_WEIGHT_DECAY)))
+    if decays:
+        decay = often**2 / (DECAY_STEPS * settings["learning_rate"])
+        settings.setdefault("weight_decay", _digits(round(min(decay, MOST_WEIGHT_DECAY), 4)))
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * validated / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
