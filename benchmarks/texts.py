@@ -162,7 +162,7 @@ def listed() -> str:
     """All texts, one a line."""
     width = max(map(len, TEXTS))
     return "".join(
-        f"{name:<{width}}  {text.what} ({', '.join(text.packages)}){f' {text.options}' * bool(text.options)}\n"
+        f"{name:<{width}}  {text.what} ({', '.join(text.packages)}) {text.options}".rstrip() + "\n"
         for name, text in TEXTS.items()
     )
 

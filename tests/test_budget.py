@@ -76,6 +76,8 @@ def test_weights_decay_over_as_many_steps() -> None:
     for seconds in (82, 600, 1800):
         config = _chosen(SHAKESPEARE[0], seconds).training
         assert 1 / (config.learning_rate * config.weight_decay) == pytest.approx(DECAY_STEPS, 0.05)
+    given = _chosen(SHAKESPEARE[0], 82, training={"learning_rate": 0.013}).training
+    assert given.weight_decay == 0.085  # 1 / (900 * 0.013) = 0.08547, rounded once
     slow = _chosen(SHAKESPEARE[0], 82, training={"learning_rate": 1e-6}).training
     assert slow.weight_decay == MOST_WEIGHT_DECAY
     usual = TrainingConfig().weight_decay

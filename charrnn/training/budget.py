@@ -248,7 +248,8 @@ def choose(
     seconds *= 1 - EVALUATION_SHARE
     if "hidden_size" not in kept:
         kept["hidden_size"] = _largest(characters, vocabulary_size, labels, speed, seconds, kept)
-    cost = Cost.of(ModelConfig(**kept), vocabulary_size, labels)
+    net = ModelConfig(**kept)
+    cost = Cost.of(net, vocabulary_size, labels)
     affordable = seconds / speed.seconds(cost)
 
     fraction = 0.0 if validation else settings.get("val_fraction")
@@ -278,10 +279,9 @@ def choose(
     pressure = _pressure(epochs, read, cost)
     often = min(1.0, pressure / FEW_EPOCHS)
     decoupled = settings.get("optimizer", TrainingConfig.optimizer) == "adamw"
-    recurrent = ModelConfig(**kept).is_recurrent
-    decays = rules.decays and decoupled and recurrent and not tuned
-    rate = rules.rate_times_hidden_size / kept["hidden_size"]
-    if decays and kept.get("layer_norm") and not records:
+    decays = rules.decays and decoupled and net.is_recurrent and not tuned
+    rate = rules.rate_times_hidden_size / net.hidden_size
+    if decays and net.layer_norm and not records:
         rate /= max(often, 1 / RAISED_RATE)
     rate = min(HIGHEST_RATE, rate) * (TUNED_RATE if tuned else 1.0)
     # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
@@ -291,7 +291,7 @@ def choose(
     settings = {**usual, **settings}
     if decays:
         decay = often**2 / (DECAY_STEPS * settings["learning_rate"])
-        settings.setdefault("weight_decay", _digits(round(min(decay, MOST_WEIGHT_DECAY), 4)))
+        settings.setdefault("weight_decay", round(_digits(min(decay, MOST_WEIGHT_DECAY)), 4))
     if not settings.get("eval_every"):
         evaluation = READING_SHARE * validated / per_step
         settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
@@ -300,7 +300,7 @@ def choose(
             kept["dropout"] = _share(epochs - 1, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH)
         else:
             each = rules.weight_drop_of_records if records else rules.weight_drop
-            kept |= _dropped(ModelConfig(**kept), vocabulary_size, pressure, learnt, each)
+            kept |= _dropped(net, vocabulary_size, pressure, learnt, each)
     kept.setdefault("dropout", 0.0)
     return Choice(
         ModelConfig(**kept),
