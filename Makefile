@@ -6,7 +6,7 @@
 # make bench  speed and memory beside PyTorch, in an environment of its own; some 20 minutes
 # make quality  what is learnt in 82 s, 10 and 30 minutes; some two and a half hours
 # make texts TEXT=code  the same of a text of another kind, by a protocol: 1, 10 and 60 minutes, three seeds; half a day.
-#                        OPTIONS=--records for records, --bytes for bytes, as benchmarks/texts.py --list tells of each
+#                        OPTIONS='…' as benchmarks/texts.py --list tells of some, such as --records
 # make compare BASE=COMMIT  whether the program does bit for bit what it did there; some five minutes
 # make mutants  whether the tests see faults that are planted in the numerics, training and writing; hours
 # The first call of any of them sets up an environment in .venv.

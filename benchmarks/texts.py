@@ -41,7 +41,7 @@ class Text:
     what: str
     packages: tuple[str, ...]
     assemble: Callable[[], str]
-    options: str = ""  # how it is to be read
+    options: str = ""  # of quality.py, other than the usual ones
 
 
 def told(*command: str) -> str:
@@ -132,13 +132,15 @@ def plain(text: str) -> str:
 TEXTS = {
     "scripture": Text("narrative: the King James Bible", ("bible-kjv-text",), scripture),
     "essays": Text("essays of today, in Markdown", ("anarchism",), essays),
-    "novels": Text("novels, bytes with CR LF", NOVELS, novels, "--bytes"),
+    "novels": Text("novels, bytes with CR LF", NOVELS, novels, "--split 80/10/10 --bytes"),
     "words": Text("sentences of ten thousand words", ("anarchism",), words),
     "code": Text(
         "code: Python's library", PYTHON, lambda: joined(PYTHON, "*.py", but=["*/encodings/*"])
     ),
     "russian": Text("another script: sayings", RUSSIAN, lambda: sayings(RUSSIAN, "ru/*")),
-    "chat": Text("chat-like lines: quotes from channels, few of them", ENGLISH, chat),
+    "chat": Text(
+        "chat-like lines: quotes from channels, few of them", ENGLISH, chat, "--split 80/10/10"
+    ),
     "names": Text("records: names of Debian's packages", ("apt",), names, "--records"),
     "markup": Text(
         "markup: manual pages of system calls, in roff",

@@ -36,7 +36,7 @@ NORMALIZED_EPOCHS = 20.0
 HIGHEST_RATE = 0.02
 DECAY_STEPS, MOST_WEIGHT_DECAY = 900.0, 0.5
 """Over how many steps AdamW lets weights decay, 1 / (rate * weight decay) (Wang, Aitchison, arXiv 2405.13698), of a text that is read often: so
-many, however large the model, the text and the run are."""
+many, however large the model, the text and the run are, up to the most decay."""
 FEW_EPOCHS, RAISED_RATE = 5.0, 1.5
 """What is read less often than this, as passes count for dropped weights, is over-fitted less: weights decay less, by the square of how
 much less often, and normalised cells learn running text at a higher rate, up to so many times."""

@@ -74,7 +74,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
 
     Over-fitted is a validation loss that rose while the training loss fell, or one that no longer
     falls, far above it.
-    Under-fitted is a validation loss that still fell when the run ended, or that is no higher than
+    Under-fitted is a validation loss that still fell when the run ended, or that is hardly higher than
     the training loss.
     """
     measured = [entry for entry in history if entry.validation_loss is not None]
