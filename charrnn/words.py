@@ -49,6 +49,12 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def decimals(number: float, places: int, sign: str = "") -> str:
+    """``0.50``, with a ``sign`` of ``+`` also ``+0.50``; what is nothing to so many places has no minus: never ``-0.00``."""
+    told = f"{number:{sign},.{places}f}"
+    return told if re.search("[1-9a-z]", told) else told.replace("-", sign)
+
+
 def percent(share: float) -> str:
     """``63 %``, ``0.4 %`` or ``<0.1 %``."""
     if 0 < share < 0.001:

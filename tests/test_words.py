@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from charrnn.words import printable, quoted, unescaped, valid
+from charrnn.words import decimals, printable, quoted, unescaped, valid
 
 ACTING = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # fmt: skip
 ORDINARY = (
@@ -25,6 +25,23 @@ NAMES = [
     "\u009b1\u202e2",
     "\udc9b\udcffa",
 ]
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "signed"),
+    [
+        (0.0, "0.00", "+0.00"),
+        (-0.0, "0.00", "+0.00"),
+        (-0.004, "0.00", "+0.00"),
+        (-0.006, "-0.01", "-0.01"),
+        (12.345678, "12.35", "+12.35"),
+        (float("nan"), "nan", "+nan"),
+        (float("-inf"), "-inf", "-inf"),
+    ],
+)
+def test_nothing_has_no_minus(number: float, told: str, signed: str) -> None:
+    assert decimals(number, 2) == told
+    assert decimals(number, 2, "+") == signed
 
 
 def test_printable() -> None:

@@ -16,14 +16,14 @@ from charrnn.drawing import figure as fig
 from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.retracing import alignment
+from charrnn.models.retracing import alignment, walked
 from charrnn.models.rewriting import Rewriter
 from charrnn.nn.loss import bits
 from charrnn.nn.parameters import Array
-from charrnn.words import percent
+from charrnn.words import decimals, percent
 
 LONGEST = 200  # characters of a source
-END = "(end)"
+BEGINNING, END = "(beginning)", "(end)"
 LOOKED = 3  # characters that are told for each symbol
 
 
@@ -35,19 +35,29 @@ class Aligned:
         symbols: That were written, without the end.
         nats: Minus the log of the target's probability.
         weights: ``(S, T)``, how much each symbol looked at each character; None without attention.
+        marks: ``(S, 2)``, how much at the marks before and after the source, which only a monotonic model has.
     """
 
     symbols: tuple[int, ...]
     nats: float
     weights: Array | None
+    marks: Array | None = None
+
+    @property
+    def places(self) -> Array:
+        """``(S, T)``, how much each symbol looked at each place there is; with marks ``(S, T+2)``."""
+        assert self.weights is not None
+        if self.marks is None:
+            return self.weights
+        return np.hstack([self.marks[:, :1], self.weights, self.marks[:, 1:]])
 
     @property
     def entropy(self) -> Array:
-        """``(S,)``, of each symbol's weights, in bits."""
-        assert self.weights is not None
+        """``(S,)``, of where each symbol looked, in bits."""
+        places = self.places
         with np.errstate(all="ignore"):
-            each = np.where(self.weights > 0, self.weights * np.log2(self.weights), 0)
-        return np.asarray(-each.sum(axis=1))
+            each = np.where(places > 0, places * np.log2(places), 0)
+        return np.asarray(0 - each.sum(axis=1))
 
 
 def read_alignment(model: CharacterModel, source: str) -> Aligned:
@@ -68,6 +78,9 @@ def read_alignment(model: CharacterModel, source: str) -> Aligned:
 def aligned(model: CharacterModel, read: str) -> Aligned:
     """The same, of a source in characters that the model knows, not empty."""
     ((best, *_),) = Rewriter([model])([read])
+    if model.config.attention == "monotonic":
+        places = walked(model, read, best.symbols)
+        return Aligned(best.symbols, best.nats, places[:, 1:-1], places[:, [0, -1]])
     return Aligned(best.symbols, best.nats, alignment(model, read, best.symbols))
 
 
@@ -100,7 +113,7 @@ def view(look: Look) -> fig.Figure:
             fig.Symbols(source),
             " it makes ",
             fig.Symbols(target, strong=True),
-            f", with {bits(found.nats):.2f} bits",
+            f", with {decimals(bits(found.nats), 2)} bits",
         )
     )
     data = {
@@ -109,6 +122,7 @@ def view(look: Look) -> fig.Figure:
         "bits": bits(found.nats),
         "symbols": [labels.names[number] for number in found.symbols],
         "weights": found.weights,
+        "marks": found.marks,
         "entropy": None if found.weights is None else found.entropy,
     }
     blocks: list[fig.Block] = [lead]
@@ -124,10 +138,13 @@ def view(look: Look) -> fig.Figure:
             data,
             no_picture="without attention there is no picture of it",
         )
+    places: list[fig.Part] = [*characters]
+    if found.marks is not None:
+        places = [BEGINNING, *places, END]
     told = fig.joined(
         [
-            (*fig.parts(symbol), " at ", characters[int(row.argmax())])
-            for symbol, row in zip(symbols, found.weights, strict=True)
+            (*fig.parts(symbol), " at ", places[int(row.argmax())])
+            for symbol, row in zip(symbols, found.places, strict=True)
         ],
         "; ",
     )
@@ -145,21 +162,20 @@ def view(look: Look) -> fig.Figure:
     blocks += [
         matrix,
         fig.Words(
-            f"How sharp that is: {sharp:.2f} bits on average; 0 looks at one character, {np.log2(len(read)):.2f} at all alike."
+            f"How sharp that is: {decimals(sharp, 2)} bits on average; 0 looks at one place, {np.log2(len(places)):.2f} at all alike."
         ),
-        _table(symbols, characters, found.weights, found.entropy),
+        _table(symbols, places, found),
     ]
     return fig.Figure("What it looked at", blocks, data, matrix.description, [matrix])
 
 
-def _table(
-    symbols: Sequence[fig.Phrase], characters: Sequence[fig.Part], weights: Array, entropy: Array
-) -> fig.Table:
+def _table(symbols: Sequence[fig.Phrase], places: Sequence[fig.Part], found: Aligned) -> fig.Table:
     """Where each symbol looked, and how sharply."""
     rows: list[Sequence[fig.Cell]] = []
-    for place, (symbol, row) in enumerate(zip(symbols, weights, strict=True), 1):
+    each = zip(symbols, found.places, found.entropy.tolist(), strict=True)
+    for number, (symbol, row, sharp) in enumerate(each, 1):
         order = np.argsort(-row, kind="stable")[:LOOKED].tolist()
-        places = fig.joined([(characters[k], f" {percent(float(row[k]))}") for k in order], "  ")
-        rows.append((f"{place}", symbol, f"{entropy[place - 1]:.2f}", places))
+        looked = fig.joined([(places[k], f" {percent(float(row[k]))}") for k in order], "  ")
+        rows.append((f"{number}", symbol, decimals(sharp, 2), looked))
     heads = [*fig.figures("at"), fig.Column("written"), *fig.figures("sharp, bits")]
     return fig.Table([*heads, fig.Column("looked at")], rows)

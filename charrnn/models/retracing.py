@@ -39,6 +39,12 @@ def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Arr
     return None if found is None else _sound(found)
 
 
+def walked(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
+    """``(S, T+2)``: the same of a model that walks, with the marks before and after the source; each row adds up to 1."""
+    with np.errstate(all="ignore"):
+        return _sound(Retraced(model, [source], [symbols]).walked()[0])
+
+
 def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
     """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
     with np.errstate(all="ignore"):
@@ -81,11 +87,8 @@ class Retraced:
         """``(S, T)`` of each pair; None without attention."""
         attention, looked = self._network.attention, self._encoded.looked
         if self._network.monotonic:
-            walks, written = self._walks()
-            alpha, likely = forwards(walks.moves, written, self._ends)
-            moved = posteriors(walks.moves, written, self._ends, alpha, likely)
-            weights = moved.sum(axis=2)[:, :, 1:]  # without the mark before a source
-        elif attention and looked:
+            return [each[:, 1:-1] for each in self.walked()]
+        if attention and looked:
             own = self._workspace.child("attention")
             attention.forward(self._params, self._h, looked, own)
             weights = attention.weights(own)
@@ -93,6 +96,14 @@ class Retraced:
             return [None] * len(self._ends)
         sizes = zip(self._ends, self._lengths, strict=True)
         return [each[:S, :T] for each, (S, T) in zip(weights, sizes, strict=True)]
+
+    def walked(self) -> list[Array]:
+        """``(S, T+2)`` of each pair, of a model that walks: the marks around a source are places, too."""
+        walks, written = self._walks()
+        alpha, likely = forwards(walks.moves, written, self._ends)
+        weights = posteriors(walks.moves, written, self._ends, alpha, likely).sum(axis=2)
+        sizes = zip(self._ends, self._lengths, strict=True)
+        return [each[:S, : T + 2] for each, (S, T) in zip(weights, sizes, strict=True)]
 
     def probabilities(self) -> Array:
         """``(S, K+1)``, of the one pair that there is."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Run
+from samples import SHA256, USED
 
 import charrnn
 from charrnn.config import ModelConfig
+from charrnn.files.checkpoint import save_checkpoint
 from charrnn.inspection.attention import read_alignment
 from charrnn.inspection.expecting import read_expected
 from charrnn.inspection.reaching import rms, source_gradients
@@ -22,6 +25,7 @@ from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
 from charrnn.text.labels import Labels
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.run import Checkpoint, CorpusInfo
 
 SOURCES, TARGETS = ["abcdef", "fc", "e"], [[0, 1, 1, 2], [2, 0], [1]]
 """No character twice in a source: what a column of the embedding does to the loss is what that character does."""
@@ -88,6 +92,30 @@ def test_attention_is_a_short_way() -> None:
     reach = source_gradients(model, ["abcdef" * 10], [[0, 1] * 10])
     whole, states = reach.first
     assert states[0] < 1e-6 * whole[0]
+
+
+def test_looking_at_the_one_character_there_is_is_sharp() -> None:
+    """To 0 bits, which has no minus."""
+    entropy = read_alignment(_model("general"), "a").entropy
+    assert not entropy.any()
+    assert not np.signbit(entropy).any()
+
+
+def test_who_walks_may_stand_at_a_mark(run: Run) -> None:
+    """Where a symbol is made there, that is told, and no character that has next to nothing."""
+    model = _model("monotonic")
+    model.parameters["attention/u"][...] = [-30, -30, -30, -30, 30]  # goes to the end at once
+    found = read_alignment(model, "abc")
+    assert found.weights is not None
+    assert found.marks is not None
+    assert found.places.shape == (len(found.symbols) + 1, 5)
+    assert found.places.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert found.places[-1].argmax() == 4
+    save_checkpoint(Checkpoint(model, USED, CorpusInfo(("t.tsv",), 0, 0, SHA256)), "m.npz")
+    told = json.loads(run("inspect", "m.npz", "--attention", "abc", "--json").out)
+    np.testing.assert_allclose(told["marks"], found.marks, atol=1e-6)
+    shown = run("inspect", "m.npz", "--attention", "abc").out
+    assert re.search(r"\(end\) +\d\.\d\d  \(end\) 100 %", shown)
 
 
 def test_expected_as_it_is_likely() -> None:
