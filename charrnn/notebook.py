@@ -54,6 +54,7 @@ from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import AIM, Pace, choose_here
 from charrnn.training.reports import Report
 from charrnn.training.trainer import Training
+from charrnn.words import counted, decimals
 from charrnn.writing.adapting import Adapter
 from charrnn.writing.scoring import Scorer, SegmentScorer, score_texts
 
@@ -164,10 +165,12 @@ class Score:
         text: As it was scored, a character of U+0000 to U+00FF for each byte of a model of bytes: without
             what was skipped, with what stood in for unknown characters.
         bits: ``(len(text),)``, -log2 of the probability of each character after all before it.
+        unit: What it is made of: ``character``, or ``byte``.
     """
 
     text: str
     bits: Array
+    unit: str = "character"
 
     @property
     def bits_per_char(self) -> float:
@@ -180,7 +183,8 @@ class Score:
         return float(2**self.bits_per_char)
 
     def __repr__(self) -> str:
-        return f"<Score: {len(self.text):,} characters, {self.bits_per_char:.4f} bits/char>"
+        told = decimals(self.bits_per_char, 4)
+        return f"<Score: {counted(len(self.text), self.unit)}, {told} bits/{TextConfig(unit=self.unit).symbol}>"
 
 
 @checks
@@ -212,15 +216,16 @@ def score(
         UnknownCharacterError: There are such, and ``unknown`` is ``error``.
     """
     one = _single(model)
+    unit = one.vocabulary.config.unit
     if adapt:
         known = one.vocabulary.known(one.vocabulary.read(text), unknown)
         adapter = Adapter(one.to_learn(), adapt_rate)
-        return Score(known, bits(adapter.read(one.vocabulary.encode(known))))
+        return Score(known, bits(adapter.read(one.vocabulary.encode(known))), unit)
     if one.vocabulary.config.records:
         return score_all(one, [text], unknown=unknown)[0]
     known = one.vocabulary.known(one.vocabulary.read(text), unknown)
     scorer = Scorer(one) if exact else SegmentScorer(one.to_read(len(known)))
-    return Score(known, bits(scorer.read(one.vocabulary.encode(known))))
+    return Score(known, bits(scorer.read(one.vocabulary.encode(known))), unit)
 
 
 @checks
@@ -239,7 +244,8 @@ def score_all(model: Writable, texts: Sequence[str], *, unknown: str = "error") 
     reader = one.to_read(sum(map(len, known)))
     found = map(bits, score_texts(reader, [line for lines in alone for line in lines]))
     each = [np.concatenate([np.empty(0), *islice(found, len(lines))]) for lines in alone]
-    return list(map(Score, known, each))
+    unit = vocabulary.config.unit
+    return [Score(text, own, unit) for text, own in zip(known, each, strict=True)]
 
 
 def _single(model: Writable) -> CharacterModel:

@@ -280,6 +280,19 @@ def test_score_is_the_command(run: Run, checkpoint: Path) -> None:
     np.testing.assert_allclose(dog.bits, charrnn.score(model, "the dog").bits, rtol=1e-5)
 
 
+def test_a_score_tells_what_it_is_of() -> None:
+    for unit, told in (("character", "3 characters"), ("byte", "4 bytes")):
+        corpus = charrnn.Corpus.from_text(
+            "né à la mer\n" * 20, config=charrnn.TextConfig(unit=unit)
+        )
+        model = charrnn.CharacterModel.fresh(
+            charrnn.ModelConfig(hidden_size=4), corpus.vocabulary, np.random.default_rng(1)
+        )
+        for scored in (charrnn.score(model, "né "), *charrnn.score_all(model, ["né "])):
+            assert repr(scored).startswith(f"<Score: {told}, ")
+            assert repr(scored).endswith(f" bits/{'byte' if unit == 'byte' else 'char'}>")
+
+
 def test_score_of_unknown_characters(checkpoint: Path) -> None:
     model = charrnn.load(checkpoint)
     with pytest.raises(charrnn.CharrnnError, match="'Q'"):

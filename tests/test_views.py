@@ -100,6 +100,7 @@ def test_each_view_of_each_model(
         lines = [line for line in outcome.out.splitlines() if "charrnn " not in line]
         assert lines
         assert max(map(cell_len, lines)) <= 40 or view == ("--details",)
+        assert not re.search(r"-0(\.0*)?(?![\d.])", outcome.out)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a Windows console always knows Unicode")
@@ -113,6 +114,20 @@ def test_ascii(
     out = run(*_of(view, models[0])).out
     assert out
     assert out.isascii()
+
+
+def test_what_reads_bytes_has_figures_for_bytes(models: list[str], run: Run) -> None:
+    """A list of several kinds says it of each; no view calls a byte a character."""
+    rows = {line.split()[0]: line for line in run("list", *models).out.splitlines()}
+    assert f"{3.5 / 3 / math.log(2):.3f} bits/char " in rows["text.npz"]
+    assert f"{3.5 / 3 / math.log(2):.3f} bits/byte " in rows["bytes.npz"]
+    told = json.loads(run("list", *models[:2], "--json").out)["models"]
+    assert {model["checkpoint"]: model["unit"] for model in told} == {
+        "text.npz": "character",
+        "bytes.npz": "byte",
+    }
+    for view in (*VIEWS[:-1], ("--embedding",), ("--gradients",), ("--weights",), ("--ngrams",)):
+        assert "character" not in run("inspect", "bytes.npz", *view).out.replace("a character ", "")
 
 
 def test_card(models: list[str], run: Run) -> None:

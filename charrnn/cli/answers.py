@@ -18,7 +18,7 @@ from charrnn.text.lines import without_end
 from charrnn.text.source import Source
 from charrnn.text.tagging import Scheme
 from charrnn.text.vocabulary import VERBATIM
-from charrnn.words import NO_TEXT
+from charrnn.words import NO_TEXT, decimals
 
 TEXT = 'must be an object with a string "text"'
 
@@ -130,7 +130,7 @@ class TargetForm:
 
     def _line(self, found: Sequence[Rewriting]) -> str:
         if self.top:
-            pairs = (f"{bits(one.nats):.4f}\t{self.answerer.text(one)}" for one in found)
+            pairs = (f"{decimals(bits(one.nats), 4)}\t{self.answerer.text(one)}" for one in found)
             return "\t".join(pairs)
         return self.answerer.text(found[0]) if found else ""
 

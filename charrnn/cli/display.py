@@ -28,7 +28,7 @@ from charrnn.text.source import STANDARD_INPUT, OnRead, Source
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import duration, printable
+from charrnn.words import decimals, duration, printable
 from charrnn.writing.sampling import generate, generate_records
 
 READING_SECONDS = 1.0  # before a bar is shown for reading a corpus
@@ -149,7 +149,7 @@ class Lines(Display):
             self._say(narration.turn(report))
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
             self._say(
-                f"{self._place()}  loss {bits(report.loss):.4f} bits/{self.symbol}{self._pace()}"
+                f"{self._place()}  loss {decimals(bits(report.loss), 4)} bits/{self.symbol}{self._pace()}"
             )
 
     def note(self, lines: Iterable[str]) -> None:
@@ -219,7 +219,7 @@ class Bars(Lines):
             # A mean over some hundred steps reads better than the jitter of each.
             weight = 0.01 if self._loss else 1.0
             self._loss += weight * (bits(report.loss) - self._loss)
-            losses = f"loss {self._loss:.3f}{self._validation} bits/{self.symbol}"
+            losses = f"loss {decimals(self._loss, 3)}{self._validation} bits/{self.symbol}"
             self._bar.set_postfix_str(losses, refresh=False)
             self._bar.total = self.training.total_characters
             self._bar.update(self.training.characters_read - self._bar.n)
@@ -259,7 +259,7 @@ class Bars(Lines):
 
     def _remember(self, evaluation: Evaluation) -> None:
         if evaluation.validation_loss is not None:
-            self._validation = f" · val {bits(evaluation.validation_loss):.3f}"
+            self._validation = f" · val {decimals(bits(evaluation.validation_loss), 3)}"
 
 
 def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:

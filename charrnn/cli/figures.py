@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charrnn.cli.scored import Reading, Span
-from charrnn.words import in_json
+from charrnn.words import decimals, in_json
 
 BEYOND = math.log2(0x110000)
 """Bits that tell which character of Unicode it is, for who knows nothing of it."""
@@ -106,7 +106,7 @@ class Form:
             yield [
                 (
                     {"character": in_json(character, self.encoding), "bits": round(float(bits), 6)},
-                    f"{bits:.4f}\t{character.translate(ESCAPES)}",
+                    f"{decimals(bits, 4)}\t{character.translate(ESCAPES)}",
                 )
                 for character, bits in zip(reading.known, reading.bits, strict=True)
             ]
@@ -116,7 +116,7 @@ class Form:
 
     def _row(self, values: dict[str, Any], sums: Sequence[Sum], after: str) -> Row:
         if len(sums) == 1:
-            return {**values, **sums[0].values}, f"{sums[0].mean:.4f}{after}"
+            return {**values, **sums[0].values}, f"{decimals(sums[0].mean, 4)}{after}"
         scored = [number for number, one in enumerate(sums) if one.characters]
         best = min(scored, key=lambda number: sums[number].cost, default=None)
         models = {
@@ -124,7 +124,7 @@ class Form:
             for name, one in zip(self.names, sums, strict=True)
         }
         name = None if best is None else self.names[best]
-        columns = "\t".join(f"{one.mean:.4f}" for one in sums)
+        columns = "\t".join(decimals(one.mean, 4) for one in sums)
         return {
             **values,
             "models": models,

@@ -9,7 +9,10 @@ import typer
 from charrnn.cli.settings import panel
 from charrnn.words import counted
 
-EPILOG = "For example, the best model so far: charrnn list --json | jq -r '[.models[] | select(.bits_per_char)] | min_by(.bits_per_char).checkpoint'"
+EPILOG = (
+    "For example, of those that read characters the best so far: "
+    """charrnn list --json | jq -r '[.models[] | select(.unit == "character" and .bits_per_char)] | min_by(.bits_per_char).checkpoint'"""
+)
 
 of_output = panel("Output")
 

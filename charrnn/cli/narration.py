@@ -16,7 +16,7 @@ from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import as_argument, counted, duration, listed, quoted, shortened
+from charrnn.words import as_argument, counted, decimals, duration, listed, quoted, shortened
 
 
 def run_facts(training: Training, path: Path) -> dict[str, str]:
@@ -70,8 +70,8 @@ def notices(training: Training) -> list[str]:
 
 
 def losses(evaluation: Evaluation, symbol: str) -> str:
-    words, loss = f"train {bits(evaluation.train_loss):.4f}", evaluation.validation_loss
-    told = f"{words if loss is None else f'{words}  val {bits(loss):.4f}'} bits/{symbol}"
+    words, loss = f"train {decimals(bits(evaluation.train_loss), 4)}", evaluation.validation_loss
+    told = f"{words if loss is None else f'{words}  val {decimals(bits(loss), 4)}'} bits/{symbol}"
     if evaluation.accuracy is None:
         return told
     if evaluation.f1 is None:
@@ -108,9 +108,9 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
     best = best_evaluation(training.history, training.keeps)
     if loss is not None and best is not None:
         if training.figures is None:
-            first = f"best validation loss {bits(loss):.4f} bits/{training.symbol}"
+            first = f"best validation loss {decimals(bits(loss), 4)} bits/{training.symbol}"
         else:
-            first = f"{in_words(training.figures)}, loss {bits(loss):.4f} bits/{training.symbol}"
+            first = f"{in_words(training.figures)}, loss {decimals(bits(loss), 4)} bits/{training.symbol}"
         lines.append(f"{first}, after {best.epoch:.2f} epochs")
         if training.figures and (wrong := confused(training.figures, training.labels)):
             lines.append(f"wrong:  {wrong}")

@@ -14,7 +14,7 @@ from charrnn.models.answering import Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.rewriting import Rewriter
 from charrnn.text.source import tidied
-from charrnn.words import printable, unescaped
+from charrnn.words import decimals, printable, unescaped
 
 COMMON = r"""
 Each line that you type is answered. \t in it is a TAB, and :: at its beginning one colon.
@@ -59,7 +59,7 @@ class Replies:
             return
         for one in values["top"]:
             name, measure = ("output", "bits") if "output" in one else ("label", "probability")
-            yield f"{one[measure]:.4f}\t{one[name]}\n"
+            yield f"{decimals(one[measure], 4)}\t{one[name]}\n"
 
     def obey(self, name: str, value: str) -> bool:
         task = self.model.config.learns

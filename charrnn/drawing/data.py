@@ -30,5 +30,5 @@ def plain(value: Any, encoding: str = "utf-8", digits: int = 7) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item, encoding, digits) for item in value]
     if isinstance(value, float):
-        return float(f"{value:.{digits}g}") if isfinite(value) else None
+        return float(f"{value:.{digits}g}") + 0.0 if isfinite(value) else None  # no -0.0
     return value

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from charrnn.nn.parameters import Array
+from charrnn.words import decimals
 
 EVERYWHERE, TERMINAL, PAGE = "", "terminal", "page"
 """Where a block is to be seen. Most are everywhere; the page has room for more pictures and words."""
@@ -277,7 +278,7 @@ class Colouring:
         """The number at a share of the scale, 0 to 1, as a legend has it; of amounts the last stands for all beyond."""
         value = self.low + share * (self.high - self.low)
         if self.signed:
-            return f"{round(value, 2) + 0.0:.2f}"  # no -0.00
+            return decimals(value, 2)
         return f"{value:g}+" if share == 1 else f"{value:g}"
 
 

@@ -34,6 +34,7 @@ from charrnn.drawing.figure import (
 )
 from charrnn.drawing.signs import in_words, named
 from charrnn.errors import InputError
+from charrnn.words import decimals
 
 try:
     from matplotlib import figure as canvas
@@ -281,7 +282,7 @@ def _distributions(axes: Axes, found: Distributions, encoding: str) -> None:
             width,
             hatch=HATCHES[number % len(HATCHES)],
             edgecolor="white",
-            label=f"temperature {temperature:g}: {shown.entropy[number]:.2f} bits",
+            label=f"temperature {temperature:g}: {decimals(shown.entropy[number], 2)} bits",
         )
     _under(axes, "".join(found.symbols[n] for n in order), encoding)
     axes.yaxis.set_major_formatter(PercentFormatter(1))

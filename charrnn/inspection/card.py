@@ -13,7 +13,16 @@ from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import going_on, judge, longer
 from charrnn.training.run import Checkpoint
-from charrnn.words import as_argument, duration, listed, printable, quoted, rejoined, shortened
+from charrnn.words import (
+    as_argument,
+    decimals,
+    duration,
+    listed,
+    printable,
+    quoted,
+    rejoined,
+    shortened,
+)
 
 NO_PICTURE = "there is no picture before the first evaluation"
 LOOKS = {
@@ -36,7 +45,9 @@ def view(look: Look) -> fig.Figure:
     kinds = ("train", "validation")
     lines = [loss_line(name, found["history"], "epoch", f"{name}_bits_per_{per}") for name in kinds]
     lines = [line for line in lines if line.x]
-    told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in lines)
+    told = "; ".join(
+        f"{line.name} from {decimals(line.y[0], 3)} to {decimals(line.y[-1], 3)}" for line in lines
+    )
     title, x, y = "Loss while it learnt", fig.Axis("epochs"), fig.Axis(f"bits/{symbol}")
     curves = fig.Chart("losses", title, x, y, f"Curves over epochs: {told}.", lines, height=12)
     charts = [curves] if lines else []
@@ -45,7 +56,10 @@ def view(look: Look) -> fig.Figure:
     ]
     shares = [line for line in shares if line.x]
     if shares:
-        told = "; ".join(f"{line.name} from {line.y[0]:.3f} to {line.y[-1]:.3f}" for line in shares)
+        told = "; ".join(
+            f"{line.name} from {decimals(line.y[0], 3)} to {decimals(line.y[-1], 3)}"
+            for line in shares
+        )
         title, x, y = "Right answers while it learnt", fig.Axis("epochs"), fig.Axis("share")
         charts.insert(
             0, fig.Chart("shares", title, x, y, f"Curves over epochs: {told}.", shares, height=12)
@@ -128,9 +142,7 @@ def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
 def _loss(loss: float | None, symbol: str) -> str:
     if loss is None:
         return "unknown: nothing was kept for validation, or no evaluation has been made"
-    return (
-        f"{bits(loss):.4f} bits/{symbol} · perplexity {2 ** min(bits(loss), 1000):.3g} (validation)"
-    )
+    return f"{decimals(bits(loss), 4)} bits/{symbol} · perplexity {2 ** min(bits(loss), 1000):.3g} (validation)"
 
 
 def _training(checkpoint: Checkpoint) -> str:

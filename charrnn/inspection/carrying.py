@@ -21,7 +21,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parameters import Array
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
-from charrnn.words import percent
+from charrnn.words import counted, decimals, percent
 
 MOST = 500  # characters of a text with a label, which is read as often as it has characters
 LONGEST = 5000  # of one with tags, which is read once
@@ -141,12 +141,12 @@ def _carried(model: CharacterModel, text: str, source: str) -> fig.Figure:
         fig.Line(names[k], places, found.course[:, k].tolist(), strong=k == found.label)
         for k in order
     ]
-    name = names[found.label]
+    name, unit = names[found.label], model.vocabulary.config.unit
     p = float(found.course[-1, found.label])
     chart = fig.Chart(
         "course",
         "Probabilities as the text is read",
-        fig.Axis("characters read"),
+        fig.Axis(f"{unit}s read"),
         fig.Axis("probability", low=0, high=1),
         f"The probabilities of the likeliest labels after each beginning of the text; at its end {name} has {percent(p)}.",
         lines,
@@ -154,14 +154,16 @@ def _carried(model: CharacterModel, text: str, source: str) -> fig.Figure:
     kinds = [("occlusion", found.occlusion)]
     if found.gradient is not None:
         kinds.append(("gradient × input", found.gradient))
-    passage = fig.Passage("carrying", text, [_colouring(*kind) for kind in kinds])
+    passage = fig.Passage("carrying", text, [_colouring(*kind) for kind in kinds], unit)
     lead = (fig.Strong(source), f": {name}, with a probability of {percent(p)}")
     agreement = found.agreement
-    told = "Orange characters speak for the label, blue ones against it, in nats."
+    told = f"Orange {unit}s speak for the label, blue ones against it, in nats."
     if np.isfinite(agreement):
-        told += f" Gradient × input and occlusion agree with a correlation of {agreement:.2f}."
+        told += (
+            f" Gradient × input and occlusion agree with a correlation of {decimals(agreement, 2)}."
+        )
     if model.config.ngrams:
-        told += " What the n-grams beside the net say is in what is lost without a character; gradient × input is the net's alone."
+        told += f" What the n-grams beside the net say is in what is lost without a {unit}; gradient × input is the net's alone."
     data = {
         "source": source,
         "text": fig.Symbols(text),
@@ -195,9 +197,14 @@ def _strongest(text: str, found: Carrying) -> fig.Table:
         before = fig.Symbols(text[max(0, place - NEAR) : place])
         here = fig.Symbols(text[place], amount=1.0)
         after = fig.Symbols(text[place + 1 : place + 1 + NEAR])
-        guess = "" if found.gradient is None else f"{found.gradient[place]:+.3f}"
+        guess = "" if found.gradient is None else decimals(found.gradient[place], 3, "+")
         rows.append(
-            (f"{place + 1:,}", f"{found.occlusion[place]:+.3f}", guess, (before, here, after))
+            (
+                f"{place + 1:,}",
+                decimals(found.occlusion[place], 3, "+"),
+                guess,
+                (before, here, after),
+            )
         )
     heads = fig.figures("at", "without it", "gradient × input")
     return fig.Table([*heads, fig.Column("in", whole=True)], rows)
@@ -205,7 +212,7 @@ def _strongest(text: str, found: Carrying) -> fig.Table:
 
 def _tagged(model: CharacterModel, text: str, source: str) -> fig.Figure:
     (answer,) = Answerer([model])([text])
-    names = model.labels.names
+    names, unit = model.labels.names, model.vocabulary.config.unit
     p = answer.probabilities.astype(np.float64)
     best: NDArray[np.intp] = answer.best
     doubt = 1 - p.max(axis=1)
@@ -226,9 +233,9 @@ def _tagged(model: CharacterModel, text: str, source: str) -> fig.Figure:
     table = fig.Table(
         [*fig.figures("at"), fig.Column("least certain", whole=True), fig.Column("tags")], rows
     )
-    passage = fig.Passage("tags", text, [colouring])
+    passage = fig.Passage("tags", text, [colouring], unit)
     blocks: list[fig.Block] = [
-        fig.Words((fig.Strong(source), f": {len(text):,} characters")),
+        fig.Words((fig.Strong(source), f": {counted(len(text), unit)}")),
         passage,
         fig.Words(fig.Symbols(tags)),
         table,
@@ -239,5 +246,5 @@ def _tagged(model: CharacterModel, text: str, source: str) -> fig.Figure:
         "tags": [names[k] for k in best],
         "probabilities": p,
     }
-    told = "A text, each character with a bar of how probable other tags than its own are."
+    told = f"A text, each {unit} with a bar of how probable other tags than its own are."
     return fig.Figure("Tags and doubts", blocks, data, told, [passage])

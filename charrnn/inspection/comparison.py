@@ -13,7 +13,7 @@ from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import known_bits
 from charrnn.training.run import Checkpoint
-from charrnn.words import duration, listed, shortened
+from charrnn.words import decimals, duration, listed, shortened
 
 MOST = 8  # checkpoints
 SHARES = (("accuracy", "accuracy"), ("F1", "f1"))
@@ -113,7 +113,11 @@ def _table(found: Mapping[str, Any]) -> fig.Table:
         for number, letter in enumerate(ascii_uppercase[: len(found["parameters"])])
     ]
     losses: list[fig.Cell] = [
-        "unknown" if loss is None else fig.Strong(f"{loss:.4f}") if loss == best else f"{loss:.4f}"
+        "unknown"
+        if loss is None
+        else fig.Strong(decimals(loss, 4))
+        if loss == best
+        else decimals(loss, 4)
         for loss in each
     ]
     rows: list[Sequence[fig.Cell]] = [
@@ -136,7 +140,7 @@ def _chart(found: Mapping[str, Any], names: Sequence[str]) -> fig.Chart:
     x, y = "epoch" if found["same_text"] else "step", "validation" if validated else "train"
     pairs = zip(names, histories, strict=False)
     lines = [loss_line(n, history, x, f"{y}_bits_per_{found['per']}") for n, history in pairs]
-    ends = "; ".join(f"{line.name} {line.y[-1]:.4f}" for line in lines if line.x)
+    ends = "; ".join(f"{line.name} {decimals(line.y[-1], 4)}" for line in lines if line.x)
     told = f"Curves of {y} loss, bits over {x}s. Last values: {ends}."
     title, across, upwards = "Runs side by side", fig.Axis(f"{x}s"), fig.Axis(f"{y} loss, bits")
     return fig.Chart("losses", title, across, upwards, told, lines)

@@ -14,7 +14,7 @@ from charrnn.nn.loss import bits
 from charrnn.text.symbols import is_private
 from charrnn.training.fit import judge
 from charrnn.training.run import Checkpoint, Evaluation
-from charrnn.words import duration, listed, shortened
+from charrnn.words import decimals, duration, listed, shortened
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDEST = 40  # of a curve, in characters
@@ -44,9 +44,10 @@ def view(look: Look) -> fig.Figure:
 
 def _arrays(checkpoint: Checkpoint) -> fig.Table:
     config, arrays = checkpoint.model.config, checkpoint.model.parameters
-    read = "one-hot characters"
+    units = f"{checkpoint.model.vocabulary.config.unit}s"
+    read = f"one-hot {units}"
     if config.embedding_size:
-        read = f"characters embedded in {config.embedding_size} numbers"
+        read = f"{units} embedded in {config.embedding_size} numbers"
     if config.context is not None:
         read = f"{config.inputs}, {read}"
     aside = "; lm/… is asked only while it learns" if config.lm_loss else ""
@@ -85,13 +86,16 @@ def _result(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     loss, kind = checkpoint.validation_loss, checkpoint.model.vocabulary.config
     history, last = checkpoint.history, checkpoint.history[-1]
     if loss is not None:
-        yield "validation loss", f"{bits(loss):.4f} bits/{kind.symbol} of the kept weights"
+        yield "validation loss", f"{decimals(bits(loss), 4)} bits/{kind.symbol} of the kept weights"
     yield "trained for", f"{last.step:,} steps, {last.epoch:.2f} epochs, {duration(last.seconds)}"
     validated = [bits(e.validation_loss) for e in history if e.validation_loss is not None]
     trained = [bits(e.train_loss) for e in history]
     for name, losses in (("train", trained), ("validation", validated)):
         if losses:
-            yield f"{name} curve", f"{_blocks(losses)}  {losses[0]:.3f} → {losses[-1]:.3f}"
+            yield (
+                f"{name} curve",
+                f"{_blocks(losses)}  {decimals(losses[0], 3)} → {decimals(losses[-1], 3)}",
+            )
     yield "fit", str(judge(history, checkpoint.model.config, checkpoint.training))
 
 
@@ -113,8 +117,8 @@ def _history(history: Sequence[Evaluation]) -> fig.Table:
         (
             f"{entry.step:,}",
             f"{entry.epoch:.2f}",
-            f"{bits(entry.train_loss):.4f}",
-            "" if entry.validation_loss is None else f"{bits(entry.validation_loss):.4f}",
+            decimals(bits(entry.train_loss), 4),
+            "" if entry.validation_loss is None else decimals(bits(entry.validation_loss), 4),
             f"{entry.rate:.2g}",
             duration(entry.seconds),
         )

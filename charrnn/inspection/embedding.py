@@ -22,6 +22,7 @@ from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.conditional import Conditional
 from charrnn.nn.parameters import Array
+from charrnn.words import decimals
 
 MOST = 64
 READ = 100_000  # characters in which those that are frequent are counted
@@ -160,7 +161,8 @@ def view(look: Look) -> fig.Figure:
     seen = {"read": found.read}
     if found.predicted:
         seen["predicted"] = found.predicted
-    title = f"The {len(characters)} most frequent characters"
+    unit = model.vocabulary.config.unit
+    title = f"The {len(characters)} most frequent {unit}s"
     words = f"{title} of {watched.source}; near each other are those that the model treats alike."
     maps = [_map(how, likeness, characters, kinds, KINDS.keys()) for how, likeness in seen.items()]
     data: dict[str, Any] = {how: _data(likeness, characters) for how, likeness in seen.items()}
@@ -237,4 +239,6 @@ def _map(
 
 def _alike(likeness: Likeness, index: int, words: Sequence[fig.Part]) -> tuple[fig.Part, ...]:
     near = likeness.nearest(index, NEIGHBOURS)
-    return fig.joined([(words[n], f" {likeness.cosines[index, n]:.2f}") for n in near], "  ")
+    return fig.joined(
+        [(words[n], f" {decimals(likeness.cosines[index, n], 2)}") for n in near], "  "
+    )

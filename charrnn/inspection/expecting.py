@@ -15,7 +15,7 @@ from charrnn.models.retracing import expected
 from charrnn.models.rewriting import Rewriter
 from charrnn.nn.parameters import Array
 from charrnn.text.lines import symbols_of
-from charrnn.words import percent
+from charrnn.words import decimals, percent
 
 LONGEST = 200  # characters of a source
 END = "(end)"
@@ -97,7 +97,7 @@ def view(look: Look) -> fig.Figure:
     told.append(fig.Symbols(made, strong=True))
     if not as_made:
         told += [", not ", fig.Symbols(target, strong=True)]
-    told.append(f", {'with' if as_made else 'which costs'} {found.bits.sum():.2f} bits")
+    told.append(f", {'with' if as_made else 'which costs'} {decimals(found.bits.sum(), 2)} bits")
     words: list[fig.Phrase] = [fig.Symbols(labels.names[n], alone=True) for n in found.symbols]
     words.append(END)
     chart = fig.Chart(
@@ -105,7 +105,7 @@ def view(look: Look) -> fig.Figure:
         "How unexpected each symbol was",
         fig.Axis("place in the target"),
         fig.Axis("bits", low=0),
-        f"Bits of each symbol of the target; the most, {found.bits.max():.2f}, at place {int(found.bits.argmax()) + 1}.",
+        f"Bits of each symbol of the target; the most, {decimals(found.bits.max(), 2)}, at place {int(found.bits.argmax()) + 1}.",
         [fig.Line("bits", list(range(1, len(words) + 1)), found.bits.tolist(), strong=True)],
     )
     data = {
@@ -131,6 +131,6 @@ def places_table(names: Sequence[str], symbols: Sequence[fig.Phrase], found: Exp
     for place, (symbol, p) in enumerate(zip(symbols, found.probabilities, strict=True), 1):
         likely = np.argsort(-p, kind="stable")[:GUESSES].tolist()
         words = fig.joined([(every[k], f" {percent(float(p[k]))}") for k in likely], "  ")
-        rows.append((f"{place}", symbol, f"{found.bits[place - 1]:.2f}", words))
+        rows.append((f"{place}", symbol, decimals(found.bits[place - 1], 2), words))
     heads = [*fig.figures("at"), fig.Column("written"), *fig.figures("bits")]
     return fig.Table([*heads, fig.Column("expected")], rows)

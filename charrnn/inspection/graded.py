@@ -10,7 +10,7 @@ from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits, known_bits
 from charrnn.training.figures import Figures
-from charrnn.words import percent, shortened
+from charrnn.words import decimals, percent, shortened
 
 MOST = 10  # confusions that are told
 WIDEST = 20  # labels of a picture: of more, those that are most often wrong or wrongly answered
@@ -128,7 +128,7 @@ def _rewriting_facts(figures: Figures, among: tuple[int, int] | None) -> list[tu
 
 
 def _facts(figures: Figures) -> list[tuple[str, str]]:
-    loss = "unknown" if figures.loss is None else f"{bits(figures.loss):.4f} bits"
+    loss = "unknown" if figures.loss is None else f"{decimals(bits(figures.loss), 4)} bits"
     facts = [
         ("answers", f"{figures.answers:,}"),
         ("accuracy", f"{figures.accuracy:.4f}"),

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from charrnn.config import TextConfig
 from charrnn.drawing import figure as fig
 from charrnn.errors import CharrnnError
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection.look import Subject
 from charrnn.nn.loss import bits
-from charrnn.words import age, rejoined, size
+from charrnn.words import age, decimals, rejoined, size
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Listed:
     seconds_old: float  # since it was written
     model: str | None = None  # in words
     corpus: str | None = None  # what it learnt from
+    unit: str | None = None  # what the model reads: "character" or "byte"
     bits_per_char: float | None = (
-        None  # of the kept weights, on the text kept for validation; of labels there are none
+        None  # or for each byte: of the kept weights, on the text kept for validation; of labels there are none
     )
     accuracy: float | None = None  # of labels or tags
     steps: int | None = None
@@ -51,6 +53,7 @@ def listed(path: Path, now: float) -> Listed:
         old,
         f"{'' if config.task == 'lm' else f'{config.task}, '}{config.cell} {config.num_layers} × {config.hidden_size}",
         Subject(path, checkpoint).source,
+        checkpoint.model.vocabulary.config.unit,
         None if loss is None or config.reads_whole else bits(loss),
         None if checkpoint.figures is None else checkpoint.figures.accuracy,
         checkpoint.history[-1].step if checkpoint.history else 0,
@@ -63,7 +66,7 @@ def list_figure(models: Iterable[Listed]) -> fig.Figure:
     models = list(models)
     columns = [
         fig.Column("model", whole=True),
-        fig.Column("bits/char", figures=True, whole=True),
+        fig.Column("validation", figures=True, whole=True),
         fig.Column("size", figures=True, whole=True, spare=True),
         fig.Column("age", figures=True, whole=True),
         fig.Column("goes on", whole=True, spare=True),
@@ -75,7 +78,9 @@ def list_figure(models: Iterable[Listed]) -> fig.Figure:
 
 
 def _row(model: Listed) -> list[fig.Cell]:
-    loss = "" if model.bits_per_char is None else f"{model.bits_per_char:.3f}"
+    loss = ""
+    if model.unit and model.bits_per_char is not None:
+        loss = f"{decimals(model.bits_per_char, 3)} bits/{TextConfig(unit=model.unit).symbol}"
     if model.accuracy is not None:
         loss = f"{100 * model.accuracy:.1f}% right"
     goes_on = "" if model.resumable is None else "yes" if model.resumable else "no"

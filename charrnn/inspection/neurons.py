@@ -27,7 +27,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import lines_of, read_text
 from charrnn.nn.parallel import single_threaded_blas
 from charrnn.nn.parameters import Array
-from charrnn.words import as_argument, quoted
+from charrnn.words import as_argument, decimals, quoted
 
 STATES = "hc"  # what a cell's states are called
 MOST, ON_PAGE, FEWEST = 20_000, 3000, 1000  # characters that are read, that a page shows; at least
@@ -275,7 +275,8 @@ def view(look: Look) -> fig.Figure:
             fig.Commands([("look", command)], on=fig.TERMINAL),
         ]
     told = "; ".join(
-        f"{feature}: unit {unit}, r {r:+.2f}" for feature, ((unit, r), *_) in best.items()
+        f"{feature}: unit {unit}, r {decimals(r, 2, '+')}"
+        for feature, ((unit, r), *_) in best.items()
     )
     features = [
         {"feature": feature, "units": [{"unit": str(u), "r": r} for u, r in units]}
@@ -294,8 +295,10 @@ def view(look: Look) -> fig.Figure:
 def _table(best: Best) -> fig.Table:
     rows: list[list[fig.Cell]] = []
     for feature, ((unit, r), *others) in best.items():
-        listed = ((fig.Pick(str(unit)), f" {r:+.2f}") for unit, r in others[: LISTED - 1])
-        bar = fig.Bar(abs(r), f"{r:+.2f}", r < 0)
+        listed = (
+            (fig.Pick(str(unit)), f" {decimals(r, 2, '+')}") for unit, r in others[: LISTED - 1]
+        )
+        bar = fig.Bar(abs(r), decimals(r, 2, "+"), r < 0)
         rows.append([feature, fig.Pick(str(unit)), bar, fig.joined(listed, "  ")])
     columns = [fig.Column("feature"), *(fig.Column(name, whole=True) for name in ("unit", "r"))]
     return fig.Table([*columns, fig.Column("next best", whole=True, spare=True)], rows)
@@ -318,7 +321,9 @@ def _at_work(
     constant, found = np.zeros(len(text)), list[fig.Colouring]()
     held = _activations(model, text, features, answers=answers)
     for (unit, follow), values in zip(features.items(), held, strict=True):
-        told = "; ".join(f"{name}, r {r:+.2f}" for name, r in (follow if page else follow[:1]))
+        told = "; ".join(
+            f"{name}, r {decimals(r, 2, '+')}" for name, r in (follow if page else follow[:1])
+        )
         excerpt = _liveliest(measured.get(follow[0][0], constant))
         found.append(colouring(unit, values, told, excerpt))
     return found

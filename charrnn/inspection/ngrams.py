@@ -42,7 +42,7 @@ from charrnn.text.records import Spans
 from charrnn.text.source import Source
 from charrnn.training.division import kept_fraction
 from charrnn.words import counted as number_of
-from charrnn.words import rejoined, shortened
+from charrnn.words import decimals, rejoined, shortened
 from charrnn.writing.scoring import SegmentScorer, score_texts
 
 ORDERS = 6
@@ -259,7 +259,7 @@ def view(look: Look) -> fig.Figure:
     rivals = {f"{n}-grams": loss for n, loss in zip(orders, losses, strict=True)}
     rivals["the model"] = own
     top = max(rivals.values()) or 1.0
-    bars = [(who, fig.Bar(loss / top, f"{loss:.3f}")) for who, loss in rivals.items()]
+    bars = [(who, fig.Bar(loss / top, decimals(loss, 3))) for who, loss in rivals.items()]
     known = f"its {model.config.inputs}" if model.config.context else "what it remembers"
     less, worth = "less", f"so much is {known} worth"
     if gain <= 0:
@@ -271,7 +271,7 @@ def view(look: Look) -> fig.Figure:
         ),
         fig.Table((fig.Column(""), fig.Column(f"{unit}, the fewer the better")), bars),
         fig.Words(
-            f"The model needs {abs(gain):.3f} {unit} {less} than {best + 1}-grams, "
+            f"The model needs {decimals(abs(gain), 3)} {unit} {less} than {best + 1}-grams, "
             f"the best of them, which see {number_of(best, kind.unit)} back: {worth}."
         ),
     ]
@@ -283,7 +283,7 @@ def view(look: Look) -> fig.Figure:
         fig.Axis("n"),
         fig.Axis(unit),
         f"A line of {unit} over n, the fewer the better, and one for the model: "
-        f"{', '.join(f'{who} {loss:.3f}' for who, loss in rivals.items())}.",
+        f"{', '.join(f'{who} {decimals(loss, 3)}' for who, loss in rivals.items())}.",
         [fig.Line("n-grams", orders, losses)],
         [fig.Rule((1, own), (ORDERS, own), "the model")],
     )
@@ -351,9 +351,9 @@ def _table(places: list[Place], order: int) -> fig.Table:
         [
             f"{place.at:,}",
             (place.before, place.character),
-            f"{place.model_bits:.2f}",
+            decimals(place.model_bits, 2),
             in_words(place.model_guesses),
-            f"{place.ngram_bits:.2f}",
+            decimals(place.ngram_bits, 2),
             in_words(place.ngram_guesses),
         ]
         for place in places

@@ -15,7 +15,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
 from charrnn.nn.loss import bits, log_softmax
 from charrnn.nn.parameters import Array
-from charrnn.words import percent
+from charrnn.words import decimals, percent
 
 FULL = 8.0  # bits that are drawn as the most there is: a chance of 1 in 256
 MOST_READ = 100_000  # characters, unless a later one is asked for; for more there is `score`
@@ -148,7 +148,7 @@ def view(look: Look) -> fig.Figure:
     surprise = read_surprise(model, text, noted)
     mean, length = surprise.bits_per_char, len(text)
     shown, pictured = (_passage(surprise, part, unit, at) for part in (most, PICTURED))
-    told = f"{mean:.4f} bits/{kind.symbol} · perplexity {2 ** min(mean, 1000):.4g}"
+    told = f"{decimals(mean, 4)} bits/{kind.symbol} · perplexity {2 ** min(mean, 1000):.4g}"
     explanation = (
         f"Each {unit} is predicted from all before it, and costs −log₂ of the probability that the model gave "
         "it. Move over the text, or through it with the arrow keys."
@@ -168,9 +168,9 @@ def view(look: Look) -> fig.Figure:
     else:
         heading = fig.Heading("The most surprising places", on=fig.PAGE)
         blocks += [heading, _places(text, worst, listed)]
-    names = [(p.character, f" at {p.at} ({p.bits:.1f})") for p in worst]
+    names = [(p.character, f" at {p.at} ({decimals(p.bits, 1)})") for p in worst]
     return fig.Figure(
-        f"Surprise: {mean:.3f} bits/{kind.symbol}",
+        f"Surprise: {decimals(mean, 3)} bits/{kind.symbol}",
         blocks,
         {
             "source": source,
@@ -214,7 +214,7 @@ def _places(text: str, places: Sequence[Place], listed: int) -> fig.Table:
         before = fig.Symbols(text[max(0, place.at - 1 - BEFORE) : place.at - 1])
         here = replace(place.character, alone=False, amount=place.bits / FULL)
         expected = in_words(place.guesses[:listed])
-        rows.append((f"{place.at:,}", f"{place.bits:.2f}", (before, here), expected))
+        rows.append((f"{place.at:,}", decimals(place.bits, 2), (before, here), expected))
     where = fig.Column("most surprising", whole=True, ends=True)
     return fig.Table([*fig.figures("at", "bits"), where, fig.Column("expected")], rows)
 
@@ -223,7 +223,7 @@ def _one_place(place: Place, entropy: float, unit: str) -> list[fig.Block]:
     """One place, and the guesses as bars; that which came is marked."""
     cost, came = place.bits, place.character.text
     chance = percent(2.0**-cost) if cost < 10 else f"1 in {2.0 ** min(cost, 1000):.3g}"
-    told = f": {cost:.2f} bits, a chance of {chance}. The model expected {entropy:.2f} bits here:"
+    told = f": {decimals(cost, 2)} bits, a chance of {chance}. The model expected {decimals(entropy, 2)} bits here:"
     rows = [
         (
             replace(guess.character, strong=guess.character.text == came),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.inspection.neurons import Unit, activation, colouring, follows
+from charrnn.words import decimals
 
 MOST = 1200  # characters that are read
 FOLLOWED = 3  # features that are told
@@ -20,7 +21,7 @@ def view(look: Look) -> fig.Figure:
     values = activation(model, text, unit, answers)
     found = follows(model, text, values, answers)
     if found:
-        words = ", ".join(f"{name} (r {r:+.2f})" for name, r in found[:FOLLOWED])
+        words = ", ".join(f"{name} (r {decimals(r, 2, '+')})" for name, r in found[:FOLLOWED])
         told = f"Here it follows most closely: {words}"
     else:
         told = "Nothing varies here: the text is too short, or the unit never moves."

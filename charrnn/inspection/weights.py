@@ -22,6 +22,7 @@ from charrnn.models.network import Network
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.training.optimizer import last_direction
 from charrnn.training.run import Checkpoint
+from charrnn.words import decimals
 
 BINS = 21
 PROFILE = 24  # singular values that a table's profile has room for
@@ -212,7 +213,7 @@ def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> fig.Table:
     ]
     rows: list[list[fig.Cell]] = []
     for one in arrays:
-        told = f"{one.mean:.3f}", f"{one.deviation:.3f}", f"{one.largest:.2f}"
+        told = decimals(one.mean, 3), f"{one.deviation:.3f}", f"{one.largest:.2f}"
         rows.append([one.name, *told, fig.Profile((one.counts / one.counts.max()).tolist())])
     for row, update in zip(rows, updates, strict=False):
         row += [f"{update.step:.1e}", f"{update.direction:.2g}"]
@@ -223,7 +224,7 @@ def _table(arrays: Sequence[Spread], updates: Sequence[Update]) -> fig.Table:
 def _histogram(number: int, one: Spread) -> fig.Histogram:
     largest, counts = one.largest or 1, one.counts.tolist()
     edges = np.linspace(-largest, largest, len(counts) + 1).tolist()
-    told = f"Mean {one.mean:.3f}, standard deviation {one.deviation:.3f}, largest absolute value {one.largest:.2f}."
+    told = f"Mean {decimals(one.mean, 3)}, standard deviation {one.deviation:.3f}, largest absolute value {one.largest:.2f}."
     x, y = fig.Axis(), fig.Axis(bare=True)
     return fig.Histogram(f"spread-{number}", one.name, x, y, told, edges, counts)
 

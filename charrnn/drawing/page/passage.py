@@ -13,7 +13,7 @@ from charrnn.drawing.page.document import packed
 from charrnn.drawing.page.markup import Markup, element, joined
 from charrnn.drawing.page.words import marked, plain, rows_of
 from charrnn.nn.parameters import Array
-from charrnn.words import percent
+from charrnn.words import decimals, percent
 
 LEVELS = 9  # colours of a scale
 FINEST = 255  # steps that values are rounded to
@@ -172,7 +172,7 @@ def draw_distributions(found: Distributions, encoding: str, script: Script) -> M
     )
     told = element("output", id=f"{name}-told", for_=f"{name}-temperature")
     temperatures = zip(found.temperatures, found.distributions[0].entropy, strict=True)
-    head = ["next", *(f"temperature {t:g}: {bits:.2f} bits" for t, bits in temperatures)]
+    head = ["next", *(f"temperature {t:g}: {decimals(bits, 2)} bits" for t, bits in temperatures)]
     rows = [(marked(symbols, encoding), *map(percent, shares)) for symbols, shares in found.rows()]
     controls = (element("label", "after ", choice), element("label", "temperature ", slider, told))
     return joined(

@@ -23,7 +23,7 @@ from charrnn.drawing.terminal.fitting import (
     titled,
 )
 from charrnn.drawing.terminal.screen import Screen
-from charrnn.words import percent, printable
+from charrnn.words import decimals, percent, printable
 
 LONGEST, FREE, SHORTEST = 24, 50, 4  # columns of a bar, of one that nothing stands beside, at least
 LABEL, PERCENT, LEAST = 7, 9, 13  # columns: of a symbol, of a share beside a bar, of both at least
@@ -194,7 +194,7 @@ def _distribution(screen: Screen, found: Distributions, temperatures: Sequence[i
     for n in temperatures:
         title = f"temp {found.temperatures[n]:g}"
         if width >= LEAST:
-            title += f": {found.distributions[0].entropy[n]:.2f} bits"
+            title += f": {decimals(found.distributions[0].entropy[n], 2)} bits"
         table.add_column(title, no_wrap=True)
     for name, shares in found.rows():
         bars = (f"{percent(s):>6} {screen.bar(s, width)}" for s in shares[temperatures])

@@ -28,6 +28,12 @@ function percent(share) {
   return `${(100 * share).toFixed(share >= 0.1 || share === 0 ? 0 : 1)} %`;
 }
 
+/** A number to so many places; what is nothing to so many has no minus. */
+function decimals(number, places) {
+  const told = number.toFixed(places);
+  return /[1-9a-z]/iu.test(told) ? told : told.replace("-", "");
+}
+
 const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
 /** A sign of a text where it stands alone. */

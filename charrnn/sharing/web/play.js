@@ -7,6 +7,7 @@ class Playground extends Following {
   constructor(core, labels) {
     super(core);
     this.noun = this.alphabet.bytes ? "byte" : "character";
+    say("length-noun", `${this.noun}s`);
     this.prepare(labels);
     byId("label").addEventListener("change", () => {
       this.reading.label = Number(byId("label").value);
@@ -133,7 +134,7 @@ class Playground extends Following {
     const steps = Array.from({ length: LEVELS }, (_, level) => level);
     const words = {
       surprise: () => steps.map((level) => [`s${level}`, `${level}${level === LEVELS - 1 ? " and more" : ""}`]),
-      unit: () => [0, 4, 8].map((level) => [`u${level}`, ((level / 4 - 1) * reach).toFixed(1)]),
+      unit: () => [0, 4, 8].map((level) => [`u${level}`, decimals((level / 4 - 1) * reach, 1)]),
       none: () => [],
     }[by]();
     byId("legend").replaceChildren(...words.map(([className, told]) => made("span", { className }, told)));
@@ -144,7 +145,7 @@ class Playground extends Following {
     const total = bits.reduce((sum, each) => sum + each, 0);
     const length = this.alphabet.bytes ? new TextEncoder().encode(this.text).length : bits.length;
     const words = length
-      ? `${counted(length, this.noun)}, ${(total / length).toFixed(2)} bits each.`
+      ? `${counted(length, this.noun)}, ${decimals(total / length, 2)} bits each.`
       : "Nothing is written yet.";
     say("sum", words);
     clearTimeout(this.timer);
@@ -172,9 +173,9 @@ class Playground extends Following {
     const bits = reading.bits[place];
     const cost = bits === null
       ? "the model does not know it, and reads nothing for it"
-      : `${bits.toFixed(2)} bits; the model gave it a chance of ${percent(2 ** -bits)}`;
+      : `${decimals(bits, 2)} bits; the model gave it a chance of ${percent(2 ** -bits)}`;
     const watched = reading.unit !== null && byId("colour").value === "unit";
-    const unit = watched ? ` After it the unit holds ${reading.held[place].toFixed(2)}.` : "";
+    const unit = watched ? ` After it the unit holds ${decimals(reading.held[place], 2)}.` : "";
     const who = named(reading.signs[place], this.alphabet);
     say("told", `Before the cursor stands ${who}, character ${place + 1}: ${cost}.${unit}`);
   }

@@ -62,7 +62,7 @@ class Rewritings extends Lines {
       return read.wrong ? "A line is a source, a TAB and its features." : "The model knows nothing in this line.";
     }
     const { found, greedy } = read;
-    const bits = ({ nats }) => `${(nats / Math.LN2).toFixed(2)}`;
+    const bits = ({ nats }) => decimals(nats / Math.LN2, 2);
     const rows = found.map((one) => [this.inWords(one), Math.exp(-one.nats), "", bits(one)]);
     tabulate(["the line becomes", "probability", "bits"], rows);
     this.draw(read);
