@@ -506,6 +506,13 @@ def test_there_and_back(run: Run, model: Path) -> None:
     assert "charrnn inspect" in told.err
     run("export", model, "small.npz")
     assert Path("checkpoints/a.npz").read_bytes() == Path("small.npz").read_bytes()
+    assert run("import", "a.safetensors").out == f"{Path('checkpoints/a-2.npz')}\n"
+    for place in ((), ("-o", "checkpoints/"), ("-o", "checkpoints/a.npz")):
+        Path("checkpoints/a.npz").write_bytes(b"another")
+        told = run("import", "a.safetensors", "--overwrite", *place)
+        assert (told.code, told.out) == (0, f"{Path('checkpoints/a.npz')}\n")
+        assert Path("checkpoints/a.npz").read_bytes() == Path("small.npz").read_bytes()
+    assert run("import", "a.safetensors", "--overwrite", "-o", "b/new.npz").code == 0
 
 
 def test_a_friend_of_pytorch(run: Run, golden: Mapping[str, Array]) -> None:
@@ -591,7 +598,26 @@ BAD: list[tuple[int, str, tuple[str, ...]]] = [
     (2, "v.txt: no such file", ("import", "a.safetensors", "--vocabulary", "v.txt")),
     (2, "latin1.txt: not UTF-8", ("import", "a.safetensors", "--vocabulary", "latin1.txt")),
     (2, "tells itself what it is", ("import", "sound.safetensors", "--bytes")),
-    (2, "choose another --output", ("import", "sound.safetensors", "-o", "{}")),
+    (
+        2,
+        "exists already; choose another --output, or add --overwrite",
+        ("import", "sound.safetensors", "-o", "{}"),
+    ),
+    (
+        2,
+        "sound.safetensors: is read here",
+        ("import", "sound.safetensors", "-o", "sound.safetensors", "--overwrite"),
+    ),
+    (
+        2,
+        "is a directory; --output names a file",
+        ("import", "sound.safetensors", "-o", "folder.npz", "--overwrite"),
+    ),
+    (
+        1,
+        "cannot be written",
+        ("import", "sound.safetensors", "-o", "a" * 300, "--overwrite"),
+    ),
 ]
 
 

@@ -125,15 +125,14 @@ def claim_new(output: str | Path | None, sources: Sequence[str], *, of_run: bool
     Args:
         output: What the user asked for: a file, or a folder with a slash at its end, which gets a fresh name
             after the corpus. By default that is ``checkpoints/``.
-        of_run: Whether a run is to be saved there, and might go on with one that is there.
+        of_run: Whether a run is to be saved there, and might go on with one that is there; else ``--overwrite`` is advised.
 
     Raises:
         InputError: The file exists already.
         CheckpointError: The folder cannot be written.
     """
-    advice = "; choose another place with --output" if output is None else ""
-    separators = tuple(f"{os.sep}{os.altsep or ''}")
-    is_folder = output is None or str(output).endswith(separators)
+    advice = _advice(output)
+    is_folder = _is_folder(output)
     path = FOLDER if output is None else Path(output)
     for candidate in _names(path, sources) if is_folder else [path]:
         try:
@@ -153,11 +152,45 @@ def claim_new(output: str | Path | None, sources: Sequence[str], *, of_run: bool
         if path.is_dir():
             example = path / "a.npz"
             raise InputError(f"{path}: is a directory; --output names a file, such as {example}")
-        onward = ""
+        onward = "" if of_run else ", or add --overwrite"
         if of_run and is_checkpoint(str(path)):
             onward = f", or go on with that run: charrnn train … --resume {path}"
         raise InputError(f"{path}: exists already; choose another --output{onward}")
     raise AssertionError("names never run out")
+
+
+def claim_any(output: str | Path | None, source: str, kept: Sequence[str | Path]) -> Claim:
+    """Claim the name of a checkpoint, be it there or not; in a folder it is called after the source.
+
+    Args:
+        output: As for :func:`claim_new`.
+        kept: Files that it must not be.
+
+    Raises:
+        InputError: It is one of them, or a folder, or a run is writing to it.
+        CheckpointError: It, or the folder, cannot be written.
+    """
+    path = FOLDER if output is None else Path(output)
+    if _is_folder(output):
+        path = next(_names(path, [source]))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise InputError(f"{path}: is a directory; --output names a file")
+        if path.exists() and any(map(path.samefile, kept)):
+            raise InputError(f"{path}: is read here; choose another --output")
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, error, _advice(output)) from None
+    return claim(path)
+
+
+def _is_folder(output: str | Path | None) -> bool:
+    """Whether it is one that a fresh name is to be found in."""
+    return output is None or str(output).endswith(tuple(f"{os.sep}{os.altsep or ''}"))
+
+
+def _advice(output: str | Path | None) -> str:
+    return "; choose another place with --output" if output is None else ""
 
 
 def claim_old(path: Path) -> Claim:

@@ -51,6 +51,7 @@ def import_model(
     output: str | None = of_output(
         None, "The checkpoint to write.", "--output -o", "checkpoints/FILE.npz", metavar="FILE"
     ),
+    overwrite: bool = of_output(False, "Replace a file that is there.", "--overwrite"),
 ) -> None:
     """Make a checkpoint of a model that was exported as .safetensors, or that PyTorch learnt."""
     if file is None:
@@ -63,13 +64,17 @@ def import_model(
         raise InputError("--vocabulary and --bytes are two ways to say one thing; choose one")
     characters = None if vocabulary is None else _characters(vocabulary)
 
-    from charrnn.cli.files import claim_new
+    from charrnn.cli.files import claim_any, claim_new
     from charrnn.cli.terminal import tell
     from charrnn.files.checkpoint import save_checkpoint
     from charrnn.sharing.formats import import_model as read
 
     checkpoint = read(file, vocabulary=characters, by_bytes=by_bytes, relu=relu)
-    with claim_new(output, [file], of_run=False) as claim:
+    if overwrite:
+        claimed = claim_any(output, file, [file, *([vocabulary] if vocabulary else [])])
+    else:
+        claimed = claim_new(output, [file], of_run=False)
+    with claimed as claim:
         save_checkpoint(checkpoint, claim.path)
     print(claim.path)
     told = quoted(as_argument(claim.path))
