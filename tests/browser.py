@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE = 60  # seconds until a browser counts as stuck
+STUCK_AFTER = 60  # seconds until a browser counts as stuck
 
 
 def find_browser() -> str | None:
@@ -108,7 +108,7 @@ class Browser:
 
     def wait(self, condition: str) -> None:
         """Until an expression is true."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + STUCK_AFTER
         while not self.run(condition):
             assert time.monotonic() < until, (condition, self.errors)
             time.sleep(0.02)
@@ -161,7 +161,7 @@ class Browser:
 
     def _message(self) -> dict[str, Any]:
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self._answers], [], [], PATIENCE)
+            ready, _, _ = select.select([self._answers], [], [], STUCK_AFTER)
             assert ready, "the browser does not answer"
             piece = os.read(self._answers, 1 << 20)
             assert piece, "the browser has gone"

@@ -42,7 +42,7 @@ SIDES = ("base", "work")
 FOREIGN = "PYTHON CHARRNN NUMBA XDG_ LC_ TERM COLORTERM FORCE_COLOR NO_COLOR"
 """Beginnings of the names in the environment that would change what is written."""
 
-PATIENCE = 120
+STUCK_AFTER = 120
 """Seconds after which a command is ended."""
 
 TINY = "--hidden-size 12 --seq-length 16 --batch-size 9"
@@ -285,7 +285,7 @@ class Side:
             wait_for_saves(process, folder / "cut.npz", random.randint(1, 4))
             process.send_signal(signal.SIGINT)
         try:
-            out, err = process.communicate(stdin, PATIENCE)
+            out, err = process.communicate(stdin, STUCK_AFTER)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()

@@ -17,7 +17,7 @@ from charrnn.nn.world import World
 
 T = TypeVar("T")
 
-PATIENCE = 60.0  # seconds, after which ranks that wait for each other are taken to do so for ever
+STUCK_AFTER = 60.0  # seconds, after which ranks that wait for each other are taken to do so for ever
 
 
 class Board:
@@ -25,7 +25,7 @@ class Board:
 
     def __init__(self, size: int) -> None:
         self.size, self.slots = size, list[Any]([None] * size)
-        self.barrier = threading.Barrier(size, timeout=PATIENCE)
+        self.barrier = threading.Barrier(size, timeout=STUCK_AFTER)
         self.ways: dict[tuple[int, int], Queue[Array]] = {
             (a, b): Queue() for a in range(size) for b in range(size)
         }
@@ -74,7 +74,7 @@ class ThreadWorld(World):
 
     def receive(self, other: int, taken: Array) -> None:
         began = time.perf_counter()
-        taken[...] = self.board.ways[other, self.rank].get(timeout=PATIENCE)
+        taken[...] = self.board.ways[other, self.rank].get(timeout=STUCK_AFTER)
         self.waited += time.perf_counter() - began
 
     def abort(self, code: int) -> None:

@@ -91,14 +91,14 @@ def play(
         _talk(checkpoint, config, label, seed)
     else:
         from charrnn.cli.conversing import converse
-        from charrnn.cli.replies import Replies
+        from charrnn.cli.interview import Interview
 
         if given:
             task = checkpoint.model.config.task
             raise InputError(
                 f"{given[0]} is for a model that writes, and this one is of --task {task}"
             )
-        converse(Replies(checkpoint.model))
+        converse(Interview(checkpoint.model))
 
 
 def _browser() -> webbrowser.BaseBrowser | None:

@@ -17,7 +17,7 @@ from charrnn.serving.guard import Guard
 from charrnn.serving.refusing import RequestError, as_json
 
 BODY = 1 << 20  # bytes of a request
-PATIENCE = 30.0  # seconds in which a request has to come, and a client has to take what is sent
+IN_TIME = 30.0  # seconds: in so many a request has to come, and a client has to take what is sent
 
 Result = TypeVar("Result")
 
@@ -63,7 +63,7 @@ class Events(Response):
         assert mine is not None
 
         async def sent(message: dict[str, Any]) -> None:
-            late = asyncio.get_running_loop().call_later(PATIENCE, mine.cancel)
+            late = asyncio.get_running_loop().call_later(IN_TIME, mine.cancel)
             await send(message)
             late.cancel()
 
@@ -136,7 +136,7 @@ async def body_of(request: Request) -> bytes:
         return b"".join(parts)
 
     try:
-        return await asyncio.wait_for(read(), PATIENCE)
+        return await asyncio.wait_for(read(), IN_TIME)
     except (TimeoutError, asyncio.TimeoutError):
         raise RequestError("the request did not come to its end in time", 408) from None
 

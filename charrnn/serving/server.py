@@ -20,8 +20,8 @@ from charrnn.signals import HandledBy
 
 CONNECTIONS = 500  # at once; more are turned away, before there are no more files to open
 GRACE = 2  # seconds in which replies are to end, once the server is to end
-PATIENCE = 10  # seconds in which a request has to come
-LOOKS = 3  # so many times as long, a client may take nothing of what is sent
+LOOK_EVERY = 10  # seconds; a request has to come between two looks at a connection
+LOOKS = 3  # at which a client may have taken nothing of what is sent
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -105,7 +105,7 @@ class _Impatient(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._seen, self._still = self._progress(), 0
-        self._next_look = self.loop.call_later(PATIENCE, self._look)
+        self._next_look = self.loop.call_later(LOOK_EVERY, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
@@ -127,4 +127,4 @@ class _Impatient(H11Protocol):
         if given_up:
             self.transport.abort()
         else:
-            self._next_look = self.loop.call_later(PATIENCE, self._look)
+            self._next_look = self.loop.call_later(LOOK_EVERY, self._look)

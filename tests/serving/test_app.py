@@ -168,7 +168,7 @@ def test_who_leaves_frees_the_row(stream: bool) -> None:
 @pytest.mark.parametrize("kind", ["http.response.start", "http.response.body"])
 def test_a_client_that_takes_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is left after a while, and its texts are withdrawn; also one that does not even take the head of the reply."""
-    monkeypatch.setattr(replies, "PATIENCE", 0.05)
+    monkeypatch.setattr(replies, "IN_TIME", 0.05)
     ended = []
 
     async def data() -> AsyncGenerator[list[Any], None]:

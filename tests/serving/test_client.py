@@ -136,7 +136,7 @@ def test_who_hangs_up_frees_the_row() -> None:
 )
 def test_who_begins_a_request_has_to_end_it(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
     """Also the second one of a connection, and a body that nobody reads."""
-    monkeypatch.setattr(server, "PATIENCE", 0.1)
+    monkeypatch.setattr(server, "LOOK_EVERY", 0.1)
     with _listening() as (_, address), _connected(address) as caller:
         caller.sendall(sent)
         assert caller.recv(1000).startswith(b"HTTP/1.1 ")
@@ -149,7 +149,7 @@ def test_who_begins_a_request_has_to_end_it(monkeypatch: pytest.MonkeyPatch, sen
 @pytest.mark.parametrize("close", [False, True])
 def test_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch, *, close: bool) -> None:
     """Of a reply that has been handed over as a whole; also on a connection that is about to close."""
-    monkeypatch.setattr(server, "PATIENCE", 0.05)
+    monkeypatch.setattr(server, "LOOK_EVERY", 0.05)
     monkeypatch.setattr(app, "page", lambda *_: "x" * 20_000_000)
     with _listening() as (_, address), _connected(address) as caller:
         head = b"Connection: close\r\n" if close else b""
@@ -164,7 +164,7 @@ def test_who_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch, *, close: bo
 
 
 def test_who_takes_it_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 0.05)
+    monkeypatch.setattr(server, "LOOK_EVERY", 0.05)
     monkeypatch.setattr(app, "page", lambda *_: "x" * 20_000_000)
     with _listening() as (_, address), _connected(address) as caller:
         caller.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
@@ -188,7 +188,7 @@ def test_all_addresses_of_both_kinds() -> None:
 
 
 def test_who_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "PATIENCE", 0.1)
+    monkeypatch.setattr(server, "LOOK_EVERY", 0.1)
     with _listening() as (_, address):
         port = int(address.rsplit(":", 1)[1].strip("/"))
         with socket.create_connection(("127.0.0.1", port), timeout=10) as caller:

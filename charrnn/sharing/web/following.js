@@ -1,7 +1,7 @@
 // A text that is typed, and what a model goes on with: suggested, taken, written, and taken back.
 
 const AHEAD = 40; // characters that are suggested
-const PATIENCE = [8, 10]; // milliseconds of a frame for reading, and for writing
+const OF_A_FRAME = [8, 10]; // milliseconds for reading, and for writing
 
 /** How many of these bytes are whole characters of UTF-8. */
 function whole(ids) {
@@ -76,7 +76,7 @@ class Following extends Framed {
 
   /** Some more reading and writing. */
   work() {
-    const [reading, writing] = PATIENCE;
+    const [reading, writing] = OF_A_FRAME;
     this.reading.advance(reading);
     if (this.reading.done || this.ahead) this.goOn(performance.now() + writing);
     if (this.left) this.pour();

@@ -1,6 +1,6 @@
 // A box of lines, each of which is read by itself: what is typed, and what is told of the line where the cursor stands.
 
-const PATIENCE = 10; // milliseconds of a frame for reading
+const OF_A_FRAME = 10; // milliseconds for reading
 const KEPT = 4000; // answers
 const MOST = 12; // labels that are told
 
@@ -43,7 +43,7 @@ class Lines extends Framed {
   work() {
     const { lines, number } = this.place;
     if (this.known.size > KEPT + lines.length) this.known.clear();
-    const until = performance.now() + PATIENCE;
+    const until = performance.now() + OF_A_FRAME;
     return ![lines[number], ...lines].every((line) => this.known.has(line) || this.advance(line, until));
   }
 

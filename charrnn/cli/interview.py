@@ -27,7 +27,7 @@ TARGETS = """
 END = "\n:help          this; Ctrl-D ends"
 
 
-class Replies:
+class Interview:
     """Answers to lines; ``search`` is how they are found, of a model that makes other texts, and how many are told."""
 
     greeting = "Type a text, and the model answers"
