@@ -59,6 +59,10 @@ class DivergenceError(CharrnnError):
     """Training kept running into a loss that is not finite."""
 
 
+class ServingError(CharrnnError):
+    """A server cannot go on."""
+
+
 class RankError(CharrnnError):
     """The ranks of a job cannot go on together."""
 

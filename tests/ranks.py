@@ -17,7 +17,9 @@ from charrnn.nn.world import World
 
 T = TypeVar("T")
 
-STUCK_AFTER = 60.0  # seconds, after which ranks that wait for each other are taken to do so for ever
+STUCK_AFTER = (
+    60.0  # seconds, after which ranks that wait for each other are taken to do so for ever
+)
 
 
 class Board:

@@ -65,6 +65,7 @@ class Engine:
 
     Attributes:
         closed: No more is written.
+        failed: It is closed because its thread has ended, by what nobody foresaw.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Engine:
         self._begin = form(model.networks, max(2, texts), math.inf, on_start)
         self._shards = Shards(default_shards(texts))
         self._writers: list[Writer | None] = [None] * self._shards.count
-        self._changed, self.closed = Condition(), False
+        self._changed, self.closed, self.failed = Condition(), False, False
         self._waiting = deque[_Text]()
         self._running, self._numbers = dict[int, _Text](), count()
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -137,6 +138,7 @@ class Engine:
                 while self._turn():
                     pass
         except BaseException as error:  # else who waits would do so for ever
+            self.failed = True
             self._tell(f"no more is written: {error!r}")
         finally:
             self.closed = True

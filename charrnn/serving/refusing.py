@@ -40,9 +40,17 @@ def busy() -> RequestError:
     return RequestError(told, 429, code="busy")
 
 
+def crowded() -> RequestError:
+    """There are more connections than may be."""
+    return RequestError(
+        "the server has too many connections; try again in a moment", 503, code="busy"
+    )
+
+
 def ending() -> RequestError:
     """No text is written to its end any more."""
     return RequestError("the server is shutting down", 503, code="shutting_down")
 
 
 FAILED = RequestError("the server failed", 500)
+NO_HTTP = RequestError("the request is not HTTP, or not sound", 400)

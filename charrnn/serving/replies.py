@@ -106,12 +106,13 @@ async def refusal(_request: Request, error: Exception) -> Response:
     return refused(error)
 
 
-def refused(error: CharrnnError, *, browser: bool = False) -> Response:
-    """The same; a ``browser`` that has no key asks for it as for a password."""
+def refused(error: CharrnnError, *, browser: bool = False, close: bool = False) -> Response:
+    """The same; a ``browser`` that has no key asks for it as for a password, and a connection may be closed."""
     status = error.status if isinstance(error, RequestError) else 500
     scheme = 'Basic realm="charrnn"' if browser else "Bearer"
     more = {401: {"WWW-Authenticate": scheme}, 429: {"Retry-After": "1"}}
-    return Json(as_json(error), status, more.get(status))
+    headers = {**more.get(status, {}), **({"Connection": "close"} if close else {})}
+    return Json(as_json(error), status, headers)
 
 
 async def body_of(request: Request) -> bytes:

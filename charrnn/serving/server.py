@@ -12,10 +12,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from charrnn.errors import InputError
+from charrnn.errors import InputError, ServingError
 from charrnn.serving.app import Service
+from charrnn.serving.refusing import NO_HTTP, crowded
+from charrnn.serving.replies import refused
 from charrnn.signals import HandledBy
 
 CONNECTIONS = 500  # at once; more are turned away, before there are no more files to open
@@ -51,7 +54,11 @@ def address(host: str, bound: socket.socket) -> str:
 
 
 def serve(service: Service, bound: socket.socket) -> None:
-    """Answer requests until SIGINT, SIGTERM or SIGHUP comes, which is then passed on to whom it was for."""
+    """Answer requests until SIGINT, SIGTERM or SIGHUP comes, which is then passed on to whom it was for.
+
+    Raises:
+        ServingError: The engine has failed, so that no text is written any more: who watches the process may start another one.
+    """
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)  # what matters is told by the app
     logging.getLogger("asyncio").setLevel(logging.CRITICAL + 1)
     server = _Server(service)
@@ -59,6 +66,8 @@ def serve(service: Service, bound: socket.socket) -> None:
         asyncio.run(server.serve([bound]))
     if server.ended_by is not None:
         signal.raise_signal(server.ended_by)
+    if service.engine.failed:
+        raise ServingError("the server has ended: it could write no more")
 
 
 class _Server(uvicorn.Server):
@@ -67,20 +76,31 @@ class _Server(uvicorn.Server):
     def __init__(self, service: Service) -> None:
         super().__init__(
             uvicorn.Config(
-                service.app,
-                http=_Impatient,
+                self._answer,
+                interface="asgi3",
+                http=_Connection,
                 ws="none",
                 lifespan="on",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=CONNECTIONS,
                 timeout_graceful_shutdown=GRACE,
             )
         )
         self._service = service
         self.ended_by: int | None = None
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What the app answers, or that there are too many connections, in the form of all errors."""
+        app = self._service.app
+        if scope["type"] == "http" and len(self.server_state.connections) > CONNECTIONS:
+            await refused(crowded(), close=True)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._service.engine.failed
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -96,10 +116,10 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-class _Impatient(H11Protocol):
+class _Connection(H11Protocol):
     """A connection that is closed unless it goes on: each request has to come in time, what is sent has to be taken.
 
-    What is only closed stays open for as long as there is something to send.
+    What is only closed stays open for as long as there is something to send. What is no HTTP is refused as all else is, in JSON.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -110,6 +130,16 @@ class _Impatient(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words)
+        cycle, reply = self.cycle, refused(NO_HTTP, close=True)
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            headers = (*self.server_state.default_headers, *reply.raw_headers)
+            lines = [b"HTTP/1.1 400 Bad Request", *(b"%b: %b" % header for header in headers)]
+            self.transport.write(b"\r\n".join([*lines, b"", bytes(reply.body)]))
+        if cycle:
+            cycle.disconnected = True  # nothing of another reply comes after this one
+        self.transport.close()
 
     def _progress(self) -> tuple[object, int]:
         """The last request, and how many bytes wait for the client; nothing happens as long as both are the same."""

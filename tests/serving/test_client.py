@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import threading
@@ -23,6 +24,7 @@ from charrnn.serving import app, server
 from charrnn.serving.app import Service, Settings
 from charrnn.serving.guard import Guard
 from charrnn.writing.sampling import generate
+from charrnn.writing.writer import Writer
 
 if TYPE_CHECKING:
     import openai
@@ -173,6 +175,92 @@ def test_who_takes_it_slowly_gets_all(monkeypatch: pytest.MonkeyPatch) -> None:
             taken += more
             time.sleep(0.02)
         assert taken > 20_000_000
+
+
+def _read_all(caller: socket.socket) -> bytes:
+    return b"".join(iter(lambda: caller.recv(1 << 16), b""))
+
+
+SOUND = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+BODY = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00",  # of TLS
+        b"GET /health\r\n\r\n",
+        b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: %b" % (b"a" * 100_000),
+        SOUND + b"what?\r\n\r\n",
+        BODY + b"\r\n",
+    ],
+    ids=["tls", "no version", "no host", "a long head", "the second one", "a body"],
+)
+def test_what_is_no_http_is_refused_as_all_else_is(sent: bytes) -> None:
+    with _listening() as (_, address):
+        with _connected(address) as caller:
+            caller.sendall(sent)
+            reply = _read_all(caller)
+        if sent.startswith(SOUND):
+            assert reply.startswith(b"HTTP/1.1 200")
+            reply = reply[reply.index(b"HTTP/1.1 400") :]
+        head, _, body = reply.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"\r\ncontent-type: application/json" in head
+        assert b"\r\nconnection: close" in head
+        error = json.loads(body)["error"]
+        assert (error["type"], error["code"]) == ("invalid_request_error", None)
+        assert "is not HTTP" in error["message"]
+
+
+def test_too_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are told so as of any error, and closed; once there are fewer, all are answered again."""
+    monkeypatch.setattr(server, "CONNECTIONS", 1)
+    with _listening() as (_, address):
+        with _connected(address), _connected(address) as caller:
+            caller.sendall(SOUND)
+            head, _, body = _read_all(caller).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 503")
+            assert json.loads(body)["error"]["code"] == "busy"
+        for _ in range(100):
+            with _connected(address) as caller:
+                caller.sendall(SOUND)
+                if caller.recv(100).startswith(b"HTTP/1.1 200"):
+                    break
+            time.sleep(0.05)
+        else:
+            raise AssertionError
+
+
+def test_without_its_engine_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that could write no more would refuse all for ever, and nobody would start another one."""
+
+    def fail(*_: object) -> None:
+        raise SystemExit(3)
+
+    service = Service(MODEL, Settings("tiny", BOUNDS), Guard("127.0.0.1"))
+    monkeypatch.setattr(Writer, "write", fail)
+    found = list[BaseException]()
+
+    def run(bound: socket.socket) -> None:
+        try:
+            server.serve(service, bound)
+        except BaseException as error:
+            found.append(error)
+
+    with server.listening("127.0.0.1", 0) as bound:
+        address = server.address("127.0.0.1", bound)
+        thread = threading.Thread(target=run, args=(bound,))
+        thread.start()
+        with _connected(address) as caller:
+            asked = b"Host: localhost\r\nContent-Length: 2\r\n\r\n{}"
+            caller.sendall(b"POST /v1/completions HTTP/1.1\r\n%b" % asked)
+            assert caller.recv(1000).startswith(b"HTTP/1.1 503")
+        thread.join(10)
+        assert not thread.is_alive()
+    assert [str(error) for error in found] == ["the server has ended: it could write no more"]
+    assert isinstance(found[0], CharrnnError)
 
 
 def test_all_addresses_of_both_kinds() -> None:
