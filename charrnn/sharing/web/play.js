@@ -7,7 +7,7 @@ class Playground extends Following {
   constructor(core, labels) {
     super(core);
     this.noun = this.alphabet.bytes ? "byte" : "character";
-    say("length-noun", `${this.noun}s`);
+    say("length-name", `${this.noun}s to write`);
     this.prepare(labels);
     byId("label").addEventListener("change", () => {
       this.reading.label = Number(byId("label").value);
