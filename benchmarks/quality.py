@@ -9,7 +9,7 @@ Each ``--hand`` is a configuration beside that which charrnn chooses, for as lon
 own in ``texts/``, and TEXTS.md is about all of them; texts.py has some.
 
 Each run is a process of its own, as a user starts it. What it found is kept in JSON, so that a part can be
-measured anew; a run of the same budget, seed and options takes the place of the old one.
+measured anew; a run of the same budget, seed and options, of parts also as many threads, takes the place of the old one.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def whole(
                 sample = call("sample", str(model), *SAMPLE).stdout
                 say(f"{spoken(minutes)}, seed {seed}: {run['validation_loss']:.4f}")
                 run |= {"sample": sample, "machine": facts}
-                results["runs"] = replaced(results["runs"], run, "minutes", "seed")
+                results["runs"] = replaced(
+                    results["runs"], run, lambda one: (one["minutes"], one["seed"])
+                )
                 keep()
         if clone:
             facts = machine(Peak())

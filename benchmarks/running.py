@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,11 @@ def spoken(minutes: float) -> str:
     return f"{60 * minutes:.0f} s" if minutes < 5 else f"{minutes:g} min"
 
 
-def replaced(runs: list[Results], run: Results, *same: str) -> list[Results]:
-    """Runs with a further one, which takes the place of the one that has the same of all these."""
-    return [old for old in runs if any(old[name] != run[name] for name in same)] + [run]
+def threads_of(run: Results) -> int:
+    """How many a run had, also where that was left to charrnn: all that there were."""
+    return int(run["config"]["training"]["threads"])
+
+
+def replaced(runs: list[Results], run: Results, same: Callable[[Results], Any]) -> list[Results]:
+    """Runs with a further one, which takes the place of the one of which that is the same."""
+    return [old for old in runs if same(old) != same(run)] + [run]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from measuring import table
-from running import Results, groups, spoken
+from running import Results, groups, spoken, threads_of
 from texts import TEXTS
 
 from charrnn.config import ModelConfig
@@ -46,8 +46,17 @@ def differences(run: Results, automatic: Results) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {own[name]}" for name in changed) or "nothing"
 
 
+def comparable(runs: Sequence[Results]) -> dict[tuple[float, int], list[Results]]:
+    """Runs by their budgets and numbers of threads, the fewest first."""
+    found: dict[tuple[float, int], list[Results]] = {}
+    for minutes, some in groups(runs).items():
+        for run in sorted(some, key=threads_of):
+            found.setdefault((minutes, threads_of(run)), []).append(run)
+    return found
+
+
 def by_options(runs: Sequence[Results]) -> dict[str, list[Results]]:
-    """Runs by what was set by hand, of one budget; the automatic choice is that of no options."""
+    """Runs by what was set by hand, of one budget and so many threads; the automatic choice is that of no options."""
     found: dict[str, list[Results]] = {"": []}
     for run in runs:
         found.setdefault(run["options"], []).append(run)
@@ -95,7 +104,7 @@ def report(texts: Sequence[Results]) -> str:
         packages = ", ".join(what.packages) if what else ""
         kept = f"{text['bytes']:,}", "/".join(map(str, text["split"])), f"`{text['sha256'][:16]}`"
         about.append([text["corpus"], what.what if what else "", packages, *kept])
-        for minutes, runs in groups(text["runs"]).items():
+        for (minutes, threads), runs in comparable(text["runs"]).items():
             automatic = by_options(runs)[""]
             if not automatic:
                 continue
@@ -112,7 +121,7 @@ def report(texts: Sequence[Results]) -> str:
                     mean(best, "test_bits"),
                     f"{reached:.1%}" if reached else "",
                     str(len(automatic)),
-                    f"{first['threads'] or 'all'}",
+                    str(threads),
                     f"{first['machine']['peak_flops'] / 1e9:.0f}",
                     first["machine"]["charrnn"],
                 ]
@@ -128,6 +137,7 @@ def report(texts: Sequence[Results]) -> str:
                             mean(some, "validation_bits"),
                             mean(some, "test_bits"),
                             str(len(some)),
+                            str(threads),
                         ]
                     )
     header = ["text", "budget", "chosen (first seed)", "epochs", "validation", "test"]
@@ -135,6 +145,7 @@ def report(texts: Sequence[Results]) -> str:
     header += ["peak, GFLOP/s", "charrnn"]
     described = ["text", "what it is", "packages", "bytes", "split", "SHA-256"]
     tried = ["text", "budget", "other than chosen", "epochs", "validation", "test", "seeds"]
+    tried += ["threads"]
     return f"""# What is learnt of texts of some kinds
 
 Written by `benchmarks/quality.py TEXT --split A/B/C --test`: `charrnn train … --val-file … --minutes …` learns one part of a text, everything else left

@@ -147,9 +147,15 @@ def test_a_text_as_bytes(benchmark: list[tuple[str, ...]], tmp_path: Path) -> No
         protocol.measure(corpus, how, [0.005], [0], [tiny], output)
 
 
-def _run(options: str, seed: int, validation: float, test: float) -> dict[str, Any]:
+def _run(
+    options: str, seed: int, validation: float, test: float, threads: int = 1
+) -> dict[str, Any]:
     model = {"cell": "lstm", "num_layers": 2, "hidden_size": 64, "layer_norm": True}
-    rate = 0.01 if options else 0.02
+    training = {
+        "learning_rate": 0.01 if options else 0.02,
+        "steps": len(options),
+        "threads": threads,
+    }
     return {
         "minutes": 1.0,
         "seed": seed,
@@ -157,8 +163,8 @@ def _run(options: str, seed: int, validation: float, test: float) -> dict[str, A
         "validation_bits": validation,
         "test_bits": test,
         "epochs": 2.0,
-        "config": {"model": model, "training": {"learning_rate": rate, "steps": len(options)}},
-        "threads": 1,
+        "config": {"model": model, "training": training},
+        "threads": threads,
         "machine": {"peak_flops": 1e11, "charrnn": "0 (abc)"},
     }
 
@@ -177,8 +183,32 @@ def test_share_of_the_best_by_hand() -> None:
     told = texts_report.report([text | {"runs": runs}])
     assert "| 95.0% | 2 | 1 |" in told
     assert "5.600 ± 4.808" in told
-    assert "| code | 60 s | learning rate 0.01 | 2.0 | 1.900 | 2.090 | 1 |" in told
+    assert "| code | 60 s | learning rate 0.01 | 2.0 | 1.900 | 2.090 | 1 | 1 |" in told
     assert "Python's library" in told
+
+
+def test_runs_with_other_numbers_of_threads_are_others() -> None:
+    """None takes another one's place, or is compared with it; one that was left all that there were is known by how many."""
+    runs: list[dict[str, Any]] = []
+    left = _run("", 0, 1.5, 1.6, threads=8) | {"threads": None}
+    for run in (_run("", 0, 2.0, 2.2), _run("--learning-rate 0.01", 0, 1.9, 2.09), left):
+        runs = running.replaced(runs, run, protocol.what_it_is)
+    assert len(runs) == 3
+    again = _run("", 0, 1.4, 1.55, threads=8)
+    runs = running.replaced(runs, again, protocol.what_it_is)
+    assert runs[2:] == [again]
+    text = {"corpus": "code", "bytes": 1000, "sha256": "ab" * 32, "split": [90, 5, 5]}
+    told = texts_report.report([text | {"runs": runs}])
+    assert "| 2.000 | 2.200 |  | 2.090 | 95.0% | 1 | 1 |" in told
+    assert "| 1.400 | 1.550 |  |  |  | 1 | 8 |" in told
+    assert "2.0 | 1.900 | 2.090 | 1 | 1 |" in told
+
+
+def test_the_report_is_of_what_is_kept() -> None:
+    """All rows that there are, of whatever time, have their place in it."""
+    here = Path(protocol.__file__).parent
+    told = texts_report.report(protocol.read_all(here / "texts"))
+    assert told == (here / "TEXTS.md").read_text(encoding="utf-8")
 
 
 def test_texts_follow_from_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
