@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -340,3 +341,26 @@ def test_a_model_for_labels_is_trained_again_as_it_was() -> None:
     assert staying(model, {}) == vars(model)
     new, tuned = (_chosen(50_000, 30, model=vars(model), tuned=tuned) for tuned in (False, True))
     assert new == tuned
+
+
+def test_the_documented_rules_are_the_rules() -> None:
+    """Of each task a row of the table in docs/training.md."""
+    path = Path(__file__).parents[1] / "docs" / "training.md"
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if "at most | " in line]
+    assert len(lines) == len(RULES)
+    for (task, rules), line in zip(RULES.items(), lines, strict=True):
+        name, net, weights, passes, rate, besides = map(str.strip, line.split("|")[1:-1])
+        assert name == f"`{task}`"
+        assert weights == f"{rules.weights_per_character:g} at most"
+        assert passes == f"{rules.most_epochs:g} at most"
+        assert rate == f"{rules.rate_times_hidden_size:g}"
+        assert ("one layer" in net) == (rules.usual.get("num_layers") == 1)
+        assert ("GRU" in net) == (rules.usual.get("cell") == "gru")
+        assert ("64 units" in net) == (rules.least_hidden_size == 64)
+        assert ("outputs are dropped" in besides) == bool(rules.dropout)
+        assert ("--layer-norm" in besides) == bool(rules.normalized_epochs)
+        assert ("--weight-decay" in besides) == rules.decays
+        also = {**rules.usual, **rules.training, "ngrams": rules.ngrams}
+        for setting in ("lm_loss", "rare_labels", "label_smoothing", "ngrams"):
+            told = f"`--{setting.replace('_', '-')} {also.get(setting, 0):g}`"
+            assert (told in besides) == bool(also.get(setting)), told
