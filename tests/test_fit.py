@@ -115,6 +115,27 @@ def test_rising_again(evaluations: int, done: float) -> None:
     assert "while training fell from" in fit.reason
 
 
+@pytest.mark.parametrize("schedule", ["trapezoid", "cosine"])
+@pytest.mark.parametrize("patience", [1, 4])
+def test_stopped_for_over_fitting(schedule: str, patience: int) -> None:
+    """What ended a run is known, however short it was, and however little training still fell meanwhile."""
+    config = replace(CONFIG, patience=patience, schedule=schedule)
+
+    def train(e: float) -> float:
+        return 1.5 - 0.001 * e
+
+    def validation(e: float) -> float:
+        return 2.0 if e <= 1 else 2.05
+
+    epochs = [1 + 0.5 * n for n in range(1 + patience)]
+    fit = judge(_history(train, validation, epochs), MODEL, config)
+    assert fit.verdict == OVER
+    assert fit.reason.startswith("validation rose from 2.885 to 2.958 bits while training fell")
+    assert fit.advice == ("--dropout 0.4", "more text")
+    sooner = judge(_history(train, validation, epochs[:-1]), MODEL, config)
+    assert sooner.verdict == UNKNOWN
+
+
 def test_learnt_by_heart() -> None:
     """A tiny text: validation is flat, and training far below it. Full dropout needs other advice."""
     fit = _verdict(lambda e: 2 / (1 + e), _settled)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
 from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, is_passing
-from charrnn.training.evaluation import best_evaluation
+from charrnn.training.evaluation import best_evaluation, is_overfitted
 from charrnn.training.run import CorpusInfo, Evaluation, keeping
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
@@ -95,13 +95,14 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     right = last.accuracy if model.learns.rewrites else None
     if validation[-1] < LEARNT and (right is None or right > ALL_RIGHT):
         return Fit(RIGHT, f"next to nothing is left to learn ({ends})", ())
+    rise = f"validation rose from {figures[1, best]:.3f} to {figures[1, -1]:.3f} bits"
+    apart = f"{rise} while training fell from {figures[0, best]:.3f} to {figures[0, -1]:.3f}"
+    by = keeping(model, training)
+    if 0 < training.patience <= _overfitted(measured, by):
+        return Fit(OVER, apart, _restraints(model))
     if enough and _end(validation) > (1 + RISEN) * validation[best]:
-        rise = f"validation rose from {figures[1, best]:.3f} to {figures[1, -1]:.3f} bits"
         if _end(train) < (1 - RISEN) * train[best]:
-            reason = (
-                f"{rise} while training fell from {figures[0, best]:.3f} to {figures[0, -1]:.3f}"
-            )
-            return Fit(OVER, reason, _restraints(model))
+            return Fit(OVER, apart, _restraints(model))
         if _end(train) > (1 + RISEN) * train[best] and not training.rewarm:
             slower = f"--learning-rate {training.learning_rate / 3:.1g}"
             return Fit(UNKNOWN, f"{rise}, and training rose as well", (slower,))
@@ -110,7 +111,7 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
 
     # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.
     steady_rate = training.schedule not in ANNEALING
-    kept = best_evaluation(measured, keeping(model, training))
+    kept = best_evaluation(measured, by)
     vain = len(measured) - measured.index(kept or last)
     stopped_early = steady_rate and 0 < training.patience < vain
     in_all = training.steps or round(training.epochs * min(last.step / last.epoch, 1 << 60))
@@ -133,6 +134,15 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         return Fit(UNDER, reason, (_larger(model), *less))
     both = f"{_larger(model)} with {_more_dropping(model)}"
     return Fit(RIGHT, f"validation levelled off ({ends})", (both,))
+
+
+def _overfitted(measured: Sequence[Evaluation], by: str) -> int:
+    """How many evaluations since the best one over-fit, of which so many as ``patience`` end a run; 0 unless the last one does."""
+    if not is_overfitted(measured[-1], measured[:-1]):
+        return 0
+    best = best_evaluation(measured, by)
+    since = range(measured.index(best) + 1 if best else 0, len(measured))
+    return sum(is_overfitted(measured[n], measured[:n]) for n in since)
 
 
 def _end(losses: NDArray[Any]) -> float:
