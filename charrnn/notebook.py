@@ -49,9 +49,7 @@ from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples, load_examples
 from charrnn.text.labels import NO_LABELS
 from charrnn.text.source import Paths, several
-from charrnn.training.budget import may_normalize, staying, with_usual
-from charrnn.training.learner import compile_ahead
-from charrnn.training.pace import AIM, Pace, choose_here
+from charrnn.training.pace import AIM, Pace, chosen_run, compile_chosen
 from charrnn.training.reports import Report
 from charrnn.training.trainer import Training
 from charrnn.words import counted, decimals
@@ -118,19 +116,15 @@ def train(
             corpus = load_examples(
                 corpus, task, labels=start.labels if start else NO_LABELS, **known
             )
+    begin, after = start or ModelConfig(**of_model), list[Callable[[Report], object]]()
     if settings.get("epochs") or settings.get("steps"):
-        training = Training(corpus, start or ModelConfig(**of_model), TrainingConfig(**of_training))
-        after: list[Callable[[Report], object]] = []
+        training = Training(corpus, begin, TrainingConfig(**of_training))
     else:
-        minutes = MINUTES if minutes is None else minutes
-        shape = with_usual(of_model) if start is None else staying(start.config, {})
-        form, run = ModelConfig(**shape), TrainingConfig(**of_training)
-        began += compile_ahead(form, run, either=may_normalize(shape))
-        deadline = began + AIM * 60 * minutes
-        choice = choose_here(corpus, deadline, shape, of_training, tuned=start is not None)
-        model = choice.model if start is None else start.dropping(choice.model)
-        training = Training(corpus, model, choice.training)
-        after = [Pace(training, choice, deadline).after]
+        given = {**of_model, **of_training}
+        began += compile_chosen(begin, given)
+        deadline = began + AIM * 60 * (MINUTES if minutes is None else minutes)
+        training, choice = chosen_run(corpus, begin, deadline, given)
+        after.append(Pace(training, choice, deadline).after)
     if on_report is not None:
         after.append(on_report)
     try:

@@ -206,7 +206,7 @@ def test_init_from(run: Run, model: Path) -> None:
     assert run("train", "corpus.txt", "--init-from", model, *dropping, *TINY[2:], "-q").code == 0
 
 
-@pytest.mark.parametrize("where", ["cli.starting.load_corpus", "cli.budgeted.choose_here"])
+@pytest.mark.parametrize("where", ["cli.starting.load_corpus", "training.pace.choose_here"])
 def test_interrupted_at_once(run: Run, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     """Ctrl-C before there is a run, while the text is read or the machine is measured, says that there is none."""
 

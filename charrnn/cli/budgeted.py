@@ -10,16 +10,16 @@ from typing import Any
 
 from charrnn.cli.job import Pulse
 from charrnn.cli.starting import BESIDE, DROPPING
-from charrnn.config import ModelConfig, TextConfig, TrainingConfig, only
+from charrnn.config import ModelConfig, TextConfig, TrainingConfig
 from charrnn.models.character_model import CharacterModel
 from charrnn.nn.world import World
 from charrnn.tasks import Task
 from charrnn.text.corpus import Corpus
 from charrnn.text.embedded import STEMS
 from charrnn.text.examples import Examples
-from charrnn.training.budget import Choice, Cost, staying
+from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import kept_fraction
-from charrnn.training.pace import AIM, Pace, choose_here, extend_here
+from charrnn.training.pace import AIM, Pace, chosen_run, extend_here
 from charrnn.training.trainer import Training
 from charrnn.words import as_argument, counted, duration, quoted
 
@@ -41,13 +41,7 @@ def timed_run(
         given: What the user has set.
     """
     deadline, clock = began + AIM * seconds, world.agreed(time.monotonic)
-    tuned, model_settings = isinstance(start, CharacterModel), only(ModelConfig, given)
-    if isinstance(start, CharacterModel):
-        model_settings = staying(start.config, given)
-    known = corpus, deadline, model_settings, only(TrainingConfig, given), clock, world
-    choice = world.from_first(choose_here(*known, tuned=tuned))
-    model = start.dropping(choice.model) if isinstance(start, CharacterModel) else choice.model
-    training = Training(corpus, model, choice.training, world)
+    training, choice = chosen_run(corpus, start, deadline, given, clock, world)
     pulse.beat(0)
     pace = Pace(training, choice, deadline, pulse.now)
     return training, pace, _reasons(training, choice, seconds)

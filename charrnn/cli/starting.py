@@ -23,8 +23,8 @@ from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.recorded import afar, could_be, sizes
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, in_words, is_passing
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.budget import may_normalize, with_usual
 from charrnn.training.learner import compile_ahead
+from charrnn.training.pace import compile_chosen
 from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.words import as_argument, listed, quoted, shortened
 
@@ -164,16 +164,15 @@ def compiled_ahead(
     Args:
         given: What the user has set, where the rest is to be chosen.
     """
-    model, either = start.config if isinstance(start, CharacterModel) else start, False
-    if given is not None and model is start:
-        shape = with_usual(only(ModelConfig, given))
-        model, either = ModelConfig(**shape), may_normalize(shape)
 
     def tell() -> None:
         if not quiet:
             tell_of_compiling()
 
-    return compile_ahead(model, config, tell, either=either)
+    if given is not None:
+        return compile_chosen(start, given, tell)
+    model = start.config if isinstance(start, CharacterModel) else start
+    return compile_ahead(model, config, tell)
 
 
 def resumed_start(

@@ -1,6 +1,6 @@
 """A run that ends on time: how quickly this machine trains, and what that means as the run goes.
 
-``choose_here`` measures and chooses; ``Pace`` looks at the clock after each report. While the rate is
+``chosen_run`` measures, chooses and makes a run; ``Pace`` looks at the clock after each report. While the rate is
 constant it corrects how many steps the run has; once the rate falls it is fixed, so that the same
 run can be made again without a clock, by its steps alone.
 """
@@ -13,8 +13,9 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.config import ModelConfig, TrainingConfig, only
 from charrnn.errors import InputError
+from charrnn.models.character_model import CharacterModel
 from charrnn.nn.parallel import MIN_STREAMS, processors_each
 from charrnn.nn.world import ALONE, World
 from charrnn.tasks import TASKS
@@ -32,9 +33,11 @@ from charrnn.training.budget import (
     Speed,
     choose,
     may_normalize,
+    staying,
     with_usual,
 )
 from charrnn.training.division import COOLDOWN, divide
+from charrnn.training.learner import compile_ahead
 from charrnn.training.monotony import attention_for
 from charrnn.training.reports import Cooldown, Report, Step
 from charrnn.training.run import Evaluation
@@ -55,6 +58,48 @@ UNBOUNDED = (
 CORRECTIONS = 100  # of the number of steps, in the time of a run
 
 Clock = Callable[[], float]
+
+
+def compile_chosen(
+    start: ModelConfig | CharacterModel,
+    given: Mapping[str, Any],
+    tell: Callable[[], None] | None = None,
+) -> float:
+    """Compile the steps of a run that is yet to be chosen, before anything is measured; the seconds that it took.
+
+    Args:
+        start, given: As for :func:`chosen_run`.
+        tell: Called where there is something to wait for.
+    """
+    config = TrainingConfig(**only(TrainingConfig, given))
+    if isinstance(start, CharacterModel):
+        return compile_ahead(start.config, config, tell)
+    shape = with_usual(only(ModelConfig, given))
+    return compile_ahead(ModelConfig(**shape), config, tell, either=may_normalize(shape))
+
+
+def chosen_run(
+    corpus: Corpus | Examples,
+    start: ModelConfig | CharacterModel,
+    deadline: float,
+    given: Mapping[str, Any],
+    clock: Clock = time.monotonic,
+    world: World = ALONE,
+) -> tuple[Training, Choice]:
+    """A run that is over at ``deadline``, and what was chosen for it; errors and arguments as those of :func:`choose_here`.
+
+    Args:
+        start: A model to start from; a configuration says nothing that is not ``given``.
+        given: Settings of the model and of the run that are not to be chosen.
+    """
+    tuned, shape = isinstance(start, CharacterModel), only(ModelConfig, given)
+    if isinstance(start, CharacterModel):
+        shape = staying(start.config, given)
+    known = corpus, deadline, shape, only(TrainingConfig, given), clock, world
+    choice = world.from_first(choose_here(*known, tuned=tuned))
+    model = start.dropping(choice.model) if isinstance(start, CharacterModel) else choice.model
+    training = Training(corpus, model, choice.training, world)
+    return training, choice
 
 
 def choose_here(

@@ -19,12 +19,11 @@ import pytest
 from conftest import Run
 
 import charrnn
-from charrnn import notebook
 from charrnn.cli import budgeted, starting
 from charrnn.errors import InputError
 from charrnn.nn import compiled
 from charrnn.signals import Held
-from charrnn.training import learner
+from charrnn.training import learner, pace
 from charrnn.training.learner import compile_ahead
 
 pytest.importorskip("numba")
@@ -150,7 +149,8 @@ def test_train_tells_and_takes_no_time(run: Run, monkeypatch: pytest.MonkeyPatch
     train = "train", "corpus.txt", "--cell", "gru", "--optimizer", "sgd", *SMALL, "-o", "run.npz"
     assert run(*train).code == 0
     monkeypatch.setattr(starting, "compile_ahead", ahead)
-    monkeypatch.setattr(budgeted, "choose_here", measured)
+    monkeypatch.setattr(pace, "compile_ahead", ahead)
+    monkeypatch.setattr(pace, "choose_here", measured)
     monkeypatch.setattr(budgeted, "extend_here", measured)
     for command in (
         ("train", "corpus.txt", "--cell", "gru", "--optimizer", "sgd"),
@@ -168,9 +168,9 @@ def test_train_from_python_takes_no_time(monkeypatch: pytest.MonkeyPatch) -> Non
         raise InputError(f"{deadline - time.monotonic():.0f}")
 
     monkeypatch.setattr(
-        notebook, "compile_ahead", lambda model, _, **__: 1000.0 * (model.cell == "gru")
+        pace, "compile_ahead", lambda model, *_, **__: 1000.0 * (model.cell == "gru")
     )
-    monkeypatch.setattr(notebook, "choose_here", measured)
+    monkeypatch.setattr(pace, "choose_here", measured)
     with pytest.raises(InputError, match=r"^10(59|60)$"):
         charrnn.train(charrnn.Corpus.from_text("a text " * 99), minutes=1, cell="gru")
 
