@@ -120,18 +120,28 @@ GOLDEN = {
         0.19260847490608088,
         "sun was low, the sea was calm,\nand nobody said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\nThe sun",
     ),
+    11: Golden(
+        "3e1edacd218515035460155eebe9a4e3a0bb14bbbe923167f15bf776b957c202",
+        "gru",
+        charrnn.TextConfig(normalize="nfc"),
+        300,
+        0.19260847490608088,
+        "sun was low, the sea was calm,\nand nobody said a word.\nA café on the corner — closed —\nwas all we saw or heard.\n\nThe sun",
+    ),
 }
 TAGS = {
     7: "2893ecc21731251e65469ab8064361aaad01726d430b083fea0fb94ca70a0107",
     8: "6a056150536c8eb59f868e5feeab15e84b7bcea18ffdf2ac6f6a2c870917469f",
     9: "2bbf2ee3f5fbc7cd73a3382687cf059824a69eaed8b211f08ca9d85aca393328",
     10: "e35fb01b85451d770dd2ab0ba89fa0f3f3b8ac315aca7a4843ae6eee80ee9898",
+    11: "75280c82869d2c2a8dc4e8541f39e2dac8645800f88407017eb8d0c5f6e7e5bd",
 }
 """Of each format from the first that knew tags, a model that tells vowels."""
 TURNED = {
     8: "0c9724bd9eb87de54ec41cfdd363e48220116227cf4191dbbbd9d54f13e314f9",
     9: "1ee4a232893b3b96f1818269bf270e0f05d32d9364e262d52c2d2902698993d6",
     10: "55e1e14b594d496b4f60aad9abe620b933479268d1ad96fdb312e590d98dbb85",
+    11: "6dec86c4aa2d58b3e12be846aa9ecffb6e457bb6bcbe3e36c0cbb0317ec2021a",
 }
 """Of each format from the first that knew targets, a model that turns words round."""
 

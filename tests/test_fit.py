@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn
+from charrnn.training.budget import RULES
 from charrnn.training.fit import OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
-from charrnn.training.run import Evaluation
+from charrnn.training.run import Evaluation, Origin
 
 MODEL = charrnn.ModelConfig(hidden_size=256, dropout=0.2)
 CONFIG = charrnn.TrainingConfig(epochs=12)
@@ -38,12 +40,13 @@ def _verdict(
     done: float = 1.0,
     config: charrnn.TrainingConfig = CONFIG,
     model: charrnn.ModelConfig = MODEL,
+    **known: Any,
 ) -> Fit:
     """Of curves that are functions of the epoch, in a run of which a part is done."""
     config = replace(config, patience=0) if done == 1.0 else config
     in_all = config.epochs or config.steps / 100
     epochs = np.linspace(0, in_all * done, evaluations + 1)[1:]
-    return judge(_history(train, validation, epochs.tolist()), model, config)
+    return judge(_history(train, validation, epochs.tolist()), model, config, **known)
 
 
 def _settled(e: float) -> float:
@@ -134,6 +137,52 @@ def test_stopped_for_over_fitting(schedule: str, patience: int) -> None:
     assert fit.advice == ("--dropout 0.4", "more text")
     sooner = judge(_history(train, validation, epochs[:-1]), MODEL, config)
     assert sooner.verdict == UNKNOWN
+
+
+def test_a_text_that_has_been_read_often_enough() -> None:
+    """Where a run ended because more would bring little, its verdict says so too, and asks for no more steps."""
+    config = replace(CONFIG, epochs=0, steps=1200, schedule="trapezoid", cooldown=480)
+
+    def train(e: float) -> float:
+        return 1 + 2 / (1 + e)
+
+    def validation(e: float) -> float:
+        return 1.3 + 2 / (1 + e)
+
+    for enough in (1200, 1300):
+        fit = _verdict(train, validation, config=config, origin=Origin(most_steps=enough))
+        assert (fit.verdict, fit.longer) == (RIGHT, {})
+        assert fit.reason.startswith(
+            "each character was seen 12 times, and more would bring little"
+        )
+        assert fit.advice == ("more text", "--init-from a model of more text")
+        known = Origin(tuned=True, most_steps=enough)
+        assert _verdict(train, validation, config=config, origin=known).advice == ("more text",)
+    for enough in (0, 2400):  # nobody knows, or time was what ended it
+        fit = _verdict(train, validation, config=config, origin=Origin(most_steps=enough))
+        assert (fit.verdict, fit.longer) == (UNDER, {"steps": 2400})
+
+
+def test_a_model_to_start_from_keeps_its_size() -> None:
+    """Nothing is advised that ``--init-from`` refuses."""
+    tuned = Origin(tuned=True)
+    free = replace(MODEL, dropout=0.0)
+    curves: list[tuple[Curve, Curve, charrnn.ModelConfig]] = [
+        (lambda e: 3 - 0.1 * e, lambda e: 3.01 - 0.1 * e, MODEL),
+        (_settled, _settled, MODEL),
+        (_settled, _settled, free),
+        (lambda e: _settled(e) - 0.2, _settled, MODEL),
+        (lambda e: 2 / (1 + e), _settled, free),
+    ]
+    for train, validation, model in curves:
+        fit = _verdict(train, validation, model=model, origin=tuned)
+        new = _verdict(train, validation, model=model)
+        assert (fit.verdict, fit.reason) == (new.verdict, new.reason)
+        assert fit.advice
+        assert "--hidden-size" not in str(fit)
+        assert "--weight-drop" not in str(
+            fit
+        )  # outputs are dropped of what has learnt with all its weights
 
 
 def test_learnt_by_heart() -> None:
@@ -234,3 +283,24 @@ def test_a_run_tells_its_fit(run: Run) -> None:
     assert fit["verdict"] == OVER
     assert str(Fit(**fit)) in line
     assert "over-fitted" in run("inspect").out
+
+
+def test_a_short_text_is_told_one_story(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what was chosen, at the end, later by ``inspect``, and by a run that starts from that one."""
+    monkeypatch.setattr("charrnn.training.pace.MEASURING_SECONDS", 0.01)
+    monkeypatch.setitem(RULES, "lm", replace(RULES["lm"], most_epochs=3.0, fewest_steps=30))
+    text = "".join(np.random.default_rng(1).choice(["to be ", "or ", "not "], 3000))
+    Path("short.txt").write_text(text, encoding="utf-8")
+    flags = ("--minutes", "20s", "--sample-every", 0)
+    first = run("train", "short.txt", *flags, "--hidden-size", 16, "-o", "a.npz")
+    tuned = run("train", "short.txt", *flags, "--init-from", "a.npz", "-o", "b.npz")
+    for outcome, name in ((first, "a.npz"), (tuned, "b.npz")):
+        assert "more would bring little to so short a text, and the run ends before" in outcome.err
+        (line,) = [line for line in outcome.err.splitlines() if line.startswith("fit:")]
+        assert "--steps" not in line
+        checkpoint = charrnn.load_checkpoint(name)
+        assert checkpoint.origin == Origin(name == "b.npz", checkpoint.training.steps)
+        fit = json.loads(run("inspect", name, "--json").out)["fit"]
+        assert line == f"fit:    {Fit(**fit)}"
+        assert fit["longer"] == {}
+    assert "--hidden-size" not in line

@@ -116,7 +116,8 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
             lines.append(f"wrong:  {wrong}")
         if each := file_losses(training.corpus_info, best):
             lines.append(f"files:  {each}")
-    fit = judge(training.history, training.network.config, training.config)
+    model = training.network.config
+    fit = judge(training.history, model, training.config, origin=training.origin)
     lines.append(f"fit:    {fit}")
     name = as_argument(path)
     if interrupted or fit.longer:

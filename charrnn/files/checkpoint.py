@@ -28,11 +28,11 @@ from charrnn.text.labels import LONGEST, Labels
 from charrnn.text.symbols import MOST_WORDS
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.figures import Figures
-from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Origin, Progress
 from charrnn.version import __version__
 
 SUFFIX = ".npz"
-FORMAT = 10
+FORMAT = 11
 """Version of the format that this code writes, and the newest that it reads."""
 
 Format = Annotated[int, Between(1, (1 << 60) - 1)]
@@ -66,6 +66,7 @@ class Meta:
     validation_loss: Amount | None
     form: Annotated[str, Length(0, 100)]
     figures: Figures | None
+    origin: Origin
     progress: Any
 
     @classmethod
@@ -87,6 +88,7 @@ class Meta:
             checkpoint.validation_loss,
             checkpoint.form,
             checkpoint.figures,
+            checkpoint.origin,
             to_json(checkpoint.progress),
         )
 
@@ -112,6 +114,7 @@ class Meta:
             resumable=self.progress is not None,
             form=self.form,
             figures=self.figures,
+            origin=self.origin,
         )
 
 
@@ -146,6 +149,7 @@ BROUGHT: dict[int, dict[type, dict[str, Any]]] = {
         Meta: {"words": []},
     },
     10: {ModelConfig: {"layer_norm": False}, TrainingConfig: {"reduce_every": 1}},
+    11: {Meta: {"origin": {"tuned": False, "most_steps": 0}}},
 }
 """Entries that a format brought, each with the value that means what was done before."""
 

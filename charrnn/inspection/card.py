@@ -11,7 +11,7 @@ from charrnn.nn.loss import bits
 from charrnn.tasks import those
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
-from charrnn.training.fit import going_on, judge, longer
+from charrnn.training.fit import fit_of, going_on, longer
 from charrnn.training.run import Checkpoint
 from charrnn.words import (
     as_argument,
@@ -41,7 +41,7 @@ def view(look: Look) -> fig.Figure:
     found, checkpoint = look.subject.summary(), look.subject.checkpoint
     model, figures = checkpoint.model, checkpoint.figures
     symbol, per = model.symbol, model.config.per
-    fit = str(judge(checkpoint.history, checkpoint.model.config, checkpoint.training))
+    fit = str(fit_of(checkpoint))
     kinds = ("train", "validation")
     lines = [loss_line(name, found["history"], "epoch", f"{name}_bits_per_{per}") for name in kinds]
     lines = [line for line in lines if line.x]

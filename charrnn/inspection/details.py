@@ -12,7 +12,7 @@ from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import bits
 from charrnn.text.symbols import is_private
-from charrnn.training.fit import judge
+from charrnn.training.fit import fit_of
 from charrnn.training.run import Checkpoint, Evaluation
 from charrnn.words import decimals, duration, listed, shortened
 
@@ -96,7 +96,7 @@ def _result(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
                 f"{name} curve",
                 f"{_blocks(losses)}  {decimals(losses[0], 3)} → {decimals(losses[-1], 3)}",
             )
-    yield "fit", str(judge(history, checkpoint.model.config, checkpoint.training))
+    yield "fit", str(fit_of(checkpoint))
 
 
 def _blocks(values: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from charrnn.fields import checks
 from charrnn.nn.loss import known_bits
 from charrnn.text.symbols import FEATURE
-from charrnn.training.fit import judge
+from charrnn.training.fit import fit_of
 from charrnn.training.run import Checkpoint
 
 
@@ -47,6 +47,6 @@ def summarize(checkpoint: Checkpoint) -> dict[str, Any]:
         },
         "corpus": asdict(checkpoint.corpus),
         "history": [evaluation.in_bits(symbol) for evaluation in checkpoint.history],
-        "fit": asdict(judge(checkpoint.history, model.config, checkpoint.training)),
+        "fit": asdict(fit_of(checkpoint)),
         "resumable": checkpoint.resumable,
     }

@@ -19,7 +19,7 @@ from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConf
 from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, is_passing
 from charrnn.training.evaluation import best_evaluation, is_overfitted
-from charrnn.training.run import CorpusInfo, Evaluation, keeping
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Origin, keeping
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
 
@@ -32,6 +32,7 @@ NARROW = 0.03  # of the validation loss
 LEARNT = 0.1  # nats: nothing left to learn
 ALL_RIGHT = 0.95  # of targets, which are long: with little left of each symbol many may be wrong
 MOST_DROPPED = 0.5
+UNTOLD = Origin()
 ENDED = 0.1  # of the highest rate, from which on a rate has all but fallen
 
 
@@ -69,14 +70,84 @@ class Fall(NamedTuple):
         return (self.of - self.to) / self.thirds
 
 
-def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingConfig) -> Fit:
+@dataclass(frozen=True)
+class Remedies:
+    """What can be tried with a model, in words: options have values. A model that a run starts from keeps its size."""
+
+    model: ModelConfig
+    origin: Origin
+
+    @property
+    def larger(self) -> str:
+        """More units."""
+        if self.origin.tuned:
+            return "a larger model to start from"
+        return f"--hidden-size {min(MAX_HIDDEN_SIZE, 2 * self.model.hidden_size)}"
+
+    @property
+    def both(self) -> tuple[str, ...]:
+        """More units, and what keeps them from learning by heart."""
+        if self.origin.tuned:
+            return "more text", self.larger
+        return (f"{self.larger} with {self._more_dropping}",)
+
+    @property
+    def more_text(self) -> tuple[str, ...]:
+        """Of the same kind, or what another one has taught."""
+        knows = self.origin.tuned or self.model.task != "lm"
+        return ("more text",) if knows else ("more text", "--init-from a model of more text")
+
+    @property
+    def restraints(self) -> tuple[str, ...]:
+        """What keeps a model from learning by heart; a smaller one only learns less."""
+        more = (self._more_dropping,) if self._dropping[1] < MOST_DROPPED else ()
+        return (*more, "more text")
+
+    @property
+    def less_dropping(self) -> tuple[str, ...]:
+        """Half of it, if there is any."""
+        flag, dropped = self._dropping
+        return (f"{flag} {dropped / 2:.2g}",) if dropped else ()
+
+    @property
+    def _more_dropping(self) -> str:
+        flag, dropped = self._dropping
+        return f"{flag} {max(dropped, min(MOST_DROPPED, dropped + 0.2)):.2g}"
+
+    @property
+    def _dropping(self) -> tuple[str, float]:
+        """The option by which its training drops something, and how much: of one that has learnt with all its weights rather outputs."""
+        model = self.model
+        whole = self.origin.tuned and not model.weight_drop
+        if model.dropout or whole or not model.is_recurrent:
+            return "--dropout", model.dropout
+        return "--weight-drop", model.weight_drop
+
+
+def fit_of(checkpoint: Checkpoint) -> Fit:
+    """How well a run fits that has been saved."""
+    model = checkpoint.model.config
+    return judge(checkpoint.history, model, checkpoint.training, origin=checkpoint.origin)
+
+
+def judge(
+    history: Sequence[Evaluation],
+    model: ModelConfig,
+    training: TrainingConfig,
+    *,
+    origin: Origin = UNTOLD,
+) -> Fit:
     """Judge a run by its evaluations.
 
     Over-fitted is a validation loss that rose while the training loss fell, or one that no longer
     falls, far above it.
-    Under-fitted is a validation loss that still fell when the run ended, or that is hardly higher than
-    the training loss.
+    Under-fitted is a validation loss that still fell when the run ended, unless its text had been read as often as helps, or that is
+    hardly higher than the training loss.
+
+    Args:
+        origin: How it came to be: what can be tried depends on it.
     """
+    remedies = Remedies(model, origin)
     measured = [entry for entry in history if entry.validation_loss is not None]
     if not history:
         return Fit(UNKNOWN, "no evaluation yet", ())
@@ -99,15 +170,15 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
     apart = f"{rise} while training fell from {figures[0, best]:.3f} to {figures[0, -1]:.3f}"
     by = keeping(model, training)
     if 0 < training.patience <= _overfitted(measured, by):
-        return Fit(OVER, apart, _restraints(model))
+        return Fit(OVER, apart, remedies.restraints)
     if enough and _end(validation) > (1 + RISEN) * validation[best]:
         if _end(train) < (1 - RISEN) * train[best]:
-            return Fit(OVER, apart, _restraints(model))
+            return Fit(OVER, apart, remedies.restraints)
         if _end(train) > (1 + RISEN) * train[best] and not training.rewarm:
             slower = f"--learning-rate {training.learning_rate / 3:.1g}"
             return Fit(UNKNOWN, f"{rise}, and training rose as well", (slower,))
     if enough and wide and _late_fall(steps, validation).by <= FALLING * validation[-1]:
-        return Fit(OVER, f"validation is far above training ({ends})", _restraints(model))
+        return Fit(OVER, f"validation is far above training ({ends})", remedies.restraints)
 
     # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.
     steady_rate = training.schedule not in ANNEALING
@@ -122,18 +193,21 @@ def judge(history: Sequence[Evaluation], model: ModelConfig, training: TrainingC
         return Fit(UNKNOWN, reason, (f"--eval-every {max(1, last.step // 10)}",))
     narrow = gap < NARROW * validation[-1]
     fall, part = _fall(measured, training, in_all)
-    if fall.by > FALLING * validation[-1] and not stopped_early:
+    falls = fall.by > FALLING * validation[-1] and not stopped_early
+    exhausted = 0 < NEARLY_DONE * origin.most_steps <= last.step
+    if exhausted and (falls or not narrow):
+        seen = f"each character was seen {last.epoch:.0f} times"
+        reason = f"{seen}, and more would bring little to so short a text ({ends})"
+        return Fit(RIGHT, reason, remedies.more_text)
+    if falls:
         reason = f"validation still fell by {1 - fall.to / fall.of:.1%} over the {part} ({ends})"
         twice = longer(training)
-        larger = (_larger(model),) if narrow else ()
+        larger = (remedies.larger,) if narrow else ()
         return Fit(UNDER, reason, (" ".join(_options(twice)), *larger), twice)
     if narrow:
-        flag, dropped = _dropping(model)
-        less = (f"{flag} {dropped / 2:.2g}",) if dropped else ()
         reason = f"validation levelled off hardly higher than training ({ends})"
-        return Fit(UNDER, reason, (_larger(model), *less))
-    both = f"{_larger(model)} with {_more_dropping(model)}"
-    return Fit(RIGHT, f"validation levelled off ({ends})", (both,))
+        return Fit(UNDER, reason, (remedies.larger, *remedies.less_dropping))
+    return Fit(RIGHT, f"validation levelled off ({ends})", remedies.both)
 
 
 def _overfitted(measured: Sequence[Evaluation], by: str) -> int:
@@ -177,24 +251,6 @@ def _late_fall(steps: NDArray[Any], losses: NDArray[Any]) -> Fall:
     return Fall.between(losses[:early], losses[early:], share)
 
 
-def _restraints(model: ModelConfig) -> tuple[str, ...]:
-    """What keeps a model from learning by heart; a smaller one only learns less."""
-    more = (_more_dropping(model),) if _dropping(model)[1] < MOST_DROPPED else ()
-    return (*more, "more text")
-
-
-def _dropping(model: ModelConfig) -> tuple[str, float]:
-    """The option by which a model's training drops something, and how much."""
-    if model.dropout or not model.is_recurrent:
-        return "--dropout", model.dropout
-    return "--weight-drop", model.weight_drop
-
-
-def _more_dropping(model: ModelConfig) -> str:
-    flag, dropped = _dropping(model)
-    return f"{flag} {max(dropped, min(MOST_DROPPED, dropped + 0.2)):.2g}"
-
-
 def longer(training: TrainingConfig) -> dict[str, int]:
     """The settings of a run that is twice as long; one that was made for a time has steps."""
     name = "epochs" if training.epochs else "steps"
@@ -216,7 +272,3 @@ def going_on(path: str, corpus: CorpusInfo, settings: Mapping[str, int]) -> list
 
 def _options(settings: Mapping[str, int]) -> list[str]:
     return [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-
-
-def _larger(model: ModelConfig) -> str:
-    return f"--hidden-size {min(MAX_HIDDEN_SIZE, 2 * model.hidden_size)}"

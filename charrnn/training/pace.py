@@ -99,6 +99,7 @@ def chosen_run(
     choice = world.from_first(choose_here(*known, tuned=tuned))
     model = start.dropping(choice.model) if isinstance(start, CharacterModel) else choice.model
     training = Training(corpus, model, choice.training, world)
+    training.origin = replace(training.origin, most_steps=choice.most_steps)
     return training, choice
 
 

@@ -103,6 +103,18 @@ class CorpusInfo(Checked):
         return tuple(f"part {number}" for number in range(1, len(self.parts) + 1))
 
 
+@dataclass(frozen=True)
+class Origin(Checked):
+    """How a run came to be, as far as its settings do not tell.
+
+    ``tuned`` is whether it began with a model that had learnt before. ``most_steps`` are those that its text is good for, as was
+    found where it was chosen for a time; 0 where it was not.
+    """
+
+    tuned: bool = False
+    most_steps: Count = 0
+
+
 class GeneratorNumbers(TypedDict):
     """The two numbers of a PCG64 (O'Neill 2014)."""
 
@@ -220,7 +232,7 @@ class Checkpoint:
     ``progress`` is what it takes to go on with the run, None if it was not saved or not read, and
     ``resumable`` whether the file has it. ``validation_loss`` is in nats for each character. ``form`` is the one
     in which the last steps were computed, see :class:`charrnn.nn.compiled.Form`; nothing where it is not known.
-    ``figures`` are those of the model's answers on what is kept for validation, if it answers.
+    ``figures`` are those of the model's answers on what is kept for validation, if it answers; ``origin`` is how the run came to be.
 
     Raises:
         CheckpointError: No run can have come to this: its parts contradict each other.
@@ -235,6 +247,7 @@ class Checkpoint:
     resumable: bool = False
     form: str = ""
     figures: Figures | None = None
+    origin: Origin = Origin()
 
     def __repr__(self) -> str:
         step = f"{self.history[-1].step:,} steps" if self.history else "no evaluation"

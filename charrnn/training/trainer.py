@@ -38,7 +38,7 @@ from charrnn.training.learner import Learner, compile_ahead
 from charrnn.training.plan import Plan
 from charrnn.training.reports import Recovery, Report, Step
 from charrnn.training.requirements import require_same_run, require_task
-from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Progress, keeping
+from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Origin, Progress, keeping
 from charrnn.words import counted
 
 MAX_RECOVERIES = 3
@@ -61,6 +61,7 @@ class Training:
         notices: What was changed to fit the text, and what else should be known, in words.
         plan: The steps, their rates and evaluations, with the configuration in use.
         history: The evaluations so far.
+        origin: How it came to be, see :class:`charrnn.training.run.Origin`.
         compiled: Whether time steps are compiled ones, see :func:`charrnn.nn.compiled.compile_stack`.
         form: Who computes, for the run's record, see :class:`charrnn.nn.compiled.Form`.
         busy: Seconds that this rank took for the last step, without waiting for others.
@@ -79,6 +80,7 @@ class Training:
         world: World = ALONE,
     ) -> None:
         config = config or TrainingConfig()
+        self.origin = Origin(tuned=isinstance(model, CharacterModel))
         root = np.random.default_rng(config.seed)
         (model_rng,) = root.spawn(1)
         if not isinstance(model, CharacterModel):
@@ -147,6 +149,7 @@ class Training:
         corpus, config = require_same_run(corpus, checkpoint, config)
         assert checkpoint.progress is not None
         training = cls(corpus, checkpoint.model, config, world)
+        training.origin = checkpoint.origin
         if checkpoint.form not in ("", training.form):
             training.notices.append(
                 f"the steps so far were taken by {checkpoint.form}, the next ones by {training.form}: "
@@ -456,4 +459,5 @@ class Training:
             resumable=with_progress,
             form=self.form,
             figures=self._figures,
+            origin=self.origin,
         )
