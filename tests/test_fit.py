@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.training.budget import RULES
+from charrnn.training.budget import CHARACTERS_PER_WEIGHT, RULES, fitting_size
 from charrnn.training.fit import OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
 from charrnn.training.run import Evaluation, Origin
 
@@ -163,6 +163,25 @@ def test_a_text_that_has_been_read_often_enough() -> None:
         assert (fit.verdict, fit.longer) == (UNDER, {"steps": 2400})
 
 
+def test_a_net_that_is_too_large_for_its_time() -> None:
+    """It is not evaluations that it lacks: a smaller one reads more in that time, and more for each weight."""
+    large, few = replace(MODEL, hidden_size=1024), replace(CONFIG, epochs=0, steps=3)
+    history = _history(lambda e: 6 - e, lambda e: 6.1 - e, [0.01, 0.02, 0.03])
+    known: dict[str, Any] = {"weights": 12_000_000, "characters": 100_000}
+    fit = judge(history, large, few, **known)
+    assert (fit.verdict, fit.advice) == (UNDER, ("--hidden-size 64", "more time"))
+    assert "so large a net has read too little, 0.0003 characters for each weight" in fit.reason
+    assert judge(history, large, few).advice == ("more time",)  # nobody knows what it has read
+
+    def falling(weights: int) -> Fit:
+        return _verdict(
+            lambda e: 3 - 0.1 * e, lambda e: 3.3 - 0.1 * e, weights=weights, characters=100_000
+        )
+
+    assert falling(100_000).advice == ("--epochs 24",)  # 12 characters for each
+    assert falling(1_600_000).advice == ("--hidden-size 128", "--epochs 24")
+
+
 def test_a_model_to_start_from_keeps_its_size() -> None:
     """Nothing is advised that ``--init-from`` refuses."""
     tuned = Origin(tuned=True)
@@ -283,6 +302,17 @@ def test_a_run_tells_its_fit(run: Run) -> None:
     assert fit["verdict"] == OVER
     assert str(Fit(**fit)) in line
     assert "over-fitted" in run("inspect").out
+
+
+def test_the_size_that_is_right() -> None:
+    """It is the model's own where each weight has read what it should, and for another task never too small for it."""
+    for size in (64, 256, 1024):
+        model = replace(MODEL, hidden_size=size)
+        assert fitting_size(model, 1e6, CHARACTERS_PER_WEIGHT * 1e6) == size
+        assert fitting_size(model, 1e6, CHARACTERS_PER_WEIGHT * 1e6 / 16) == size // 2
+    assert fitting_size(MODEL, 1e6, 0) == 16
+    pairs = charrnn.ModelConfig(task="seq2seq", hidden_size=256)
+    assert fitting_size(pairs, 1e6, 0) == 64
 
 
 def test_a_short_text_is_told_one_story(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

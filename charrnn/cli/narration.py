@@ -116,8 +116,9 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
             lines.append(f"wrong:  {wrong}")
         if each := file_losses(training.corpus_info, best):
             lines.append(f"files:  {each}")
-    model = training.network.config
-    fit = judge(training.history, model, training.config, origin=training.origin)
+    network, learnt = training.network, training.corpus_info.train_characters
+    run = training.history, network.config, training.config, training.origin
+    fit = judge(*run, weights=network.multiplications, characters=learnt)
     lines.append(f"fit:    {fit}")
     name = as_argument(path)
     if interrupted or fit.longer:

@@ -332,6 +332,20 @@ def _largest(
     return best
 
 
+def fitting_size(model: ModelConfig, weights: float, read: float) -> int:
+    """The hidden size of a model like this one that has the right size for the time that it took to read so much.
+
+    A smaller one reads more meanwhile: both weights and what they read go by the square of the size.
+
+    Args:
+        weights: That a character is multiplied with in this one.
+        read: Characters in all.
+    """
+    smallest = RULES[model.task].least_hidden_size
+    right = model.hidden_size * (read / (CHARACTERS_PER_WEIGHT * weights)) ** 0.25
+    return max((size for size in SIZES if smallest <= size <= right), default=smallest)
+
+
 def _batch_size(read: float, speed: Speed) -> int:
     """A multiple of 16: narrow where a wider one would leave too few steps."""
     enough = 16 * round(read / (SEQ_LENGTH * speed.filled * ENOUGH_STEPS * 16))

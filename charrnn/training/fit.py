@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
 from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, is_passing
+from charrnn.training.budget import fitting_size
 from charrnn.training.evaluation import best_evaluation, is_overfitted
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Origin, keeping
 
@@ -30,6 +31,7 @@ RISEN = 0.02  # of the best validation loss; a plateau's noise is less
 WIDE = 0.3  # of the validation loss
 NARROW = 0.03  # of the validation loss
 LEARNT = 0.1  # nats: nothing left to learn
+TOO_LARGE = 2  # times the hidden size that is right for what was read
 ALL_RIGHT = 0.95  # of targets, which are long: with little left of each symbol many may be wrong
 MOST_DROPPED = 0.5
 UNTOLD = Origin()
@@ -126,26 +128,31 @@ class Remedies:
 
 def fit_of(checkpoint: Checkpoint) -> Fit:
     """How well a run fits that has been saved."""
-    model = checkpoint.model.config
-    return judge(checkpoint.history, model, checkpoint.training, origin=checkpoint.origin)
+    network, learnt = checkpoint.model.network, checkpoint.corpus.train_characters
+    run = checkpoint.history, network.config, checkpoint.training, checkpoint.origin
+    return judge(*run, weights=network.multiplications, characters=learnt)
 
 
 def judge(
     history: Sequence[Evaluation],
     model: ModelConfig,
     training: TrainingConfig,
-    *,
     origin: Origin = UNTOLD,
+    *,
+    weights: int = 0,
+    characters: int = 0,
 ) -> Fit:
     """Judge a run by its evaluations.
 
     Over-fitted is a validation loss that rose while the training loss fell, or one that no longer
     falls, far above it.
     Under-fitted is a validation loss that still fell when the run ended, unless its text had been read as often as helps, or that is
-    hardly higher than the training loss.
+    hardly higher than the training loss, or whose net was far too large for what it read.
 
     Args:
         origin: How it came to be: what can be tried depends on it.
+        weights: That a character is multiplied with; 0 where it is not known, and neither whether they are too many.
+        characters: Of the text that is learnt.
     """
     remedies = Remedies(model, origin)
     measured = [entry for entry in history if entry.validation_loss is not None]
@@ -180,6 +187,10 @@ def judge(
     if enough and wide and _late_fall(steps, validation).by <= FALLING * validation[-1]:
         return Fit(OVER, f"validation is far above training ({ends})", remedies.restraints)
 
+    read = last.epoch * characters
+    fitting = fitting_size(model, weights, read) if weights and not origin.tuned else 0
+    smaller = f"--hidden-size {fitting}" if 0 < TOO_LARGE * fitting <= model.hidden_size else ""
+
     # Under a rate that is to fall to zero a standstill means nothing, and does not end a run.
     steady_rate = training.schedule not in ANNEALING
     kept = best_evaluation(measured, by)
@@ -189,8 +200,13 @@ def judge(
     if last.step < NEARLY_DONE * in_all and not stopped_early:
         return Fit(UNKNOWN, f"only {last.step:,} of {in_all:,} steps are done", ())
     if not enough:
+        if smaller and best == len(measured) - 1:
+            each = f"{read / weights:.1g} characters for each weight"
+            reason = f"so large a net has read too little, {each} ({ends})"
+            return Fit(UNDER, reason, (smaller, "more time"))
         reason = f"evaluated {len(measured)} of the {FEWEST} times that it takes"
-        return Fit(UNKNOWN, reason, (f"--eval-every {max(1, last.step // 10)}",))
+        often = f"--eval-every {last.step // 10}" if last.step >= 10 else "more time"
+        return Fit(UNKNOWN, reason, (often,))
     narrow = gap < NARROW * validation[-1]
     fall, part = _fall(measured, training, in_all)
     falls = fall.by > FALLING * validation[-1] and not stopped_early
@@ -202,6 +218,8 @@ def judge(
     if falls:
         reason = f"validation still fell by {1 - fall.to / fall.of:.1%} over the {part} ({ends})"
         twice = longer(training)
+        if smaller:
+            return Fit(UNDER, reason, (smaller, " ".join(_options(twice))))
         larger = (remedies.larger,) if narrow else ()
         return Fit(UNDER, reason, (" ".join(_options(twice)), *larger), twice)
     if narrow:
