@@ -108,6 +108,21 @@ def test_evaluations_are_skipped_where_time_is_short() -> None:
     assert end <= 1.05 * BUDGET
 
 
+@pytest.mark.parametrize("times", [1, 2, 4])
+def test_long_evaluations(times: int) -> None:
+    """Each is counted once: none of the time that a text for validation takes is kept free beside it."""
+    took, steps = 12.0, (BUDGET - 12.0 * times) / STEP
+    choice, clock = _choice(eval_every=round(steps / times) + 1), Clock()
+    run = Training(CORPUS, choice.model, choice.training)
+    keeper = Pace(run, choice, AIM * BUDGET, clock)
+    keeper._evaluation = took  # as it is known of the text, and of the machine
+    for report in run:
+        clock.now += took if isinstance(report, Evaluation) else STEP
+        keeper.after(report)
+    assert len(run.history) == times
+    assert 0.95 * BUDGET <= clock.now <= BUDGET
+
+
 @pytest.mark.parametrize("asked", [30, 60, 150])
 def test_a_set_fall_is_kept(asked: int) -> None:
     """``--cooldown`` says how many steps it has, as long as there is time for so many."""

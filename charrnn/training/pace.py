@@ -291,9 +291,14 @@ class Pace:
         training.plan.change(fall + cooldown, cooldown)
 
     def _reached(self, then: float, now: float) -> int:
-        """The step that the run will be at, evaluations included."""
-        seconds = self._step() + self._evaluation / self._training.config.eval_every
-        return self._training.step + max(0, int((then - now) / seconds))
+        """The step that the run will be at, with the evaluations on the way to it made, but none that is due there."""
+        training, each = self._training, self._step()
+        every = training.config.eval_every
+        since = training.step % every
+        time_left = max(0.0, then - now) + since * each  # since the last mark
+        marks, rest = divmod(time_left, every * each + self._evaluation)
+        reached = training.step - since + int(marks) * every + min(every, int(rest / each))
+        return max(training.step, reached)
 
     def _step(self) -> float:
         """Seconds of a step, as it has been lately."""
