@@ -230,106 +230,236 @@ def choose(
     tuned = tuned and rules is RULES["lm"]
     if tuned:
         rules = replace(rules, most_epochs=TUNED_EPOCHS)
-    kept, settings = with_usual(model or {}), dict(training or {})
-    if may_normalize(kept):
-        known = characters, vocabulary_size, speed, seconds
-        for normalized in (True, False):
-            asked = {**kept, "layer_norm": normalized}
-            choice = choose(*known, asked, training, records, validation, labels, tuned=tuned)
-            cost = Cost.of(choice.model, vocabulary_size, labels)
-            if _pressure(choice.epochs, choice.characters, cost) < rules.normalized_epochs:
-                break
+    text = _Text(characters, vocabulary_size, records, validation, labels)
+    budget = _Budget(text, speed, seconds * (1 - EVALUATION_SHARE), rules, tuned, training or {})
+    kept = with_usual(model or {})
+    if not may_normalize(kept):
+        return budget.choice(kept)
+    choice = budget.choice({**kept, "layer_norm": True})
+    cost = text.cost(choice.model)
+    if _pressure(choice.epochs, choice.characters, cost) < rules.normalized_epochs:
         return choice
-    if rules.ngrams and labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
-        kept.setdefault("ngrams", rules.ngrams)
-    favouring = settings.get("class_weights", "none") != "none"  # already
-    usual = {n: v for n, v in rules.training.items() if not (favouring and n == "rare_labels")}
-    settings = {**usual, **settings}
-    seconds *= 1 - EVALUATION_SHARE
-    if "hidden_size" not in kept:
-        kept["hidden_size"] = _largest(characters, vocabulary_size, labels, speed, seconds, kept)
-    net = ModelConfig(**kept)
-    cost = Cost.of(net, vocabulary_size, labels)
-    affordable = seconds / speed.seconds(cost)
+    return budget.choice({**kept, "layer_norm": False})
 
-    fraction = 0.0 if validation else settings.get("val_fraction")
-    if fraction is None:
-        fraction = default_val_fraction(characters)
+
+@dataclass(frozen=True)
+class _Text:
+    """What is learnt from; its fields are arguments of :func:`choose`."""
+
+    characters: int
+    vocabulary_size: int
+    records: int
+    validation: int
+    labels: int
+
+    def cost(self, model: ModelConfig) -> Cost:
+        """That of a model that reads it."""
+        return Cost.of(model, self.vocabulary_size, self.labels)
+
+    def short_tail(self, affordable: float) -> float | None:
+        """What part is kept for validation where evaluations on the usual one would take too long; else None.
+
+        Args:
+            affordable: Characters that there is time to learn from.
+        """
         longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
-        if (most := longest / max(1, characters)) < fraction:
-            fraction = settings["val_fraction"] = _digits(most)
-    learnt = max(2, round(characters * (1 - fraction)))
-    validated = validation or fraction * characters
+        most = longest / max(1, self.characters)
+        return _digits(most) if most < default_val_fraction(self.characters) else None
 
-    wanted = min(affordable, rules.most_epochs * learnt)
-    batch_size = settings.get("batch_size", _batch_size(wanted, speed))
-    seq_length = settings.get("seq_length", SEQ_LENGTH)
-    if records:
-        batch_size = fit_batch(records - int(records * fraction), batch_size)
-    else:
-        batch_size, seq_length = fit_sizes(learnt, batch_size, seq_length)
-    settings = {"batch_size": batch_size, "seq_length": seq_length, **settings}
-    per_step = batch_size * seq_length * speed.filled
-    most = max(rules.most_epochs * learnt, rules.fewest_steps * per_step)
-    read = min(affordable, most)
-    epochs, steps = read / learnt, max(1, round(read / per_step))
-    if (cooldown := settings.get("cooldown", 0)) >= steps:
-        raise InputError(f"cooldown {cooldown} is longer than the run, of some {steps} steps")
 
-    pressure = _pressure(epochs, read, cost)
-    often = min(1.0, pressure / FEW_EPOCHS)
-    decoupled = settings.get("optimizer", TrainingConfig.optimizer) == "adamw"
-    decays = rules.decays and decoupled and net.is_recurrent and not tuned
-    rate = rules.rate_times_hidden_size / net.hidden_size
-    if decays and net.layer_norm and not records:
-        rate /= max(often, 1 / RAISED_RATE)
-    rate = min(HIGHEST_RATE, rate) * (TUNED_RATE if tuned else 1.0)
-    # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
-    # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
-    rate *= max(1.0, batch_size / LARGEST_BATCH) ** 0.5
-    usual = {"learning_rate": _digits(rate), "schedule": "trapezoid", "patience": PATIENCE}
-    settings = {**usual, **settings}
-    if decays:
-        decay = often**2 / (DECAY_STEPS * settings["learning_rate"])
-        settings.setdefault("weight_decay", round(_digits(min(decay, MOST_WEIGHT_DECAY)), 4))
-    if not settings.get("eval_every"):
-        evaluation = READING_SHARE * validated / per_step
-        settings["eval_every"] = math.ceil(max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
-    if not {"dropout", "weight_drop"} & set(kept):
-        if tuned:
-            kept["dropout"] = _share(epochs - 1, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH)
+@dataclass(frozen=True)
+class _Reading:
+    """How a run reads its text.
+
+    Attributes:
+        learnt: Characters of the text that it learns from.
+        validated: Characters that an evaluation reads.
+        per_step: Characters that a step reads.
+        most: Characters in all that the text is good for.
+        read: Those that it reads.
+        pressure: How often it sees each, as far as that makes the model over-fit, see :func:`_pressure`.
+    """
+
+    learnt: int
+    validated: float
+    per_step: float
+    most: float
+    read: float
+    pressure: float
+
+    @property
+    def epochs(self) -> float:
+        return self.read / self.learnt
+
+    @property
+    def steps(self) -> int:
+        return max(1, round(self.read / self.per_step))
+
+    @property
+    def most_steps(self) -> int:
+        return max(1, round(self.most / self.per_step))
+
+    @property
+    def eval_every(self) -> int:
+        """Steps between evaluations: so that they take their share of the time at most."""
+        evaluation = READING_SHARE * self.validated / self.per_step
+        return math.ceil(max(self.steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """What is to be made the best of.
+
+    Attributes:
+        seconds: Of the budget, without evaluations.
+        rules: Those of what is learnt.
+        training: Settings of the run that are not to be chosen.
+    """
+
+    text: _Text
+    speed: Speed
+    seconds: float
+    rules: Rules
+    tuned: bool
+    training: Mapping[str, Any]
+
+    def choice(self, kept: Mapping[str, Any]) -> Choice:
+        """The run that makes the best of it.
+
+        Args:
+            kept: Settings of the model that are not to be chosen. Whether it is normalised is none of those that are.
+        """
+        kept = self._sized(kept)
+        net, settings = ModelConfig(**kept), self._usual_training()
+        seconds = self.speed.seconds(self.text.cost(net))
+        affordable = self.seconds / seconds
+        fraction = 0.0 if self.text.validation else settings.get("val_fraction")
+        if fraction is None and (fraction := self.text.short_tail(affordable)) is not None:
+            settings["val_fraction"] = fraction
+        if fraction is None:
+            fraction = default_val_fraction(self.text.characters)
+        learnt = max(2, round(self.text.characters * (1 - fraction)))
+        batch = self._batch(settings, affordable, learnt, fraction)
+        settings = {**batch, **settings}
+        reading = self._reading(net, affordable, learnt, fraction, batch)
+        if (cooldown := settings.get("cooldown", 0)) >= reading.steps:
+            raise InputError(
+                f"cooldown {cooldown} is longer than the run, of some {reading.steps} steps"
+            )
+        rate = _digits(self._rate(net, reading, batch["batch_size"]))
+        usual = {"learning_rate": rate, "schedule": "trapezoid", "patience": PATIENCE}
+        settings = {**usual, **settings}
+        if self._chooses_decay(net):
+            often = min(1.0, reading.pressure / FEW_EPOCHS)
+            decay = often**2 / (DECAY_STEPS * settings["learning_rate"])
+            decay = round(_digits(min(decay, MOST_WEIGHT_DECAY)), 4)
+            settings.setdefault("weight_decay", decay)
+        if not settings.get("eval_every"):
+            settings["eval_every"] = reading.eval_every
+        return Choice(
+            ModelConfig(**{"dropout": 0.0, **kept, **self._dropped(net, kept, reading)}),
+            TrainingConfig(**{**settings, "steps": reading.steps}),
+            reading.most_steps,
+            reading.read,
+            reading.epochs,
+            seconds,
+        )
+
+    def _sized(self, kept: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of a model with its hidden size, and with n-grams beside it where they are of use."""
+        text, rules = self.text, self.rules
+        kept = dict(kept)
+        if rules.ngrams and text.labels * BUCKETS <= MOST_NGRAM_WEIGHTS:
+            kept.setdefault("ngrams", rules.ngrams)
+        if "hidden_size" not in kept:
+            kept["hidden_size"] = self._largest(kept)
+        return kept
+
+    def _largest(self, kept: Mapping[str, Any]) -> int:
+        """The hidden size of the largest model that the text and the time are enough for."""
+        text, rules = self.text, self.rules
+        best = rules.least_hidden_size
+        for size in (size for size in SIZES if size > best):
+            cost = text.cost(ModelConfig(**{**kept, "hidden_size": size}))
+            affordable = self.seconds / self.speed.seconds(cost)
+            enough_time = affordable >= CHARACTERS_PER_WEIGHT * cost.weights
+            if not enough_time or cost.weights > rules.weights_per_character * text.characters:
+                break
+            best = size
+        return best
+
+    def _usual_training(self) -> dict[str, Any]:
+        """The settings of the run that are given, with those of what is learnt."""
+        given = self.training
+        favouring = given.get("class_weights", "none") != "none"  # already
+        usual = self.rules.training.items()
+        return {**{n: v for n, v in usual if not (favouring and n == "rare_labels")}, **given}
+
+    def _batch(
+        self, settings: Mapping[str, Any], affordable: float, learnt: int, fraction: float
+    ) -> dict[str, int]:
+        """Sizes that the text can fill."""
+        wanted = min(affordable, self.rules.most_epochs * learnt)
+        batch_size = settings.get("batch_size", _batch_size(wanted, self.speed))
+        seq_length = settings.get("seq_length", SEQ_LENGTH)
+        if records := self.text.records:
+            batch_size = fit_batch(records - int(records * fraction), batch_size)
         else:
-            each = rules.weight_drop_of_records if records else rules.weight_drop
-            kept |= _dropped(net, vocabulary_size, pressure, learnt, each)
-    kept.setdefault("dropout", 0.0)
-    return Choice(
-        ModelConfig(**kept),
-        TrainingConfig(**{**settings, "steps": steps}),
-        max(1, round(most / per_step)),
-        read,
-        epochs,
-        speed.seconds(cost),
-    )
+            batch_size, seq_length = fit_sizes(learnt, batch_size, seq_length)
+        return {"batch_size": batch_size, "seq_length": seq_length}
 
+    def _reading(
+        self,
+        net: ModelConfig,
+        affordable: float,
+        learnt: int,
+        fraction: float,
+        batch: Mapping[str, int],
+    ) -> _Reading:
+        """As far as there is time for it, and the text is good for."""
+        text, rules = self.text, self.rules
+        per_step = batch["batch_size"] * batch["seq_length"] * self.speed.filled
+        most = max(rules.most_epochs * learnt, rules.fewest_steps * per_step)
+        read = min(affordable, most)
+        pressure = _pressure(read / learnt, read, text.cost(net))
+        validated = text.validation or fraction * text.characters
+        return _Reading(learnt, validated, per_step, most, read, pressure)
 
-def _largest(
-    characters: int,
-    vocabulary_size: int,
-    labels: int,
-    speed: Speed,
-    seconds: float,
-    kept: Mapping[str, Any],
-) -> int:
-    """The hidden size of the largest model that the text and the time are enough for."""
-    rules = RULES[kept.get("task", ModelConfig.task)]
-    best = rules.least_hidden_size
-    for size in (size for size in SIZES if size > best):
-        cost = Cost.of(ModelConfig(**{**kept, "hidden_size": size}), vocabulary_size, labels)
-        enough_time = seconds / speed.seconds(cost) >= CHARACTERS_PER_WEIGHT * cost.weights
-        if not enough_time or cost.weights > rules.weights_per_character * characters:
-            break
-        best = size
-    return best
+    def _chooses_decay(self, net: ModelConfig) -> bool:
+        """Whether it is to be chosen how much weights decay."""
+        decoupled = self.training.get("optimizer", TrainingConfig.optimizer) == "adamw"
+        return self.rules.decays and decoupled and net.is_recurrent and not self.tuned
+
+    def _rate(self, net: ModelConfig, reading: _Reading, batch_size: int) -> float:
+        """The highest one of the schedule."""
+        rate = self.rules.rate_times_hidden_size / net.hidden_size
+        if self._chooses_decay(net) and net.layer_norm and not self.text.records:
+            often = min(1.0, reading.pressure / FEW_EPOCHS)
+            rate /= max(often, 1 / RAISED_RATE)
+        rate = min(HIGHEST_RATE, rate) * (TUNED_RATE if self.tuned else 1.0)
+        # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
+        # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
+        return rate * math.sqrt(max(1.0, batch_size / LARGEST_BATCH))
+
+    def _dropped(
+        self, net: ModelConfig, kept: Mapping[str, Any], reading: _Reading
+    ) -> dict[str, float]:
+        """What is dropped, and how much of it; nothing that is said already."""
+        rules, pressure = self.rules, reading.pressure
+        if {"dropout", "weight_drop"} & kept.keys():
+            return {}
+        if self.tuned:
+            return {"dropout": _share(reading.epochs - 1, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH)}
+        if net.is_recurrent:
+            each = rules.weight_drop_of_records if self.text.records else rules.weight_drop
+            dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP, each)}
+            if rules.dropout:
+                dropped["dropout"] = _share(pressure, MOST_DROPOUT, rules.dropout)
+            return dropped
+        # Where there are fewer contexts than characters, each has several things after it: none is learnt by heart.
+        if (net.context or 0) * math.log(self.text.vocabulary_size) < math.log(reading.learnt):
+            return {"dropout": 0.0}
+        return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT, DROPOUT_PER_EPOCH)}
 
 
 def fitting_size(model: ModelConfig, weights: float, read: float) -> int:
@@ -350,26 +480,6 @@ def _batch_size(read: float, speed: Speed) -> int:
     """A multiple of 16: narrow where a wider one would leave too few steps."""
     enough = 16 * round(read / (SEQ_LENGTH * speed.filled * ENOUGH_STEPS * 16))
     return max(speed.streams, min(enough, LARGEST_BATCH))
-
-
-def _dropped(
-    model: ModelConfig, vocabulary_size: int, pressure: float, learnt: int, each: float
-) -> dict[str, float]:
-    """What is dropped, and how much of it, in a run that learns so many characters under such a pressure.
-
-    Args:
-        each: Of recurrent weights, for each unit of pressure.
-    """
-    rules = RULES[model.task]
-    if model.is_recurrent:
-        dropped = {"weight_drop": _share(pressure - UNDROPPED_EPOCHS, MOST_WEIGHT_DROP, each)}
-        if rules.dropout:
-            dropped["dropout"] = _share(pressure, MOST_DROPOUT, rules.dropout)
-        return dropped
-    # Where there are fewer contexts than characters, each has several things after it: none is learnt by heart.
-    if (model.context or 0) * math.log(vocabulary_size) < math.log(learnt):
-        return {"dropout": 0.0}
-    return {"dropout": _share(pressure - FORGIVEN_EPOCHS, MOST_DROPOUT, DROPOUT_PER_EPOCH)}
 
 
 def _pressure(epochs: float, read: float, cost: Cost) -> float:
