@@ -47,7 +47,8 @@ Size = Annotated[int, Between(1, 1 << 20)]
 Steps = Annotated[int, Between(0, 1 << 40)]
 Passes = Annotated[int, Between(0, 1 << 30)]
 Share = Annotated[float, Between(0, 1, without=(1,))]
-Tail = Annotated[float, Between(0, 0.5)]
+MOST_TAIL = 0.5
+Tail = Annotated[float, Between(0, MOST_TAIL)]
 SEEDS = 1 << 64
 Seed = Annotated[int, Between(0, SEEDS - 1)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
@@ -285,7 +286,7 @@ class TrainingConfig(Checked):
         weight_decay: Of matrices alone; decoupled for ``adamw``, L2 else.
         ema: The averaged weights are then what is evaluated, kept and written with.
         clip: Of the gradient's global norm, or of each value, as ``clip_mode`` has it.
-        val_fraction: None keeps a tenth of the text, but at most some million characters.
+        val_fraction: None keeps a tenth of the text, but a million characters at most; of a file for validation it reads all. There 0 does so, too.
         eval_every: 0 evaluates at the end of each epoch, or at a more sensible interval where the
             text is very short or very long.
         patience: With a schedule that ends at zero only those evaluations count that over-fit:
@@ -325,7 +326,10 @@ class TrainingConfig(Checked):
     ] = 0.99
     clip: Annotated[float, Between(0, 1e9), "Largest gradient; 0 does not clip."] = 1.0
     clip_mode: Annotated[str, OneOf(("norm", "value")), "What --clip limits"] = "norm"
-    val_fraction: Annotated[Tail, "Tail of each file to validate on."] | None = None
+    val_fraction: (
+        Annotated[Tail, "Tail of each file to validate on, or of --val-file, where 0 is all."]
+        | None
+    ) = None
     eval_every: Annotated[Steps, "Steps between evaluations."] = 0
     patience: Annotated[Passes, "Evaluations without a new best that end the run; 0 goes on."] = 10
     seed: Annotated[Seed, "Makes the same run again."] = 0

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
+from charrnn.text.chunks import READING_SHARE
 from charrnn.training.budget import (
     CHARACTERS_PER_WEIGHT,
     DECAY_STEPS,
     EVALUATION_SHARE,
     FEW_EPOCHS,
+    FEWEST_EVALUATIONS,
     HIGHEST_RATE,
     MOST_WEIGHT_DECAY,
     MOST_WEIGHT_DROP,
@@ -269,6 +271,26 @@ def test_a_long_text() -> None:
     assert choice.training.val_fraction * 100_000_000 < choice.characters / 10
     assert 2 * choice.training.eval_every < choice.training.steps
     assert choice.model.hidden_size >= _chosen(1_000_000, 82).model.hidden_size
+
+
+@pytest.mark.parametrize("seconds", [10, 82, 600])
+@pytest.mark.parametrize("validation", [10_000, 300_000, 1_000_000, 30_000_000])
+def test_a_long_text_for_validation(validation: int, seconds: float) -> None:
+    """Evaluations keep to their share of the time, as they do without one: what there is no time for is not read."""
+    choice = _chosen(SHAKESPEARE[0], seconds, validation=validation)
+    config = choice.training
+    read = validation * (config.val_fraction or 1.0)
+    took = READING_SHARE * read * choice.seconds_per_character
+    count = -(-round(1.05 * config.steps) // config.eval_every)
+    assert count >= FEWEST_EVALUATIONS
+    # Counts are whole, and fractions have two digits.
+    assert count * took < 1.05 * EVALUATION_SHARE * seconds
+    given = _chosen(SHAKESPEARE[0], seconds, validation=validation, training={"val_fraction": 0.0})
+    assert given.training.val_fraction == 0
+    assert (config.val_fraction is None) == (
+        3 * READING_SHARE * validation * choice.seconds_per_character
+        < EVALUATION_SHARE * (1 - EVALUATION_SHARE) * seconds
+    )
 
 
 @pytest.mark.parametrize(

@@ -569,10 +569,13 @@ def test_a_file_for_validation(task: str) -> None:
     assert _texts(examples)[count:] == ["bc", "\u0436d"]
     assert examples.parts == (4 if task == "tag" else 6, 4)
     assert examples.val_characters == 4
-    for fraction in (0, 0.4):
-        learnt, validated = examples.split(fraction, 3)
-        assert learnt.tolist() == [*range(count)]
-        assert validated.tolist() == [count, count + 1]
+    learnt, validated = examples.split(0, 3)
+    assert learnt.tolist() == [*range(count)]
+    assert validated.tolist() == [count, count + 1]
+    learnt, validated = examples.split(0.4, 3)  # of it a part is read
+    assert learnt.tolist() == [*range(count)]
+    assert len(validated) == 1
+    assert validated[0] in (count, count + 1)
 
 
 def test_nothing_new_to_validate_on() -> None:

@@ -20,6 +20,7 @@ from charrnn.errors import InputError
 from charrnn.nn.parallel import Shards
 from charrnn.text.chunks import Segments
 from charrnn.text.corpus import Corpus, load_corpus
+from charrnn.text.examples import load_examples
 from charrnn.training.division import divide
 from charrnn.training.evaluation import evaluate, file_losses
 from charrnn.training.run import CorpusInfo, Evaluation
@@ -251,7 +252,6 @@ def test_new_characters_are_learnt_and_told(run: Run) -> None:
         (("--val-file", "absent.txt"), "absent.txt: no such file"),
         (("--val-file", "."), ".: is a directory"),
         (("--val-file", "latin.txt"), "latin.txt: not UTF-8"),
-        (("--val-file", "v.txt", "--val-fraction", "0.2"), "no --val-fraction"),
     ],
 )
 def test_what_cannot_be_validated_on(flags: tuple[str, ...], message: str, run: Run) -> None:
@@ -262,6 +262,54 @@ def test_what_cannot_be_validated_on(flags: tuple[str, ...], message: str, run: 
     assert message in outcome.err
     assert len(outcome.err.splitlines()) == 1
     assert not Path("m.npz").exists()
+
+
+def test_a_part_of_a_file_of_its_own() -> None:
+    """Its tail, or drawn from it; what is learnt is the same."""
+    names = _write(a=make_text(60).lower(), v=make_text(40).upper())
+    for config in (charrnn.TextConfig(), RECORDS):
+        corpus = load_corpus(names[:1], val_file=names[1], config=config)
+        whole, half = (divide(corpus, replace(CONFIG, val_fraction=f)) for f in (0.0, 0.5))
+        assert whole.validation is not None
+        assert half.validation is not None
+        assert half.train_characters == whole.train_characters
+        ratio = half.validation.characters / whole.validation.characters
+        assert ratio == pytest.approx(0.5, abs=0.05)
+        chunks = (half.training.chunk(n) for n in range(len(half.training)))
+        told = "".join(corpus.vocabulary.decode(chunk.targets.ravel()) for chunk in chunks)
+        assert not set("AEINST") & set(told)
+        for n in range(len(half.validation)):
+            told = corpus.vocabulary.decode(half.validation.chunk(n).targets.ravel())
+            assert not set("aeinst") & set(told)
+        training = Training(corpus, SMALL, replace(CONFIG, val_fraction=0.5))
+        assert training.validated == pytest.approx(half.validation.characters, rel=0.1)
+    _write(a="".join(f"a{n}\tx\nb{n}\ty\n" for n in range(20)), v="c\tx\nd\ty\n" * 10)
+    examples = load_examples(names[0], val_file=names[1])
+    for fraction, count in ((0.0, 20), (0.5, 10), (0.01, 1)):
+        learnt, kept = examples.split(fraction, 0)
+        assert learnt.tolist() == list(range(40))
+        assert len(set(kept.tolist())) == len(kept) == count
+        assert kept.min() >= 40
+
+
+def test_a_budget_reads_what_it_has_time_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long file for validation its tail, which the command that makes the same run again says, and so does a resumed run."""
+    monkeypatch.setattr("charrnn.training.pace.MEASURING_SECONDS", 0.01)
+    _write(v=make_text(2) * 20_000)
+    flags = ("--val-file", "v.txt", "--minutes", "1s", *TINY, "--hidden-size", 64)
+    outcome = run("train", "corpus.txt", *flags, "-o", "a.npz")
+    assert outcome.code == 0, outcome.err
+    checkpoint = charrnn.load_checkpoint("a.npz")
+    fraction = checkpoint.training.val_fraction
+    assert fraction
+    assert checkpoint.corpus.train_characters == checkpoint.corpus.parts[0]
+    assert re.search(r"corpus: corpus\.txt; validated on .* % of v\.txt\n", outcome.err)
+    (repeat,) = [line for line in outcome.err.splitlines() if line.startswith("repeat: ")]
+    assert f" --val-fraction {fraction} " in repeat
+    assert run(*repeat.split()[2:], "-o", "b.npz", "-q").code == 0
+    assert content("b.npz")["arrays"] == content("a.npz")["arrays"]
+    more = checkpoint.training.steps + 2
+    assert run("train", "--resume", "b.npz", "--steps", more, "-q").code == 0
 
 
 def test_other_val_files_are_refused(run: Run) -> None:

@@ -16,22 +16,31 @@ from charrnn.training.fit import going_on, judge
 from charrnn.training.reports import Cooldown, Recovery
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import as_argument, counted, decimals, duration, listed, quoted, shortened
+from charrnn.words import (
+    as_argument,
+    counted,
+    decimals,
+    duration,
+    listed,
+    percent,
+    quoted,
+    shortened,
+)
 
 
 def run_facts(training: Training, path: Path) -> dict[str, str]:
     """Corpus and model, before training."""
     config, model = training.config, training.network.config
     corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
-    tail = training.corpus_info.characters - training.corpus_info.train_characters
     learnt, apart = list(corpus.sources), ""
     if corpus.val_file:
-        apart = f"; validated on {shortened(learnt.pop())}"
+        part = f"{percent(config.val_fraction)} of " if config.val_fraction else ""
+        apart = f"; validated on {part}{shortened(learnt.pop())}"
     both = " in both directions" * bool(model.bidirectional)
     facts = {
         "corpus": f"{listed(learnt)}{apart}",
         **_examples(corpus),
-        "text": f"{len(corpus):,} {unit}s ({tail:,} of them for validation), "
+        "text": f"{len(corpus):,} {unit}s ({training.validated:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
         "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units{both}, {model.inputs}, "
         f"{f'attention {model.attention}, ' if model.attention else ''}"

@@ -55,7 +55,7 @@ class Corpus:
             whether a resumed run has the same text.
         notices: What was done to the text on reading it, in words.
         parts: Characters of each of its files, of which each is divided; none where it is one.
-        val_file: Whether the last of them is for validation, whole; the others then are not divided.
+        val_file: Whether the last of them is for validation; the others then are not divided.
         stored: The file that ``ids`` are mapped from, if they are.
     """
 
@@ -148,23 +148,29 @@ class Corpus:
         return Files(self.lengths)
 
     def split(self, val_fraction: float) -> tuple[Stretches, Stretches]:
-        """The text to train on, and the tails of its parts for validation (empty if too short)."""
+        """The text to train on, and the tails of its parts for validation (empty if too short).
+
+        With a file for validation its tail, or all of it where the fraction is 0.
+        """
         tails = [int(length * val_fraction) for length in self.lengths]
         if self.val_file:
-            tails = [0] * (len(tails) - 1) + [self.parts[-1]]
+            tails = [0] * (len(tails) - 1) + [max(2, tails[-1]) if val_fraction else self.parts[-1]]
         elif sum(tails) < 2 or len(self) - sum(tails) < 2:
             tails = [0] * len(tails)
         stops = np.cumsum(self.lengths).tolist()
         borders = [stop - tail for stop, tail in zip(stops, tails, strict=True)]
-        heads = Stretches(self.ids, list(zip([0, *stops], borders, strict=False)))
+        ends = [*borders[:-1], stops[-1] - self.parts[-1]] if self.val_file else borders
+        heads = Stretches(self.ids, list(zip([0, *stops], ends, strict=False)))
         return heads, Stretches(self.ids, list(zip(borders, stops, strict=True)))
 
     def split_records(self, val_fraction: float, seed: int) -> tuple[Spans, Spans]:
-        """The records to train on, and those of each part that are drawn for validation."""
+        """The records to train on, and those of each part that are drawn for validation, see :meth:`split`."""
         spans, count = self.records(), len(self.lengths)
         file = self.files[spans.first + 1]  # where its first character is
         if self.val_file:
-            return spans[file < count - 1], spans[file == count - 1]
+            apart = spans[file == count - 1]
+            drawn = apart.split(val_fraction, seed)[1]
+            return spans[file < count - 1], drawn if len(drawn) else apart
         split = [spans[file == number].split(val_fraction, seed) for number in range(count)]
         heads, rests = zip(*split, strict=True)
         return Spans.joined(heads), Spans.joined(rests)

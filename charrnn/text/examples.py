@@ -127,12 +127,15 @@ class Examples:
     def split(self, val_fraction: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Numbers of the texts to train on, and of those for validation, each in order.
 
-        They are drawn from each class by itself; one text of it at least is learnt.
+        They are drawn from each class by itself; one text of it at least is learnt. With a file for validation they are drawn from
+        that alone, or are all of it where the fraction is 0.
         """
-        count = len(self.spans)
+        count, rng = len(self.spans), np.random.default_rng(seed)
         if self.apart:
-            return np.arange(count - self.apart), np.arange(count - self.apart, count)
-        rng = np.random.default_rng(seed)
+            learnt = count - self.apart
+            drawn = rng.permutation(self.apart)[: max(1, int(self.apart * val_fraction))]
+            kept = np.sort(drawn) if val_fraction else np.arange(self.apart)
+            return np.arange(learnt), learnt + kept
         order = rng.permutation(count)
         classes = self.answers if TASKS[self.task].one_each else np.zeros(count, np.intp)
         order = order[np.argsort(classes[order], kind="stable")]  # class by class

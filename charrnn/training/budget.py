@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from charrnn.config import ModelConfig, TrainingConfig
+from charrnn.config import MOST_TAIL, ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.network_for import network_for
 from charrnn.nn.cells import cell_class
@@ -52,6 +52,8 @@ SHORTEST_RUN = (
 )
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
+SPARE = 1.1  # times the steps that were planned: so many bring no further evaluation of a text for validation alone
+ROUNDED = 0.15  # of an evaluation may be lacking where a part of three is told in two digits
 MOST_NGRAM_WEIGHTS = 1 << 23
 """Of n-grams beside a net: more labels than make so many of them are told apart by the net alone."""
 PATIENCE = 4  # evaluations that are clearly over-fitted, until the rate falls
@@ -257,14 +259,29 @@ class _Text:
         return Cost.of(model, self.vocabulary_size, self.labels)
 
     def short_tail(self, affordable: float) -> float | None:
-        """What part is kept for validation where evaluations on the usual one would take too long; else None.
+        """What part is kept for validation, or read of the text for it alone, where evaluations on the usual one would take too long.
 
         Args:
             affordable: Characters that there is time to learn from.
         """
         longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
+        if self.validation:
+            most = max(longest, 2) / self.validation
+            return _digits(min(most, MOST_TAIL)) if most < 1 else None
         most = longest / max(1, self.characters)
         return _digits(most) if most < default_val_fraction(self.characters) else None
+
+    def divided(self, fraction: float | None) -> tuple[float, float]:
+        """What part of it is not learnt, and how many characters an evaluation reads.
+
+        Args:
+            fraction: What part is kept, or read of the text for validation alone; None where the usual one is.
+        """
+        if self.validation:
+            return 0.0, self.validation * (fraction or 1.0)
+        if fraction is None:
+            fraction = default_val_fraction(self.characters)
+        return fraction, self.characters * fraction
 
 
 @dataclass(frozen=True)
@@ -299,12 +316,6 @@ class _Reading:
     def most_steps(self) -> int:
         return max(1, round(self.most / self.per_step))
 
-    @property
-    def eval_every(self) -> int:
-        """Steps between evaluations: so that they take their share of the time at most."""
-        evaluation = READING_SHARE * self.validated / self.per_step
-        return math.ceil(max(self.steps / EVALUATIONS, evaluation / EVALUATION_SHARE))
-
 
 @dataclass(frozen=True)
 class _Budget:
@@ -333,15 +344,13 @@ class _Budget:
         net, settings = ModelConfig(**kept), self._usual_training()
         seconds = self.speed.seconds(self.text.cost(net))
         affordable = self.seconds / seconds
-        fraction = 0.0 if self.text.validation else settings.get("val_fraction")
-        if fraction is None and (fraction := self.text.short_tail(affordable)) is not None:
-            settings["val_fraction"] = fraction
-        if fraction is None:
-            fraction = default_val_fraction(self.text.characters)
+        if settings.get("val_fraction") is None:
+            settings["val_fraction"] = self.text.short_tail(affordable)
+        fraction, validated = self.text.divided(settings["val_fraction"])
         learnt = max(2, round(self.text.characters * (1 - fraction)))
         batch = self._batch(settings, affordable, learnt, fraction)
         settings = {**batch, **settings}
-        reading = self._reading(net, affordable, learnt, fraction, batch)
+        reading = self._reading(net, affordable, learnt, validated, batch)
         if (cooldown := settings.get("cooldown", 0)) >= reading.steps:
             raise InputError(
                 f"cooldown {cooldown} is longer than the run, of some {reading.steps} steps"
@@ -355,7 +364,7 @@ class _Budget:
             decay = round(_digits(min(decay, MOST_WEIGHT_DECAY)), 4)
             settings.setdefault("weight_decay", decay)
         if not settings.get("eval_every"):
-            settings["eval_every"] = reading.eval_every
+            settings["eval_every"] = self._eval_every(reading)
         return Choice(
             ModelConfig(**{"dropout": 0.0, **kept, **self._dropped(net, kept, reading)}),
             TrainingConfig(**{**settings, "steps": reading.steps}),
@@ -413,7 +422,7 @@ class _Budget:
         net: ModelConfig,
         affordable: float,
         learnt: int,
-        fraction: float,
+        validated: float,
         batch: Mapping[str, int],
     ) -> _Reading:
         """As far as there is time for it, and the text is good for."""
@@ -422,7 +431,6 @@ class _Budget:
         most = max(rules.most_epochs * learnt, rules.fewest_steps * per_step)
         read = min(affordable, most)
         pressure = _pressure(read / learnt, read, text.cost(net))
-        validated = text.validation or fraction * text.characters
         return _Reading(learnt, validated, per_step, most, read, pressure)
 
     def _chooses_decay(self, net: ModelConfig) -> bool:
@@ -440,6 +448,19 @@ class _Budget:
         # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
         # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
         return rate * math.sqrt(max(1.0, batch_size / LARGEST_BATCH))
+
+    def _eval_every(self, reading: _Reading) -> int:
+        """Steps between evaluations, so that they take their share of the time at most."""
+        steps, evaluation = reading.steps, READING_SHARE * reading.validated / reading.per_step
+        every = max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE)
+        fitting = (
+            int(EVALUATION_SHARE * steps / evaluation + ROUNDED) if evaluation else EVALUATIONS
+        )
+        if (
+            self.text.validation and fitting < EVALUATIONS
+        ):  # as many, also if there are a few steps more
+            every = max(every, SPARE * steps / max(1, fitting))
+        return math.ceil(every)
 
     def _dropped(
         self, net: ModelConfig, kept: Mapping[str, Any], reading: _Reading

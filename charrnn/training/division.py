@@ -118,15 +118,9 @@ def divide(corpus: Corpus | Examples, config: TrainingConfig, world: World = ALO
 
 
 def kept_fraction(corpus: Corpus | Examples, config: TrainingConfig) -> float:
-    """What part of each file is kept for validation.
-
-    Raises:
-        InputError: One is asked for beside a file for validation.
-    """
+    """What part of each file is kept for validation; of a file for it what part is read, where 0 is all."""
     if config.val_fraction is None:
         return 0.0 if corpus.val_file else default_val_fraction(len(corpus))
-    if corpus.val_file and config.val_fraction:
-        raise InputError("with --val-file nothing else is kept for validation: no --val-fraction")
     return config.val_fraction
 
 

@@ -178,7 +178,7 @@ def extend_here(
     seconds, _ = _measure(corpus, model, settings, limit, training.world)
     info = training.corpus_info
     per_step = info.train_characters / training.steps_per_epoch
-    evaluation = READING_SHARE * (info.characters - info.train_characters)
+    evaluation = READING_SHARE * training.validated
     affordable = max(0.0, deadline - clock()) / seconds - evaluation  # characters
     steps = max(1, int(affordable / (per_step + evaluation / config.eval_every)))
     training.extend(training.step + steps)
@@ -246,9 +246,8 @@ class Pace:
         self._most_steps = choice.most_steps
         self._cooldown = choice.training.cooldown  # where the user has set it; else 0
         self._steps: list[float] = []  # seconds that each took, saving and drawing included
-        validated = training.corpus_info.characters - training.corpus_info.train_characters
         # In seconds; a guess until there has been one.
-        self._evaluation = READING_SHARE * validated * choice.seconds_per_character
+        self._evaluation = READING_SHARE * training.validated * choice.seconds_per_character
         self._last = self._corrected = clock()
         self._step_before = training.step
         self._every = (deadline - self._last) / CORRECTIONS

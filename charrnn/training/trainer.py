@@ -405,6 +405,13 @@ class Training:
         return self._progress.seconds
 
     @property
+    def validated(self) -> int:
+        """Characters that an evaluation reads."""
+        kept = self.corpus_info.characters - self.corpus_info.train_characters
+        part = self.config.val_fraction if self.corpus.val_file else 0
+        return round(kept * part) if part else kept
+
+    @property
     def figures(self) -> Figures | None:
         """Those of the kept weights, if they answer something."""
         return self._figures
