@@ -15,8 +15,8 @@ from charrnn.training.budget import (
     CHARACTERS_PER_WEIGHT,
     DECAY_STEPS,
     EVALUATION_SHARE,
+    EVALUATIONS_APART,
     FEW_EPOCHS,
-    FEWEST_EVALUATIONS,
     HIGHEST_RATE,
     MOST_WEIGHT_DECAY,
     MOST_WEIGHT_DROP,
@@ -282,13 +282,13 @@ def test_a_long_text_for_validation(validation: int, seconds: float) -> None:
     read = validation * (config.val_fraction or 1.0)
     took = READING_SHARE * read * choice.seconds_per_character
     count = -(-round(1.05 * config.steps) // config.eval_every)
-    assert count >= FEWEST_EVALUATIONS
+    assert count >= EVALUATIONS_APART
     # Counts are whole, and fractions have two digits.
     assert count * took < 1.05 * EVALUATION_SHARE * seconds
     given = _chosen(SHAKESPEARE[0], seconds, validation=validation, training={"val_fraction": 0.0})
     assert given.training.val_fraction == 0
     assert (config.val_fraction is None) == (
-        3 * READING_SHARE * validation * choice.seconds_per_character
+        EVALUATIONS_APART * READING_SHARE * validation * choice.seconds_per_character
         < EVALUATION_SHARE * (1 - EVALUATION_SHARE) * seconds
     )
 

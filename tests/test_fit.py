@@ -15,8 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.training.budget import CHARACTERS_PER_WEIGHT, RULES, fitting_size
-from charrnn.training.fit import OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
+from charrnn.training.budget import (
+    CHARACTERS_PER_WEIGHT,
+    EVALUATIONS_APART,
+    RULES,
+    fitting_size,
+)
+from charrnn.training.fit import FEWEST, OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
 from charrnn.training.run import Evaluation, Origin
 
 MODEL = charrnn.ModelConfig(hidden_size=256, dropout=0.2)
@@ -302,6 +307,11 @@ def test_a_run_tells_its_fit(run: Run) -> None:
     assert fit["verdict"] == OVER
     assert str(Fit(**fit)) in line
     assert "over-fitted" in run("inspect").out
+
+
+def test_a_text_for_validation_is_read_often_enough() -> None:
+    """As often as a verdict takes, however long the text is."""
+    assert EVALUATIONS_APART >= FEWEST
 
 
 def test_the_size_that_is_right() -> None:

@@ -52,8 +52,11 @@ SHORTEST_RUN = (
 )
 EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
 """How often a run is evaluated, unless that would take more than this part of its time."""
+EVALUATIONS_APART = (
+    4  # at least, on a text for validation alone: as many as it takes to judge a run
+)
 SPARE = 1.1  # times the steps that were planned: so many bring no further evaluation of a text for validation alone
-ROUNDED = 0.15  # of an evaluation may be lacking where a part of three is told in two digits
+ROUNDED = 0.15  # of an evaluation may be lacking where a part of a text is told in two digits
 MOST_NGRAM_WEIGHTS = 1 << 23
 """Of n-grams beside a net: more labels than make so many of them are told apart by the net alone."""
 PATIENCE = 4  # evaluations that are clearly over-fitted, until the rate falls
@@ -264,11 +267,11 @@ class _Text:
         Args:
             affordable: Characters that there is time to learn from.
         """
-        longest = EVALUATION_SHARE * affordable / READING_SHARE / FEWEST_EVALUATIONS
+        longest = EVALUATION_SHARE * affordable / READING_SHARE
         if self.validation:
-            most = max(longest, 2) / self.validation
+            most = max(2, longest / EVALUATIONS_APART) / self.validation
             return _digits(min(most, MOST_TAIL)) if most < 1 else None
-        most = longest / max(1, self.characters)
+        most = longest / FEWEST_EVALUATIONS / max(1, self.characters)
         return _digits(most) if most < default_val_fraction(self.characters) else None
 
     def divided(self, fraction: float | None) -> tuple[float, float]:
