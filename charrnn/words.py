@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 ESCAPES = {"n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
@@ -18,6 +19,27 @@ UNSAFE = re.compile(
     "[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u206f\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
 NO_TEXT = re.compile("[\udc80-\udcff]")  # a byte of a path
+
+
+class _Asked:
+    """Who is answered: whoever called a function, or a command."""
+
+    by_command = False
+
+
+@contextmanager
+def for_a_command() -> Iterator[None]:
+    """Whoever asks is at the command line: settings are told as its options."""
+    before, _Asked.by_command = _Asked.by_command, True
+    try:
+        yield
+    finally:
+        _Asked.by_command = before
+
+
+def setting(name: str, value: str) -> str:
+    """How one is given: ``unknown="skip"`` to a function, or ``--unknown skip`` to a command."""
+    return f"--{name} {value}" if _Asked.by_command else f'{name}="{value}"'
 
 
 def duration(seconds: float) -> str:

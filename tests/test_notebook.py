@@ -293,9 +293,20 @@ def test_a_score_tells_what_it_is_of() -> None:
             assert repr(scored).endswith(f" bits/{'byte' if unit == 'byte' else 'char'}>")
 
 
-def test_score_of_unknown_characters(checkpoint: Path) -> None:
+def test_score_of_unknown_characters(run: Run, checkpoint: Path) -> None:
+    """What can be done about them is told as who asks can do it: an argument, or an option."""
     model = charrnn.load(checkpoint)
-    with pytest.raises(charrnn.CharrnnError, match="'Q'"):
+    ways = re.escape('add unknown="skip" or unknown="replace"')
+    for call in (
+        lambda: charrnn.score(model, "the Q cat"),
+        lambda: charrnn.generate(model, prime="the Q cat"),
+        lambda: charrnn.inspect(checkpoint, "text", "the Q cat"),
+    ):
+        with pytest.raises(charrnn.CharrnnError, match=f"'Q'.*; {ways}$"):
+            call()
+    refused = run("sample", checkpoint, "--prime", "the Q cat")
+    assert refused.err.endswith("; add --unknown skip or --unknown replace\n")
+    with pytest.raises(charrnn.CharrnnError, match=ways):
         charrnn.score(model, "the Q cat")
     assert charrnn.score(model, "the Q cat", unknown="skip").text == "the  cat"
     assert "nan" in repr(charrnn.score(model, "Q", unknown="skip"))

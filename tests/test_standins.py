@@ -82,7 +82,7 @@ def test_every_character_has_a_plainest_form() -> None:
 def test_lines_of_unknown_characters() -> None:
     """Those of the first line that has any are named, with the line unless it is the only one."""
     vocabulary, told = Vocabulary("ab\n"), "not in the model's vocabulary: "
-    advice = "; add --unknown skip or --unknown replace"
+    advice = '; add unknown="skip" or unknown="replace"'
 
     def message(text: str, line: int = 0) -> str:
         with pytest.raises(UnknownCharacterError) as caught:

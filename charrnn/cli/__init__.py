@@ -23,6 +23,7 @@ from charrnn.errors import CharrnnError
 from charrnn.launcher import announced, announced_size
 from charrnn.signals import HandledBy
 from charrnn.version import __version__
+from charrnn.words import for_a_command
 
 MOST = 600  # characters of an error
 COMMANDS = {
@@ -81,7 +82,7 @@ def run(arguments: list[str]) -> int:
     ignore_no_size()
     end = terminal.Ending()
     in_job = arguments[:1] == ["train"] and announced_size() > 1
-    with HandledBy(end):
+    with HandledBy(end), for_a_command():
         try:
             code = _run(arguments)
         except KeyboardInterrupt:

@@ -17,6 +17,7 @@ from charrnn.errors import InputError, UnknownCharacterError, describe_character
 from charrnn.text.source import tidied
 from charrnn.text.standins import StandIns
 from charrnn.text.symbols import FEATURE, character_of, is_private, name_of, parted, shown, spelled
+from charrnn.words import setting
 
 VERBATIM = TextConfig(normalize="none")
 """Text that is taken as it stands."""
@@ -204,7 +205,8 @@ class Vocabulary:
         Arguments and errors as those of :meth:`fitted`; a token or feature that is not known is left out, or an error.
         """
         place = f"{where}{', ' * bool(where)}line {line}" if line else where
-        spelled = self.spelled(text, unknown, place, "; --unknown skip leaves them out")
+        advice = f"; {setting('unknown', 'skip')} leaves them out"
+        spelled = self.spelled(text, unknown, place, advice)
         return self.fitted(spelled, unknown, where, line, aligned=aligned)
 
     def fitted(
@@ -235,7 +237,7 @@ class Vocabulary:
             raise InputError(f"unknown must be one of {', '.join(UNKNOWN)}, not {unknown!r}")
         if aligned and unknown == "skip":
             raise InputError(
-                "--unknown skip is not for tags: each character has one; replace keeps their number"
+                f"{setting('unknown', 'skip')} is not for tags: each character has one; replace keeps their number"
             )
         others = self.unknown_in(text)
         if not others:
@@ -251,8 +253,8 @@ class Vocabulary:
             lines = enumerate(io.StringIO(text, newline="\n"), line or 1)
             line, others = next((n, o) for n, part in lines if (o := self.unknown_in(part)))
             where = f"{where}{', ' * bool(where)}line {line}"
-        ways = "--unknown replace" if aligned else "--unknown skip or --unknown replace"
-        raise UnknownCharacterError(others, f"; add {ways}", where)
+        ways = [setting("unknown", way) for way in ("skip", "replace")[aligned:]]
+        raise UnknownCharacterError(others, f"; add {' or '.join(ways)}", where)
 
 
 def code_points(text: str) -> NDArray[Any]:

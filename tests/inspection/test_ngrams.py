@@ -261,7 +261,7 @@ def test_what_may_be_counted(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         view(Look((subject,), counts=str(tmp_path / "none.txt")))
     (tmp_path / "odd.txt").write_text(_far(9, 1) + "?", encoding="utf-8")
-    with pytest.raises(InputError, match="--unknown"):
+    with pytest.raises(InputError, match='unknown="skip"'):
         view(Look((subject,), counts=str(tmp_path / "odd.txt")))
     assert view(Look((subject,), counts=str(tmp_path / "odd.txt"), unknown="skip")).data["counted"]
 
