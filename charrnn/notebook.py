@@ -51,6 +51,7 @@ from charrnn.text.labels import NO_LABELS
 from charrnn.text.source import Paths, several
 from charrnn.training.pace import AIM, Pace, chosen_run, compile_chosen
 from charrnn.training.reports import Report
+from charrnn.training.telling import in_words, reasons
 from charrnn.training.trainer import Training
 from charrnn.words import counted, decimals
 from charrnn.writing.adapting import Adapter
@@ -71,6 +72,7 @@ def train(
     *,
     minutes: Annotated[float, Between(0, 1e6, without=(0,))] | None = None,
     start: CharacterModel | None = None,
+    tell: Callable[[str], object] | None = None,
     on_report: Callable[[Report], object] | None = None,
     **settings: Any,
 ) -> Training:
@@ -82,8 +84,10 @@ def train(
         minutes: How long to take in all, 10 where nothing says how long. What is not set is chosen
             for that time and this machine. Compiling, once on each machine, is not taken from it.
         start: A model to start from, in whose alphabet the text then is.
+        tell: Called with what the command says while it trains, line by line: what was chosen for the time, the losses of each
+            evaluation, in bits, and what the run does about one that rises; ``print`` shows it.
         on_report: Called with each :class:`Step`, :class:`Evaluation`, :class:`Recovery` and
-            :class:`Cooldown`.
+            :class:`Cooldown`, thousands of them, with losses in nats.
         settings: Those of :class:`charrnn.ModelConfig`, :class:`charrnn.TrainingConfig` and, where files
             are read, :class:`charrnn.TextConfig`.
 
@@ -117,20 +121,26 @@ def train(
                 corpus, task, labels=start.labels if start else NO_LABELS, **known
             )
     begin, after = start or ModelConfig(**of_model), list[Callable[[Report], object]]()
+    said = tell or (lambda _: None)
     if settings.get("epochs") or settings.get("steps"):
         training = Training(corpus, begin, TrainingConfig(**of_training))
     else:
         given = {**of_model, **of_training}
         began += compile_chosen(begin, given)
-        deadline = began + AIM * 60 * (MINUTES if minutes is None else minutes)
+        seconds = 60.0 * (MINUTES if minutes is None else minutes)
+        deadline = began + AIM * seconds
         training, choice = chosen_run(corpus, begin, deadline, given)
         after.append(Pace(training, choice, deadline).after)
+        for line in reasons(training, choice, seconds):
+            said(line)
     if on_report is not None:
         after.append(on_report)
     try:
         for report in training:
-            for tell in after:
-                tell(report)
+            for follow in after:
+                follow(report)
+            if line := in_words(report, training):
+                said(line)
     except KeyboardInterrupt:  # as the command does: what has been learnt is not lost
         pass
     return training

@@ -73,6 +73,24 @@ def test_train_for_a_time(corpus: Path) -> None:
     assert training.config.steps == sum(isinstance(report, Step) for report in reports)
 
 
+def test_train_tells_what_the_command_tells(run: Run, corpus: Path, tmp_path: Path) -> None:
+    """A line for each evaluation, in bits, and none for the hundreds of steps between; of a budget what was chosen."""
+    settings: dict[str, Any] = {"hidden_size": 8, "batch_size": 4, "steps": 30, "eval_every": 10}
+    lines: list[str] = []
+    training = charrnn.train(corpus, **settings, tell=lines.append)
+    options = [part for k, v in settings.items() for part in (f"--{k.replace('_', '-')}", str(v))]
+    told = run("train", corpus, *options, "--sample-every", 0, "-o", tmp_path / "m.npz").err
+    assert len(lines) == len(training.history) == 3
+    for line in lines:
+        assert re.fullmatch(r"step \d+/30  epoch .*  train [\d.]+  val [\d.]+ bits/char", line)
+        assert f"\n{line}  " in told
+    lines.clear()
+    training = charrnn.train(corpus, minutes=0.03, num_layers=1, tell=lines.append)
+    assert [line.split(":")[0] for line in lines[:3]] == ["budget", "chosen", "reason"]
+    assert len(lines) >= 3 + len(training.history)
+    assert len(lines) < 40
+
+
 def test_train_is_interrupted(corpus: Path) -> None:
     """What has been learnt is given back, and goes on to what it would have become."""
     config: dict[str, Any] = {"hidden_size": 8, "batch_size": 4, "steps": 30, "dropout": 0.0}
@@ -369,6 +387,7 @@ LAST = (1 << 64) - 1
         (lambda c, _: api.train(c, minutes="1"), "minutes must be above 0 and at most 1e+06, not '1'"),
         (lambda c, _: api.train(c, minutes=float("nan")), "minutes must be above 0"),
         (lambda c, m: api.train(c, start=m), "start must be a CharacterModel, not "),
+        (lambda c, _: api.train(c, steps=1, tell=3), "tell must be a Callable, not 3"),
         (lambda c, _: api.train(c, steps=1, on_report=3), "on_report must be a Callable, not 3"),
         (lambda c, _: api.train(c, steps="1"), "steps must be a whole number"),
         (lambda *_: api.train(7), "corpus must be a Corpus, an Examples, text, a PathLike or a list, not 7"),

@@ -17,9 +17,9 @@ from charrnn.tasks import Task
 from charrnn.text.corpus import Corpus
 from charrnn.text.embedded import STEMS
 from charrnn.text.examples import Examples
-from charrnn.training.budget import Choice, Cost
 from charrnn.training.division import kept_fraction
 from charrnn.training.pace import AIM, Pace, chosen_run, extend_here
+from charrnn.training.telling import about, reasons, who
 from charrnn.training.trainer import Training
 from charrnn.words import as_argument, counted, duration, quoted
 
@@ -44,7 +44,7 @@ def timed_run(
     training, choice = chosen_run(corpus, start, deadline, given, clock, world)
     pulse.beat(0)
     pace = Pace(training, choice, deadline, pulse.now)
-    return training, pace, _reasons(training, choice, seconds)
+    return training, pace, reasons(training, choice, seconds)
 
 
 def resumed_for(
@@ -65,7 +65,7 @@ def resumed_for(
         f"budget: {duration(seconds)} more; {who(training.world)} it at "
         f"{1 / choice.seconds_per_character:,.0f} {unit}s a second: some "
         f"{counted(training.total_steps - step, 'step')} more, "
-        f"in which each {unit} is seen {_about(choice.epochs)} times"
+        f"in which each {unit} is seen {about(choice.epochs)} times"
     )
     return Pace(training, choice, deadline, pulse.now), [reason]
 
@@ -132,48 +132,6 @@ def _text_flags(config: TextConfig, task: Task) -> list[str]:
     return flags if config.normalize in usual else ["--normalize", "none", *flags]
 
 
-def batch_in_words(config: TrainingConfig, model: ModelConfig, units: str) -> str:
-    """What a step reads."""
-    if model.reads_whole:
-        return f"{counted(config.batch_size, 'text')}, of {config.seq_length} {units} at most"
-    return f"{config.batch_size} × {config.seq_length} {units}"
-
-
 def launcher(world: World) -> str:
     """What stands before a command that is to have as many ranks."""
     return f"mpirun -n {world.size} " if world.size > 1 else ""
-
-
-def who(world: World) -> str:
-    """Who trains, in words, with the verb."""
-    return "this machine trains" if world.size == 1 else f"{world.size} ranks together train"
-
-
-def _about(number: float) -> str:
-    """To two digits, but never with an exponent of ten."""
-    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
-
-
-def _reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
-    config, vocabulary = training.config, training.corpus.vocabulary
-    cost = Cost.of(choice.model, len(vocabulary), len(training.labels))
-    characters = f"{vocabulary.config.unit}s"
-    both = " in both directions" * bool(choice.model.bidirectional)
-    units = (
-        f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units{both}"
-    )
-    beside = [f"attention {choice.model.attention}"] if choice.model.attention else []
-    beside += ["layer normalisation"] if choice.model.layer_norm else []
-    beside += [f"n-grams up to {choice.model.ngrams}"] if choice.model.ngrams else []
-    beside += [f"auxiliary loss {choice.model.lm_loss:g}"] if choice.model.lm_loss else []
-    beside += [f"rare labels {config.rare_labels:g}"] if config.rare_labels else []
-    early = "; more would bring little to so short a text, and the run ends before its time"
-    return [
-        f"budget: {duration(seconds)}; {who(training.world)} {units} at {1 / choice.seconds_per_character:,.0f} "
-        f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
-        f"chosen: {', '.join([units, *beside, choice.model.dropped])}, rate {config.learning_rate:g}, some "
-        f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",
-        f"reason: each weight sees {_about(choice.characters / cost.weights)} "
-        f"{characters}, each character is seen {_about(choice.epochs)} times"
-        + (early if config.steps == choice.most_steps else ""),
-    ]

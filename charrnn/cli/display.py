@@ -27,6 +27,7 @@ from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, OnRead, Source
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
+from charrnn.training.telling import in_words, losses, place, turn
 from charrnn.training.trainer import Training
 from charrnn.words import decimals, duration, printable
 from charrnn.writing.sampling import generate, generate_records
@@ -140,16 +141,16 @@ class Lines(Display):
 
     def report(self, report: Report) -> None:
         if isinstance(report, Evaluation):
-            self._say(f"{self._place()}  {narration.losses(report, self.symbol)}{self._pace()}")
+            self._say(f"{in_words(report, self.training)}{self._pace()}")
             if text := self._sample_if_due():
                 self._say(f"sample: {json.dumps(text, ensure_ascii=False)}")
         elif isinstance(report, Recovery):
-            self.warn(narration.turn(report))
+            self.warn(turn(report))
         elif isinstance(report, Cooldown):
-            self._say(narration.turn(report))
+            self._say(turn(report))
         elif time.monotonic() - self._printed > PLAIN_SECONDS:
             self._say(
-                f"{self._place()}  loss {decimals(bits(report.loss), 4)} bits/{self.symbol}{self._pace()}"
+                f"{place(self.training)}  loss {decimals(bits(report.loss), 4)} bits/{self.symbol}{self._pace()}"
             )
 
     def note(self, lines: Iterable[str]) -> None:
@@ -178,11 +179,6 @@ class Lines(Display):
         else:
             text = "".join(generate(model, **settings))
         return text.encode(model.vocabulary.config.encoding).decode(errors="replace")
-
-    def _place(self) -> str:
-        step, steps = self.training.step, self.training.total_steps
-        epoch, epochs = (n / self.training.steps_per_epoch for n in (step, steps))
-        return f"step {step}/{steps}  epoch {epoch:.2f}/{epochs:.4g}"
 
     def _pace(self) -> str:
         """How quickly it goes, and until when; nothing before a first step, which tells."""
@@ -219,20 +215,20 @@ class Bars(Lines):
             # A mean over some hundred steps reads better than the jitter of each.
             weight = 0.01 if self._loss else 1.0
             self._loss += weight * (bits(report.loss) - self._loss)
-            losses = f"loss {decimals(self._loss, 3)}{self._validation} bits/{self.symbol}"
-            self._bar.set_postfix_str(losses, refresh=False)
+            postfix = f"loss {decimals(self._loss, 3)}{self._validation} bits/{self.symbol}"
+            self._bar.set_postfix_str(postfix, refresh=False)
             self._bar.total = self.training.total_characters
             self._bar.update(self.training.characters_read - self._bar.n)
         elif isinstance(report, Evaluation):
             self._remember(report)
-            losses = narration.losses(report, self.symbol)
+            told = losses(report, self.symbol)
             line = Text(f"epoch {report.epoch:6.2f}  ", style="bold")
-            self._print(line.append(losses, style="not bold"))
+            self._print(line.append(told, style="not bold"))
             if text := self._sample_if_due():
                 shown = Text(printable(text.strip("\n"), keep="\n\t"))
                 self._print(Panel(shown, title="so far", style="dim"))
         else:
-            self.warn(narration.turn(report))
+            self.warn(turn(report))
             self._bar.n = self.training.characters_read
 
     def warn(self, message: str) -> None:

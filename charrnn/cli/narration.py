@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from charrnn.cli.budgeted import batch_in_words, launcher
+from charrnn.cli.budgeted import launcher
 from charrnn.config import ANNEALING
 from charrnn.nn.loss import bits
 from charrnn.tasks import TASKS
@@ -13,8 +13,7 @@ from charrnn.text.examples import Examples
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import going_on, judge
-from charrnn.training.reports import Cooldown, Recovery
-from charrnn.training.run import Evaluation
+from charrnn.training.telling import batch_in_words
 from charrnn.training.trainer import Training
 from charrnn.words import (
     as_argument,
@@ -76,29 +75,6 @@ def _examples(corpus: Corpus | Examples) -> dict[str, str]:
 
 def notices(training: Training) -> list[str]:
     return [*training.corpus.notices, *training.notices]
-
-
-def losses(evaluation: Evaluation, symbol: str) -> str:
-    words, loss = f"train {decimals(bits(evaluation.train_loss), 4)}", evaluation.validation_loss
-    told = f"{words if loss is None else f'{words}  val {decimals(bits(loss), 4)}'} bits/{symbol}"
-    if evaluation.accuracy is None:
-        return told
-    if evaluation.f1 is None:
-        return f"{told}  right {evaluation.accuracy:.4f}"
-    return f"{told}  accuracy {evaluation.accuracy:.4f}  F1 {evaluation.f1:.4f}"
-
-
-def turn(report: Recovery | Cooldown) -> str:
-    """What the run does now."""
-    if isinstance(report, Recovery):
-        return (
-            f"the loss was not finite at step {report.step}: back to step {report.resumed_at}, "
-            f"at {report.rate_scale:g} of the rate (attempt {report.attempt})"
-        )
-    return (
-        f"over-fitting: the validation loss rises; from step {report.step:,} on the rate falls, "
-        f"and the run ends at step {report.total_steps:,}"
-    )
 
 
 def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str]:
