@@ -194,6 +194,23 @@ def test_nothing_is_compiled_after_the_start(cell: str) -> None:
     assert before == [len(kernel.signatures) for kernel in vectors.COMPILED]
 
 
+def test_constants_in_calls_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No function is compiled anew for one of them."""
+    monkeypatch.setattr(vectors, "COMPILED", [])
+
+    @partial(vectors.compiled, kept=False)
+    def called(k: int, negative: bool) -> int:
+        return -k if negative else k
+
+    @partial(vectors.compiled, kept=False)
+    def calling(k: int) -> int:
+        found: int = called(4, False) + called(k, True) + called(k, k > 3)
+        return found
+
+    assert calling(3) == 4
+    assert len(called.signatures) == 1
+
+
 def test_names_of_kernels_differ() -> None:
     """Numba links what is on disk by them: of two with one name, from two processes, one would be taken for the other.
 

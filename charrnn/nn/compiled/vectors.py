@@ -36,12 +36,19 @@ def compiled(function: Any, *, kept: bool = True) -> Any:
     Numba looks at the time stamp of the file in which the function is, though code of other ones is a part of
     it; so its name tells what is in all of this folder. No liberty is taken with numbers, so NaN stays NaN.
 
+    A constant in a call has a type of its own for Numba, and a product that is called here with 0 and there with k would be
+    compiled anew for each, seconds every time, to the same code: so in calls from kernels there are numbers only.
+
     Args:
         kept: Not where a function is called from kernels alone, whose files have it in them, and holds what Numba
             would find another in each process: it would never be found, and kept again and again.
     """
     function.__qualname__ += f"_{_SOURCES}"
-    made = njit(nogil=True, error_model="numpy")(function)
+    made: Any = njit(nogil=True, error_model="numpy")(function)
+    template = made.get_call_template
+    made.get_call_template = lambda given, named: template(
+        tuple(types.unliteral(kind) for kind in given), named
+    )
     with suppress(RuntimeError):  # no folder can be written
         if kept:
             made.enable_caching()
