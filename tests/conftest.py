@@ -32,8 +32,11 @@ from charrnn.nn import functions, workspace
 hypothesis.settings.register_profile("charrnn", deadline=None)
 hypothesis.settings.load_profile("charrnn")
 
-# Users do not set it; with it, a missing flush would go unnoticed.
-os.environ.pop("PYTHONUNBUFFERED", None)
+# Users set neither: with the one a missing flush would go unnoticed, and with the other each process that tests start
+# would compile the sources anew, a quarter of its time.
+for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(name, None)
+sys.dont_write_bytecode = False
 
 # Shells start background jobs with these ignored, which processes that tests start would inherit.
 # A handler that does nothing protects as well, and is not inherited.
