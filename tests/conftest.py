@@ -102,6 +102,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_command
 
 
+@pytest.fixture
+def by_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Numba is beside the point: loading it takes longer than all else that a small process does."""
+    monkeypatch.setenv("CHARRNN_KERNELS", "numpy")
+
+
 @pytest.fixture(scope="session")
 def _chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = find_browser()

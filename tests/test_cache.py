@@ -372,7 +372,7 @@ main()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows lets nobody write to it meanwhile")
-@pytest.mark.usefixtures("run")
+@pytest.mark.usefixtures("run", "by_numpy")
 @pytest.mark.parametrize("harm", ["opened.truncate(0)", "opened.write(b'\\xff' * 3000)"])
 def test_changed_during_a_run(harm: str) -> None:
     """One line, where the process would be killed or train on what is no text; its saves stay."""

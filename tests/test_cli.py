@@ -109,6 +109,7 @@ def test_closed_pipe(run: Run, model: Path) -> None:
 
 
 @posix
+@pytest.mark.usefixtures("by_numpy")
 def test_pipeline(run: Run) -> None:
     """The whole road in one pipe."""
     assert run("--version").out == f"charrnn {charrnn.__version__}\n"

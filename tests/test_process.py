@@ -36,7 +36,11 @@ def _shell(script: str) -> tuple[str, str]:
     """What a script for bash writes; ``charrnn`` in it is this one."""
     function = f'charrnn() {{ "{sys.executable}" -m charrnn "$@"; }}\n'
     done = subprocess.run(
-        ["bash", "-c", function + script], capture_output=True, timeout=60, check=True
+        ["bash", "-c", function + script],
+        env={**os.environ, **NUMPY},
+        capture_output=True,
+        timeout=60,
+        check=True,
     )
     return done.stdout.decode(), done.stderr.decode()
 
@@ -48,6 +52,7 @@ def _start_training(*options: str) -> subprocess.Popen[str]:
     """A process in the middle of an endless run, which reports its evaluations."""
     process = subprocess.Popen(
         [*CHARRNN, *ENDLESS, "--eval-every", "1", "--sample-every", "0", *options],
+        env={**os.environ, **NUMPY},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -340,6 +345,7 @@ def _without_root_s_privilege() -> None:
         ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
+@pytest.mark.usefixtures("by_numpy")
 def test_read_only_folder(run: Run, tmp_path: Path) -> None:
     """Where nothing can be written, training says so at once and what to do; all else works."""
     assert run("train", "corpus.txt", *TINY, "-q").code == 0

@@ -101,6 +101,7 @@ def _calls_of_a_save(folder: Path) -> int:
 
 
 @posix
+@pytest.mark.usefixtures("by_numpy")
 def test_killed_at_any_moment(run: Run, tmp_path: Path) -> None:
     """kill -9 costs at most --save-every; the end is that of a run that was left alone."""
     path = tmp_path / "run.npz"
@@ -435,6 +436,7 @@ def _race(commands: list[list[object]]) -> list[tuple[int, str, str]]:
 
 
 @posix
+@pytest.mark.usefixtures("by_numpy")
 def test_races_for_names(run: Run) -> None:
     """Of runs that start at once, each gets a file of its own, or is told that it has none."""
     assert run(*RUN, "-o", "whole.npz").code == 0
