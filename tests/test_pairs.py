@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Run
+from conftest import Once, Run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,9 +38,8 @@ def tables(run: Run) -> Run:
 
 
 @pytest.fixture
-def turner(tables: Run) -> Path:
-    assert tables("train", "turned.tsv", *QUICK, "-o", "turner.npz").code == 0
-    return Path("turner.npz")
+def turner(tables: Run, once: Once) -> Path:
+    return once(tables, "turner.npz", "turned.tsv", *QUICK)
 
 
 # ------------------------------------------------------------------------------------------- lines
