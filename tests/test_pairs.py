@@ -253,7 +253,7 @@ def test_different_sources_stay_different(tables: Run, turner: Path) -> None:
 def test_how_it_looks_is_chosen_by_the_table(tables: Run, table: str, chosen: str) -> None:
     """From left to right, if targets follow their sources so, and if these are short; the long ones are refused that."""
     Path("t.tsv").write_text(table, encoding="utf-8")
-    command = ("train", "t.tsv", "--task", "seq2seq", "--minutes", "3s", "-o", "t.npz")
+    command = ("train", "t.tsv", "--task", "seq2seq", "--minutes", "1s", "-o", "t.npz")
     outcome = tables(*command)
     assert f"attention {chosen}, " in outcome.err
     assert charrnn.load("t.npz").config.attention == chosen

@@ -16,8 +16,8 @@ PAGE = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
 
 
 def test_every_command_runs(piped: Any) -> None:
-    """In order; each answers something, and nothing is wrong."""
-    commands = re.findall(r"^\$ (.*)", PAGE, re.MULTILINE)
+    """In order; each answers something, and nothing is wrong. Runs of many epochs are over after one."""
+    commands = re.findall(r"^\$ (.*)", re.sub(r"--epochs \d+", "--epochs 1", PAGE), re.MULTILINE)
     assert len(commands) >= 15
     for command in commands:
         before, found, ours = command.rpartition("charrnn ")
