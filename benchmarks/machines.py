@@ -21,7 +21,7 @@ from measuring import table
 
 from charrnn.config import ModelConfig
 from charrnn.models.network_for import network_for
-from charrnn.training.budget import Cost
+from charrnn.training.cost import Cost
 
 FLOAT = 4  # bytes of a number
 FORWARD, BACKWARD = 2, 4  # operations for each weight that a character is multiplied with

@@ -25,7 +25,7 @@ from measuring import table
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.nn.parallel import Shards
 from charrnn.nn.parameters import Parameters
-from charrnn.training.budget import Cost
+from charrnn.training.cost import Cost
 from charrnn.training.optimizer import Optimizer, compiled_blocks, fresh_slots
 
 SHAPES = (

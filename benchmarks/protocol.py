@@ -117,7 +117,8 @@ def one_run(parts: Sequence[Path], how: How, minutes: float, seed: int, options:
     """What it chose, and the bits of each part."""
     learnt, validation, test = parts
     own = ["--threads", str(how.threads)] if how.threads else []
-    words = ["--val-file", str(validation), *how.options, *own, *shlex.split(options)]
+    whole = ["--val-file", str(validation), "--val-fraction", "0"]  # the same for all runs
+    words = [*whole, *how.options, *own, *shlex.split(options)]
     peak = machine(Peak())
     model, run = train(learnt, minutes, seed, learnt.parent, *words)
     run["epochs"] = run.pop("history")[-1]["epoch"]

@@ -327,7 +327,9 @@ class TrainingConfig(Checked):
     clip: Annotated[float, Between(0, 1e9), "Largest gradient; 0 does not clip."] = 1.0
     clip_mode: Annotated[str, OneOf(("norm", "value")), "What --clip limits"] = "norm"
     val_fraction: (
-        Annotated[Tail, "Tail of each file to validate on, or of --val-file, where 0 is all."]
+        Annotated[
+            Tail, "Part of each file to validate on, its tail, or of --val-file, where 0 is all."
+        ]
         | None
     ) = None
     eval_every: Annotated[Steps, "Steps between evaluations."] = 0

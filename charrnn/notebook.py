@@ -49,9 +49,9 @@ from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples, load_examples
 from charrnn.text.labels import NO_LABELS
 from charrnn.text.source import Paths, several
+from charrnn.training.commentary import line_of, reasons
 from charrnn.training.pace import AIM, Pace, chosen_run, compile_chosen
 from charrnn.training.reports import Report
-from charrnn.training.telling import in_words, reasons
 from charrnn.training.trainer import Training
 from charrnn.words import counted, decimals
 from charrnn.writing.adapting import Adapter
@@ -84,8 +84,8 @@ def train(
         minutes: How long to take in all, 10 where nothing says how long. What is not set is chosen
             for that time and this machine. Compiling, once on each machine, is not taken from it.
         start: A model to start from, in whose alphabet the text then is.
-        tell: Called with what the command says while it trains, line by line: what was chosen for the time, the losses of each
-            evaluation, in bits, and what the run does about one that rises; ``print`` shows it.
+        tell: Called with what the command says while it trains, line by line: what was chosen for the time, what is other than was
+            asked for, the losses of each evaluation, in bits, and what the run does about one that rises; ``print`` shows it.
         on_report: Called with each :class:`Step`, :class:`Evaluation`, :class:`Recovery` and
             :class:`Cooldown`, thousands of them, with losses in nats.
         settings: Those of :class:`charrnn.ModelConfig`, :class:`charrnn.TrainingConfig` and, where files
@@ -133,13 +133,15 @@ def train(
         after.append(Pace(training, choice, deadline).after)
         for line in reasons(training, choice, seconds):
             said(line)
+    for line in (*training.corpus.notices, *training.notices):
+        said(line)
     if on_report is not None:
         after.append(on_report)
     try:
         for report in training:
             for follow in after:
                 follow(report)
-            if line := in_words(report, training):
+            if line := line_of(report, training):
                 said(line)
     except KeyboardInterrupt:  # as the command does: what has been learnt is not lost
         pass

@@ -73,8 +73,13 @@ def counted(number: int, noun: str) -> str:
 
 def decimals(number: float, places: int, sign: str = "") -> str:
     """``0.50``, with a ``sign`` of ``+`` also ``+0.50``; what is nothing to so many places has no minus: never ``-0.00``."""
-    told = f"{number:{sign},.{places}f}"
+    told = f"{number:{sign}.{places}f}"
     return told if re.search("[1-9a-z]", told) else told.replace("-", sign)
+
+
+def of_which(share: float, name: str) -> str:
+    """``3.0 % of name``; the whole, where the share is 0."""
+    return f"{percent(share)} of {name}" if share else name
 
 
 def percent(share: float) -> str:

@@ -11,12 +11,14 @@ import pytest
 
 from charrnn.config import CELLS, ModelConfig, TrainingConfig
 from charrnn.text.chunks import READING_SHARE
-from charrnn.training.budget import (
+from charrnn.training.budget import Choice, choose
+from charrnn.training.cost import Cost, Speed
+from charrnn.training.rules import (
     CHARACTERS_PER_WEIGHT,
     DECAY_STEPS,
     EVALUATION_SHARE,
-    EVALUATIONS_APART,
     FEW_EPOCHS,
+    FEWEST_EVALUATIONS,
     HIGHEST_RATE,
     MOST_WEIGHT_DECAY,
     MOST_WEIGHT_DROP,
@@ -24,10 +26,6 @@ from charrnn.training.budget import (
     RAISED_RATE,
     RULES,
     TUNED_DROPOUT,
-    Choice,
-    Cost,
-    Speed,
-    choose,
     staying,
 )
 
@@ -262,14 +260,15 @@ def test_a_short_text() -> None:
 
 
 def test_a_long_text() -> None:
-    """Read less than once, it needs to drop nothing, and no long evaluations."""
+    """Read less than once, it needs to drop nothing, and no long evaluations, but so many that its run can be judged."""
     choice = _chosen(100_000_000, 82)
     assert choice.epochs < 1
     assert choice.model.weight_drop == 0
     assert choice.training.steps < choice.most_steps
     assert choice.training.val_fraction is not None
     assert choice.training.val_fraction * 100_000_000 < choice.characters / 10
-    assert 2 * choice.training.eval_every < choice.training.steps
+    for steps in (0.95 * choice.training.steps, choice.training.steps):
+        assert -(-round(steps) // choice.training.eval_every) >= FEWEST_EVALUATIONS
     assert choice.model.hidden_size >= _chosen(1_000_000, 82).model.hidden_size
 
 
@@ -282,13 +281,13 @@ def test_a_long_text_for_validation(validation: int, seconds: float) -> None:
     read = validation * (config.val_fraction or 1.0)
     took = READING_SHARE * read * choice.seconds_per_character
     count = -(-round(1.05 * config.steps) // config.eval_every)
-    assert count >= EVALUATIONS_APART
+    assert count >= FEWEST_EVALUATIONS
     # Counts are whole, and fractions have two digits.
     assert count * took < 1.05 * EVALUATION_SHARE * seconds
     given = _chosen(SHAKESPEARE[0], seconds, validation=validation, training={"val_fraction": 0.0})
     assert given.training.val_fraction == 0
     assert (config.val_fraction is None) == (
-        EVALUATIONS_APART * READING_SHARE * validation * choice.seconds_per_character
+        FEWEST_EVALUATIONS * READING_SHARE * validation * choice.seconds_per_character
         < EVALUATION_SHARE * (1 - EVALUATION_SHARE) * seconds
     )
 

@@ -22,7 +22,8 @@ from charrnn.models.continuing import OneModel
 from charrnn.models.reading import read_prime
 from charrnn.nn.loss import bits
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.training.budget import Speed, choose
+from charrnn.training.budget import choose
+from charrnn.training.cost import Speed
 from charrnn.training.fit import judge
 from charrnn.training.pace import choose_here
 from charrnn.training.trainer import Training

@@ -15,13 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import charrnn
-from charrnn.training.budget import (
-    CHARACTERS_PER_WEIGHT,
-    EVALUATIONS_APART,
-    RULES,
-    fitting_size,
-)
+from charrnn.training.budget import fitting_size
 from charrnn.training.fit import FEWEST, OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
+from charrnn.training.rules import CHARACTERS_PER_WEIGHT, FEWEST_EVALUATIONS, RULES
 from charrnn.training.run import Evaluation, Origin
 
 MODEL = charrnn.ModelConfig(hidden_size=256, dropout=0.2)
@@ -163,6 +159,9 @@ def test_a_text_that_has_been_read_often_enough() -> None:
         assert fit.advice == ("more text", "--init-from a model of more text")
         known = Origin(tuned=True, most_steps=enough)
         assert _verdict(train, validation, config=config, origin=known).advice == ("more text",)
+    longer = replace(config, rewarm=600)  # what more brought has been measured since
+    fit = _verdict(train, validation, config=longer, origin=Origin(most_steps=1200))
+    assert fit.verdict == UNDER
     for enough in (0, 2400):  # nobody knows, or time was what ended it
         fit = _verdict(train, validation, config=config, origin=Origin(most_steps=enough))
         assert (fit.verdict, fit.longer) == (UNDER, {"steps": 2400})
@@ -177,6 +176,9 @@ def test_a_net_that_is_too_large_for_its_time() -> None:
     assert (fit.verdict, fit.advice) == (UNDER, ("--hidden-size 64", "more time"))
     assert "so large a net has read too little, 0.0003 characters for each weight" in fit.reason
     assert judge(history, large, few).advice == ("more time",)  # nobody knows what it has read
+    assert (
+        " 0.0003 bytes for each weight" in judge(history, large, few, **known, unit="byte").reason
+    )
 
     def falling(weights: int) -> Fit:
         return _verdict(
@@ -309,9 +311,9 @@ def test_a_run_tells_its_fit(run: Run) -> None:
     assert "over-fitted" in run("inspect").out
 
 
-def test_a_text_for_validation_is_read_often_enough() -> None:
+def test_what_is_validated_on_is_read_often_enough() -> None:
     """As often as a verdict takes, however long the text is."""
-    assert EVALUATIONS_APART >= FEWEST
+    assert FEWEST_EVALUATIONS >= FEWEST
 
 
 def test_the_size_that_is_right() -> None:

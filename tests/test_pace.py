@@ -18,11 +18,13 @@ import charrnn
 from charrnn.errors import InputError
 from charrnn.text.chunks import Chunk
 from charrnn.training import evaluation, pace
-from charrnn.training.budget import HIGHEST_RATE, TUNED_DROPOUT, Choice, Cost, Speed, choose
+from charrnn.training.budget import Choice, choose
+from charrnn.training.cost import Cost, Speed
 from charrnn.training.division import COOLDOWN, divide
 from charrnn.training.evaluation import OVERFITTED, is_overfitted
 from charrnn.training.pace import AIM, Pace
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
+from charrnn.training.rules import HIGHEST_RATE, TUNED_DROPOUT
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
 

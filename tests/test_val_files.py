@@ -282,7 +282,10 @@ def test_a_part_of_a_file_of_its_own() -> None:
             told = corpus.vocabulary.decode(half.validation.chunk(n).targets.ravel())
             assert not set("aeinst") & set(told)
         training = Training(corpus, SMALL, replace(CONFIG, val_fraction=0.5))
-        assert training.validated == pytest.approx(half.validation.characters, rel=0.1)
+        assert training.validated == half.validation.characters
+        least = divide(corpus, replace(CONFIG, val_fraction=0.0001))
+        assert least.validation is not None
+        assert 0 < least.validation.characters < whole.validation.characters / 10
     _write(a="".join(f"a{n}\tx\nb{n}\ty\n" for n in range(20)), v="c\tx\nd\ty\n" * 10)
     examples = load_examples(names[0], val_file=names[1])
     for fraction, count in ((0.0, 20), (0.5, 10), (0.01, 1)):
@@ -304,6 +307,12 @@ def test_a_budget_reads_what_it_has_time_for(run: Run, monkeypatch: pytest.Monke
     assert fraction
     assert checkpoint.corpus.train_characters == checkpoint.corpus.parts[0]
     assert re.search(r"corpus: corpus\.txt; validated on .* % of v\.txt\n", outcome.err)
+    assert re.search(r"validated on\W+[\d.]+ % of v\.txt", run("inspect", "a.npz", "--details").out)
+    whole = replace(checkpoint, training=replace(checkpoint.training, val_fraction=0.0))
+    charrnn.save_checkpoint(whole, "whole.npz")
+    found = json.loads(run("inspect", "--compare", "a.npz", "whole.npz", "--json").out)
+    assert not found["same_text"]
+    assert "validated on" in run("inspect", "whole.npz", "--details").out
     (repeat,) = [line for line in outcome.err.splitlines() if line.startswith("repeat: ")]
     assert f" --val-fraction {fraction} " in repeat
     assert run(*repeat.split()[2:], "-o", "b.npz", "-q").code == 0

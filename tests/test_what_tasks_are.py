@@ -10,7 +10,7 @@ from charrnn.inspection import VIEWS
 from charrnn.models.network_for import network_for
 from charrnn.tasks import TASKS, Task, those
 from charrnn.text.embedded import DEFAULTS, STEMS
-from charrnn.training.budget import RULES
+from charrnn.training.rules import RULES
 
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=list(TASKS))
 

@@ -35,11 +35,12 @@ NAMES = [
         (-0.004, "0.00", "+0.00"),
         (-0.006, "-0.01", "-0.01"),
         (12.345678, "12.35", "+12.35"),
+        (1234.5, "1234.50", "+1234.50"),  # as programs read it
         (float("nan"), "nan", "+nan"),
         (float("-inf"), "-inf", "-inf"),
     ],
 )
-def test_nothing_has_no_minus(number: float, told: str, signed: str) -> None:
+def test_decimals(number: float, told: str, signed: str) -> None:
     assert decimals(number, 2) == told
     assert decimals(number, 2, "+") == signed
 

@@ -17,9 +17,9 @@ from charrnn.tasks import Task
 from charrnn.text.corpus import Corpus
 from charrnn.text.embedded import STEMS
 from charrnn.text.examples import Examples
+from charrnn.training.commentary import about, reasons, who
 from charrnn.training.division import kept_fraction
 from charrnn.training.pace import AIM, Pace, chosen_run, extend_here
-from charrnn.training.telling import about, reasons, who
 from charrnn.training.trainer import Training
 from charrnn.words import as_argument, counted, duration, quoted
 

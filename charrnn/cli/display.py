@@ -25,9 +25,9 @@ from charrnn.drawing.terminal.screen import Screen
 from charrnn.drawing.terminal.table import draw_facts
 from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, OnRead, Source
+from charrnn.training.commentary import line_of, losses, place, turn
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
-from charrnn.training.telling import in_words, losses, place, turn
 from charrnn.training.trainer import Training
 from charrnn.words import decimals, duration, printable
 from charrnn.writing.sampling import generate, generate_records
@@ -141,7 +141,7 @@ class Lines(Display):
 
     def report(self, report: Report) -> None:
         if isinstance(report, Evaluation):
-            self._say(f"{in_words(report, self.training)}{self._pace()}")
+            self._say(f"{line_of(report, self.training)}{self._pace()}")
             if text := self._sample_if_due():
                 self._say(f"sample: {json.dumps(text, ensure_ascii=False)}")
         elif isinstance(report, Recovery):

@@ -10,10 +10,10 @@ from charrnn.nn.loss import bits
 from charrnn.tasks import TASKS
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
+from charrnn.training.commentary import batch_in_words
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import going_on, judge
-from charrnn.training.telling import batch_in_words
 from charrnn.training.trainer import Training
 from charrnn.words import (
     as_argument,
@@ -21,7 +21,7 @@ from charrnn.words import (
     decimals,
     duration,
     listed,
-    percent,
+    of_which,
     quoted,
     shortened,
 )
@@ -33,8 +33,7 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
     learnt, apart = list(corpus.sources), ""
     if corpus.val_file:
-        part = f"{percent(config.val_fraction)} of " if config.val_fraction else ""
-        apart = f"; validated on {part}{shortened(learnt.pop())}"
+        apart = f"; validated on {of_which(config.val_fraction or 0.0, shortened(learnt.pop()))}"
     both = " in both directions" * bool(model.bidirectional)
     facts = {
         "corpus": f"{listed(learnt)}{apart}",
@@ -103,7 +102,8 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
             lines.append(f"files:  {each}")
     network, learnt = training.network, training.corpus_info.train_characters
     run = training.history, network.config, training.config, training.origin
-    fit = judge(*run, weights=network.multiplications, characters=learnt)
+    unit = training.corpus.vocabulary.config.unit
+    fit = judge(*run, weights=network.multiplications, characters=learnt, unit=unit)
     lines.append(f"fit:    {fit}")
     name = as_argument(path)
     if interrupted or fit.longer:

@@ -68,7 +68,7 @@ OPEN = {
     "steps": "as many as there is time for",
     "warmup": "100, or a tenth of a short run",
     "cooldown": "two fifths of all",
-    "val_fraction": "0.1, a million characters, or what --minutes leaves time for",
+    "val_fraction": "0.1, a million characters, all of --val-file, or what --minutes leaves time for",
     "eval_every": "about an epoch, or a twentieth of --minutes",
     "threads": "one for each processor, and for 16 streams",
 }

@@ -18,6 +18,7 @@ from charrnn.words import (
     decimals,
     duration,
     listed,
+    of_which,
     printable,
     quoted,
     rejoined,
@@ -132,7 +133,8 @@ def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     learnt = sources[: len(corpus.learnt)]
     if not corpus.characters:  # it learnt elsewhere
         return f"{listed(learnt)}; {len(vocabulary)} different {kind.unit}s"
-    apart = f"; validated on {shortened(sources[-1])}" if corpus.val_file else ""
+    share = checkpoint.training.val_fraction or 0.0
+    apart = f"; validated on {of_which(share, shortened(sources[-1]))}" if corpus.val_file else ""
     return (
         f"{listed(learnt)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "
         f"{len(vocabulary)} different, {corpus.train_characters:,} to train on{apart}"

@@ -36,7 +36,7 @@ def view(look: Look) -> fig.Figure:
     if not found["differences"]:
         blocks.append(fig.Words("All settings are the same."))
     if not found["same_text"]:
-        different = "They learnt from different texts: their losses do not tell which is better."
+        different = "Different texts, or parts for validation: losses do not tell which is better."
         blocks.append(fig.Words(different))
     chart, picture = _chart(found, ascii_uppercase), _chart(found, look.names)
     pictures = [picture] if any(line.x for line in picture.lines) else []
@@ -62,7 +62,9 @@ def compare(checkpoints: Sequence[Checkpoint]) -> dict[str, Any]:
     settings = [_settings(checkpoint) for checkpoint in checkpoints]
     rows = {name: [own[name] for own in settings] for name in settings[0]}
     last = [checkpoint.history[-1] if checkpoint.history else None for checkpoint in checkpoints]
-    texts = {(c.corpus.sha256, c.model.vocabulary.config) for c in checkpoints}
+    texts = {
+        (c.corpus.sha256, c.model.vocabulary.config, c.training.val_fraction) for c in checkpoints
+    }
     return {
         "differences": {name: row for name, row in rows.items() if len(set(row)) > 1},
         "parameters": [int(c.model.parameters.flat.size) for c in checkpoints],

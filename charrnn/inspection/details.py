@@ -14,7 +14,7 @@ from charrnn.nn.loss import bits
 from charrnn.text.symbols import is_private
 from charrnn.training.fit import fit_of
 from charrnn.training.run import Checkpoint, Evaluation
-from charrnn.words import decimals, duration, listed, shortened
+from charrnn.words import decimals, duration, listed, of_which, shortened
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDEST = 40  # of a curve, in characters
@@ -69,7 +69,8 @@ def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str,
     characters = json.dumps(plain, ensure_ascii=False)[1:-1]
     words = found.get("symbols", ())
     sources = found["corpus"]["sources"]
-    apart = [("validated on", shortened(sources[-1]))] if corpus.val_file else []
+    part = of_which(checkpoint.training.val_fraction or 0.0, shortened(sources[-1]))
+    apart = [("validated on", part)] if corpus.val_file else []
     return [
         ("sources", listed(sources[: len(corpus.learnt)])),
         *apart,

@@ -42,7 +42,7 @@ from charrnn.text.records import Spans
 from charrnn.text.source import Source
 from charrnn.training.division import kept_fraction
 from charrnn.words import counted as number_of
-from charrnn.words import decimals, rejoined, shortened
+from charrnn.words import decimals, of_which, rejoined, shortened
 from charrnn.writing.scoring import SegmentScorer, score_texts
 
 ORDERS = 6
@@ -216,7 +216,10 @@ def view(look: Look) -> fig.Figure:
     checkpoint = look.subject.checkpoint
     model, kind = checkpoint.model, checkpoint.model.vocabulary.config
     corpus, name = _corpus(look)
-    training, validation = _divided(corpus, checkpoint.training)
+    run = checkpoint.training
+    if checkpoint.corpus.val_file and not corpus.val_file:  # what it says is of that file
+        run = replace(run, val_fraction=0.0)
+    training, validation = _divided(corpus, run)
     most = look.scaled(SCORED, FEWEST)
     if look.on is not None:
         watched = look.watched(most)
@@ -226,7 +229,8 @@ def view(look: Look) -> fig.Figure:
         use = "was kept for validation" if learnt else "is not counted"
         source = f"the part of {name} that {use}"
         if corpus.val_file:  # then it is the run's own text
-            source = shortened(rejoined(checkpoint.corpus.sources[-1]))
+            part = checkpoint.training.val_fraction or 0.0
+            source = of_which(part, shortened(rejoined(checkpoint.corpus.sources[-1])))
         text, source = look.head(validation, source, most)
     else:
         raise InputError("nothing was kept for validation; --on names a text to score")

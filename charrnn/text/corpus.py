@@ -169,8 +169,8 @@ class Corpus:
         file = self.files[spans.first + 1]  # where its first character is
         if self.val_file:
             apart = spans[file == count - 1]
-            drawn = apart.split(val_fraction, seed)[1]
-            return spans[file < count - 1], drawn if len(drawn) else apart
+            drawn = apart.split(val_fraction, seed, least=1)[1] if val_fraction else apart
+            return spans[file < count - 1], drawn
         split = [spans[file == number].split(val_fraction, seed) for number in range(count)]
         heads, rests = zip(*split, strict=True)
         return Spans.joined(heads), Spans.joined(rests)

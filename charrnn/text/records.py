@@ -63,13 +63,13 @@ class Spans:
         """Predictions of all records."""
         return int(self.length.sum())
 
-    def split(self, val_fraction: float, seed: int) -> tuple[Spans, Spans]:
-        """Records to train on, and others for validation (none if there are too few).
+    def split(self, val_fraction: float, seed: int, least: int = 0) -> tuple[Spans, Spans]:
+        """Records to train on, and others for validation (none if there are too few, or ``least``).
 
         They are drawn, since a list of records is often in an order that means something.
         """
         order = np.random.default_rng(seed).permutation(len(self))
-        kept = int(len(self) * val_fraction)
+        kept = max(least, int(len(self) * val_fraction))
         return self[np.sort(order[kept:])], self[np.sort(order[:kept])]
 
 

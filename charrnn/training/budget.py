@@ -10,185 +10,49 @@ What a text is too short for is not spent.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
-
-import numpy as np
 
 from charrnn.config import MOST_TAIL, ModelConfig, TrainingConfig
 from charrnn.errors import InputError
-from charrnn.models.network_for import network_for
-from charrnn.nn.cells import cell_class
 from charrnn.nn.ngrams import BUCKETS
 from charrnn.text.chunks import READING_SHARE, fit_sizes
 from charrnn.text.records import fit_batch
+from charrnn.training.cost import Cost, Speed
 from charrnn.training.division import default_val_fraction
-
-CHARACTERS_PER_WEIGHT = 12.0  # are read in a run that has the right size for its time
-UNDROPPED_EPOCHS, MOST_WEIGHT_DROP = 1.0, 0.6
-"""Of recurrent weights some are dropped, for each time more that a character is seen: against
-over-fitting they do more than dropout, and need none beside them."""
-FORGIVEN_EPOCHS, MOST_DROPOUT, DROPOUT_PER_EPOCH = 7.0, 0.5, 0.0165
-"""A net without memory has none: of it outputs are dropped, from where it sees a character more often than that."""
-NORMALIZED_EPOCHS = 20.0
-"""Passes over a text, as they count for dropped weights, from which on a language model is not normalised any more."""
-HIGHEST_RATE = 0.02
-DECAY_STEPS, MOST_WEIGHT_DECAY = 900.0, 0.5
-"""Over how many steps AdamW lets weights decay, 1 / (rate * weight decay) (Wang, Aitchison, arXiv 2405.13698), of a text that is read often: so
-many, however large the model, the text and the run are, up to the most decay."""
-FEW_EPOCHS, RAISED_RATE = 5.0, 1.5
-"""What is read less often than this, as passes count for dropped weights, is over-fitted less: weights decay less, by the square of how
-much less often, and normalised cells learn running text at a higher rate, up to so many times."""
-TUNED_RATE, TUNED_EPOCHS, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH = 0.3, 5.0, 0.3, 0.075
-"""Of a language model that goes on with another text: its rate, as a part of that of a new one which reads often, passes after which more
-bring little, and what it drops, for each pass more: outputs, since without recurrent weights that it is used to it would first be worse."""
-SEQ_LENGTH = 50
-SMALLEST_BATCH, LARGEST_BATCH, ENOUGH_STEPS = 32, 64, 4000
-"""Streams are few where steps are: a wide batch is quicker, but takes fewer steps."""
-MOST_STREAMS = 256  # for the sake of many processors
-SHORTEST_RUN = (
-    200  # steps that a text gets at least, however short it is, unless its task asks for more
+from charrnn.training.rules import (
+    CHARACTERS_PER_WEIGHT,
+    DECAY_STEPS,
+    DROPOUT_PER_EPOCH,
+    ENOUGH_STEPS,
+    EVALUATION_SHARE,
+    EVALUATIONS,
+    FEW_EPOCHS,
+    FEWEST_EVALUATIONS,
+    FORGIVEN_EPOCHS,
+    HIGHEST_RATE,
+    LARGEST_BATCH,
+    MOST_DROPOUT,
+    MOST_NGRAM_WEIGHTS,
+    MOST_WEIGHT_DECAY,
+    MOST_WEIGHT_DROP,
+    PATIENCE,
+    RAISED_RATE,
+    ROUNDED,
+    RULES,
+    SEQ_LENGTH,
+    SIZES,
+    SPARE,
+    TUNED_DROPOUT,
+    TUNED_DROPOUT_PER_EPOCH,
+    TUNED_EPOCHS,
+    TUNED_RATE,
+    UNDROPPED_EPOCHS,
+    Rules,
+    may_normalize,
+    with_usual,
 )
-EVALUATIONS, FEWEST_EVALUATIONS, EVALUATION_SHARE = 20, 3, 0.08
-"""How often a run is evaluated, unless that would take more than this part of its time."""
-EVALUATIONS_APART = (
-    4  # at least, on a text for validation alone: as many as it takes to judge a run
-)
-SPARE = 1.1  # times the steps that were planned: so many bring no further evaluation of a text for validation alone
-ROUNDED = 0.15  # of an evaluation may be lacking where a part of a text is told in two digits
-MOST_NGRAM_WEIGHTS = 1 << 23
-"""Of n-grams beside a net: more labels than make so many of them are told apart by the net alone."""
-PATIENCE = 4  # evaluations that are clearly over-fitted, until the rate falls
-SIZES = (*range(16, 128, 16), *range(128, 512, 32), *range(512, 2049, 64))  # hidden ones
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What is another thing to learn, so that other choices are good.
-
-    A text tells a language model something at each character, and a classifier one label: what that has to know is less, and is learnt
-    by heart sooner.
-    """
-
-    weights_per_character: float = 20.0  # of a text at most: more only learn it by heart sooner
-    most_epochs: float = 50.0  # after which more bring little, however much is dropped
-    rate_times_hidden_size: float = 2.5
-    """The best rate of Adam goes down as a layer gets wider (Yang et al., arXiv 2203.03466)."""
-    weight_drop: float = 0.0165  # of recurrent weights, for each unit of pressure
-    weight_drop_of_records: float = 0.0165  # the same, of a text of records
-    dropout: float = 0.0  # of outputs, for each unit of pressure, beside recurrent weights
-    usual: Mapping[str, Any] = field(default_factory=dict)  # settings of a model
-    fewest_steps: int = SHORTEST_RUN  # that a text gets, however short it is
-    least_hidden_size: int = SIZES[0]
-    normalized_epochs: float = 0.0
-    """Up to how many passes a cell's gates are normalised: much is learnt from the first few, more of it by heart from many."""
-    ngrams: int = 0  # characters of the longest ones beside the net, where labels are not too many
-    training: Mapping[str, Any] = field(default_factory=dict)  # settings of a run
-    decays: bool = False
-    """Whether a net with memory lets its weights decay, over ``DECAY_STEPS`` or more, so that fewer have to be dropped."""
-
-
-RULES = {
-    "lm": Rules(
-        normalized_epochs=NORMALIZED_EPOCHS,
-        weight_drop=0.0125,
-        weight_drop_of_records=0.006,
-        decays=True,
-    ),
-    "classify": Rules(
-        weights_per_character=2.0,
-        most_epochs=8.0,
-        rate_times_hidden_size=0.5,
-        dropout=0.05,
-        usual={"cell": "gru", "num_layers": 1, "lm_loss": 0.5},
-        ngrams=4,
-        training={"rare_labels": 0.3},
-    ),
-    "tag": Rules(rate_times_hidden_size=1.25),
-    "conditional": Rules(),
-    "seq2seq": Rules(
-        most_epochs=60.0,
-        rate_times_hidden_size=0.3,
-        fewest_steps=3000,  # some hundred pairs are learnt by going over them again and again
-        least_hidden_size=64,
-        dropout=0.05,
-        usual={"num_layers": 1},
-        training={"label_smoothing": 0.1},
-    ),
-}
-"""Of each task."""
-
-
-def with_usual(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a model, with what is always chosen for its task."""
-    return {**RULES[model.get("task", ModelConfig.task)].usual, **model}
-
-
-def staying(model: ModelConfig, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a model to start from that are not to be chosen: of a language model all but what is dropped, which is of its training."""
-    free = {"dropout", "weight_drop"} - given.keys() if model.task == "lm" else set()
-    return {name: value for name, value in vars(model).items() if name not in free}
-
-
-def may_normalize(model: Mapping[str, Any]) -> bool:
-    """Whether it is to be chosen if the gates of such a model are normalised, by how often its text is read."""
-    if "layer_norm" in model or not RULES[model.get("task", ModelConfig.task)].normalized_epochs:
-        return False
-    return cell_class(model.get("cell", ModelConfig.cell)).recurrent
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a training step costs for each character."""
-
-    operations: float
-    """Multiplications and additions of the matrix products: two for each weight going forward, four
-    going back. The first layer's input is looked up and costs none."""
-    units: float  # numbers that a gate or the softmax is computed for
-    aside: float = 0.0  # of the operations those that answer nothing
-
-    @property
-    def weights(self) -> float:
-        """That a character is multiplied with on its way to an answer."""
-        return (self.operations - self.aside) / 6
-
-    @classmethod
-    def of(cls, model: ModelConfig, vocabulary_size: int, labels: int = 0) -> Cost:
-        """That of a model, which may choose among some labels."""
-        network = network_for(model, vocabulary_size, labels)
-        biases = [shape for shape in network.parameter_shapes().values() if len(shape) == 1]
-        learnt, read = 6.0 * network.learning_multiplications, 6.0 * network.multiplications
-        return cls(learnt, sum(size for (size,) in biases), learnt - read)
-
-
-@dataclass(frozen=True)
-class Speed:
-    """How quickly a machine trains."""
-
-    per_operation: float  # seconds, of the matrix products
-    per_unit: float = 0.0  # seconds
-    streams: int = SMALLEST_BATCH  # that keep all processors busy: a step of fewer takes as long
-    filled: float = 1.0  # of a step's places hold characters; records leave some empty
-
-    @classmethod
-    def fit(cls, measured: Sequence[tuple[Cost, float]], streams: int, filled: float) -> Speed:
-        """From costs and their seconds for a character: of two models, the larger one last, or of one."""
-        if len(measured) == 1:
-            ((cost, took),) = measured
-            return cls(took / cost.operations, 0.0, streams, filled)
-        costs = np.array([(cost.operations, cost.units) for cost, _ in measured])
-        seconds = np.array([s for _, s in measured])
-        per_operation, per_unit = np.linalg.solve(costs, seconds)
-        if per_unit < 0:  # noise; then all is put down to the products, or nothing
-            per_operation, per_unit = seconds[-1] / costs[-1, 0], 0.0
-        elif per_operation <= 0:
-            per_operation, per_unit = 0.0, seconds[-1] / costs[-1, 1]
-        return cls(float(per_operation), float(per_unit), streams, filled)
-
-    def seconds(self, cost: Cost) -> float:
-        """Of training, for each character."""
-        return self.per_operation * cost.operations + self.per_unit * cost.units
 
 
 @dataclass(frozen=True)
@@ -269,7 +133,7 @@ class _Text:
         """
         longest = EVALUATION_SHARE * affordable / READING_SHARE
         if self.validation:
-            most = max(2, longest / EVALUATIONS_APART) / self.validation
+            most = max(2, longest / FEWEST_EVALUATIONS) / self.validation
             return _digits(min(most, MOST_TAIL)) if most < 1 else None
         most = longest / FEWEST_EVALUATIONS / max(1, self.characters)
         return _digits(most) if most < default_val_fraction(self.characters) else None
@@ -456,13 +320,10 @@ class _Budget:
         """Steps between evaluations, so that they take their share of the time at most."""
         steps, evaluation = reading.steps, READING_SHARE * reading.validated / reading.per_step
         every = max(steps / EVALUATIONS, evaluation / EVALUATION_SHARE)
-        fitting = (
-            int(EVALUATION_SHARE * steps / evaluation + ROUNDED) if evaluation else EVALUATIONS
-        )
-        if (
-            self.text.validation and fitting < EVALUATIONS
-        ):  # as many, also if there are a few steps more
-            every = max(every, SPARE * steps / max(1, fitting))
+        if self.text.validation and evaluation:
+            fitting = int(EVALUATION_SHARE * steps / evaluation + ROUNDED)
+            if fitting < EVALUATIONS:  # as many, also if there are a few steps more
+                every = max(every, SPARE * steps / max(1, fitting))
         return math.ceil(every)
 
     def _dropped(

@@ -180,7 +180,11 @@ def validate(
 
 def is_overfitted(evaluation: Evaluation, history: Sequence[Evaluation]) -> bool:
     """Whether it is clearly worse than the best one before, but better on what was trained on."""
-    best = best_evaluation(history)
+    return overfits_beside(evaluation, best_evaluation(history))
+
+
+def overfits_beside(evaluation: Evaluation, best: Evaluation | None) -> bool:
+    """The same, where the best one before is known."""
     if best is None or best.validation_loss is None or evaluation.validation_loss is None:
         return False
     worse = evaluation.validation_loss > OVERFITTED * best.validation_loss

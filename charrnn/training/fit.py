@@ -19,7 +19,7 @@ from charrnn.config import ANNEALING, MAX_HIDDEN_SIZE, ModelConfig, TrainingConf
 from charrnn.nn.loss import bits
 from charrnn.text.source import STANDARD_INPUT, is_passing
 from charrnn.training.budget import fitting_size
-from charrnn.training.evaluation import best_evaluation, is_overfitted
+from charrnn.training.evaluation import best_evaluation, overfits_beside
 from charrnn.training.run import Checkpoint, CorpusInfo, Evaluation, Origin, keeping
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
@@ -130,7 +130,8 @@ def fit_of(checkpoint: Checkpoint) -> Fit:
     """How well a run fits that has been saved."""
     network, learnt = checkpoint.model.network, checkpoint.corpus.train_characters
     run = checkpoint.history, network.config, checkpoint.training, checkpoint.origin
-    return judge(*run, weights=network.multiplications, characters=learnt)
+    unit = checkpoint.model.vocabulary.config.unit
+    return judge(*run, weights=network.multiplications, characters=learnt, unit=unit)
 
 
 def judge(
@@ -141,6 +142,7 @@ def judge(
     *,
     weights: int = 0,
     characters: int = 0,
+    unit: str = "character",
 ) -> Fit:
     """Judge a run by its evaluations.
 
@@ -153,6 +155,7 @@ def judge(
         origin: How it came to be: what can be tried depends on it.
         weights: That a character is multiplied with; 0 where it is not known, and neither whether they are too many.
         characters: Of the text that is learnt.
+        unit: What these are, ``character`` or ``byte``.
     """
     remedies = Remedies(model, origin)
     measured = [entry for entry in history if entry.validation_loss is not None]
@@ -201,7 +204,7 @@ def judge(
         return Fit(UNKNOWN, f"only {last.step:,} of {in_all:,} steps are done", ())
     if not enough:
         if smaller and best == len(measured) - 1:
-            each = f"{read / weights:.1g} characters for each weight"
+            each = f"{read / weights:.1g} {unit}s for each weight"
             reason = f"so large a net has read too little, {each} ({ends})"
             return Fit(UNDER, reason, (smaller, "more time"))
         reason = f"evaluated {len(measured)} of the {FEWEST} times that it takes"
@@ -210,9 +213,10 @@ def judge(
     narrow = gap < NARROW * validation[-1]
     fall, part = _fall(measured, training, in_all)
     falls = fall.by > FALLING * validation[-1] and not stopped_early
-    exhausted = 0 < NEARLY_DONE * origin.most_steps <= last.step
+    added = training.rewarm > 0  # then what more brought has been measured
+    exhausted = 0 < NEARLY_DONE * origin.most_steps <= last.step and not added
     if exhausted and (falls or not narrow):
-        seen = f"each character was seen {last.epoch:.0f} times"
+        seen = f"each {unit} was seen {last.epoch:.0f} times"
         reason = f"{seen}, and more would bring little to so short a text ({ends})"
         return Fit(RIGHT, reason, remedies.more_text)
     if falls:
@@ -230,11 +234,12 @@ def judge(
 
 def _overfitted(measured: Sequence[Evaluation], by: str) -> int:
     """How many evaluations since the best one over-fit, of which so many as ``patience`` end a run; 0 unless the last one does."""
-    if not is_overfitted(measured[-1], measured[:-1]):
-        return 0
-    best = best_evaluation(measured, by)
-    since = range(measured.index(best) + 1 if best else 0, len(measured))
-    return sum(is_overfitted(measured[n], measured[:n]) for n in since)
+    kept, before, count, over = best_evaluation(measured, by), measured[0], 0, False
+    for evaluation in measured:
+        over = overfits_beside(evaluation, before)
+        count = 0 if evaluation is kept else count + over
+        before = min(before, evaluation, key=lambda one: one.validation_loss or 0.0)
+    return count if over else 0
 
 
 def _end(losses: NDArray[Any]) -> float:

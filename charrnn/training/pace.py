@@ -22,24 +22,22 @@ from charrnn.tasks import TASKS
 from charrnn.text.chunks import READING_SHARE
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
-from charrnn.training.budget import (
+from charrnn.training.budget import Choice, choose
+from charrnn.training.cost import Cost, Speed
+from charrnn.training.division import COOLDOWN, divide
+from charrnn.training.learner import compile_ahead
+from charrnn.training.monotony import attention_for
+from charrnn.training.reports import Cooldown, Report, Step
+from charrnn.training.rules import (
     MOST_DROPOUT,
     MOST_STREAMS,
     RULES,
     SEQ_LENGTH,
     SMALLEST_BATCH,
-    Choice,
-    Cost,
-    Speed,
-    choose,
     may_normalize,
     staying,
     with_usual,
 )
-from charrnn.training.division import COOLDOWN, divide
-from charrnn.training.learner import compile_ahead
-from charrnn.training.monotony import attention_for
-from charrnn.training.reports import Cooldown, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
 
@@ -300,5 +298,5 @@ class Pace:
         return max(training.step, reached)
 
     def _step(self) -> float:
-        """Seconds of a step, as it has been lately."""
-        return fmean(self._steps[-(1 + len(self._steps) // 4) :])
+        """Seconds of a step, as it has been lately; a clock may be too coarse to see any."""
+        return max(1e-9, fmean(self._steps[-(1 + len(self._steps) // 4) :]))

@@ -407,9 +407,9 @@ class Training:
     @property
     def validated(self) -> int:
         """Characters that an evaluation reads."""
-        kept = self.corpus_info.characters - self.corpus_info.train_characters
-        part = self.config.val_fraction if self.corpus.val_file else 0
-        return round(kept * part) if part else kept
+        if self.corpus.val_file and self.config.val_fraction:
+            return self._division.validated
+        return self.corpus_info.characters - self.corpus_info.train_characters
 
     @property
     def figures(self) -> Figures | None:

@@ -32,7 +32,7 @@ from charrnn.nn.lm_loss import neighbours
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk
-from charrnn.training.budget import Cost
+from charrnn.training.cost import Cost
 
 WEIGHT, SCALE = 0.7, 0.37
 every_way = pytest.mark.parametrize(

@@ -204,7 +204,7 @@ def test_constants_in_calls_are_numbers(monkeypatch: pytest.MonkeyPatch) -> None
 
     @partial(vectors.compiled, kept=False)
     def calling(k: int) -> int:
-        found: int = called(4, False) + called(k, True) + called(k, k > 3)
+        found: int = called(4, False) + called(k, negative=True) + called(k, k > 3)
         return found
 
     assert calling(3) == 4

@@ -47,7 +47,8 @@ def compiled(function: Any, *, kept: bool = True) -> Any:
     made: Any = njit(nogil=True, error_model="numpy")(function)
     template = made.get_call_template
     made.get_call_template = lambda given, named: template(
-        tuple(types.unliteral(kind) for kind in given), named
+        tuple(types.unliteral(kind) for kind in given),
+        {name: types.unliteral(kind) for name, kind in named.items()},
     )
     with suppress(RuntimeError):  # no folder can be written
         if kept:

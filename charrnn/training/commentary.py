@@ -5,7 +5,8 @@ from __future__ import annotations
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.nn.loss import bits
 from charrnn.nn.world import World
-from charrnn.training.budget import Choice, Cost
+from charrnn.training.budget import Choice
+from charrnn.training.cost import Cost
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
@@ -33,7 +34,7 @@ def reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
         f"chosen: {', '.join([units, *beside, choice.model.dropped])}, rate {config.learning_rate:g}, some "
         f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",
         f"reason: each weight sees {about(choice.characters / cost.weights)} "
-        f"{characters}, each character is seen {about(choice.epochs)} times"
+        f"{characters}, each {vocabulary.config.unit} is seen {about(choice.epochs)} times"
         + (early if config.steps == choice.most_steps else ""),
     ]
 
@@ -55,7 +56,7 @@ def about(number: float) -> str:
     return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
-def in_words(report: Report, training: Training) -> str:
+def line_of(report: Report, training: Training) -> str:
     """A report of a run as a line; of a step, of which there are thousands, nothing."""
     if isinstance(report, Step):
         return ""
