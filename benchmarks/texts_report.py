@@ -148,7 +148,7 @@ def report(texts: Sequence[Results]) -> str:
     tried += ["threads"]
     return f"""# What is learnt of texts of some kinds
 
-Written by `benchmarks/quality.py TEXT --split A/B/C --test`: `charrnn train … --val-file … --minutes …` learns one part of a text, everything else left
+Written by `benchmarks/quality.py TEXT --split A/B/C --test`: `charrnn train … --val-file … --val-fraction 0 --minutes …` learns one part of a text, everything else left
 to charrnn; the weights that its validation keeps score a third part, once. Bits for each character, of what is read as bytes for each byte, the mean over seeds
 and its standard deviation. *Share* is the test's bits of the best configuration by hand, of those that were tried and by the validation, divided by those
 of the automatic choice: below 100 % by hand it would be better. Peak is what large matrix products reached on the whole machine just before; rows
