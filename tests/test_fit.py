@@ -157,8 +157,8 @@ def test_a_text_that_has_been_read_often_enough() -> None:
             "each character was seen 12 times, and more would bring little"
         )
         assert fit.advice == ("more text", "--init-from a model of more text")
-        known = Origin(tuned=True, most_steps=enough)
-        assert _verdict(train, validation, config=config, origin=known).advice == ("more text",)
+        known = Origin(tuned=True, most_steps=enough)  # which may know little
+        assert _verdict(train, validation, config=config, origin=known).verdict == UNDER
     longer = replace(config, rewarm=600)  # what more brought has been measured since
     fit = _verdict(train, validation, config=longer, origin=Origin(most_steps=1200))
     assert fit.verdict == UNDER
@@ -211,6 +211,18 @@ def test_a_model_to_start_from_keeps_its_size() -> None:
         )  # outputs are dropped of what has learnt with all its weights
 
 
+def test_what_has_turned_does_not_fall() -> None:
+    """Validation that ends above its best is not told to go on, however much it fell before the rate did."""
+    config = replace(CONFIG, epochs=0, steps=1200, schedule="trapezoid", cooldown=480)
+    for end, verdict in ((1.46, UNDER), (1.48, RIGHT)):
+
+        def validation(e: float, end: float = end) -> float:
+            return 1.3 + 2 / (1 + e) if e < 12 else end
+
+        turned = _verdict(lambda e: 1.2 + 2 / (1 + e), validation, config=config)
+        assert turned.verdict == verdict
+
+
 def test_learnt_by_heart() -> None:
     """A tiny text: validation is flat, and training far below it. Full dropout needs other advice."""
     fit = _verdict(lambda e: 2 / (1 + e), _settled)
@@ -219,7 +231,7 @@ def test_learnt_by_heart() -> None:
     assert fit.advice == ("--dropout 0.4", "more text")
     held_back = replace(MODEL, dropout=0.5)
     fit = _verdict(lambda e: 2 / (1 + e), _settled, model=held_back)
-    assert fit.advice == ("more text",)
+    assert fit.advice == ("more text", "--init-from a model of more text")
 
 
 def test_far_below_but_still_better() -> None:
@@ -336,13 +348,15 @@ def test_a_short_text_is_told_one_story(run: Run, monkeypatch: pytest.MonkeyPatc
     flags = ("--minutes", "20s", "--sample-every", 0)
     first = run("train", "short.txt", *flags, "--hidden-size", 16, "-o", "a.npz")
     tuned = run("train", "short.txt", *flags, "--init-from", "a.npz", "-o", "b.npz")
-    for outcome, name in ((first, "a.npz"), (tuned, "b.npz")):
-        assert "more would bring little to so short a text, and the run ends before" in outcome.err
+    little = "more would bring little to so short a text"
+    enough = "which mostly is enough for a model that knows something"
+    for outcome, name, why in ((first, "a.npz", little), (tuned, "b.npz", enough)):
+        assert f"{why}, and the run ends before" in outcome.err
         (line,) = [line for line in outcome.err.splitlines() if line.startswith("fit:")]
-        assert "--steps" not in line
+        assert ("--steps" in line) == (name == "b.npz")
         checkpoint = charrnn.load_checkpoint(name)
         assert checkpoint.origin == Origin(name == "b.npz", checkpoint.training.steps)
         fit = json.loads(run("inspect", name, "--json").out)["fit"]
         assert line == f"fit:    {Fit(**fit)}"
-        assert fit["longer"] == {}
+        assert bool(fit["longer"]) == ("--steps" in line)
     assert "--hidden-size" not in line

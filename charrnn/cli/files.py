@@ -159,20 +159,20 @@ def claim_new(output: str | Path | None, sources: Sequence[str], *, of_run: bool
     raise AssertionError("names never run out")
 
 
-def claim_any(output: str | Path | None, source: str, kept: Sequence[str | Path]) -> Claim:
-    """Claim the name of a checkpoint, be it there or not; in a folder it is called after the source.
+def claim_any(output: str | None, kept: Sequence[str | Path]) -> Claim:
+    """Claim the name of a checkpoint, be it there or not.
 
     Args:
-        output: As for :func:`claim_new`.
+        output: A file; a name that is found for it might be that of another model.
         kept: Files that it must not be.
 
     Raises:
-        InputError: It is one of them, or a folder, or a run is writing to it.
-        CheckpointError: It, or the folder, cannot be written.
+        InputError: It is none, or a folder, or one of those, or a run is writing to it.
+        CheckpointError: It, or the folder that it is to be in, cannot be written.
     """
-    path = FOLDER if output is None else Path(output)
-    if _is_folder(output):
-        path = next(_names(path, [source]))
+    if output is None or _is_folder(output):
+        raise InputError("--overwrite takes --output FILE, which says what is to be replaced")
+    path = Path(output)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -180,7 +180,7 @@ def claim_any(output: str | Path | None, source: str, kept: Sequence[str | Path]
         if path.exists() and any(map(path.samefile, kept)):
             raise InputError(f"{path}: is read here; choose another --output")
     except (OSError, ValueError) as error:
-        raise _unwritable(path, error, _advice(output)) from None
+        raise _unwritable(path, error, "") from None
     return claim(path)
 
 

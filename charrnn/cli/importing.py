@@ -51,7 +51,9 @@ def import_model(
     output: str | None = of_output(
         None, "The checkpoint to write.", "--output -o", "checkpoints/FILE.npz", metavar="FILE"
     ),
-    overwrite: bool = of_output(False, "Replace a file that is there.", "--overwrite"),
+    overwrite: bool = of_output(
+        False, "Replace the file of --output, if it is there.", "--overwrite"
+    ),
 ) -> None:
     """Make a checkpoint of a model that was exported as .safetensors, or that PyTorch learnt."""
     if file is None:
@@ -71,7 +73,7 @@ def import_model(
 
     checkpoint = read(file, vocabulary=characters, by_bytes=by_bytes, relu=relu)
     if overwrite:
-        claimed = claim_any(output, file, [file, *([vocabulary] if vocabulary else [])])
+        claimed = claim_any(output, [file, *([vocabulary] if vocabulary else [])])
     else:
         claimed = claim_new(output, [file], of_run=False)
     with claimed as claim:

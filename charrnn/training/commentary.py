@@ -27,7 +27,10 @@ def reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     beside += [f"n-grams up to {choice.model.ngrams}"] if choice.model.ngrams else []
     beside += [f"auxiliary loss {choice.model.lm_loss:g}"] if choice.model.lm_loss else []
     beside += [f"rare labels {config.rare_labels:g}"] if config.rare_labels else []
-    early = "; more would bring little to so short a text, and the run ends before its time"
+    enough = "more would bring little to so short a text"
+    if training.origin.tuned:
+        enough = "which mostly is enough for a model that knows something"
+    early = f"; {enough}, and the run ends before its time"
     return [
         f"budget: {duration(seconds)}; {who(training.world)} {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",

@@ -28,6 +28,7 @@ FEWEST = 4  # evaluations, so that the last third has a slope
 NEARLY_DONE = 0.9  # of a run's steps
 FALLING = 0.01  # of the validation loss, over the last third of a run
 RISEN = 0.02  # of the best validation loss; a plateau's noise is less
+TURNED = 0.001  # of it: where a run ends so far above its best it falls no more
 WIDE = 0.3  # of the validation loss
 NARROW = 0.03  # of the validation loss
 LEARNT = 0.1  # nats: nothing left to learn
@@ -103,7 +104,7 @@ class Remedies:
     def restraints(self) -> tuple[str, ...]:
         """What keeps a model from learning by heart; a smaller one only learns less."""
         more = (self._more_dropping,) if self._dropping[1] < MOST_DROPPED else ()
-        return (*more, "more text")
+        return (*more, "more text") if more else self.more_text
 
     @property
     def less_dropping(self) -> tuple[str, ...]:
@@ -212,9 +213,11 @@ def judge(
         return Fit(UNKNOWN, reason, (often,))
     narrow = gap < NARROW * validation[-1]
     fall, part = _fall(measured, training, in_all)
-    falls = fall.by > FALLING * validation[-1] and not stopped_early
-    added = training.rewarm > 0  # then what more brought has been measured
-    exhausted = 0 < NEARLY_DONE * origin.most_steps <= last.step and not added
+    turned = validation[-1] > (1 + TURNED) * validation[best]
+    falls = fall.by > FALLING * validation[-1] and not stopped_early and not turned
+    # Where steps were added what more brought has been measured, and a model to start from may know little.
+    untold = training.rewarm > 0 or origin.tuned
+    exhausted = 0 < NEARLY_DONE * origin.most_steps <= last.step and not untold
     if exhausted and (falls or not narrow):
         seen = f"each {unit} was seen {last.epoch:.0f} times"
         reason = f"{seen}, and more would bring little to so short a text ({ends})"
