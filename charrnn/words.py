@@ -77,8 +77,8 @@ def decimals(number: float, places: int, sign: str = "") -> str:
     return told if re.search("[1-9a-z]", told) else told.replace("-", sign)
 
 
-def of_which(share: float, name: str) -> str:
-    """``3.0 % of name``; the whole, where the share is 0."""
+def of_which(share: float | None, name: str) -> str:
+    """``3.0 % of name``; the whole, where the share is 0 or none."""
     return f"{percent(share)} of {name}" if share else name
 
 

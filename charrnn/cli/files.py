@@ -131,7 +131,7 @@ def claim_new(output: str | Path | None, sources: Sequence[str], *, of_run: bool
         InputError: The file exists already.
         CheckpointError: The folder cannot be written.
     """
-    advice = _advice(output)
+    advice = "; choose another place with --output" if output is None else ""
     is_folder = _is_folder(output)
     path = FOLDER if output is None else Path(output)
     for candidate in _names(path, sources) if is_folder else [path]:
@@ -187,10 +187,6 @@ def claim_any(output: str | None, kept: Sequence[str | Path]) -> Claim:
 def _is_folder(output: str | Path | None) -> bool:
     """Whether it is one that a fresh name is to be found in."""
     return output is None or str(output).endswith(tuple(f"{os.sep}{os.altsep or ''}"))
-
-
-def _advice(output: str | Path | None) -> str:
-    return "; choose another place with --output" if output is None else ""
 
 
 def claim_old(path: Path) -> Claim:

@@ -13,7 +13,7 @@ from charrnn.text.examples import Examples
 from charrnn.training.commentary import batch_in_words
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
-from charrnn.training.fit import going_on, judge
+from charrnn.training.fit import fit_of, going_on
 from charrnn.training.trainer import Training
 from charrnn.words import (
     as_argument,
@@ -33,7 +33,7 @@ def run_facts(training: Training, path: Path) -> dict[str, str]:
     corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
     learnt, apart = list(corpus.sources), ""
     if corpus.val_file:
-        apart = f"; validated on {of_which(config.val_fraction or 0.0, shortened(learnt.pop()))}"
+        apart = f"; validated on {of_which(config.val_fraction, shortened(learnt.pop()))}"
     both = " in both directions" * bool(model.bidirectional)
     facts = {
         "corpus": f"{listed(learnt)}{apart}",
@@ -100,10 +100,7 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
             lines.append(f"wrong:  {wrong}")
         if each := file_losses(training.corpus_info, best):
             lines.append(f"files:  {each}")
-    network, learnt = training.network, training.corpus_info.train_characters
-    run = training.history, network.config, training.config, training.origin
-    unit = training.corpus.vocabulary.config.unit
-    fit = judge(*run, weights=network.multiplications, characters=learnt, unit=unit)
+    fit = fit_of(training.checkpoint(with_progress=False))
     lines.append(f"fit:    {fit}")
     name = as_argument(path)
     if interrupted or fit.longer:

@@ -133,7 +133,7 @@ def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
     learnt = sources[: len(corpus.learnt)]
     if not corpus.characters:  # it learnt elsewhere
         return f"{listed(learnt)}; {len(vocabulary)} different {kind.unit}s"
-    share = checkpoint.training.val_fraction or 0.0
+    share = checkpoint.training.val_fraction
     apart = f"; validated on {of_which(share, shortened(sources[-1]))}" if corpus.val_file else ""
     return (
         f"{listed(learnt)}: {corpus.characters:,} {f'{kind.unit}s in records' if kind.records else kind}, "

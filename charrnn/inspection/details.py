@@ -69,7 +69,7 @@ def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str,
     characters = json.dumps(plain, ensure_ascii=False)[1:-1]
     words = found.get("symbols", ())
     sources = found["corpus"]["sources"]
-    part = of_which(checkpoint.training.val_fraction or 0.0, shortened(sources[-1]))
+    part = of_which(checkpoint.training.val_fraction, shortened(sources[-1]))
     apart = [("validated on", part)] if corpus.val_file else []
     return [
         ("sources", listed(sources[: len(corpus.learnt)])),

@@ -229,8 +229,7 @@ def view(look: Look) -> fig.Figure:
         use = "was kept for validation" if learnt else "is not counted"
         source = f"the part of {name} that {use}"
         if corpus.val_file:  # then it is the run's own text
-            part = checkpoint.training.val_fraction or 0.0
-            source = of_which(part, shortened(rejoined(checkpoint.corpus.sources[-1])))
+            source = of_which(run.val_fraction, shortened(rejoined(checkpoint.corpus.sources[-1])))
         text, source = look.head(validation, source, most)
     else:
         raise InputError("nothing was kept for validation; --on names a text to score")

@@ -176,6 +176,11 @@ class _Reading:
         return self.read / self.learnt
 
     @property
+    def often(self) -> float:
+        """1 where a text is read often, and less where that is less than ``FEW_EPOCHS`` times."""
+        return min(1.0, self.pressure / FEW_EPOCHS)
+
+    @property
     def steps(self) -> int:
         return max(1, round(self.read / self.per_step))
 
@@ -226,8 +231,7 @@ class _Budget:
         usual = {"learning_rate": rate, "schedule": "trapezoid", "patience": PATIENCE}
         settings = {**usual, **settings}
         if self._chooses_decay(net):
-            often = min(1.0, reading.pressure / FEW_EPOCHS)
-            decay = often**2 / (DECAY_STEPS * settings["learning_rate"])
+            decay = reading.often**2 / (DECAY_STEPS * settings["learning_rate"])
             decay = round(_digits(min(decay, MOST_WEIGHT_DECAY)), 4)
             settings.setdefault("weight_decay", decay)
         if not settings.get("eval_every"):
@@ -309,8 +313,7 @@ class _Budget:
         """The highest one of the schedule."""
         rate = self.rules.rate_times_hidden_size / net.hidden_size
         if self._chooses_decay(net) and net.layer_norm and not self.text.records:
-            often = min(1.0, reading.pressure / FEW_EPOCHS)
-            rate /= max(often, 1 / RAISED_RATE)
+            rate /= max(reading.often, 1 / RAISED_RATE)
         rate = min(HIGHEST_RATE, rate) * (TUNED_RATE if self.tuned else 1.0)
         # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
         # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).

@@ -216,8 +216,8 @@ def judge(
     turned = validation[-1] > (1 + TURNED) * validation[best]
     falls = fall.by > FALLING * validation[-1] and not stopped_early and not turned
     # Where steps were added what more brought has been measured, and a model to start from may know little.
-    untold = training.rewarm > 0 or origin.tuned
-    exhausted = 0 < NEARLY_DONE * origin.most_steps <= last.step and not untold
+    unsure = training.rewarm > 0 or origin.tuned
+    exhausted = 0 < NEARLY_DONE * origin.most_steps <= last.step and not unsure
     if exhausted and (falls or not narrow):
         seen = f"each {unit} was seen {last.epoch:.0f} times"
         reason = f"{seen}, and more would bring little to so short a text ({ends})"
