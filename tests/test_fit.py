@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import charrnn
 from charrnn.training.budget import fitting_size
-from charrnn.training.fit import FEWEST, OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
+from charrnn.training.curves import FEWEST
+from charrnn.training.fit import OVER, RIGHT, UNDER, UNKNOWN, Fit, judge
 from charrnn.training.rules import CHARACTERS_PER_WEIGHT, FEWEST_EVALUATIONS, RULES
 from charrnn.training.run import Evaluation, Origin
 

@@ -13,7 +13,8 @@ from charrnn.text.examples import Examples
 from charrnn.training.commentary import batch_in_words
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
-from charrnn.training.fit import fit_of, going_on
+from charrnn.training.fit import fit_of
+from charrnn.training.remedies import going_on
 from charrnn.training.trainer import Training
 from charrnn.words import (
     as_argument,

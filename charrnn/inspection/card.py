@@ -11,7 +11,8 @@ from charrnn.nn.loss import bits
 from charrnn.tasks import those
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
-from charrnn.training.fit import fit_of, going_on, longer
+from charrnn.training.fit import fit_of
+from charrnn.training.remedies import going_on, longer
 from charrnn.training.run import Checkpoint
 from charrnn.words import (
     as_argument,
