@@ -266,6 +266,7 @@ def test_a_long_text() -> None:
     assert choice.model.weight_drop == 0
     assert choice.training.steps < choice.most_steps
     assert choice.training.val_fraction is not None
+    assert choice.short_tail == choice.training.val_fraction
     assert choice.training.val_fraction * 100_000_000 < choice.characters / 10
     for steps in (0.95 * choice.training.steps, choice.training.steps):
         assert -(-round(steps) // choice.training.eval_every) >= FEWEST_EVALUATIONS
@@ -285,7 +286,7 @@ def test_a_long_text_for_validation(validation: int, seconds: float) -> None:
     # Counts are whole, and fractions have two digits.
     assert count * took < 1.05 * EVALUATION_SHARE * seconds
     given = _chosen(SHAKESPEARE[0], seconds, validation=validation, training={"val_fraction": 0.0})
-    assert given.training.val_fraction == 0
+    assert (given.training.val_fraction, given.short_tail) == (0, None)
     assert (config.val_fraction is None) == (
         FEWEST_EVALUATIONS * READING_SHARE * validation * choice.seconds_per_character
         < EVALUATION_SHARE * (1 - EVALUATION_SHARE) * seconds

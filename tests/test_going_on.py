@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 from itertools import islice, pairwise
@@ -221,6 +222,21 @@ def test_minutes_have_units(minutes: str, run: Run, monkeypatch: pytest.MonkeyPa
     outcome = run("train", "corpus.txt", *TINY, "--minutes", minutes, "-o", "a.npz")
     assert outcome.code == 0, outcome.err
     assert "budget: 0:01" in outcome.err
+
+
+def test_what_a_clock_will_end_is_an_estimate(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run says at its start all that it is; of a given time how many steps, more or less, and what it has no time to validate on."""
+    monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
+    common = ("corpus.txt", *TINY, "--layer-norm", "--sample-every", 0)
+    counted = run("train", *common, "--steps", 12, "-o", "a.npz").err
+    assert "units, one-hot, layer normalisation, dropout 0.2:" in counted
+    assert "\ntraining: 12 steps, " in counted
+    Path("long.txt").write_text(Path("corpus.txt").read_text() * 2000)
+    clocked = run("train", *common, "--val-file", "long.txt", "--minutes", "1s", "-o", "b.npz").err
+    assert "\ntraining: some " in clocked
+    assert re.search(
+        r"seen .* times; there is time to validate on <?[\d.]+ % of long.txt\n", clocked
+    )
 
 
 @pytest.mark.parametrize("minutes", ["ten", "5x", "10 m", "", "1h30m", "-3m"])

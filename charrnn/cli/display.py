@@ -122,8 +122,10 @@ class Silence(Display):
 class Lines(Display):
     """Plain lines, one for each evaluation, for a log or a pipe."""
 
-    def __init__(self, training: Training, path: Path, sample_every: int) -> None:
-        self.training, self.path, self.sample_every = training, path, sample_every
+    def __init__(self, training: Training, path: Path, *, sample_every: int, timed: bool) -> None:
+        self.training, self.sample_every = training, sample_every
+        self._facts = narration.run_facts(training, path, timed=timed)
+        self.path = path
         self.symbol, self.unit = training.symbol, training.corpus.vocabulary.config.symbol
         self._evaluations = 0
         self._started = self._printed = time.monotonic()
@@ -134,7 +136,7 @@ class Lines(Display):
         tell(text)
 
     def start(self) -> None:
-        for key, value in narration.run_facts(self.training, self.path).items():
+        for key, value in self._facts.items():
             self._say(f"{key}: {value}")
         for notice in narration.notices(self.training):
             self._say(f"notice: {notice}")
@@ -193,14 +195,14 @@ class Lines(Display):
 class Bars(Lines):
     """A progress bar, with tables around it and samples above it."""
 
-    def __init__(self, training: Training, path: Path, sample_every: int) -> None:
-        super().__init__(training, path, sample_every)
+    def __init__(self, training: Training, path: Path, *, sample_every: int, timed: bool) -> None:
+        super().__init__(training, path, sample_every=sample_every, timed=timed)
         self.console = Console(stderr=True, highlight=False)
         self._bar: tqdm[Any] | None = None
         self._loss, self._validation = 0.0, ""
 
     def start(self) -> None:
-        facts = Facts(list(narration.run_facts(self.training, self.path).items()))
+        facts = Facts(list(self._facts.items()))
         self._print(*draw_facts(Screen(self.console, colour=True, unicode=True), facts))
         for notice in narration.notices(self.training):
             self.warn(f"notice: {notice}")
@@ -258,12 +260,19 @@ class Bars(Lines):
             self._validation = f" · val {decimals(bits(evaluation.validation_loss), 3)}"
 
 
-def make_display(training: Training, path: Path, *, quiet: bool, sample_every: int) -> Display:
-    """Bars and tables on a terminal, lines elsewhere, nothing but warnings when ``quiet``; of a job's ranks on the first one."""
+def make_display(
+    training: Training, path: Path, *, quiet: bool, sample_every: int, timed: bool
+) -> Display:
+    """Bars and tables on a terminal, lines elsewhere, nothing but warnings when ``quiet``; of a job's ranks on the first one.
+
+    Args:
+        sample_every: Evaluations between samples; 0 for none.
+        timed: Whether it is a clock that ends the run.
+    """
     if not training.world.is_first:
         return Silence()
     if quiet:
         return Display()
     if sys.stderr is not None and sys.stderr.isatty():
-        return Bars(training, path, sample_every)
-    return Lines(training, path, sample_every)
+        return Bars(training, path, sample_every=sample_every, timed=timed)
+    return Lines(training, path, sample_every=sample_every, timed=timed)

@@ -10,7 +10,7 @@ from charrnn.nn.loss import bits
 from charrnn.tasks import TASKS
 from charrnn.text.corpus import Corpus
 from charrnn.text.examples import Examples
-from charrnn.training.commentary import batch_in_words
+from charrnn.training.commentary import batch_in_words, beside_units, directions
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import fit_of
@@ -28,23 +28,26 @@ from charrnn.words import (
 )
 
 
-def run_facts(training: Training, path: Path) -> dict[str, str]:
-    """Corpus and model, before training."""
+def run_facts(training: Training, path: Path, *, timed: bool) -> dict[str, str]:
+    """Corpus and model, before training.
+
+    Args:
+        timed: Whether it is a clock that ends the run, so that its steps are an estimate.
+    """
     config, model = training.config, training.network.config
     corpus, unit = training.corpus, training.corpus.vocabulary.config.unit
     learnt, apart = list(corpus.sources), ""
     if corpus.val_file:
         apart = f"; validated on {of_which(config.val_fraction, shortened(learnt.pop()))}"
-    both = " in both directions" * bool(model.bidirectional)
+    units = f"{model.num_layers} × {model.hidden_size} units{directions(model)}"
+    parts = [model.cell, units, model.inputs, *beside_units(model), model.dropped]
     facts = {
         "corpus": f"{listed(learnt)}{apart}",
         **_examples(corpus),
         "text": f"{len(corpus):,} {unit}s ({training.validated:,} of them for validation), "
         f"{len(corpus.vocabulary)} different",
-        "model": f"{model.cell}, {model.num_layers} × {model.hidden_size} units{both}, {model.inputs}, "
-        f"{f'attention {model.attention}, ' if model.attention else ''}"
-        f"{model.dropped}: {training.model().parameters.flat.size:,} parameters",
-        "training": f"{counted(training.total_steps, 'step')}, "
+        "model": f"{', '.join(parts)}: {training.model().parameters.flat.size:,} parameters",
+        "training": f"{'some ' * timed}{counted(training.total_steps, 'step')}, "
         f"{training.steps_per_epoch:,} an epoch, "
         f"{batch_in_words(config, model, f'{unit}s')} each; {config.optimizer}, "
         f"rate {config.learning_rate:g} ({config.schedule}), seed {config.seed}, "

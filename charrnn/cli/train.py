@@ -246,7 +246,8 @@ def train(
             training, pace, reasons = timed_run(text, start, began, seconds, given, world, pulse)
         else:
             training = Training(text, start, config, world)
-        display = make_display(training, path, quiet=quiet, sample_every=sample_every)
+        timed = pace is not None
+        display = make_display(training, path, quiet=quiet, sample_every=sample_every, timed=timed)
         stack.callback(display.close)
         saver = Saver(training, path, every, display.warn, pulse.now)
         display.note(_without_effect(given, training))

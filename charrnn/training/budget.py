@@ -65,6 +65,8 @@ class Choice:
     characters: float  # read in all
     epochs: float
     seconds_per_character: float  # of training
+    short_tail: float | None = None
+    """What part of the text is validated on, or of the file for it, where there is no time to read the usual one."""
 
 
 def choose(
@@ -216,8 +218,9 @@ class _Budget:
         net, settings = ModelConfig(**kept), self._usual_training()
         seconds = self.speed.seconds(self.text.cost(net))
         affordable = self.seconds / seconds
+        tail = None
         if settings.get("val_fraction") is None:
-            settings["val_fraction"] = self.text.short_tail(affordable)
+            settings["val_fraction"] = tail = self.text.short_tail(affordable)
         fraction, validated = self.text.divided(settings["val_fraction"])
         learnt = max(2, round(self.text.characters * (1 - fraction)))
         batch = self._batch(settings, affordable, learnt, fraction)
@@ -243,6 +246,7 @@ class _Budget:
             reading.read,
             reading.epochs,
             seconds,
+            tail,
         )
 
     def _sized(self, kept: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from charrnn.training.cost import Cost
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import counted, decimals, duration
+from charrnn.words import counted, decimals, duration, of_which, shortened
 
 
 def reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
@@ -18,28 +18,41 @@ def reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
     config, vocabulary = training.config, training.corpus.vocabulary
     cost = Cost.of(choice.model, len(vocabulary), len(training.labels))
     characters = f"{vocabulary.config.unit}s"
-    both = " in both directions" * bool(choice.model.bidirectional)
-    units = (
-        f"{choice.model.num_layers} × {choice.model.hidden_size} {choice.model.cell} units{both}"
-    )
-    beside = [f"attention {choice.model.attention}"] if choice.model.attention else []
-    beside += ["layer normalisation"] if choice.model.layer_norm else []
-    beside += [f"n-grams up to {choice.model.ngrams}"] if choice.model.ngrams else []
-    beside += [f"auxiliary loss {choice.model.lm_loss:g}"] if choice.model.lm_loss else []
-    beside += [f"rare labels {config.rare_labels:g}"] if config.rare_labels else []
+    model = choice.model
+    units = f"{model.num_layers} × {model.hidden_size} {model.cell} units{directions(model)}"
+    rare = [f"rare labels {config.rare_labels:g}"] if config.rare_labels else []
     enough = "more would bring little to so short a text"
     if training.origin.tuned:
         enough = "which mostly is enough for a model that knows something"
     early = f"; {enough}, and the run ends before its time"
+    last = training.corpus.sources[-1] if training.corpus.val_file else "the text"
+    short = f"; there is time to validate on {of_which(choice.short_tail, shortened(last))}"
     return [
         f"budget: {duration(seconds)}; {who(training.world)} {units} at {1 / choice.seconds_per_character:,.0f} "
         f"{characters} a second ({cost.operations / choice.seconds_per_character / 1e9:.3g} GFLOP/s)",
-        f"chosen: {', '.join([units, *beside, choice.model.dropped])}, rate {config.learning_rate:g}, some "
+        f"chosen: {', '.join([units, *beside_units(model), *rare, model.dropped])}, rate {config.learning_rate:g}, some "
         f"{counted(config.steps, 'step')} of {batch_in_words(config, choice.model, characters)}",
         f"reason: each weight sees {about(choice.characters / cost.weights)} "
         f"{characters}, each {vocabulary.config.unit} is seen {about(choice.epochs)} times"
-        + (early if config.steps == choice.most_steps else ""),
+        + (early if config.steps == choice.most_steps else "")
+        + (short if choice.short_tail else ""),
     ]
+
+
+def directions(model: ModelConfig) -> str:
+    """How a net reads, where that is not from left to right alone."""
+    return " in both directions" if model.bidirectional else ""
+
+
+def beside_units(model: ModelConfig) -> list[str]:
+    """What a net has beside its cells."""
+    told = {
+        f"attention {model.attention}": model.attention,
+        "layer normalisation": model.layer_norm,
+        f"n-grams up to {model.ngrams}": model.ngrams,
+        f"auxiliary loss {model.lm_loss:g}": model.lm_loss,
+    }
+    return [words for words, there in told.items() if there]
 
 
 def who(world: World) -> str:

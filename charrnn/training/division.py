@@ -58,8 +58,8 @@ class Division:
         return isinstance(self.training, Batches)
 
     @property
-    def validated(self) -> int:
-        """Characters kept for validation."""
+    def predictions(self) -> int:
+        """Characters that an evaluation predicts; of running text one fewer than are kept for it."""
         kept = self.validation or self.graded
         return kept.characters if kept else 0
 
@@ -136,7 +136,7 @@ def _settled(division: Division, world: World) -> TrainingConfig:
             raise InputError(f"cooldown {cooldown} is longer than the run of {total_steps} steps")
         cooldown = cooldown or usual_cooldown(total_steps)
     # By an evaluation.
-    epochs_read = READING_SHARE * division.validated / max(1, division.training.characters)
+    epochs_read = READING_SHARE * division.predictions / max(1, division.training.characters)
     usual = default_eval_every(steps_per_epoch, epochs_read * steps_per_epoch)
     return replace(
         config,

@@ -408,7 +408,7 @@ class Training:
     def validated(self) -> int:
         """Characters that an evaluation reads."""
         if self.corpus.val_file and self.config.val_fraction:
-            return self._division.validated
+            return self._division.predictions
         return self.corpus_info.characters - self.corpus_info.train_characters
 
     @property
