@@ -54,7 +54,12 @@ def judge(
     characters: int = 0,
     unit: str = "character",
 ) -> Fit:
-    """Judge a run by its evaluations: the first of ``OPINIONS`` that has something to say.
+    """Judge a run by its evaluations.
+
+    Over-fitted is a validation loss that rose while the training loss fell, or one that no longer
+    falls, far above it.
+    Under-fitted is a validation loss that still fell when the run ended, unless its text had been read as often as helps, or that is
+    hardly higher than the training loss, or whose net was far too large for what it read.
 
     Args:
         origin: How it came to be: what can be tried depends on it.
