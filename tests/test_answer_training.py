@@ -502,12 +502,16 @@ def test_batches_of_empty_texts() -> None:
 
 
 def test_validation_on_empty_texts(tmp_path: Path) -> None:
-    """All tags of no characters are right, and there is no loss; the run can be saved."""
+    """Which have no tag: nothing is validated on, and the run can be saved."""
     (tmp_path / "train.tsv").write_text("".join(f"{t}\t{t}\n" for t in _texts(60, 2, 6, "ab")))
     (tmp_path / "val.tsv").write_text("\t\n\t\n")
     examples = load_examples(tmp_path / "train.tsv", "tag", val_file=tmp_path / "val.tsv")
     training = _finish(Training(examples, _config("tag"), replace(TINY, val_fraction=None)))
-    training.checkpoint()
+    assert (training.figures, training.validation_loss) == (None, None)
+    charrnn.save_checkpoint(training.checkpoint(), tmp_path / "run.npz")
+    loaded = charrnn.load_checkpoint(tmp_path / "run.npz")
+    assert loaded.history == tuple(training.history)
+    assert [entry.accuracy for entry in loaded.history] == [None] * len(training.history)
 
 
 # What does not fit.

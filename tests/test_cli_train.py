@@ -315,6 +315,8 @@ def test_stopped_early_goes_on_with_patience(run: Run) -> None:
     model = run("train", "corpus.txt", *TINY[:2], "--steps", 60, *options).out.strip()
     stopped = _meta(run, model)["history"][-1]["step"]
     assert stopped < 60
+    card = run("inspect", model).out
+    assert f"charrnn train --resume {model} --patience 2" in card
     told = "nothing is left to do; a larger --patience goes on"
     assert told in run("train", "corpus.txt", "--resume", model, "--steps", 90).err
     assert told not in run("train", "corpus.txt", "--resume", model, "--patience", 50).err

@@ -19,6 +19,7 @@ from charrnn.text.embedded import dates
 from charrnn.text.examples import Examples, load_examples
 from charrnn.training.figures import Counting, edit_distance, in_words
 from charrnn.training.monotony import monotony
+from charrnn.training.trainer import Training
 
 WORDS = [f"{a}{b}{c}" for a in "abcd" for b in "xyz" for c in "mnop"]
 TURNED = "".join(f"{word}\t{word[::-1]}\n" for word in WORDS)
@@ -148,11 +149,15 @@ def test_edit_distance(a: str, b: str, c: str) -> None:
 
 
 def test_the_nearest_of_several_right_ones_counts() -> None:
-    counting = Counting()
-    counting.rewritten(["abc", "xy"], "xyz")
-    counting.rewritten(["abc"], "abc")
-    counting.rewritten(["ab"], "")
+    """And parts that are counted apart and then added are as the whole."""
+    counting, sum_of_all = Counting(), Counting()
+    for right, found in ((["abc", "xy"], "xyz"), (["abc"], "abc"), (["ab"], "")):
+        part = Counting()
+        for each in (counting, part):
+            each.rewritten(right, found)
+        sum_of_all.add(part)
     figures = counting.result()
+    assert sum_of_all.result() == figures
     assert (figures.texts, figures.texts_right) == (3, 1)
     assert (figures.edits, figures.symbols) == (1 + 0 + 2, 2 + 3 + 2)
     assert (figures.accuracy, figures.f1) == (1 / 3, None)
@@ -161,6 +166,22 @@ def test_the_nearest_of_several_right_ones_counts() -> None:
 
 
 # -------------------------------------------------------------------------------------------- runs
+
+
+@pytest.mark.parametrize("task", ["classify", "tag", "conditional", "seq2seq"])
+def test_every_moment_of_a_task_can_be_saved(task: str, tmp_path: Path) -> None:
+    """Also between evaluations, and where targets are longer than what they are made of."""
+    labels = {"tag": ("abc",), "seq2seq": ("word" * 6, "words")}.get(task, ("a", "b"))
+    pairs = [("abc", labels[n % len(labels)]) for n in range(60)]
+    lines = ["\t".join(reversed(pair) if task == "conditional" else pair) for pair in pairs]
+    examples = Examples.from_lines(lines, task)
+    model = charrnn.ModelConfig(task=task, hidden_size=4, num_layers=1, cell="gru")
+    config = charrnn.TrainingConfig(steps=7, batch_size=8, eval_every=5, threads=1)
+    training, path = Training(examples, model, config), tmp_path / "run.npz"
+    for _ in training:
+        charrnn.save_checkpoint(training.checkpoint(), path)
+        loaded = charrnn.load_checkpoint(path, with_progress=True)
+        assert Training.resume(examples, loaded).step == training.step
 
 
 def test_it_learns_to_turn_words_round(tables: Run, turner: Path) -> None:

@@ -89,7 +89,7 @@ ENTRIES: tuple[tuple[Any, ...], ...] = (
     ("versions", 5), ("versions", {}), ("versions", "charrnn", 1), ("versions", "numpy", "9" * 101),
     ("versions", "python", "3"), ("versions", "numpy", ""),
     ("training", "eval_every", 0), ("training", "threads", 0), ("training", "epochs", 0),
-    ("training", "val_fraction", None), ("training", "warmup", None),
+    ("training", "val_fraction", None), ("training", "warmup", None), ("training", "rewarm", 100_000),
     ("progress", ""), ("progress", False), ("progress", []), ("progress", {}), ("progress", "step", 1.0),
     ("progress", "generators", {}), ("progress", "generators", 0, "uinteger", 1.5),
     ("progress", "generators", 0, "uinteger", 1.0), ("progress", "generators", 0, "has_uint32", True),

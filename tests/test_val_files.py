@@ -321,6 +321,21 @@ def test_a_budget_reads_what_it_has_time_for(run: Run, monkeypatch: pytest.Monke
     assert run("train", "--resume", "b.npz", "--steps", more, "-q").code == 0
 
 
+def test_examples_are_divided_as_before() -> None:
+    """One file of the same lines is no run's that had some of them for validation alone, nor the other way round."""
+    lines = [f"a{n}\t{'xy'[n % 2]}\n" for n in range(60)]
+    names = _write(a="".join(lines[:40]), v="".join(lines[40:]), all="".join(lines))
+    apart, whole = load_examples(names[0], val_file=names[1]), load_examples(names[2])
+    assert apart.sha256 == whole.sha256
+    model, config = replace(SMALL, task="classify"), replace(CONFIG, steps=2)
+    for mine, other in ((apart, whole), (whole, apart)):
+        training = Training(mine, model, config)
+        for _ in training:
+            pass
+        with pytest.raises(InputError, match="not divided as those of this run"):
+            Training.resume(other, training.checkpoint(), replace(training.config, steps=4))
+
+
 def test_other_val_files_are_refused(run: Run) -> None:
     """A resumed run has the one that it had, or none."""
     _write(a=make_text(60), v=make_text(9), w=make_text(10))

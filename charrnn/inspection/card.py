@@ -12,7 +12,7 @@ from charrnn.tasks import those
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
 from charrnn.training.fit import fit_of
-from charrnn.training.remedies import going_on, longer
+from charrnn.training.remedies import going_on, onward
 from charrnn.training.run import Checkpoint
 from charrnn.words import (
     as_argument,
@@ -162,17 +162,15 @@ def _training(checkpoint: Checkpoint) -> str:
 
 
 def _commands(name: str, checkpoint: Checkpoint) -> tuple[tuple[str, str], ...]:
-    path, training = quoted(name), checkpoint.training
+    path = quoted(name)
     if checkpoint.resumable:
-        last = checkpoint.history[-1] if checkpoint.history else None
-        ended = last and (last.step >= training.steps > 0 or last.epoch >= training.epochs > 0)
-        words = going_on(name, checkpoint.corpus, longer(training) if ended else {})
-        onward = " ".join(map(quoted, words))
+        words = going_on(name, checkpoint.corpus, onward(checkpoint))
+        go_on = " ".join(map(quoted, words))
     else:
-        onward = f"charrnn train NEW.txt --init-from {path}"
+        go_on = f"charrnn train NEW.txt --init-from {path}"
     if checkpoint.model.config.learns.for_labels:
         label = quoted(printable(checkpoint.model.labels.names[0]))
-        return ("write", f"charrnn sample {path} --label {label}"), ("go on", onward)
+        return ("write", f"charrnn sample {path} --label {label}"), ("go on", go_on)
     if checkpoint.model.config.reads_whole:
-        return ("answer", f"charrnn predict {path} FILE"), ("go on", onward)
-    return ("write", f"charrnn sample {path} --temp 0.8"), ("go on", onward)
+        return ("answer", f"charrnn predict {path} FILE"), ("go on", go_on)
+    return ("write", f"charrnn sample {path} --temp 0.8"), ("go on", go_on)

@@ -84,10 +84,10 @@ def _corpus(found: Mapping[str, Any], checkpoint: Checkpoint) -> list[tuple[str,
 
 
 def _result(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
-    loss, kind = checkpoint.validation_loss, checkpoint.model.vocabulary.config
+    loss, symbol = checkpoint.validation_loss, checkpoint.model.symbol
     history, last = checkpoint.history, checkpoint.history[-1]
     if loss is not None:
-        yield "validation loss", f"{decimals(bits(loss), 4)} bits/{kind.symbol} of the kept weights"
+        yield "validation loss", f"{decimals(bits(loss), 4)} bits/{symbol} of the kept weights"
     yield "trained for", f"{last.step:,} steps, {last.epoch:.2f} epochs, {duration(last.seconds)}"
     validated = [bits(e.validation_loss) for e in history if e.validation_loss is not None]
     trained = [bits(e.train_loss) for e in history]

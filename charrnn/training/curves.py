@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from charrnn.config import ANNEALING, TrainingConfig
 from charrnn.nn.loss import bits
 from charrnn.training.evaluation import best_evaluation, overfits_beside
-from charrnn.training.run import Evaluation
+from charrnn.training.run import Evaluation, steps_in_all
 
 FEWEST = 4  # evaluations, so that the last third has a slope
 NEARLY_DONE = 0.9  # of a run's steps
@@ -96,8 +96,7 @@ class Curves:
     @property
     def in_all(self) -> int:
         """Steps of the whole run, made or not."""
-        each = min(self.last.step / self.last.epoch, 1 << 60)
-        return self.training.steps or round(self.training.epochs * each)
+        return steps_in_all(self.training, self.last)
 
     @property
     def stopped_early(self) -> bool:
@@ -120,6 +119,11 @@ class Curves:
             count = 0 if evaluation is kept else count + over
             before = min(before, evaluation, key=lambda one: one.validation_loss or 0.0)
         return count if over else 0
+
+    @property
+    def out_of_patience(self) -> bool:
+        """Whether as many in a row over-fit as end a run."""
+        return 0 < self.training.patience <= self.over_fitted
 
     @property
     def rose(self) -> bool:

@@ -199,7 +199,6 @@ class Counting:
         self._texts, self._right = self._texts + other._texts, self._right + other._right
         self._spans += other._spans
         self._edits, self._symbols = self._edits + other._edits, self._symbols + other._symbols
-        self._edits, self._symbols = self._edits + other._edits, self._symbols + other._symbols
 
     @property
     def loss(self) -> float | None:

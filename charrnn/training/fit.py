@@ -122,7 +122,7 @@ def _nothing_left(run: _Run) -> Fit | None:
 def _over_fitted(run: _Run) -> Fit | None:
     """The validation loss rose while the training loss fell, or falls no longer, far above it."""
     curves, restraints = run.curves, run.remedies.restraints
-    if 0 < run.training.patience <= curves.over_fitted or (curves.rose and curves.train_fell):
+    if curves.out_of_patience or (curves.rose and curves.train_fell):
         return Fit(OVER, curves.apart, restraints)
     if curves.rose and curves.train_rose and not run.training.rewarm:
         slower = f"--learning-rate {run.training.learning_rate / 3:.1g}"

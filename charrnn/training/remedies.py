@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from charrnn.config import MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
 from charrnn.text.source import STANDARD_INPUT, is_passing
-from charrnn.training.run import CorpusInfo, Origin
+from charrnn.training.curves import Curves
+from charrnn.training.run import Checkpoint, CorpusInfo, Origin, keeping, steps_in_all
 
 MOST_DROPPED = 0.5
 
@@ -70,6 +71,21 @@ def longer(training: TrainingConfig) -> dict[str, int]:
     """The settings of a run that is twice as long; one that was made for a time has steps."""
     name = "epochs" if training.epochs else "steps"
     return {name: 2 * getattr(training, name)}
+
+
+def onward(checkpoint: Checkpoint) -> Mapping[str, int]:
+    """The settings with which a run goes on that has been saved: twice as long if it was at its end, or with twice the patience if that had ended it."""
+    training = checkpoint.training
+    if not checkpoint.history:
+        return {}
+    last = checkpoint.history[-1]
+    if last.step >= steps_in_all(training, last):
+        return longer(training)
+    measured = [entry for entry in checkpoint.history if entry.validation_loss is not None]
+    curves = Curves(measured, training, keeping(checkpoint.model.config, training))
+    if measured and (curves.stopped_early or curves.out_of_patience):
+        return {"patience": 2 * training.patience}
+    return {}
 
 
 def going_on(path: str, corpus: CorpusInfo, settings: Mapping[str, int]) -> list[str]:

@@ -40,6 +40,10 @@ def require_same_run(
     divided = checkpoint.corpus  # of another number of files, perhaps
     if isinstance(corpus, Corpus):
         corpus = replace(corpus, parts=divided.parts, val_file=divided.val_file)
+    elif (corpus.parts, corpus.val_file) != (divided.parts, divided.val_file):
+        raise InputError(
+            "the examples are not divided as those of this run were, into some to train on and some to validate on (val_file)"
+        )
     config = config or checkpoint.training
     for name in FIXED:
         if (old := getattr(checkpoint.training, name)) != getattr(config, name):

@@ -268,15 +268,24 @@ class Checkpoint:
         each = {len(entry.file_losses) for entry in self.history}
         _require(each <= {0} or each == {len(parts)}, "not each of its files has its losses")
         _check_history(self.history)
+        if self.history and used.rewarm:
+            steps = steps_in_all(used, self.history[-1])
+            _require(used.rewarm < steps, "it was made longer, by no step")
         _check_figures(self)
         if self.progress is not None:
-            _check_progress(self.progress, self.history, self.training)
+            _check_progress(self.progress, self.history, self.model.config, self.training)
             by = keeping(self.model.config, self.training)
             _check_best(self.progress, self.history, by)
             state = self.model.network.stack.is_state(self.progress.state)
             _require(state, "its state is none of such a model")
             best = self.validation_loss == self.progress.best_loss
             _require(best, "its kept weights have not its best loss")
+
+
+def steps_in_all(training: TrainingConfig, evaluation: Evaluation) -> int:
+    """Of a whole run, made or not, by one of its evaluations."""
+    each = min(evaluation.step / evaluation.epoch, 1 << 60)
+    return training.steps or round(training.epochs * each)
 
 
 def keeping(model: ModelConfig, training: TrainingConfig) -> str:
@@ -298,7 +307,7 @@ def _check_history(history: Sequence[Evaluation]) -> None:
 
 
 def _check_progress(
-    progress: Progress, history: Sequence[Evaluation], config: TrainingConfig
+    progress: Progress, history: Sequence[Evaluation], model: ModelConfig, config: TrainingConfig
 ) -> None:
     """See to what is always so of where a run stands."""
     last_step, last_seconds = (history[-1].step, history[-1].seconds) if history else (0, 0.0)
@@ -307,7 +316,10 @@ def _check_progress(
     _require(steps >= 0, "its history is ahead of its step")
     in_time = seconds >= 0 if steps else seconds == 0
     _require(in_time, "its time is not that of its history")
-    read = steps <= progress.loss_count <= steps * config.batch_size * config.seq_length
+    most: float = steps * config.batch_size * config.seq_length
+    if steps and model.learns.rewrites:  # targets may be longer than all texts that are read
+        most = math.inf
+    read = steps <= progress.loss_count <= most
     _require(read, "its steps since the last evaluation did not read so many characters")
     _require(steps or not progress.loss_sum, "it has a loss of no step")
 
