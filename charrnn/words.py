@@ -71,6 +71,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
+def rounded(number: float) -> str:
+    """To two decimals, of a small number four; of a whole one none, and never with an exponent of ten."""
+    return f"{number:,.{2 if number >= 0.1 else 4}f}".rstrip("0").rstrip(".")
+
+
 def decimals(number: float, places: int, sign: str = "") -> str:
     """``0.50``, with a ``sign`` of ``+`` also ``+0.50``; what is nothing to so many places has no minus: never ``-0.00``."""
     told = f"{number:{sign}.{places}f}"

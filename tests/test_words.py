@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from charrnn.words import decimals, printable, quoted, unescaped, valid
+from charrnn.words import decimals, printable, quoted, rounded, unescaped, valid
 
 ACTING = [*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # fmt: skip
 ORDINARY = (
@@ -43,6 +43,21 @@ NAMES = [
 def test_decimals(number: float, told: str, signed: str) -> None:
     assert decimals(number, 2) == told
     assert decimals(number, 2, "+") == signed
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (24.0, "24"),
+        (9.259, "9.26"),
+        (0.04, "0.04"),
+        (0.0012, "0.0012"),
+        (20_000.0, "20,000"),
+        (0.0, "0"),
+    ],
+)
+def test_rounded(number: float, told: str) -> None:
+    assert rounded(number) == told
 
 
 def test_printable() -> None:

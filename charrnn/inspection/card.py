@@ -23,6 +23,7 @@ from charrnn.words import (
     printable,
     quoted,
     rejoined,
+    rounded,
     shortened,
 )
 
@@ -154,7 +155,7 @@ def _training(checkpoint: Checkpoint) -> str:
         return "nothing is known of it"
     if checkpoint.history:
         last = checkpoint.history[-1]
-        done = f"{last.epoch:.4g} epochs, {last.step:,} steps in {duration(last.seconds)}"
+        done = f"{rounded(last.epoch)} epochs, {last.step:,} steps in {duration(last.seconds)}"
     return (
         f"{done} · {training.optimizer} {training.learning_rate:g}, {training.schedule}, "
         f"batch {training.batch_size} × {training.seq_length}"

@@ -13,7 +13,7 @@ from charrnn.inspection.card import NO_PICTURE, loss_line
 from charrnn.inspection.look import Look
 from charrnn.nn.loss import known_bits
 from charrnn.training.run import Checkpoint
-from charrnn.words import decimals, duration, listed, shortened
+from charrnn.words import decimals, duration, listed, rounded, shortened
 
 MOST = 8  # checkpoints
 SHARES = (("accuracy", "accuracy"), ("F1", "f1"))
@@ -127,7 +127,7 @@ def _table(found: Mapping[str, Any]) -> fig.Table:
         ("parameters", *map(_shown, found["parameters"])),
         ("validation, bits", *losses),
         *((name, *map(_shown, found[key])) for name, key in SHARES if key in found),
-        ("epochs trained", *(f"{epochs:.4g}" for epochs in found["epochs"])),
+        ("epochs trained", *(rounded(epochs) for epochs in found["epochs"])),
         ("steps", *map(_shown, found["steps"])),
         ("time", *map(duration, found["seconds"])),
     ]

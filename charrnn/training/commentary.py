@@ -10,7 +10,7 @@ from charrnn.training.cost import Cost
 from charrnn.training.reports import Cooldown, Recovery, Report, Step
 from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
-from charrnn.words import counted, decimals, duration, of_which, shortened
+from charrnn.words import counted, decimals, duration, of_which, rounded, shortened
 
 
 def reasons(training: Training, choice: Choice, seconds: float) -> list[str]:
@@ -85,7 +85,7 @@ def place(training: Training) -> str:
     """Where a run is."""
     step, steps = training.step, training.total_steps
     epoch, epochs = (n / training.steps_per_epoch for n in (step, steps))
-    return f"step {step}/{steps}  epoch {epoch:.2f}/{epochs:.4g}"
+    return f"step {step}/{steps}  epoch {epoch:.2f}/{rounded(epochs)}"
 
 
 def losses(evaluation: Evaluation, symbol: str) -> str:
