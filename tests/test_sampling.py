@@ -452,6 +452,26 @@ def test_same_seed_same_text_in_any_batch(
     assert _write_all(model, prompts)[place] == alone
 
 
+class _Large(str):
+    """Characters that nobody looks through again for each one of an alphabet and a text."""
+
+    __slots__ = ()
+
+    def __contains__(self, _character: object) -> bool:
+        pytest.fail("looked through for one character")
+
+
+@pytest.mark.parametrize("name", ["ban", "dry_breakers"])
+def test_characters_are_looked_up(name: str) -> None:
+    """However many a request names, a text begins as soon as another one."""
+    named: dict[str, Any] = {name: "xab"}
+    plain = SamplingConfig(30, dry=1.0, dry_length=2, **named)
+    named[name] = _Large("xab")
+    large = replace(plain, **named)
+    found = _write_all(_model(), [Prompt("cde", 3, plain), Prompt("cde", 3, large)])
+    assert found[0] == found[1]
+
+
 def test_everything_banned() -> None:
     with pytest.raises(InputError, match="ban leaves no character"):
         generate(_model(), ban="\n abcdefg")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from charrnn.writing.writer import Prompt
 
 LENGTH = 500  # characters that a text gets where nothing is said
 STOPS, STOP_LENGTH = 16, 200  # strings that end a text, and characters of each
+NAMED = 10_000  # characters that ``ban`` or ``dry_breakers`` name
 LIKELIHOODS = 1_000_000  # numbers of logprobs in an answer
 
 
@@ -95,13 +96,10 @@ class Asking:
         config, seed = self._config(given), said.get("seed")
         if seed is None:
             seed = int(np.random.SeedSequence().generate_state(1)[0])
-        primes = [self._prime(prompt, said["unknown"]) for prompt in prompts]
-        characters = sum(map(len, primes))
-        if characters > self._bounds.length:
-            raise RequestError(
-                f"{counted(characters, 'character')} of prompts are more than --max-length {self._bounds.length:,} allows",
-                param="prompt",
-            )
+        texts = [self._text(prompt) for prompt in prompts]
+        self._require_short(texts)  # before something similar is looked for, which takes a while
+        primes = [self._prime(text, said["unknown"]) for text in texts]
+        characters = self._require_short(primes)  # what is similar may be longer
         each = [prime for prime in primes for _ in range(said["n"])]
         logprobs = said.get("logprobs")
         if logprobs is not None:
@@ -156,6 +154,8 @@ class Asking:
             )
         settings = {name: given[name] for name in SETTINGS if name in given}
         for name in {"ban", "dry_breakers"} & settings.keys():
+            if len(settings[name]) > NAMED:
+                raise RequestError(f"{name} is at most {NAMED:,} characters", param=name)
             settings[name] = self._symbols(name, settings[name])
         stop = given.get("stop", ())
         stops = [stop] if isinstance(stop, str) else stop
@@ -180,18 +180,33 @@ class Asking:
         except UnicodeError:
             raise RequestError(f"{name} has half of a surrogate pair", param=name) from None
 
-    def _prime(self, prompt: str, unknown: str) -> str:
+    def _require_short(self, prompts: Sequence[str]) -> int:
+        """How many characters prompts have together, which is not too many."""
+        characters, most = sum(map(len, prompts)), self._bounds.length
+        if characters > most:
+            raise RequestError(
+                f"{counted(characters, 'character')} of prompts are more than --max-length {most:,} allows",
+                param="prompt",
+            )
+        return characters
+
+    def _text(self, prompt: str) -> str:
+        """A prompt in characters of the model's kind."""
+        try:
+            return self._model.vocabulary.read(prompt)
+        except InputError as error:
+            raise RequestError(str(error), param="prompt") from None
+
+    def _prime(self, text: str, unknown: str) -> str:
         """A prompt in characters that the model knows."""
         vocabulary = self._model.vocabulary
         try:
-            prime = vocabulary.known(vocabulary.read(prompt), unknown)
+            prime = vocabulary.known(text, unknown)
         except UnknownCharacterError as error:
             advice = '; "unknown": "replace" puts similar ones, "skip" leaves them out'
             raise RequestError(
                 str(UnknownCharacterError(error.characters, advice)), param="prompt"
             ) from None
-        except InputError as error:
-            raise RequestError(str(error), param="prompt") from None
         if vocabulary.config.end and vocabulary.config.end in prime:
             raise RequestError("a record is one line, and so is its prompt", param="prompt")
         return prime

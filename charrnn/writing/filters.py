@@ -78,9 +78,7 @@ class Ban(Filter):
     def __init__(
         self, vocabulary: Vocabulary, configs: Sequence[SamplingConfig], _primes: Sequence[str]
     ) -> None:
-        self._banned = np.array(
-            [[character in config.ban for config in configs] for character in vocabulary.characters]
-        )
+        self._banned = named_in([config.ban for config in configs], vocabulary)
         if self._banned.all(axis=0).any():
             raise InputError("ban leaves no character to write")
 
@@ -92,6 +90,15 @@ class Ban(Filter):
 
     def join(self, other: Ban) -> None:
         self._banned = np.concatenate([self._banned, other._banned], axis=1)
+
+
+def named_in(strings: Sequence[str], vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Which characters stand in each of ``B`` strings, ``(K, B)``."""
+    columns: dict[str, NDArray[np.bool_]] = {}
+    for string in dict.fromkeys(strings):  # texts of one request have the same, maybe a long one
+        named = frozenset(string)
+        columns[string] = np.array([character in named for character in vocabulary.characters])
+    return np.stack([columns[string] for string in strings], axis=1)
 
 
 class Likeliest(Filter):

@@ -25,7 +25,7 @@ from charrnn.config import SamplingConfig
 from charrnn.nn.functions import Ids
 from charrnn.nn.parameters import Array
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.filters import Filter
+from charrnn.writing.filters import Filter, named_in
 
 WINDOW = 4096  # characters that are looked back; a longer loop is not seen
 LARGEST = 1e30  # penalty: of no logit is anything left, and nothing overflows
@@ -50,10 +50,7 @@ class Dry(Filter):
         self._strengths = np.array([config.dry for config in configs])
         self._bases = np.array([config.dry_base for config in configs])
         self._lengths = np.array([config.dry_length for config in configs])[:, None]
-        characters = vocabulary.characters
-        self._breakers = np.array(
-            [[c in config.dry_breakers for c in characters] for config in configs]
-        )
+        self._breakers = named_in([config.dry_breakers for config in configs], vocabulary).T
         self._texts = np.arange(len(configs))
         # The last half of this or more is what was written; -1 stands before a text.
         self._written = np.full((len(configs), 2 * WINDOW), -1, np.int32)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import byte_model, labelled_model, record_model, text_model
 
-from charrnn.serving.asking import LENGTH, STOP_LENGTH, STOPS, Asked, Asking, Bounds
+from charrnn.serving.asking import LENGTH, NAMED, STOP_LENGTH, STOPS, Asked, Asking, Bounds
 from charrnn.serving.fields import FIELDS, MOST_LOGPROBS, REFUSED, SETTINGS
 from charrnn.serving.refusing import RequestError, as_json
 
@@ -124,6 +124,10 @@ def test_no_json(body: bytes, told: str) -> None:
         ({"stop": 5}, "stop", "stop must be"),
         ({"stop": "\ud800"}, "stop", "half of a surrogate pair"),
         ({"ban": "\n abcdefg"}, "ban", "leaves no character"),
+        ({"ban": "x" * 10_001}, "ban", "ban is at most 10,000 characters"),
+        ({"dry_breakers": "x" * 10_001}, "dry_breakers", "dry_breakers is at most 10,000 characters"),
+        ({"prompt": "\U00020000" * 1001, "unknown": "skip"}, "prompt", "1,001 characters of prompts"),
+        ({"prompt": "æ" * 501, "unknown": "replace"}, "prompt", "1,002 characters of prompts"),
         ({"logprobs": 21}, "logprobs", "from 0 to 20"),
         ({"logprobs": True}, "logprobs", "logprobs must be"),
         ({"stream_options": {"include_usage": 1}}, "stream_options", "true or false"),
@@ -191,7 +195,7 @@ def test_the_page_has_every_field() -> None:
     assert sorted(told) == sorted(FIELDS)
     assert all(f"`{name}`" in page for name in REFUSED)
     bounds = Bounds()
-    for number in (LENGTH, MOST_LOGPROBS, STOPS, STOP_LENGTH, bounds.texts, bounds.length):
+    for number in (LENGTH, MOST_LOGPROBS, NAMED, STOPS, STOP_LENGTH, bounds.texts, bounds.length):
         assert re.search(rf"\b{number:,}\b", page)
 
 
