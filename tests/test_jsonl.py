@@ -197,6 +197,39 @@ def test_no_line_blocks_the_others(ask: Any) -> None:
     assert len(ask([{"prime": "The", "length": 12}], *SHORT)[0][0]["text"]) == 12
 
 
+@pytest.mark.parametrize(
+    ("line", "options", "length"),
+    [
+        ({"length": 0, "stop": "☃", "best_of": 4}, (), 15),
+        ({"stop": "☃", "best_of": 4}, ("-n", 0), 15),
+        ({"length": 0, "stop": "☃"}, ("--best-of", 4), 15),
+        ({}, ("-n", 20, "--best-of", 4), 15),
+        ({"length": 15, "best_of": 4}, (), 15),
+        ({"length": 16, "best_of": 4}, (), "length 16 × best_of 4 is more than --max-length 60"),
+        ({"best_of": 6}, (), "length 12 × best_of 6 is more than --max-length 60"),
+        ({"length": 0, "stop": "a", "best_of": 61}, (), "length 1 × best_of 61 is more than"),
+    ],
+)
+def test_the_best_of_texts_is_bounded(
+    ask: Any, line: dict[str, Any], options: tuple[object, ...], length: int | str
+) -> None:
+    """All of them together have --max-length characters, also those that something else would have to end."""
+    answers, _ = ask([{"prime": "The"} | line], *SHORT, *options, "--max-length", 60)
+    if isinstance(length, str):
+        assert answers[0]["error"].startswith(length)
+    else:
+        assert len(answers[0]["text"]) == length
+
+
+def test_what_the_command_asks_for_is_allowed(ask: Any) -> None:
+    """Where nobody says --max-length, a line may say what it gets where it says nothing."""
+    line = {"prime": "The", "length": MAX_LENGTH, "stop": "e"}
+    answers, _ = ask([line], *SHORT, "-n", MAX_LENGTH, "--best-of", 2)
+    assert "text" in answers[0]
+    answers, _ = ask([line], *SHORT, "--best-of", 2)
+    assert answers[0]["error"].startswith("length 100,000 × best_of 2 is more than")
+
+
 @pytest.mark.parametrize("best_of", [1, 3])
 def test_after_the_last_seed_comes_the_first(run: Run, ask: Any, best_of: int) -> None:
     """No text is said to have one that cannot be given; each gives its text again."""

@@ -95,17 +95,23 @@ class Asking:
         config = replace(self._default.config, **asked)
         if not self._vocabulary.config.records:
             require_end(config)
-        if (config.length or 0) * config.best_of > self._most:
-            if "length" in asked or "best_of" in asked:
-                raise InputError(
-                    f"length {config.length:,}{f' × best_of {config.best_of}' * (config.best_of > 1)} "
-                    f"is more than --max-length {self._most:,} allows"
-                )
-            config = replace(config, length=self._most)
-        config = replace(config, length=config.length or self._most)
+        config = self._bounded(config, said=not asked.keys().isdisjoint(("length", "best_of")))
         if "ban" in asked:
             Ban(self._vocabulary, [config], [""])
         return Request(prime, seed, config, given)
+
+    def _bounded(self, config: SamplingConfig, *, said: bool) -> SamplingConfig:
+        """The same with a length that is allowed, which the line may have ``said`` something of."""
+        room = max(1, self._most // config.best_of)
+        length = config.length or room  # all there is, where something else ends the text
+        if length > room and not said:
+            length = room
+        if length * config.best_of > self._most:
+            times = f" × best_of {config.best_of:,}" * (config.best_of > 1)
+            raise InputError(
+                f"length {length:,}{times} is more than --max-length {self._most:,} allows"
+            )
+        return replace(config, length=length)
 
     def _settings(self, given: Mapping[str, Any], line: int) -> dict[str, Any]:
         """Those that are given, by their own names; null is none."""

@@ -171,8 +171,8 @@ def sample(
     ),
     max_length: int | None = of_output(
         None,
-        "With --jsonl: longest text that a line may ask for.",
-        shown=f"{MAX_LENGTH:,}, or --length where that is more",
+        "With --jsonl: longest text that a line may ask for, with best_of all of them together.",
+        shown=f"{MAX_LENGTH:,}, or --length times --best-of where that is more",
     ),
     novelty: list[str] | None = of_output(
         None,
@@ -332,7 +332,7 @@ def sample(
         asking = None
         prompts_source = Source(source)
         if jsonl:
-            most = max_length or max(MAX_LENGTH, length)
+            most = max_length or max(MAX_LENGTH, length * best_of)
             asking = Asking(
                 model.vocabulary,
                 request,
