@@ -83,6 +83,32 @@ def test_it_goes_on_with_the_run(run: Run) -> None:
     ]
 
 
+def test_it_goes_on_however_many_files_there_are(run: Run) -> None:
+    """Its first line has all of their names, which may be more than a block of the file."""
+    names = [f"{'folder' * 20}{number:04}.txt" for number in range(600)]
+    for name in names:
+        Path(name).write_text("aab\n" * 4, encoding="utf-8")
+    flags = ("--log", "run.jsonl", "-q")
+    assert run("train", *names, *TINY, "--steps", 3, "-o", "a.npz", *flags).code == 0
+    assert len(Path("run.jsonl").read_bytes().splitlines()[0]) > 1 << 16
+    outcome = run("train", "--resume", "a.npz", "--steps", 4, *flags)
+    assert outcome.code == 0, outcome.err
+    assert [e["step"] for e in _read() if e["event"] == "step"] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "held", [b'{"event": "start", "step": 0', b'{"event": 1}\n', b'{"event": "\n', b"[" * 10**6]
+)
+def test_what_begins_as_a_log_is_none(run: Run, held: bytes) -> None:
+    """Nothing of a file is cut off that has no whole line of a log."""
+    assert run("train", "corpus.txt", *TINY, "--steps", 3, "-o", "a.npz", "-q").code == 0
+    Path("run.jsonl").write_bytes(held)
+    outcome = run("train", "--resume", "a.npz", "--steps", 4, "--log", "run.jsonl", "-q")
+    assert outcome.code == 2
+    assert "is not the log of a run; choose another --log" in outcome.err
+    assert Path("run.jsonl").read_bytes() == held
+
+
 def test_an_interrupted_run_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log holds all that was done, and that it was not all."""
     taken, step = [0], Training._step

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from charrnn.errors import InputError
 from charrnn.nn.loss import bits, known_bits
@@ -17,7 +17,8 @@ from charrnn.training.run import Evaluation
 from charrnn.training.trainer import Training
 from charrnn.version import __version__
 
-FIRST = 1 << 16  # bytes in which the first line of a log ends
+BEGINNING = b'{"event":'  # of each line
+BLOCK = 1 << 16  # bytes that are looked through at once
 
 
 class RunLog:
@@ -138,18 +139,24 @@ def _end_at_a_line(path: Path) -> None:
         InputError: The file is no log.
     """
     with open(path, "r+b") as file:
-        first, *_ = file.read(FIRST).partition(b"\n")
-        try:
-            known = isinstance(json.loads(first)["event"], str)
-        except (ValueError, TypeError, KeyError, RecursionError):
-            known = False
-        if not known:
+        if not _is_log(file):
             raise InputError(f"{path}: is not the log of a run; choose another --log")
         place = file.seek(0, os.SEEK_END)
         while place:
-            start = max(0, place - FIRST)
+            start = max(0, place - BLOCK)
             file.seek(start)
             if (found := file.read(place - start).rfind(b"\n")) >= 0:
                 file.truncate(start + found + 1)
                 return
             place = start
+
+
+def _is_log(file: BinaryIO) -> bool:
+    """Whether it has a first line that is one of a log, which may be long: it names all files of a corpus."""
+    if file.read(len(BEGINNING)) != BEGINNING:  # else a large file of something else would be read
+        return False
+    line = BEGINNING + file.readline()
+    try:
+        return line.endswith(b"\n") and isinstance(json.loads(line)["event"], str)
+    except (ValueError, KeyError, RecursionError):
+        return False
