@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from io import StringIO
 from itertools import islice
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,7 +36,7 @@ from charrnn.config import (
 from charrnn.drawing.data import as_json
 from charrnn.drawing.figure import Figure, parts
 from charrnn.errors import InputError
-from charrnn.fields import Between, checks, declared
+from charrnn.fields import Between, check, checks, declared
 from charrnn.files.checkpoint import load_checkpoint
 from charrnn.inspection import VIEWS
 from charrnn.inspection.look import Look, Subject
@@ -430,7 +431,7 @@ def inspect(
         checkpoints: The path of a checkpoint, or of several for ``gradients`` and ``compare``.
         view: Its option without dashes, as ``gates``; ``card`` is the one without an option.
         value: That of the view's option, say the text of ``text`` or the unit of ``unit``.
-        options: What else goes with the view: ``at``, ``temp``, ``on``, ``counts``, ``unknown``.
+        options: What else goes with the view: ``at``, ``temp`` (one or several), ``on``, ``counts``, ``unknown``.
 
     Raises:
         InputError: There is no such view or option, or as the view itself.
@@ -446,10 +447,25 @@ def inspect(
         if name not in chosen.takes:
             takes = ", ".join(chosen.takes) or "no option"
             raise InputError(f"{view} takes {takes}, not {name}")
+    said = {name: _option(name, value) for name, value in options.items()}
     paths = [Path(path) for path in several(checkpoints)]
     if not paths:
         raise InputError("there is no checkpoint to look into")
     subjects = tuple(Subject(path, load_checkpoint(path)) for path in paths)
-    look = Look(subjects, value, **options)
+    look = Look(subjects, value, **said)
     figure = chosen.figure(look)
     return Seen(figure, tuple(look.notices))
+
+
+def _option(name: str, value: Any) -> Any:
+    """What goes with a view, as :class:`Look` has it.
+
+    Raises:
+        InputError: It is of another type.
+    """
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    elif name == "temp" and isinstance(value, Real | str):
+        value = (value,)
+    check(name, declared(Look)[name], value)
+    return value

@@ -351,6 +351,16 @@ def test_inspect_several(checkpoint: Path) -> None:
     assert len(seen.data["parameters"]) == 2
 
 
+def test_options_of_a_view(checkpoint: Path, tmp_path: Path) -> None:
+    """One temperature is as good as a list of one, and a path as good as its name."""
+    one, several = (charrnn.inspect(checkpoint, "next", "the", temp=t) for t in (0.7, [0.7]))
+    assert repr(one) == repr(several)
+    path = tmp_path / "text.txt"
+    path.write_text("the cat\n" * 9, encoding="utf-8")
+    by_path, by_name = (charrnn.inspect(checkpoint, "gates", on=on) for on in (path, str(path)))
+    assert repr(by_path) == repr(by_name)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -408,6 +418,12 @@ LAST = (1 << 64) - 1
         (lambda _, m: api.Mixture.of([api.load(m)] * 2, [1, "1"]), "weights must be a number, not '1'"),
         (lambda _, m: api.Mixture.of([m]), "models must be a CharacterModel, not "),
         (lambda _, m: api.inspect(m, 3), "view must be text, not 3"),
+        (lambda _, m: api.inspect(m, "next", "a", temp="0.7"), "temp must be a number, not '0.7'"),
+        (lambda _, m: api.inspect(m, "next", "a", temp=[1, None]), "temp must be a number, not None"),
+        (lambda _, m: api.inspect(m, "text", "a", at="2"), "at must be a whole number, not '2'"),
+        (lambda _, m: api.inspect(m, "gates", on=3), "on must be text, not 3"),
+        (lambda _, m: api.inspect(m, "ngrams", counts=[]), "counts must be text, not []"),
+        (lambda _, m: api.inspect(m, "text", "a", unknown=0), "unknown must be text, not 0"),
         (lambda *_: api.save_checkpoint(None, "a.npz"), "checkpoint must be a Checkpoint, not None"),
         (lambda *_: api.summarize({}), "checkpoint must be a Checkpoint, not {}"),
     ],
