@@ -182,6 +182,14 @@ def test_wrong_weights(weights: tuple[float, ...]) -> None:
         Mixture.of([ONE, OTHER], weights)
 
 
+def test_weights_that_are_far_apart() -> None:
+    """As far as numbers go; beyond that one model would have none at all."""
+    least = Mixture.of([ONE, OTHER], (1e-300, 1))
+    assert _write(least, temperature=0, length=30) == _write(OTHER, temperature=0, length=30)
+    with pytest.raises(InputError, match=r"^weights are too far apart: beside 1e\+10, 1e-320 is"):
+        Mixture.of([ONE, OTHER], (1e-320, 1e10))
+
+
 def test_models_from_anything() -> None:
     assert Mixture.of(iter([ONE, OTHER]), iter([1, 3])) == Mixture.of([ONE, OTHER], [1, 3])
     with pytest.raises(InputError, match="needs a model"):

@@ -77,7 +77,7 @@ def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
     """Weights of so many models, in proportion, with a sum of 1; all the same without them.
 
     Raises:
-        InputError: They are not positive numbers, one for each.
+        InputError: They are not positive numbers, one for each, or one is nothing beside the others.
     """
     weights = weights or (1.0,) * count
     total = sum(weights)
@@ -86,7 +86,12 @@ def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
         raise InputError(
             f"weights must be positive numbers, one for each model, of which there are {count}"
         )
-    return tuple(weight / total for weight in weights)
+    parts = tuple(weight / total for weight in weights)
+    if not all(parts):
+        raise InputError(
+            f"weights are too far apart: beside {max(weights):.3g}, {min(weights):.3g} is nothing; leave that model out"
+        )
+    return parts
 
 
 def target_vocabulary(labels: Labels) -> Vocabulary:
