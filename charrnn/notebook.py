@@ -44,7 +44,7 @@ from charrnn.models.answering import Answerer
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.mixture import Writable
 from charrnn.models.rewriting import Rewriter
-from charrnn.nn.loss import bits
+from charrnn.nn.loss import bits, perplexity
 from charrnn.nn.parameters import Array
 from charrnn.text.corpus import Corpus, load_corpus
 from charrnn.text.examples import Examples, load_examples
@@ -186,8 +186,8 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """2 to that power."""
-        return float(2**self.bits_per_char)
+        """2 to that power; infinite where that is too large for a number."""
+        return perplexity(self.bits_per_char)
 
     def __repr__(self) -> str:
         told = decimals(self.bits_per_char, 4)

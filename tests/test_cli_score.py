@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -49,6 +50,26 @@ def test_score(piped: Any, run: Run, model: Path) -> None:
     rows = [row.split("\t") for row in run("score", "text.txt", "--per-char").out.splitlines()]
     assert [float(row[0]) for row in rows] == pytest.approx(list(bits), abs=1e-4)
     assert "".join(row[1] for row in rows) == text.replace("\n", r"\n")
+
+
+@pytest.mark.parametrize(("bits", "told"), [(1010, "e+30"), (2000, "inf")])
+def test_hardly_possible(run: Run, model: Path, bits: float, told: str) -> None:
+    """A text may surprise a model without end: its perplexity is short, or infinite, everywhere alike."""
+    checkpoint = charrnn.load_checkpoint(model)
+    wrong = checkpoint.model
+    wrong.parameters["c"][wrong.vocabulary.encode("e")] = -bits * np.log(2)
+    charrnn.save_checkpoint(checkpoint, "wrong.npz")
+    Path("text.txt").write_text("e" * 40, encoding="utf-8")
+    total, perplexity = run("score", "wrong.npz", "text.txt").out.split()
+    assert float(total) == pytest.approx(bits, rel=0.05)
+    assert told in perplexity
+    assert len(perplexity) < 12
+    values = json.loads(run("score", "wrong.npz", "text.txt", "--json").out)
+    assert (values["perplexity"] is None) == (told == "inf")
+    scored = charrnn.score(wrong, "e" * 40)
+    assert scored.perplexity == (values["perplexity"] or math.inf)
+    shown = run("inspect", "wrong.npz", "--text", "text.txt").out.splitlines()[0]
+    assert shown.endswith(f"perplexity {perplexity}")
 
 
 def test_exact_is_what_a_pipe_gives(piped: Any, run: Run, model: Path) -> None:

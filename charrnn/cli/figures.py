@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from charrnn.cli.scored import Reading, Span
+from charrnn.nn.loss import perplexity
 from charrnn.words import decimals, in_json
 
 BEYOND = math.log2(0x110000)
 """Bits that tell which character of Unicode it is, for who knows nothing of it."""
+
+PLAIN = 1e9  # perplexities below are told with all of their digits
 
 ESCAPES = str.maketrans({"\n": r"\n", "\t": r"\t", "\r": r"\r", "\\": r"\\"})
 
@@ -47,7 +50,7 @@ class Sum:
 
     @property
     def perplexity(self) -> float:
-        return math.inf if self.mean > 1000 else 2**self.mean
+        return perplexity(self.mean)
 
     @property
     def values(self) -> dict[str, Any]:
@@ -79,7 +82,8 @@ class Form:
             _add(sums, span)
         row = self._row({}, sums, "")
         if len(sums) == 1 and not self.best:
-            row = row[0], f"{row[1]}\t{sums[0].perplexity:.4f}"
+            told = sums[0].perplexity
+            row = row[0], f"{row[1]}\t{told:{'.4f' if told < PLAIN else '.4g'}}"
         yield [row]
 
     def lines(self, spans: Iterable[Span]) -> Iterator[list[Row]]:

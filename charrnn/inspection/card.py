@@ -7,7 +7,7 @@ from typing import Any
 
 from charrnn.drawing import figure as fig
 from charrnn.inspection.look import Look
-from charrnn.nn.loss import bits
+from charrnn.nn.loss import bits, perplexity
 from charrnn.tasks import those
 from charrnn.training.evaluation import best_evaluation, file_losses
 from charrnn.training.figures import confused, in_words
@@ -146,7 +146,8 @@ def _text(sources: Sequence[str], checkpoint: Checkpoint) -> str:
 def _loss(loss: float | None, symbol: str) -> str:
     if loss is None:
         return "unknown: nothing was kept for validation, or no evaluation has been made"
-    return f"{decimals(bits(loss), 4)} bits/{symbol} · perplexity {2 ** min(bits(loss), 1000):.3g} (validation)"
+    told = f"{decimals(bits(loss), 4)} bits/{symbol} · perplexity {perplexity(bits(loss)):.3g}"
+    return f"{told} (validation)"
 
 
 def _training(checkpoint: Checkpoint) -> str:

@@ -13,7 +13,7 @@ from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.reading import read_text
-from charrnn.nn.loss import bits, log_softmax
+from charrnn.nn.loss import bits, log_softmax, perplexity
 from charrnn.nn.parameters import Array
 from charrnn.words import decimals, percent
 
@@ -148,7 +148,7 @@ def view(look: Look) -> fig.Figure:
     surprise = read_surprise(model, text, noted)
     mean, length = surprise.bits_per_char, len(text)
     shown, pictured = (_passage(surprise, part, unit, at) for part in (most, PICTURED))
-    told = f"{decimals(mean, 4)} bits/{kind.symbol} · perplexity {2 ** min(mean, 1000):.4g}"
+    told = f"{decimals(mean, 4)} bits/{kind.symbol} · perplexity {perplexity(mean):.4g}"
     explanation = (
         f"Each {unit} is predicted from all before it, and costs −log₂ of the probability that the model gave "
         "it. Move over the text, or through it with the arrow keys."

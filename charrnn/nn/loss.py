@@ -63,6 +63,14 @@ def bits(nats: Number) -> Number:
     return nats / math.log(2)
 
 
+def perplexity(bits: float) -> float:
+    """2 to the power of bits per symbol: how many equally likely ones would be as hard to tell. Infinite beyond what a number holds."""
+    try:
+        return math.pow(2, bits)
+    except OverflowError:
+        return math.inf
+
+
 def known_bits(nats: float | None) -> float | None:
     """Bits of a loss, where there is one."""
     return None if nats is None else bits(nats)

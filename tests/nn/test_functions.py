@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import prod
 
 import numpy as np
@@ -11,7 +12,7 @@ from charrnn.config import CELLS
 from charrnn.nn import functions
 from charrnn.nn.cells import cell_class
 from charrnn.nn.functions import blocks, columns, gates_, gather_columns, sigmoid_
-from charrnn.nn.loss import cross_entropy_, softmax_
+from charrnn.nn.loss import cross_entropy_, perplexity, softmax_
 from charrnn.nn.parameters import Parameters
 from charrnn.nn.workspace import Workspace
 
@@ -117,6 +118,15 @@ def test_cross_entropy_of_extreme_logits(dtype: type[np.floating]) -> None:
     third = 1 / 3
     expected = [[0, 1, 0.5, third], [0, -1, -0.5, third], [0, 0, 0, third - 1]]
     np.testing.assert_allclose(logits, expected, rtol=1e-6, atol=1e-12)
+
+
+def test_perplexity() -> None:
+    """As large as a number may be, then infinite; that of nothing is none."""
+    assert [perplexity(n) for n in (0.0, 1.5, 1023.0)] == [1, 2 * math.sqrt(2), 2.0**1023]
+    assert [perplexity(n) for n in (1024.0, 2e9, math.inf)] == [math.inf] * 3
+    with np.errstate(over="raise"):
+        assert perplexity(np.float64(2000)) == math.inf
+    assert math.isnan(perplexity(math.nan))
 
 
 def test_cross_entropy_of_equal_logits_is_log_k() -> None:
