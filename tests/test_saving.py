@@ -27,7 +27,7 @@ from charrnn.cli.files import Claim, claim_new, claim_old
 from charrnn.cli.saving import Interval, Saver, parse_interval
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.npz import write_arrays
-from charrnn.files.whole import temporaries
+from charrnn.files.whole import beside, temporaries
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and limits")
 
@@ -246,6 +246,29 @@ def test_write_fails_anywhere(share: float, tmp_path: Path) -> None:
         charrnn.save_checkpoint(training.checkpoint(), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+@pytest.mark.parametrize("name", [251 * "a" + ".npz", 62 * "ぁ" + "a.npz", 242 * "b"])
+def test_any_name_that_the_system_has(run: Run, tmp_path: Path, name: str) -> None:
+    """Hidden files lie beside a file while it is written, however long its name is."""
+    run("train", "corpus.txt", *TINY, "--epochs", 1, "-o", name)
+    assert {file.name for file in tmp_path.iterdir()} == {"corpus.txt", name}
+    stale = tmp_path / f"{beside(tmp_path / name)}123.tmp"
+    stale.write_bytes(b"half of a che")
+    assert run("train", "--resume", name, "--epochs", 2, "-q").code == 0
+    assert {file.name for file in tmp_path.iterdir()} == {"corpus.txt", name}
+
+
+@pytest.mark.parametrize("name", ["a\0b.npz", "a\ud800.npz", 256 * "a", "no/such/folder.npz"])
+def test_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """One line says so, whatever is wrong with it."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError) as refused:
+        charrnn.save_checkpoint(_training().checkpoint(), name)
+    (line,) = str(refused.value).splitlines()
+    assert line.startswith(f"{name}: cannot be written: ")
+    assert not list(tmp_path.iterdir())
 
 
 def _full(_descriptor: int) -> None:

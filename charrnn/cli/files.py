@@ -14,7 +14,7 @@ from pathlib import Path
 from charrnn.cli.arguments import is_checkpoint
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
-from charrnn.files.whole import replaceable, temporaries
+from charrnn.files.whole import beside, replaceable, temporaries
 from charrnn.signals import Held
 from charrnn.text.embedded import STEMS
 from charrnn.text.source import STANDARD_INPUT
@@ -75,7 +75,7 @@ class Claim:
     def __init__(self, path: Path) -> None:
         self.path = path
         target = Path(os.path.realpath(path))
-        self._file = target.with_name(f".{target.name}.lock")
+        self._file = target.with_name(f"{beside(target)}lock")
         self._descriptor = _lock(self._file)
         for left_by_a_killed_run in temporaries(path):
             with suppress(OSError):  # a folder, or another user's

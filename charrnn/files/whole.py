@@ -10,11 +10,14 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
 from charrnn.errors import CheckpointError
 from charrnn.signals import Held
+
+LONGEST = 200  # bytes of a name that more can be added to; systems take 255
 
 
 def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
@@ -29,9 +32,12 @@ def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
         CheckpointError: The disk is full, the folder cannot be written, or what is there is read-only or no file.
     """
     old = replaceable(path)
-    target = Path(os.path.realpath(path))
-    # Nobody can foresee its name, and put something in its place.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        target = Path(os.path.realpath(path))
+        # Nobody can foresee its name, and put something in its place.
+        temporary = target.with_name(f"{beside(target)}{secrets.token_hex(4)}.tmp")
+    except ValueError as error:
+        raise CheckpointError(f"{path}: cannot be written: {error}") from error
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=0o600 if old else 0o666)) as file:
             if old and sys.platform != "win32":
@@ -71,10 +77,16 @@ def replaceable(path: str | Path) -> os.stat_result | None:
     return found
 
 
+def beside(target: Path) -> str:
+    """How the names of hidden files begin that belong to a file: as its own, or a hash of that where they would be too long."""
+    name = os.fsencode(target.name)
+    return f".{target.name if len(name) <= LONGEST else sha256(name).hexdigest()[:32]}."
+
+
 def temporaries(path: str | Path) -> list[Path]:
     """What writers that were killed in the middle of a file have left beside it."""
     target = Path(os.path.realpath(path))
-    of_this = re.compile(rf"\.{re.escape(target.name)}\.\w+\.tmp")  # not of NAME.npz.OTHER.npz
+    of_this = re.compile(rf"{re.escape(beside(target))}\w+\.tmp")  # not of NAME.npz.OTHER.npz
     return [file for file in target.parent.iterdir() if of_this.fullmatch(file.name)]
 
 
