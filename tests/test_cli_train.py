@@ -278,16 +278,28 @@ def test_a_name_that_is_no_model_s(run: Run, model: Path) -> None:
 def test_a_full_disk_names_the_file(
     run: Run, model: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
+    """It also leaves what was there before, and nothing else."""
+
     def full(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     if option != "--html":
         pytest.importorskip("matplotlib")
-    monkeypatch.setattr(Path, "write_bytes", full)
-    monkeypatch.setattr("charrnn.drawing.picture.save", full)
+    assert run("inspect", model, option, "out.file").code == 0
+    before, files = Path("out.file").read_bytes(), set(Path().iterdir())
+    monkeypatch.setattr("charrnn.files.whole.os.fsync", full)
     refused = run("inspect", model, option, "out.file")
     assert refused.code == 1
-    assert refused.err.splitlines()[-1] == "charrnn: out.file: No space left on device"
+    told = "charrnn: out.file: cannot be written: No space left on device"
+    assert refused.err.splitlines()[-1] == told
+    assert (Path("out.file").read_bytes(), set(Path().iterdir())) == (before, files)
+
+
+@posix
+def test_a_page_goes_into_a_device(run: Run, model: Path) -> None:
+    """What holds nothing cannot lose it."""
+    assert run("inspect", model, "--html", os.devnull).code == 0
+    assert Path(os.devnull).is_char_device()
 
 
 def test_the_name_of_a_text_is_no_run_to_go_on_with(run: Run, model: Path) -> None:

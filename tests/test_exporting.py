@@ -584,7 +584,7 @@ BAD: list[tuple[int, str, tuple[str, ...]]] = [
         "is for a page (.html); a.onnx has float32",
         ("export", "{}", "a.onnx", "--precision", "half"),
     ),
-    (2, "is the model itself", ("export", "{}", "{}", "--overwrite")),
+    (2, "is read here; name another file", ("export", "{}", "{}", "--overwrite")),
     (2, "exists already; choose another name, or add --overwrite", ("export", "{}", "taken.onnx")),
     (2, "is a folder", ("export", "{}", "folder.npz", "--overwrite")),
     (2, "its folder does not exist", ("export", "{}", "missing/a.npz")),
@@ -614,7 +614,7 @@ BAD: list[tuple[int, str, tuple[str, ...]]] = [
     ),
     (
         2,
-        "is a directory; --output names a file",
+        "is a folder; name a file to write",
         ("import", "sound.safetensors", "-o", "folder.npz", "--overwrite"),
     ),
     (

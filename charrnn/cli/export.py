@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import typer
 
 from charrnn.cli.arguments import checkpoints, is_checkpoint, require_names
+from charrnn.cli.overwriting import require_place
 from charrnn.cli.settings import panel
 from charrnn.errors import InputError
 from charrnn.words import as_argument, quoted, size
@@ -57,9 +57,9 @@ def export(
     from charrnn.sharing.formats import writer_for
 
     write = writer_for(output, precision)
-    _require_place(output, models, overwrite=overwrite)
+    require_place(output, models, overwrite=overwrite)
     ((path, checkpoint),) = checkpoints(models, tasks=(), use="export")
-    _require_place(output, [path], overwrite=overwrite)
+    require_place(output, [path], overwrite=overwrite)
     before = path.stat().st_size
     with claim(output):
         write(checkpoint, output)
@@ -68,21 +68,3 @@ def export(
     tell(f"{output}: {size(output.stat().st_size)}{without}; {path}: {size(before)}")
     if checkpoint.model.config.lm_loss and output.suffix != ".npz":
         tell("left out: what it learnt from beside its answers (--lm-loss), which they do not need")
-
-
-def _require_place(output: Path, models: list[Path], *, overwrite: bool) -> None:
-    """See to it that a file may be written.
-
-    Raises:
-        InputError: It is the model, or there already and not to be replaced; or its folder is not there.
-    """
-    if output.is_dir() or not output.parent.is_dir():
-        what = "is a folder" if output.is_dir() else "its folder does not exist"
-        raise InputError(f"{output}: {what}; name a file to write")
-    if any(output.exists() and model.exists() and output.samefile(model) for model in models):
-        raise InputError(f"{output}: is the model itself; name another file to write")
-    if os.path.lexists(output) and not overwrite:
-        after = "" if models else "name the file to write after it, "
-        raise InputError(
-            f"{output}: exists already; {after}choose another name, or add --overwrite"
-        )

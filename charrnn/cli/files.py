@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 from charrnn.cli.arguments import is_checkpoint
+from charrnn.cli.overwriting import require_place
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
 from charrnn.files.whole import beside, replaceable, temporaries
@@ -175,12 +176,9 @@ def claim_any(output: str | None, kept: Sequence[str | Path]) -> Claim:
     path = Path(output)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise InputError(f"{path}: is a directory; --output names a file")
-        if path.exists() and any(map(path.samefile, kept)):
-            raise InputError(f"{path}: is read here; choose another --output")
     except (OSError, ValueError) as error:
         raise _unwritable(path, error, "") from None
+    require_place(path, kept, overwrite=True)
     return claim(path)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,14 +112,15 @@ def inspect(
         raise InputError("--html is a file with all views; leave --json, --png and --svg out")
     places = {"html": html} if html else files
     for kind, place in places.items():
-        require_place(kind, place, ())  # before a model is looked for
+        require_place(place, (), kind=kind)  # before a model is looked for
 
     from charrnn.cli.arguments import checkpoints as read_checkpoints
+    from charrnn.files.whole import write_bytes
     from charrnn.inspection.look import Look, Subject
 
     if files:
         # Before the work: it may say that there is no matplotlib.
-        from charrnn.drawing.picture import save
+        from charrnn.drawing.picture import render
     # Not told which one: each view begins with its name.
     found = read_checkpoints(checkpoints or [], quiet=True, tasks=())
     subjects = tuple(Subject(*one) for one in found)
@@ -129,7 +129,7 @@ def inspect(
     read = [value for value in (look.value, on, counts) if isinstance(value, str)]
     learnt = [name for subject in subjects for name in subject.checkpoint.corpus.sources]
     for kind, place in places.items():
-        require_place(kind, place, [*(path for path, _ in found), *read, *learnt])
+        require_place(place, [*(path for path, _ in found), *read, *learnt], kind=kind)
     try:
         if html:
             from charrnn.inspection.report import page
@@ -140,8 +140,7 @@ def inspect(
 
                 also = [run_in_a_page(look.subject.checkpoint.model)]
             written = page(look, with_text=not no_text, also=also).encode()
-            with _naming(html):
-                html.write_bytes(written)
+            write_bytes(html, written)
         else:
             figure = view.figure(look)
     finally:  # also where what was noticed led to an error
@@ -152,8 +151,7 @@ def inspect(
         tell(f"html: {html}{held}")
         return
     for kind, path in files.items():
-        with _naming(path):
-            save(figure, path, kind)
+        write_bytes(path, render(figure, kind))
         tell(f"{kind}: {path}")
     if as_json:
         from charrnn.cli.terminal import put_json
@@ -167,16 +165,6 @@ def inspect(
         from charrnn.drawing.terminal.screen import Screen
 
         draw(figure, Screen.standard())
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Let what goes wrong in writing, as on a full disk, name the file."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
 
 
 def _chosen(asked: list[View], refined: Mapping[str, Any]) -> View:

@@ -1,4 +1,4 @@
-"""Where pages and pictures go: never over a file that somebody would miss."""
+"""Where what is made of models goes: never over a file that somebody would miss."""
 
 from __future__ import annotations
 
@@ -19,32 +19,46 @@ BEGINNINGS = {
 LOOKED_AT = 1 << 12  # bytes
 
 
-def require_place(kind: str, path: Path, kept: Iterable[str | Path]) -> None:
-    """See to it that a page (``html``) or picture (``png``, ``svg``) may be written to a path.
-
-    A file that is there has to begin as a page of charrnn's or a picture does; its name says nothing.
+def require_place(
+    path: Path, kept: Iterable[str | Path], *, kind: str = "", overwrite: bool = False
+) -> None:
+    """See to it that a file may be written to a path.
 
     Args:
         kept: Files that are read for it, or that a model learnt from, which it never replaces.
+        kind: A page (``html``) or a picture (``png``, ``svg``) replaces a file that begins as a page of charrnn's or such a
+            picture does; its name says nothing.
+        overwrite: It replaces any other file.
 
     Raises:
         InputError: It may not, or cannot.
     """
-    example = f"--{kind} report.{kind}"
-    if path.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
-        raise InputError(f"--{kind} {path}: names the file to write, as in {example}")
-    if path.is_dir() or not path.parent.is_dir():
-        what = "is a folder" if path.is_dir() else "its folder does not exist"
+    example = f", as in --{kind} report.{kind}" if kind else ""
+    if kind and path.suffix == ".npz":  # the checkpoint, if the file to write was forgotten
+        raise InputError(f"--{kind} {path}: names the file to write{example}")
+    if os.path.isdir(path) or not os.path.isdir(path.parent):  # noqa: PTH112 (any name)
+        what = "is a folder" if os.path.isdir(path) else "its folder does not exist"  # noqa: PTH112
         raise InputError(f"{path}: {what}; name a file to write")
-    if not path.is_file():
+    if os.path.isfile(path) and any(_is_same(path, name) for name in kept):  # noqa: PTH113
+        learnt = ", or was learnt" if kind else ""
+        raise InputError(f"{path}: is read here{learnt}; name another file{example}")
+    if overwrite:
         return
-    if any(_is_same(path, name) for name in kept):
-        raise InputError(f"{path}: is read here, or was learnt; name another file, as in {example}")
+    if kind:
+        _require_kind(kind, path, example)
+    elif os.path.lexists(path):
+        raise InputError(f"{path}: exists already; choose another name, or add --overwrite")
+
+
+def _require_kind(kind: str, path: Path, example: str) -> None:
+    """Raise an InputError if there is a file that does not begin as such a one does."""
+    if not os.path.isfile(path):  # noqa: PTH113 (any name)
+        return
     with path.open("rb") as file:
         head = file.read(LOOKED_AT)
     if head and not re.match(BEGINNINGS[kind], head, re.DOTALL):
         what = {"html": "a page of charrnn's", "png": "a PNG", "svg": "an SVG"}[kind]
-        raise InputError(f"{path}: exists, and is not {what}; name another file, as in {example}")
+        raise InputError(f"{path}: exists, and is not {what}; name another file{example}")
 
 
 def _is_same(path: Path, name: str | Path) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
@@ -71,8 +70,8 @@ ROOM = 0.03  # share of an axis that is left free at its ends, so that no point 
 Place = canvas.Figure | canvas.SubFigure
 
 
-def save(figure: Figure, path: Path, kind: str) -> None:
-    """Write the picture of a figure.
+def render(figure: Figure, kind: str) -> bytes:
+    """A file that holds the picture of a figure.
 
     Args:
         kind: ``png`` or ``svg``.
@@ -90,7 +89,7 @@ def save(figure: Figure, path: Path, kind: str) -> None:
         simplefilter("ignore")  # a character that the font lacks is a box, which is seen
         _picture(figure, title).savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     data = buffer.getvalue()
-    path.write_bytes(_told(data, description) if kind == "svg" else data)
+    return _told(data, description) if kind == "svg" else data
 
 
 def _told(svg: bytes, description: str) -> bytes:

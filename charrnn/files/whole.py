@@ -37,7 +37,7 @@ def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
         # Nobody can foresee its name, and put something in its place.
         temporary = target.with_name(f"{beside(target)}{secrets.token_hex(4)}.tmp")
     except ValueError as error:
-        raise CheckpointError(f"{path}: cannot be written: {error}") from error
+        raise _unwritable(path, error) from error
     try:
         with open(temporary, "xb", opener=partial(os.open, mode=0o600 if old else 0o666)) as file:
             if old and sys.platform != "win32":
@@ -51,10 +51,27 @@ def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
         temporary.replace(target)
         _sync_folder(target.parent)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _unwritable(path, error) from error
     finally:
         with Held(), suppress(OSError):  # it is there only where something failed
             temporary.unlink()
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a page or a picture as :func:`write_whole`, and into a pipe or a device, which holds nothing that could be lost, as it is."""
+    if os.path.isfile(path) or not os.path.exists(path):  # noqa: PTH110, PTH113 (any name)
+        write_whole(path, lambda file: file.write(data))
+        return
+    try:
+        with open(path, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: str | Path, error: Exception) -> CheckpointError:
+    reason = getattr(error, "strerror", None) or error
+    return CheckpointError(f"{path}: cannot be written: {reason}")
 
 
 def replaceable(path: str | Path) -> os.stat_result | None:

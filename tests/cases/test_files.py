@@ -207,10 +207,10 @@ def test_30_pictures_are_known_by_their_beginning(
     path = tmp_path / f"file.{kind}"
     path.write_bytes(content)
     if may:
-        require_place(kind, path, ())
+        require_place(path, (), kind=kind)
     else:
         with pytest.raises(InputError, match="exists, and is not"):
-            require_place(kind, path, ())
+            require_place(path, (), kind=kind)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere links need a privilege")
@@ -220,9 +220,9 @@ def test_30_a_link_with_the_right_name_is_no_page(tmp_path: Path) -> None:
     notes.write_text("my notes\n")
     link.symlink_to(notes)
     with pytest.raises(InputError, match="exists, and is not a page"):
-        require_place("html", link, ())
+        require_place(link, (), kind="html")
     notes.write_text(PAGE)
-    require_place("html", link, ())
+    require_place(link, (), kind="html")
 
 
 def test_a_model_is_no_text(run: Run, trained: Trained) -> None:
