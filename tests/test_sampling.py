@@ -139,6 +139,14 @@ def test_cold_is_the_likeliest(temperature: float) -> None:
     assert _frequencies(np.array([1.0, 3.0, 3.0], np.float32), 0.0, 200)[1] == 1
 
 
+@pytest.mark.parametrize("temperature", [10**30, 10**400], ids=["large", "beyond"])
+def test_a_whole_number_may_be_hot(temperature: int) -> None:
+    """However large: no array takes it."""
+    hottest = _write(_model(), temperature=1e300, length=20)
+    assert _write(_model(), temperature=temperature, length=20) == hottest
+    assert _write(_model(), final_temperature=temperature, temperature=1e300, length=20) == hottest
+
+
 @pytest.mark.parametrize("temperature", [1e9, 1e300, math.inf])
 def test_hot_is_uniform(temperature: float) -> None:
     np.testing.assert_allclose(_frequencies(LOGITS, temperature), 0.2, atol=0.015)

@@ -35,7 +35,10 @@ class Temperatures:
             config.temperature if config.final_temperature is None else config.final_temperature
             for config in configs
         ]
-        self._first, self._last = np.minimum(first, HOTTEST), np.minimum(last, HOTTEST)
+        # Before they are an array, which takes no whole number of any size.
+        self._first, self._last = (
+            np.array([min(one, HOTTEST) for one in each], np.float64) for each in (first, last)
+        )
         self._steps = np.array([max(2, config.length or 0) - 1.0 for config in configs])
 
     def at(self, start: int | NDArray[np.intp], count: int) -> Array:
