@@ -176,7 +176,7 @@ def test_a_wrong_line_and_the_others(ask: Any) -> None:
         ("stop", "", "stop must be a string of at least one character"),
         ("ban", {"a": None}, 'ban must be a string, not {"a": null}'),
         ("stop", "\ud800", "stop has half of a surrogate pair"),
-        ("top_p", 0, "top-p must be above 0"),
+        ("top_p", 0, "top_p must be above 0"),
         ("prime", None, 'must be an object with a string "prime"'),
         ("ban", ["x" * 10**6], 'ban must be a string, not ["xxx'),
     ],

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, get_origin
+from typing import Any
 
 from charrnn.cli.prompts import Request, require_end
 from charrnn.config import SamplingConfig, Seed
 from charrnn.errors import InputError
-from charrnn.fields import check, declared, unfolded
+from charrnn.fields import declared
 from charrnn.files.codec import parse
 from charrnn.text.source import tidied
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.writing.filters import Ban
+from charrnn.writing.values import config_of, read_value, shown, symbols_of
 
 SETTINGS: Mapping[str, Any] = {"prime": str, "seed": Seed, **declared(SamplingConfig)}
 """What a line may set, each with its type."""
@@ -25,7 +24,6 @@ ANSWERS = ("text", "bits_per_char", "novelty", "error", "given")
 NESTED = 100  # lists and objects in each other, at most
 TOO_DEEP = f"has lists and objects in each other, more than {NESTED} deep"
 NO_PRIME = 'must be an object with a string "prime"'
-SHOWN = 40  # characters of a value in a message
 
 
 class Asking:
@@ -87,18 +85,15 @@ class Asking:
         asked = self._settings(given, line)
         if "prime" not in asked:
             raise InputError(NO_PRIME)
-        prime = tidied(asked.pop("prime"), self._vocabulary.config)
+        prime = symbols_of(self._vocabulary, "prime", asked.pop("prime"))
         seed = asked.pop("seed", seed)
-        check("seed", Seed, seed)
         if asked.get("length") == 0:
             asked["length"] = None
-        config = replace(self._default.config, **asked)
+        config = config_of(self._vocabulary, self._default.config, asked)
         if not self._vocabulary.config.records:
             require_end(config)
         config = self._bounded(config, said=not asked.keys().isdisjoint(("length", "best_of")))
-        if "ban" in asked:
-            Ban(self._vocabulary, [config], [""])
-        return Request(prime, seed, config, given)
+        return Request(tidied(prime, self._vocabulary.config), seed, config, given)
 
     def _bounded(self, config: SamplingConfig, *, said: bool) -> SamplingConfig:
         """The same with a length that is allowed, which the line may have ``said`` something of."""
@@ -125,49 +120,21 @@ class Asking:
             elif value is not None:
                 if name in found:
                     raise InputError(f"{named[name]} and {key} are the same setting")
-                found[name] = self._value(name, key, value)
+                if name == "prime" and not isinstance(value, str):
+                    raise InputError(NO_PRIME)
+                found[name] = read_value(key, SETTINGS[name], value)
                 named[name] = key
         return found
-
-    def _value(self, name: str, key: str, value: Any) -> Any:
-        kind, _, _ = unfolded(SETTINGS[name])
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if kind is int and number and value == int(value):
-            return int(value)
-        if kind is float and number:
-            try:
-                float(value)
-            except OverflowError:
-                raise InputError(f"{key} is too large: {_shown(value)}") from None
-            return value
-        if kind is str and isinstance(value, str):
-            return self._symbols(key, value)
-        if get_origin(kind) is tuple:
-            strings = [value] if isinstance(value, str) else value
-            if isinstance(strings, list) and all(isinstance(s, str) for s in strings):
-                return tuple(self._symbols(key, string) for string in strings)
-        if name == "prime":
-            raise InputError(NO_PRIME)
-        kinds = {int: "a whole number", float: "a number", str: "a string"}
-        raise InputError(
-            f"{key} must be {kinds.get(kind, 'a string, or a list of some')}, not {_shown(value)}"
-        )
-
-    def _symbols(self, key: str, value: str) -> str:
-        try:
-            return self._vocabulary.symbols(value)
-        except UnicodeError:
-            raise InputError(f"{key} has half of a surrogate pair") from None
 
     def _tell_of(self, key: str, line: int) -> None:
         if key in self._told or key in ANSWERS or not (near := _nearest(key, self._names)):
             return
         self._told.add(key)
-        shown = _shown(key)
+        told = shown(key)
         if near in SETTINGS:
-            self._tell(f'line {line}: {shown} is passed on, not read; the setting is "{near}"')
+            self._tell(f'line {line}: {told} is passed on, not read; the setting is "{near}"')
         else:
-            self._tell(f"line {line}: {shown} is passed on; no line sets that, only the command")
+            self._tell(f"line {line}: {told} is passed on; no line sets that, only the command")
 
 
 def passed_on(given: Mapping[str, Any], *needed: str) -> dict[str, Any]:
@@ -206,9 +173,3 @@ def _is_deep(value: Any) -> bool:
         lists = (item.values() if isinstance(item, dict) else item for item in layer)
         layer = [child for items in lists for child in items if isinstance(child, dict | list)]
     return bool(layer)
-
-
-def _shown(value: Any) -> str:
-    """A value in the words of JSON, in short."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"

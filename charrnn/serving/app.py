@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from charrnn.errors import CharrnnError
 from charrnn.models.character_model import CharacterModel
-from charrnn.serving.asking import Asked, Asking, Bounds
+from charrnn.serving.asking import Asked, Bounds, RequestReader
 from charrnn.serving.completion import Completion
 from charrnn.serving.engine import Engine, News, Order
 from charrnn.serving.guard import Guard
@@ -43,7 +43,7 @@ class Settings:
     Attributes:
         waiting: Texts that may wait for their turn.
         created: When the model was made, in seconds since 1970.
-        unknown: See :class:`charrnn.serving.asking.Asking`.
+        unknown: See :class:`charrnn.serving.asking.RequestReader`.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Service:
         on_start: Callable[[], object] | None = None,
     ) -> None:
         self._model, self._settings, self._tell = model, settings, tell
-        self._asking = Asking(model, settings.name, settings.bounds, settings.unknown)
+        self._asking = RequestReader(model, settings.name, settings.bounds, settings.unknown)
         self.engine = Engine(
             model,
             self._deliver,

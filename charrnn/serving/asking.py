@@ -14,7 +14,7 @@ from charrnn.models.character_model import CharacterModel
 from charrnn.serving.fields import SETTINGS, given_in, usage_wanted
 from charrnn.serving.refusing import RequestError
 from charrnn.words import counted, listed, printable
-from charrnn.writing.filters import Ban
+from charrnn.writing.values import WrongValueError, config_of
 from charrnn.writing.writer import Prompt
 
 LENGTH = 500  # characters that a text gets where nothing is said
@@ -61,7 +61,7 @@ class Asked:
         return sum(len(text.prime) for text in self.texts[:: self.n])
 
 
-class Asking:
+class RequestReader:
     """Reads requests.
 
     Args:
@@ -73,7 +73,7 @@ class Asking:
         self, model: CharacterModel, name: str, bounds: Bounds, unknown: str = "error"
     ) -> None:
         self.name, self._model, self._bounds = name, model, bounds
-        self._default = {"n": 1, "prompt": "", "unknown": unknown}
+        self._default = {"n": 1, "prompt": ("",), "unknown": unknown}
         self._for_label: dict[str, CharacterModel] = {}
 
     def read(self, body: bytes) -> Asked:
@@ -86,7 +86,7 @@ class Asking:
         self.require_model(given.get("model", self.name))
         said = {**self._default, **given}
         model = self._labelled(said.get("label"))
-        prompts = [said["prompt"]] if isinstance(said["prompt"], str) else said["prompt"]
+        prompts: tuple[str, ...] = said["prompt"]
         count = len(prompts) * said["n"]
         if not 1 <= count <= self._bounds.texts:
             what = "prompt" if len(prompts) != 1 else "n"
@@ -153,32 +153,18 @@ class Asking:
                 param="max_tokens",
             )
         settings = {name: given[name] for name in SETTINGS if name in given}
-        for name in {"ban", "dry_breakers"} & settings.keys():
-            if len(settings[name]) > NAMED:
+        for name in ("ban", "dry_breakers"):
+            if len(settings.get(name, "")) > NAMED:
                 raise RequestError(f"{name} is at most {NAMED:,} characters", param=name)
-            settings[name] = self._symbols(name, settings[name])
-        stop = given.get("stop", ())
-        stops = [stop] if isinstance(stop, str) else stop
+        stops = settings.get("stop", ())
         if len(stops) > STOPS or any(len(string) > STOP_LENGTH for string in stops):
             raise RequestError(
                 f"stop is at most {STOPS} strings of at most {STOP_LENGTH} characters", param="stop"
             )
-        if "" in stops:
-            raise RequestError("stop must be a string of at least one character", param="stop")
-        stops = tuple(self._symbols("stop", string) for string in stops)
-        config = SamplingConfig(length=length, stop=stops, **settings)
-        if config.ban:
-            try:
-                Ban(self._model.vocabulary, [config], [""])
-            except InputError as error:
-                raise RequestError(str(error), param="ban") from None
-        return config
-
-    def _symbols(self, name: str, value: str) -> str:
         try:
-            return self._model.vocabulary.symbols(value)
-        except UnicodeError:
-            raise RequestError(f"{name} has half of a surrogate pair", param=name) from None
+            return config_of(self._model.vocabulary, SamplingConfig(length=length), settings)
+        except WrongValueError as error:
+            raise RequestError(str(error), param=error.name) from None
 
     def _require_short(self, prompts: Sequence[str]) -> int:
         """How many characters prompts have together, which is not too many."""

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 from charrnn.config import UNKNOWN, SamplingConfig, Seed
 from charrnn.errors import InputError
-from charrnn.fields import Between, OneOf, check, declared, unfolded
+from charrnn.fields import Between, OneOf, declared
 from charrnn.files.codec import parse
 from charrnn.serving.refusing import RequestError
+from charrnn.writing.values import read_value
 
 MOST_LOGPROBS = 20
 
-# The protocol has these by another name or type, or has them not.
-_OTHERWISE = ("length", "stop", "best_of")
+# The protocol has the one by another name, and the other not in the same sense.
+_OTHERWISE = ("length", "best_of")
 SETTINGS: Mapping[str, Any] = {
     name: kind for name, kind in declared(SamplingConfig).items() if name not in _OTHERWISE
 }
@@ -22,10 +23,9 @@ SETTINGS: Mapping[str, Any] = {
 
 FIELDS: Mapping[str, Any] = {
     "model": str,
-    "prompt": str | list[str],
+    "prompt": tuple[str, ...],
     "max_tokens": Annotated[int, Between(0)],
     "n": Annotated[int, Between(1, 1 << 20)],
-    "stop": str | list[str],
     "seed": Seed,
     "echo": bool,
     "logprobs": Annotated[int, Between(0, MOST_LOGPROBS)],
@@ -74,27 +74,16 @@ def given_in(body: bytes) -> dict[str, Any]:
         elif name not in FIELDS:
             raise RequestError(f"there is no field {name!r}", param=name)
         else:
-            given[name] = _checked(name, value)
+            given[name] = _read(name, value)
     return given
 
 
-def _checked(name: str, value: Any) -> Any:
-    if name in ("prompt", "stop") and isinstance(value, list) and not _all_text(value):
-        more = "; the model reads characters, and no numbers of tokens" if name == "prompt" else ""
-        raise RequestError(f"{name} must be a string, or a list of strings{more}", param=name)
-    kind, _, _ = unfolded(FIELDS[name])
+def _read(name: str, value: Any) -> Any:
     try:
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        check(name, FIELDS[name], value)
-    except (InputError, OverflowError) as error:
-        message = str(error) if isinstance(error, InputError) else f"{name} is too large"
-        raise RequestError(message, param=name) from None
-    return value
-
-
-def _all_text(values: list[Any]) -> bool:
-    return all(isinstance(value, str) for value in values)
+        return read_value(name, FIELDS[name], value)
+    except InputError as error:
+        more = "; the model reads characters, and no numbers of tokens" if name == "prompt" else ""
+        raise RequestError(f"{error}{more}", param=name) from None
 
 
 def usage_wanted(options: Any) -> bool:

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import byte_model, labelled_model, record_model, text_model
 
-from charrnn.serving.asking import LENGTH, NAMED, STOP_LENGTH, STOPS, Asked, Asking, Bounds
+from charrnn.serving.asking import LENGTH, NAMED, STOP_LENGTH, STOPS, Asked, Bounds, RequestReader
 from charrnn.serving.fields import FIELDS, MOST_LOGPROBS, REFUSED, SETTINGS
 from charrnn.serving.refusing import RequestError, as_json
 
-ASKING = Asking(text_model(), "tiny", Bounds(length=1000, texts=8))
+ASKING = RequestReader(text_model(), "tiny", Bounds(length=1000, texts=8))
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
@@ -51,7 +51,7 @@ requests = st.dictionaries(
 )
 
 
-def _read(asking: Asking = ASKING, /, **asked: Any) -> Asked:
+def _read(asking: RequestReader = ASKING, /, **asked: Any) -> Asked:
     return asking.read(json.dumps(asked).encode())
 
 
@@ -115,7 +115,7 @@ def test_no_json(body: bytes, told: str) -> None:
         ({"max_tokens": 1001}, "max_tokens", "max_tokens 1,001 is more than --max-length 1,000"),
         ({"max_tokens": -1}, "max_tokens", "max_tokens must be a whole number from 0"),
         ({"temperature": -1}, "temperature", "temperature must be at least 0"),
-        ({"temperature": "1"}, "temperature", "temperature must be at least 0"),
+        ({"temperature": "1"}, "temperature", 'temperature must be a number, not "1"'),
         ({"top_p": 0}, "top_p", "top_p must be above 0"),
         ({"seed": -1}, "seed", "seed must be a whole number from 0"),
         ({"stop": ""}, "stop", "at least one character"),
@@ -181,10 +181,11 @@ def test_what_says_nothing() -> None:
 
 def test_settings_are_those_of_sample() -> None:
     """Each is read, none is forgotten."""
-    values = dict.fromkeys(SETTINGS, 1) | {"ban": "a", "dry_breakers": "b", "dry_base": 2}
-    config = _read(ASKING, **values, max_tokens=7, stop="c").texts[0].config
-    assert {name: getattr(config, name) for name in SETTINGS} == values
-    assert (config.length, config.stop) == (7, ("c",))
+    strings = {"ban": "a", "dry_breakers": "b", "stop": "c"}
+    values = dict.fromkeys(SETTINGS, 1) | {"dry_base": 2.0} | strings
+    config = _read(ASKING, **values, max_tokens=7.0).texts[0].config
+    assert {name: getattr(config, name) for name in SETTINGS} == {**values, "stop": ("c",)}
+    assert config.length == 7
 
 
 def test_the_page_has_every_field() -> None:
@@ -212,20 +213,20 @@ def test_seeds_follow() -> None:
 
 def test_unknown_characters() -> None:
     assert _read(prompt="axé b", unknown="skip").texts[0].prime == "a b"
-    replacing = Asking(text_model(), "tiny", Bounds(), "replace")
+    replacing = RequestReader(text_model(), "tiny", Bounds(), "replace")
     assert _read(replacing, prompt="Ab\r\n").texts[0].prime == "ab\n"
 
 
 def test_other_kinds_of_models() -> None:
     """Bytes are those of UTF-8, a record is one line, a label has to be named."""
-    asking = Asking(byte_model(), "bytes", Bounds())
+    asking = RequestReader(byte_model(), "bytes", Bounds())
     asked = _read(asking, prompt="é", stop="€", ban="é")
     assert asked.texts[0].prime == "Ã©"
     assert asked.texts[0].config.stop == ("â\x82¬",)
-    records = Asking(record_model(), "records", Bounds())
+    records = RequestReader(record_model(), "records", Bounds())
     with pytest.raises(RequestError, match="a record is one line"):
         _read(records, prompt="a\nb")
-    labelled = Asking(labelled_model(), "names", Bounds())
+    labelled = RequestReader(labelled_model(), "names", Bounds())
     with pytest.raises(RequestError, match="name one of German, Italian"):
         _read(labelled)
     with pytest.raises(RequestError, match="Dutch"):
