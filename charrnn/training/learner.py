@@ -35,26 +35,28 @@ def compile_ahead(
 ) -> float:
     """Compile what the steps of a run call, before they are needed.
 
+    Loading Numba is part of that where it compiles: from a disk that has not been read yet it takes seconds, too.
+
     Args:
         either: Normalised or not, since either may be chosen.
         on_start: Called where something really is to be compiled, not found on disk, before the first such.
 
     Returns:
-        The seconds that it took; 0 where nothing was to be compiled.
+        The seconds that all of it took; 0 where nothing was to be compiled.
     """
-    began = list[float]()
+    began, compiling = time.monotonic(), False
 
     def starting() -> None:
-        if not began:
-            began.append(time.monotonic())
-            if on_start:
-                on_start()
+        nonlocal compiling
+        if not compiling and on_start:
+            on_start()
+        compiling = True
 
     others = [replace(model, layer_norm=not model.layer_norm)] if either else []
     for one in (model, *others):
         compile_stack(Stack(one.kind, 1, 1), starting)
     compiled_blocks(config, starting)
-    return time.monotonic() - began[0] if began else 0.0
+    return time.monotonic() - began if compiling else 0.0
 
 
 class Learner:
