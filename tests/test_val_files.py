@@ -248,6 +248,12 @@ def test_new_characters_are_learnt_and_told(run: Run) -> None:
     [
         (("--val-file", "none.txt"), "none.txt: holds no text to validate on"),
         (("--val-file", "none.txt", "--records"), "none.txt: holds no text to validate on"),
+        (
+            ("--val-file", "one.txt"),
+            "one.txt: only 1 character; to validate on it takes at least 2",
+        ),
+        (("--val-file", "one.txt", "--bytes"), "one.txt: only 1 byte; to validate on it takes at"),
+        (("--val-file", "end.txt", "--records"), "end.txt: has no records, only empty lines"),
         (("--val-file", "lines.txt", "--records"), "lines.txt: has no records, only empty lines"),
         (("--val-file", "absent.txt"), "absent.txt: no such file"),
         (("--val-file", "."), ".: is a directory"),
@@ -255,7 +261,7 @@ def test_new_characters_are_learnt_and_told(run: Run) -> None:
     ],
 )
 def test_what_cannot_be_validated_on(flags: tuple[str, ...], message: str, run: Run) -> None:
-    _write(v=make_text(9), none="", lines="\n\n\n")
+    _write(v=make_text(9), none="", one="a", end="\n", lines="\n\n\n")
     Path("latin.txt").write_bytes("né".encode("latin-1") * 20)
     outcome = run("train", "corpus.txt", *flags, *TINY, "--steps", 3, "-o", "m.npz")
     assert outcome.code == 2

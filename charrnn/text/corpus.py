@@ -42,6 +42,9 @@ from charrnn.words import as_argument, counted
 MIN_CHARACTERS = 16
 """The shortest text that can be trained on."""
 
+MIN_VALIDATED = 2
+"""The shortest that can be validated on: one character predicts the other."""
+
 
 @dataclass(frozen=True, repr=False)
 class Corpus:
@@ -154,8 +157,9 @@ class Corpus:
         """
         tails = [int(length * val_fraction) for length in self.lengths]
         if self.val_file:
-            tails = [0] * (len(tails) - 1) + [max(2, tails[-1]) if val_fraction else self.parts[-1]]
-        elif sum(tails) < 2 or len(self) - sum(tails) < 2:
+            kept = max(MIN_VALIDATED, tails[-1]) if val_fraction else self.val_characters
+            tails = [0] * (len(tails) - 1) + [kept]
+        elif sum(tails) < MIN_VALIDATED or len(self) - sum(tails) < 2:
             tails = [0] * len(tails)
         stops = np.cumsum(self.lengths).tolist()
         borders = [stop - tail for stop, tail in zip(stops, tails, strict=True)]
@@ -203,6 +207,16 @@ def require_enough(length: int, sources: Sequence[str]) -> None:
         raise InputError(
             f"{in_words(sources)}: {count}; training needs at least {MIN_CHARACTERS}, "
             "and some 100,000 for readable results"
+        )
+
+
+def _require_some(length: int, config: TextConfig, name: str) -> None:
+    """Raise an InputError if there is too little to validate on; whether there are records is seen later."""
+    if not length:
+        raise InputError(f"{name}: holds no text to validate on")
+    if length < MIN_VALIDATED and not config.records:
+        raise InputError(
+            f"{name}: only {counted(length, config.unit)}; to validate on it takes at least {MIN_VALIDATED}"
         )
 
 
@@ -267,8 +281,8 @@ def load_corpus(
         length = sum(parts[: len(names)]) if reader.holds_text(len(names)) else 0
         require_enough(length, reader.names[: len(names)])
         notices = list(reader.notices)
-        if apart and parts[-1] < 2:
-            raise InputError(f"{val_file}: holds no text to validate on")
+        if apart:
+            _require_some(parts[-1], config, str(val_file))
         if new and config.unit == "character":
             notices.append(f"the text to train on lacks what {val_file} has: {_shown(new)}")
         vocabulary = _vocabulary(scan, config, vocabulary, extend=extend_vocabulary)
