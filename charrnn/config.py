@@ -47,8 +47,7 @@ Size = Annotated[int, Between(1, 1 << 20)]
 Steps = Annotated[int, Between(0, 1 << 40)]
 Passes = Annotated[int, Between(0, 1 << 30)]
 Share = Annotated[float, Between(0, 1, without=(1,))]
-MOST_TAIL = 0.5
-Tail = Annotated[float, Between(0, MOST_TAIL)]
+MOST_TAIL = 0.5  # of a text, the rest of which is learnt
 SEEDS = 1 << 64
 Seed = Annotated[int, Between(0, SEEDS - 1)]
 Factor = Annotated[float, Between(0, 1, without=(0,))]
@@ -286,7 +285,7 @@ class TrainingConfig(Checked):
         weight_decay: Of matrices alone; decoupled for ``adamw``, L2 else.
         ema: The averaged weights are then what is evaluated, kept and written with.
         clip: Of the gradient's global norm, or of each value, as ``clip_mode`` has it.
-        val_fraction: None keeps a tenth of the text, but a million characters at most; of a file for validation it reads all. There 0 does so, too.
+        val_fraction: None keeps a tenth of the text, but a million characters at most; of a file for validation it reads all. There 0 does so, too. More than half is only for such a file.
         eval_every: 0 evaluates at the end of each epoch, or at a more sensible interval where the
             text is very short or very long.
         patience: With a schedule that ends at zero only those evaluations count that over-fit:
@@ -328,7 +327,9 @@ class TrainingConfig(Checked):
     clip_mode: Annotated[str, OneOf(("norm", "value")), "What --clip limits"] = "norm"
     val_fraction: (
         Annotated[
-            Tail, "Part of each file to validate on, its tail, or of --val-file, where 0 is all."
+            float,
+            Between(0, 1),
+            f"Part of each file to validate on, its tail, up to {MOST_TAIL}, or of --val-file, where 0 is all.",
         ]
         | None
     ) = None

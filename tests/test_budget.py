@@ -293,6 +293,15 @@ def test_a_long_text_for_validation(validation: int, seconds: float) -> None:
     )
 
 
+def test_of_a_text_for_validation_more_than_half() -> None:
+    """Where there is time for most of it: nothing of it is learnt, so that no half is to be left."""
+    longest = 30_000_000 * (
+        _chosen(SHAKESPEARE[0], 82, validation=30_000_000).training.val_fraction or 0
+    )
+    most = _chosen(SHAKESPEARE[0], 82, validation=round(longest / 0.8)).training.val_fraction
+    assert most == pytest.approx(0.8, rel=0.05)
+
+
 @pytest.mark.parametrize(
     "kept",
     [

@@ -294,11 +294,42 @@ def test_a_part_of_a_file_of_its_own() -> None:
         assert 0 < least.validation.characters < whole.validation.characters / 10
     _write(a="".join(f"a{n}\tx\nb{n}\ty\n" for n in range(20)), v="c\tx\nd\ty\n" * 10)
     examples = load_examples(names[0], val_file=names[1])
-    for fraction, count in ((0.0, 20), (0.5, 10), (0.01, 1)):
+    for fraction, count in ((0.0, 20), (1.0, 20), (0.8, 16), (0.5, 10), (0.01, 1)):
         learnt, kept = examples.split(fraction, 0)
         assert learnt.tolist() == list(range(40))
         assert len(set(kept.tolist())) == len(kept) == count
         assert kept.min() >= 40
+
+
+@pytest.mark.parametrize("kind", [(), ("--records",)])
+def test_most_of_a_file_of_its_own(kind: tuple[str, ...], run: Run) -> None:
+    """Nothing of it is learnt, so there is no bound but all of it."""
+    _write(a=make_text(60), v=make_text(40))
+    flags = (*TINY, *kind, "--val-file", "v.txt", "--steps", 3, "-o")
+    losses = []
+    for fraction in (0, 0.9, 1):
+        told = run("train", "a.txt", *flags, "m.npz", "--val-fraction", fraction)
+        assert told.code == 0, told.err
+        Path("m.npz").rename(f"{fraction}.npz")
+        losses.append(charrnn.load_checkpoint(f"{fraction}.npz").validation_loss)
+    assert losses[0] == losses[2] != losses[1]
+    shown = run("inspect", "0.9.npz").out
+    assert "validated on 90 % of v.txt" in " ".join(shown.split())
+
+
+def test_no_more_than_half_of_what_is_learnt(run: Run) -> None:
+    """Which is told before a long text is read, and to Python as well."""
+    told = run("train", "absent.txt", "--val-fraction", 0.51, "--steps", 3)
+    message = "val-fraction must be at most 0.5, not 0.51: the rest of the text is learnt"
+    assert (told.code, len(told.err.splitlines())) == (2, 1)
+    assert message in told.err
+    corpus = load_corpus(_write(a=make_text(60)))
+    with pytest.raises(InputError, match=message):
+        Training(corpus, SMALL, replace(CONFIG, val_fraction=0.51))
+    run("train", "a.txt", *TINY, "--steps", 3, "-o", "m.npz", "-q")
+    checkpoint = charrnn.load_checkpoint("m.npz")
+    with pytest.raises(charrnn.CharrnnError, match="more was kept of its text"):
+        replace(checkpoint, training=replace(checkpoint.training, val_fraction=0.51))
 
 
 def test_a_budget_reads_what_it_has_time_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from charrnn.text.labels import NO_LABELS, Labels
 from charrnn.text.recorded import afar, could_be, sizes
 from charrnn.text.source import STANDARD_INPUT, OnRead, Paths, in_words, is_passing
 from charrnn.text.vocabulary import Vocabulary
+from charrnn.training.division import require_learnt
 from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import compile_chosen
 from charrnn.training.run import Checkpoint, CorpusInfo
@@ -90,6 +91,7 @@ def fresh_start(
         UnknownCharacterError: The corpus has characters that the model lacks.
     """
     config = TrainingConfig(**only(TrainingConfig, given))
+    require_learnt(config, val_file=val_file is not None)  # before a long text is read
     if init_from is None:
         model_config = ModelConfig(**only(ModelConfig, given))
         text_config = TextConfig(**only(TextConfig, given))

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from charrnn.config import MOST_TAIL, ModelConfig, TrainingConfig
+from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.nn.ngrams import BUCKETS
 from charrnn.text.chunks import READING_SHARE, fit_sizes
@@ -136,7 +136,7 @@ class _Text:
         longest = EVALUATION_SHARE * affordable / READING_SHARE
         if self.validation:
             most = max(2, longest / FEWEST_EVALUATIONS) / self.validation
-            return _digits(min(most, MOST_TAIL)) if most < 1 else None
+            return _digits(most) if most < 1 else None
         most = longest / FEWEST_EVALUATIONS / max(1, self.characters)
         return _digits(most) if most < default_val_fraction(self.characters) else None
 

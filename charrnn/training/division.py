@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import TrainingConfig
+from charrnn.config import MOST_TAIL, TrainingConfig
 from charrnn.errors import InputError
 from charrnn.models.rewriting import PER_CHARACTER, SPARE
 from charrnn.nn.parallel import default_shards
@@ -118,10 +118,25 @@ def divide(corpus: Corpus | Examples, config: TrainingConfig, world: World = ALO
 
 
 def kept_fraction(corpus: Corpus | Examples, config: TrainingConfig) -> float:
-    """What part of each file is kept for validation; of a file for it what part is read, where 0 is all."""
+    """What part of each file is kept for validation; of a file for it what part is read, where 0 is all.
+
+    Raises:
+        InputError: So much is kept that too little would be learnt.
+    """
+    require_learnt(config, val_file=corpus.val_file)
     if config.val_fraction is None:
         return 0.0 if corpus.val_file else default_val_fraction(len(corpus))
     return config.val_fraction
+
+
+def require_learnt(config: TrainingConfig, *, val_file: bool) -> None:
+    """Raise an InputError if more than ``MOST_TAIL`` is kept of a text; of a file for validation nothing is learnt anyway."""
+    kept = config.val_fraction or 0.0
+    if kept > MOST_TAIL and not val_file:
+        raise InputError(
+            f"val-fraction must be at most {MOST_TAIL}, not {kept:g}: the rest of the text is learnt; "
+            "of a file for validation alone, as --val-file names one, it is up to 1"
+        )
 
 
 def _settled(division: Division, world: World) -> TrainingConfig:

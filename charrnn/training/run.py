@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypedDict, cast
 
 import numpy as np
 
-from charrnn.config import Factor, ModelConfig, TrainingConfig
+from charrnn.config import MOST_TAIL, Factor, ModelConfig, TrainingConfig
 from charrnn.errors import CheckpointError
 from charrnn.fields import Amount, Between, Checked, Count, Length, OneOf
 from charrnn.models.character_model import CharacterModel
@@ -260,6 +260,8 @@ class Checkpoint:
         numbers = (used.epochs or used.steps) and used.eval_every and used.threads
         decided = numbers and None not in (used.val_fraction, used.warmup)
         _require(decided, "one of its settings is left to be chosen")
+        tail = (used.val_fraction or 0.0) <= MOST_TAIL
+        _require(tail or self.corpus.val_file, "more was kept of its text than is learnt of one")
         learnt, in_all = self.corpus.train_characters, self.corpus.characters
         _require(learnt <= in_all, "it learnt from more text than there is")
         parts = self.corpus.parts
