@@ -563,6 +563,32 @@ def test_left_out(run: Run, once: Once) -> None:
     assert "left out" not in run("export", "l.npz", "l2.npz").err
 
 
+def test_advice_for_a_model_without_its_run(run: Run) -> None:
+    """It cannot be resumed, so nothing tells to do that, also where the run that made it was too short."""
+    Path("words.txt").write_text("the cat sat on the mat\n" * 300, encoding="utf-8")
+    flags = ("--steps", 40, "--eval-every", 5, "--schedule", "constant", "--learning-rate", 0.002)
+    assert run("train", "words.txt", *TINY[:2], *flags, "-o", "run.npz", "-q").code == 0
+    assert run("export", "run.npz", "a.safetensors").code == 0
+    assert run("import", "a.safetensors", "-o", "alone.npz").code == 0
+    again = ("train", "words.txt", "-o")
+    for name, resumable in (("run.npz", True), ("alone.npz", False)):
+        shown = run("inspect", name).out
+        fit = json.loads(run("inspect", name, "--json").out)["fit"]
+        assert fit["verdict"] == "under-fitted"
+        assert fit["longer"] == ({"steps": 80} if resumable else {})
+        first = "--steps 80" if resumable else "a new run from it with --init-from"
+        assert fit["advice"][0] == first
+        told = shown, run(*again, name).err, run("train", name).err
+        assert ["--resume" in one for one in told] == [resumable] * 3
+        assert "--init-from" in told[2]
+    Path("words.txt").unlink()
+    refused = run("train", "--resume", "alone.npz", "--steps", 80)
+    assert (refused.code, "start a new run from its weights with --init-from" in refused.err) == (
+        2,
+        True,
+    )
+
+
 BAD: list[tuple[int, str, tuple[str, ...]]] = [
     (2, "name a model and the file to write, such as", ("export",)),
     (2, "and nothing else", ("export", "a.npz", "b.npz", "c.npz")),

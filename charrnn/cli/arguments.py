@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from typer import TyperException
 
 from charrnn.cli.terminal import tell
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import CharrnnError, CheckpointError, InputError
 from charrnn.tasks import TASKS, WRITERS
 from charrnn.words import as_argument, quoted
 
@@ -196,4 +196,14 @@ def is_checkpoint(name: str) -> bool:
         with zipfile.ZipFile(name) as archive:
             return "meta.npy" in archive.namelist()
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
+        return False
+
+
+def can_go_on(name: str) -> bool:
+    """Whether a file is a checkpoint that can be read, and has what it takes to go on with its run."""
+    from charrnn.files.checkpoint import load_checkpoint
+
+    try:
+        return is_checkpoint(name) and load_checkpoint(name).resumable
+    except CharrnnError:
         return False

@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from charrnn.cli.arguments import is_checkpoint
+from charrnn.cli.arguments import can_go_on
 from charrnn.cli.overwriting import require_place
 from charrnn.errors import CheckpointError, InputError
 from charrnn.files.checkpoint import SUFFIX
@@ -154,7 +154,7 @@ def claim_new(output: str | Path | None, sources: Sequence[str], *, of_run: bool
             example = path / "a.npz"
             raise InputError(f"{path}: is a directory; --output names a file, such as {example}")
         onward = "" if of_run else ", or add --overwrite"
-        if of_run and is_checkpoint(str(path)):
+        if of_run and can_go_on(str(path)):
             onward = f", or go on with that run: charrnn train … --resume {path}"
         raise InputError(f"{path}: exists already; choose another --output{onward}")
     raise AssertionError("names never run out")

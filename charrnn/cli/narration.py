@@ -104,7 +104,7 @@ def closing_lines(training: Training, path: Path, interrupted: bool) -> list[str
             lines.append(f"wrong:  {wrong}")
         if each := file_losses(training.corpus_info, best):
             lines.append(f"files:  {each}")
-    fit = fit_of(training.checkpoint(with_progress=False))
+    fit = fit_of(training.checkpoint(with_progress=False), resumable=True)  # as it is saved
     lines.append(f"fit:    {fit}")
     name = as_argument(path)
     if interrupted or fit.longer:

@@ -26,6 +26,7 @@ from charrnn.text.vocabulary import Vocabulary
 from charrnn.training.division import require_learnt
 from charrnn.training.learner import compile_ahead
 from charrnn.training.pace import compile_chosen
+from charrnn.training.requirements import require_progress
 from charrnn.training.run import Checkpoint, CorpusInfo
 from charrnn.words import as_argument, listed, quoted, shortened
 
@@ -193,6 +194,7 @@ def resumed_start(
         InputError: A setting cannot be changed, the text is another one, or a file cannot be read.
     """
     checkpoint = load_checkpoint(path, with_progress=True)
+    require_progress(checkpoint)  # before its text is asked for
     vocabulary = checkpoint.model.vocabulary
     _refuse_changes(checkpoint.model.config, vocabulary.config, given, "--resume")
     corpus_paths, val_file = _texts(checkpoint, path, corpus_paths, val_file)

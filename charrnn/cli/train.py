@@ -174,7 +174,7 @@ def train(
         if given.get(name) == 0:
             raise InputError(f"--{name} must be at least 1; --minutes says how long a run may take")
 
-    from charrnn.cli.arguments import is_checkpoint
+    from charrnn.cli.arguments import can_go_on, is_checkpoint
     from charrnn.cli.budgeted import repeating, resumed_for, timed_run
     from charrnn.cli.display import make_display, reading_bar
     from charrnn.cli.files import claim_new, claim_old
@@ -195,10 +195,9 @@ def train(
     paths = corpus or []
     for name in [] if by_bytes else filter(is_checkpoint, paths):
         model = quoted(as_argument(name))
-        raise InputError(
-            f"{name}: is a model, not a text; --resume {model} goes on with its run, "
-            f"--init-from {model} starts one from it"
-        )
+        onward = f"--resume {model} goes on with its run, " if can_go_on(name) else ""
+        starts = f"--init-from {model} starts {'one' if onward else 'a run'} from it"
+        raise InputError(f"{name}: is a model, not a text; {onward}{starts}")
     with terminal.telling_of_interruption() as telling, ExitStack() as stack:
         began, pulse = world.from_first(began), Pulse(world)
         if given.get("threads"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.training.budget import fitting_size
 from charrnn.training.curves import FEWEST, NEARLY_DONE, Curves
-from charrnn.training.remedies import Remedies, longer, options
+from charrnn.training.remedies import FURTHER, Remedies, longer, options
 from charrnn.training.run import Checkpoint, Evaluation, Origin, keeping
 from charrnn.words import counted
 
@@ -29,19 +29,28 @@ class Fit:
     advice: tuple[str, ...]  # what to try next, the best first; options have values
     longer: Mapping[str, int] = field(
         default_factory=dict
-    )  # settings, where that is the best advice
+    )  # settings with which to go on, where that is the best advice
 
     def __str__(self) -> str:
         advice = f"; try {', or '.join(self.advice)}" if self.advice else ""
         return f"{self.verdict}: {self.reason}{advice}"
 
 
-def fit_of(checkpoint: Checkpoint) -> Fit:
-    """How well a run fits that has been saved."""
+def fit_of(checkpoint: Checkpoint, *, resumable: bool | None = None) -> Fit:
+    """How well a run fits that has been saved.
+
+    Args:
+        resumable: Whether it can be gone on with; by default where the checkpoint has what that takes.
+    """
     network, learnt = checkpoint.model.network, checkpoint.corpus.train_characters
     run = checkpoint.history, network.config, checkpoint.training, checkpoint.origin
-    unit = checkpoint.model.vocabulary.config.unit
-    return judge(*run, weights=network.multiplications, characters=learnt, unit=unit)
+    return judge(
+        *run,
+        weights=network.multiplications,
+        characters=learnt,
+        unit=checkpoint.model.vocabulary.config.unit,
+        resumable=checkpoint.resumable if resumable is None else resumable,
+    )
 
 
 def judge(
@@ -53,6 +62,7 @@ def judge(
     weights: int = 0,
     characters: int = 0,
     unit: str = "character",
+    resumable: bool = True,
 ) -> Fit:
     """Judge a run by its evaluations.
 
@@ -66,6 +76,7 @@ def judge(
         weights: That a character is multiplied with; 0 where it is not known, and neither whether they are too many.
         characters: Of the text that is learnt.
         unit: What these are, ``character`` or ``byte``.
+        resumable: Whether it can be made longer; else more is learnt by a new run from its model.
     """
     if not history:
         return Fit(UNKNOWN, "no evaluation yet", ())
@@ -73,7 +84,7 @@ def judge(
         advice = "--val-fraction 0.1" if training.val_fraction == 0 else "more text"
         return Fit(UNKNOWN, "nothing was kept for validation", (advice,))
     curves = Curves(measured, training, keeping(model, training))
-    run = _Run(curves, model, training, origin, weights, characters, unit)
+    run = _Run(curves, model, training, origin, weights, characters, unit, resumable)
     opinions = (opinion(run) for opinion in OPINIONS)
     levelled = Fit(RIGHT, f"validation levelled off ({curves.ends})", run.remedies.both)
     return next(filter(None, opinions), levelled)
@@ -90,6 +101,7 @@ class _Run:
     weights: int
     characters: int
     unit: str
+    resumable: bool
 
     @property
     def remedies(self) -> Remedies:
@@ -169,12 +181,12 @@ def _under_fitted(run: _Run) -> Fit | None:
         return Fit(UNDER, reason, (remedies.larger, *remedies.less_dropping))
     fall, part = curves.fall
     reason = f"validation still fell by {1 - fall.to / fall.of:.1%} over the {part} ({curves.ends})"
-    settings = longer(run.training)
-    twice = " ".join(options(settings))
+    settings = longer(run.training) if run.resumable else {}
+    more = " ".join(options(settings)) or FURTHER
     if run.smaller:
-        return Fit(UNDER, reason, (run.smaller, twice))
+        return Fit(UNDER, reason, (run.smaller, more))
     larger = (remedies.larger,) if curves.narrow else ()
-    return Fit(UNDER, reason, (twice, *larger), settings)
+    return Fit(UNDER, reason, (more, *larger), settings)
 
 
 OPINIONS: tuple[Callable[[_Run], Fit | None], ...] = (

@@ -11,6 +11,7 @@ from charrnn.training.curves import Curves
 from charrnn.training.run import Checkpoint, CorpusInfo, Origin, keeping, steps_in_all
 
 MOST_DROPPED = 0.5
+FURTHER = "a new run from it with --init-from"  # for a model without a run to go on with
 
 
 @dataclass(frozen=True)

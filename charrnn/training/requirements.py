@@ -28,11 +28,7 @@ def require_same_run(
     Raises:
         InputError: It cannot.
     """
-    if checkpoint.progress is None:
-        raise InputError(
-            "this checkpoint holds a finished model only, without training state; "
-            "start a new run from its weights with --init-from"
-        )
+    require_progress(checkpoint)
     if corpus.sha256 != checkpoint.corpus.sha256:
         raise InputError("the corpus is not the one that this run was trained on")
     if corpus.vocabulary != checkpoint.model.vocabulary:
@@ -58,6 +54,15 @@ def require_same_run(
             f"the weights of this run are kept by their {kept} (--keep-best), and that cannot change"
         )
     return corpus, _asked(corpus, checkpoint, config)
+
+
+def require_progress(checkpoint: Checkpoint) -> None:
+    """Raise an InputError if a checkpoint has not what it takes to go on with its run."""
+    if checkpoint.progress is None:
+        raise InputError(
+            "this checkpoint holds a finished model only, without training state; "
+            "start a new run from its weights with --init-from"
+        )
 
 
 def require_task(corpus: Corpus | Examples, model: CharacterModel, config: TrainingConfig) -> None:
