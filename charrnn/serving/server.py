@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from charrnn.errors import InputError, ServingError
@@ -92,12 +92,14 @@ class _Server(uvicorn.Server):
         self.ended_by: int | None = None
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What the app answers, or that there are too many connections, in the form of all errors."""
-        app = self._service.app
-        if scope["type"] == "http" and len(self.server_state.connections) > CONNECTIONS:
-            await refused(crowded(), close=True)(scope, receive, send)
-        else:
-            await app(scope, receive, send)
+        """What the app answers; or, in the form of all errors, that there are too many connections, or that it is no HTTP/1."""
+        answer: ASGIApp = self._service.app
+        if scope["type"] == "http":
+            if len(self.server_state.connections) > CONNECTIONS:
+                answer = refused(crowded(), close=True)
+            elif not scope["http_version"].startswith("1."):  # h11 takes any digits
+                answer = refused(NO_HTTP, close=True)
+        await answer(scope, receive, send)
 
     async def on_tick(self, counter: int) -> bool:
         return await super().on_tick(counter) or self._service.engine.failed

@@ -191,11 +191,24 @@ BODY = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: 
         b"\x16\x03\x01\x02\x00",  # of TLS
         b"GET /health\r\n\r\n",
         b"GET /health HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        SOUND.replace(b"1.1", b"0.9"),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET / HTTP/1.1\r\nX: %b" % (b"a" * 100_000),
         SOUND + b"what?\r\n\r\n",
         BODY + b"\r\n",
     ],
-    ids=["tls", "no version", "no host", "a long head", "the second one", "a body"],
+    ids=[
+        "tls",
+        "no version",
+        "no host",
+        "9.9",
+        "0.9",
+        "2.0",
+        "a long head",
+        "the second one",
+        "a body",
+    ],
 )
 def test_what_is_no_http_is_refused_as_all_else_is(sent: bytes) -> None:
     with _listening() as (_, address):
@@ -208,7 +221,7 @@ def test_what_is_no_http_is_refused_as_all_else_is(sent: bytes) -> None:
         head, _, body = reply.partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
         assert b"\r\ncontent-type: application/json" in head
-        assert b"\r\nconnection: close" in head
+        assert b"\r\nconnection: close" in head.lower()
         error = json.loads(body)["error"]
         assert (error["type"], error["code"]) == ("invalid_request_error", None)
         assert "is not HTTP" in error["message"]
