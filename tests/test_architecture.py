@@ -123,8 +123,8 @@ def test_every_package_is_declared() -> None:
         for name in re.findall(r'"(\w+)', block)
     }
     assert "numpy" in declared
-    # llvmlite is Numba's own other half.
-    assert set().union(*map(_asked_for, FILES)) <= {*declared, "llvmlite"}
+    # llvmlite is Numba's own other half, and h11 that of uvicorn.
+    assert set().union(*map(_asked_for, FILES)) <= {*declared, "llvmlite", "h11"}
 
 
 @pytest.mark.parametrize("module", [name for name in FILES if "inspection" in name])

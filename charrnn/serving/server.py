@@ -7,10 +7,12 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any, cast
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -18,7 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from charrnn.errors import InputError, ServingError
 from charrnn.serving.app import Service
 from charrnn.serving.refusing import NO_HTTP, crowded
-from charrnn.serving.replies import refused
+from charrnn.serving.replies import BODY, refused
 from charrnn.signals import HandledBy
 
 CONNECTIONS = 500  # at once; more are turned away, before there are no more files to open
@@ -118,6 +120,35 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+class _Lingering:
+    """A transport that is closed in two steps where a client may still send: what comes unread would let its system drop the answer.
+
+    Args:
+        unread: Whether there may be more to come.
+
+    Attributes:
+        lingers: Nothing more is sent, and what comes is dropped until the client closes.
+    """
+
+    def __init__(self, transport: asyncio.Transport, unread: Callable[[], bool]) -> None:
+        self._transport, self._unread, self.lingers = transport, unread, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing() or not self._unread():
+            self._transport.close()
+            return
+        self.lingers = True
+        self._transport.resume_reading()
+        with suppress(OSError):  # the client has gone
+            self._transport.write_eof()
+
+
 class _Connection(H11Protocol):
     """A connection that is closed unless it goes on: each request has to come in time, what is sent has to be taken.
 
@@ -126,12 +157,32 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._lingering, self._dropped = _Lingering(transport, self._unread), 0
+        self.transport = cast(asyncio.Transport, self._lingering)
         self._seen, self._still = self._progress(), 0
         self._next_look = self.loop.call_later(LOOK_EVERY, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._lingering.lingers:
+            super().data_received(data)
+            return
+        self._dropped += len(data)
+        if self._dropped > BODY:
+            self.transport.abort()
+
+    def shutdown(self) -> None:
+        """The end of the server waits for nobody who is only to go."""
+        super().shutdown()
+        if self._lingering.lingers:
+            self.transport.close()
+
+    def _unread(self) -> bool:
+        """Whether a request has not come to its end."""
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words)
         cycle, reply = self.cycle, refused(NO_HTTP, close=True)
@@ -153,8 +204,8 @@ class _Connection(H11Protocol):
         request, unsent = self._seen
         if unsent:
             given_up = self._still >= LOOKS
-        else:  # a request that is answered has its time from the app
-            answered = request is None or self.cycle.response_complete
+        else:  # a request that is not answered has its time from the app
+            answered = request is None or self.cycle.response_complete or self._lingering.lingers
             given_up = answered and self._still > 0
         if given_up:
             self.transport.abort()

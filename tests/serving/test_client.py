@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import socket
 import threading
 import time
@@ -225,6 +226,83 @@ def test_what_is_no_http_is_refused_as_all_else_is(sent: bytes) -> None:
         error = json.loads(body)["error"]
         assert (error["type"], error["code"]) == ("invalid_request_error", None)
         assert "is not HTTP" in error["message"]
+
+
+def _send_on(caller: socket.socket, sent: bytes, more: int) -> bytes:
+    """What a client reads that goes on sending after it was answered, as one does that is in the middle of it."""
+    caller.sendall(sent)
+    select.select([caller], [], [], 10)
+    for _ in range(more // 1000):
+        caller.sendall(b"a" * 1000)
+    caller.shutdown(socket.SHUT_WR)
+    return _read_all(caller)
+
+
+POST = b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: "
+
+
+@pytest.mark.parametrize(
+    ("sent", "most", "status"),
+    [
+        (b"GET /%b" % (b"a" * 20_000), 500, 400),
+        (b"GET / HTTP/1.1\r\nX: %b" % (b"a" * 20_000), 500, 400),
+        (POST + b"2000000\r\n\r\n", 500, 413),
+        (POST + b"200000\r\n\r\n", 0, 503),
+        (BODY + b"\r\n", 500, 400),
+    ],
+    ids=["a long line", "a long head", "too much", "too many", "a body"],
+)
+def test_who_is_refused_while_it_sends_can_read_why(
+    sent: bytes, most: int, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it sends is taken: closed with something unread, a connection is reset, and what was not read yet is lost."""
+    monkeypatch.setattr(server, "CONNECTIONS", most)
+    with _listening() as (_, address), _connected(address) as caller:
+        head, _, body = _send_on(caller, sent, 200_000).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status)
+        assert set(json.loads(body)["error"]) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET /%b" % (b"a" * 20_000), POST + b"200000000\r\n\r\n%b" % (b"a" * 100_000)],
+    ids=["a line", "a body"],
+)
+def test_who_is_refused_and_sends_without_end_is_left(sent: bytes) -> None:
+    with (
+        _listening() as (_, address),
+        _connected(address) as caller,
+        pytest.raises(ConnectionError),
+    ):
+        _send_on(caller, sent, 20_000_000)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /%b" % (b"a" * 20_000), BODY + b"\r\n"], ids=["a line", "a body"]
+)
+def test_who_is_refused_and_stays_is_left(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(server, "LOOK_EVERY", 0.1)
+    with _listening() as (_, address), _connected(address) as caller:
+        caller.sendall(sent)
+        assert _read_all(caller).startswith(b"HTTP/1.1 400")
+        time.sleep(0.5)
+        with pytest.raises(ConnectionError):
+            for _ in range(10):
+                caller.sendall(b"a")
+                time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "sent", [BODY + b"\r\n", POST.replace(b"close", b"x") + b"2000000\r\n\r\n"]
+)
+def test_the_end_of_the_server_waits_for_nobody_who_was_refused(sent: bytes) -> None:
+    with _listening() as (_, address):
+        caller = _connected(address)
+        caller.sendall(sent)
+        assert caller.recv(1000).startswith(b"HTTP/1.1 4")
+        began = time.monotonic()
+    with caller:
+        assert time.monotonic() - began < server.GRACE
 
 
 def test_too_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
