@@ -97,7 +97,7 @@ def test_it_runs(installed: Path, tmp_path: Path) -> None:
 
 
 def test_nobody_is_sent_to_a_strangers_package() -> None:
-    """``charrnn`` on the package index is another project's: nothing advises to install that."""
+    """``charrnn`` on the package index is another project's, and ``charrnn-cli`` is not there yet: nothing advises to install them."""
     places = [
         *ROOT.glob("*.md"),
         *ROOT.glob("Makefile"),
@@ -109,7 +109,9 @@ def test_nobody_is_sent_to_a_strangers_package() -> None:
         ),
     ]
     assert len(places) > 100
-    wrong = re.compile(r"charrnn\[|(?:pip|pipx|uv)\b[^\n`]*\binstall\b[^\n`]*\scharrnn(?![-/\w])")
+    wrong = re.compile(
+        r"charrnn(-cli)?\[|(?:pip|pipx|uv)\b[^\n`]*\binstall\b[^\n`]*\scharrnn(-cli)?(?![-/\w])"
+    )
     found = {
         f"{path.relative_to(ROOT)}: {match.group()}"
         for path in places

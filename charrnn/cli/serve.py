@@ -83,7 +83,7 @@ def serve(
         import uvicorn  # noqa: F401
     except ImportError:
         raise InputError(
-            "a server needs Starlette and uvicorn: pip install 'charrnn-cli[serve]'"
+            "a server needs Starlette and uvicorn: pip install starlette uvicorn"
         ) from None
 
     from charrnn.cli.terminal import tell, tell_of_compiling

@@ -43,7 +43,7 @@ def require_alike(world: World, form: str, corpus: Corpus | Examples) -> None:
     world.require_alike(
         "how they compute",
         form,
-        "see what keeps Numba (charrnn-cli[fast]) from compiling, or let CHARRNN_KERNELS=numpy decline it on all",
+        "see what keeps Numba (pip install numba) from compiling, or let CHARRNN_KERNELS=numpy decline it on all",
     )
     blas = [
         f"{library['internal_api']} for {library.get('architecture', 'any processor')}"

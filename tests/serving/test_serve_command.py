@@ -63,7 +63,7 @@ def test_without_the_extra(run: Run, model: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     outcome = run("serve", model)
     assert outcome.code == 2
-    wanted = "charrnn: a server needs Starlette and uvicorn: pip install 'charrnn-cli[serve]'\n"
+    wanted = "charrnn: a server needs Starlette and uvicorn: pip install starlette uvicorn\n"
     assert outcome.err == wanted
 
 
