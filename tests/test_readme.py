@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ PAGES = {
     name: (ROOT / "docs" / name).read_text(encoding="utf-8")
     for name in ("sampling.md", "training.md", "pipelines.md")
 }
+FOLDERS = ("docs", "benchmarks")
 SHOWN = README + "".join(PAGES.values())
 SESSIONS = re.findall(r"```console\n\$ (.*?)\n(.*?)```", SHOWN, re.DOTALL)
 
@@ -133,6 +135,57 @@ def test_table_of_defaults() -> None:
             assert told == ("yes" if field.default else "no")
         else:
             assert float(told) == field.default
+
+
+def test_table_of_options() -> None:
+    """It has each option of ``charrnn train``, but for those that only decline another one."""
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    section = page.partition("\n## charrnn train\n")[2].partition("\n## ")[0]
+    heads = re.findall(r"^- (`--[^:*]*)", section, re.MULTILINE)
+    options = set(re.findall(r"`(--[a-z-]+)`", " ".join(heads)))
+    assert len(options) > 50
+    first_cells = re.findall(r"^\| (`-[^|]*) \|", PAGES["training.md"], re.MULTILINE)
+    told = set(re.findall(r"`(--[a-z-]+)`", " ".join(first_cells)))
+    declining = {f"--no-{option[2:]}" for option in told}
+    assert told <= options <= told | declining
+
+
+def _anchors(page: str) -> set[str]:
+    """What links to a page's headings say after the ``#``, as GitHub makes it."""
+    anchors, fenced = set[str](), re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
+    for heading in re.findall(r"^#+ (.*)$", fenced.sub("", page), re.MULTILINE):
+        words = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        further = (f"{words}-{n}" for n in count(1))
+        anchors.add(words if words not in anchors else next(a for a in further if a not in anchors))
+    return anchors
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *(
+            "README.md",
+            "CONTRIBUTING.md",
+            "CHANGELOG.md",
+            "data/README.md",
+            "checkpoints/README.md",
+        ),
+        *(f"{folder}/{page.name}" for folder in FOLDERS for page in (ROOT / folder).glob("*.md")),
+    ],
+)
+def test_links(page: str) -> None:
+    """Every link to a file, a folder or a heading of this repository leads there."""
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^()\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        found = (path.parent / name).resolve() if name else path
+        assert found.is_relative_to(ROOT.resolve()), target
+        assert found.exists(), target
+        if anchor:
+            assert anchor in _anchors(found.read_text(encoding="utf-8")), target
 
 
 def test_targets() -> None:
