@@ -137,17 +137,41 @@ def test_table_of_defaults() -> None:
             assert float(told) == field.default
 
 
+def _options() -> dict[str, set[str]]:
+    """Those of each command, as the reference has them, which is made of the program."""
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    commands = {}
+    for section in page.split("\n## charrnn ")[1:]:
+        heads = " ".join(re.findall(r"^- (`-[^:*]*)", section, re.MULTILINE))
+        commands[section.split("\n")[0]] = set(re.findall(r"--[a-z-]+", heads))
+    return commands
+
+
 def test_table_of_options() -> None:
     """It has each option of ``charrnn train``, but for those that only decline another one."""
-    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    section = page.partition("\n## charrnn train\n")[2].partition("\n## ")[0]
-    heads = re.findall(r"^- (`--[^:*]*)", section, re.MULTILINE)
-    options = set(re.findall(r"`(--[a-z-]+)`", " ".join(heads)))
+    options = _options()["train"]
     assert len(options) > 50
     first_cells = re.findall(r"^\| (`-[^|]*) \|", PAGES["training.md"], re.MULTILINE)
     told = set(re.findall(r"`(--[a-z-]+)`", " ".join(first_cells)))
     declining = {f"--no-{option[2:]}" for option in told}
     assert told <= options <= told | declining
+
+
+def test_commands_have_the_options_that_documents_give_them() -> None:
+    """Also where they are not run; and what is said to be like another program's option is one of some command."""
+    commands, found = _options(), 0
+    command = re.compile(rf"charrnn ({'|'.join(commands)})\b([^|;#`\n]*)")
+    for path in sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")} - {ROOT / "docs" / "cli.md"}):
+        for name, arguments in command.findall(path.read_text(encoding="utf-8")):
+            options = set(re.findall(r"(?<!\S)--[a-z-]+", arguments))
+            assert options <= commands[name] | {"--help"}, f"{path}: charrnn {name}{arguments}"
+            found += len(options)
+    assert found > 400
+    page = (ROOT / "docs" / "coming-from.md").read_text(encoding="utf-8")
+    last_cells = re.findall(r"\| ([^|\n]*) \|$", page, re.MULTILINE)
+    options = set(re.findall(r"(?<=[` ])--[a-z-]+", " ".join(last_cells)))
+    assert len(options) > 30
+    assert options <= set.union(*commands.values())
 
 
 def _anchors(page: str) -> set[str]:
