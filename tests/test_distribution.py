@@ -110,7 +110,7 @@ def test_nobody_is_sent_to_a_strangers_package() -> None:
     ]
     assert len(places) > 100
     wrong = re.compile(
-        r"charrnn(-cli)?\[|(?:pip|pipx|uv)\b[^\n`]*\binstall\b[^\n`]*\scharrnn(-cli)?(?![-/\w])"
+        r"charrnn(-cli)?\[|(?:pip|pipx|uv)\b[^\n`]*\binstall(?:\s+|\b[^\n`]*[ \t])charrnn(-cli)?(?![-/\w])"
     )
     found = {
         f"{path.relative_to(ROOT)}: {match.group()}"
