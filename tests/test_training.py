@@ -318,6 +318,7 @@ def test_what_just_blew_up_is_not_saved() -> None:
     assert progress is not None
     assert progress.step == 0
     assert np.isfinite(progress.weights).all()
+    np.testing.assert_array_equal(training.current_model().parameters.flat, progress.kept)
 
 
 BROKEN: tuple[set[int], ...] = (set(), {5, 14, 23}, set(range(20, 999)))

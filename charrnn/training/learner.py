@@ -18,7 +18,7 @@ from charrnn.models.network import Network
 from charrnn.nn.compiled import compile_stack
 from charrnn.nn.loss import PLAIN, Objective
 from charrnn.nn.parallel import Shards
-from charrnn.nn.parameters import Parameters
+from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.stack import Stack
 from charrnn.nn.workspace import Workspace
 from charrnn.text.chunks import Chunk, Extent
@@ -164,6 +164,10 @@ class Learner:
         Of states and generators those of this rank's columns are right; see :meth:`gathered`.
         """
         return (self.here() if self.is_finite() else self._good).copy()
+
+    def sound_weights(self) -> Array:
+        """A copy of the weights to keep, of where :meth:`sound` would stand."""
+        return (self.progress if self.is_finite() else self._good).kept.copy()
 
     def gathered(self, progress: Progress) -> Progress:
         """A snapshot, which on the first rank gets what the others have of it. All ranks have to call it."""

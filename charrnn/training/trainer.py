@@ -429,7 +429,7 @@ class Training:
 
     def current_model(self) -> CharacterModel:
         """The weights in training as they are now, averaged if the configuration says so."""
-        return self._model(self._learner.sound().kept)
+        return self._model(self._learner.sound_weights())
 
     def _model(self, weights: Array) -> CharacterModel:
         params = Parameters(self.network.parameter_shapes(), weights)
