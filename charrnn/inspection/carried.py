@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CheckpointError
 from charrnn.models.classifier import Classifier
 from charrnn.models.network import Network
+from charrnn.models.reading import require_finite
 from charrnn.nn.functions import Ids
 from charrnn.nn.lengths import Lengths, Places, reversing
 from charrnn.nn.loss import cross_entropy_
@@ -57,8 +57,7 @@ def carried_gradients(
     scores = network.readout.forward(params, np.ascontiguousarray(read[:, None]), readout)[:, 0]
     if isinstance(network, Classifier) and network.ngrams:
         scores += network.ngrams.forward(params, ids, lengths, Workspace(params.flat.dtype))
-    if not np.isfinite(scores).all():
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    require_finite(scores)
     cross_entropy_(scores, scores.argmax(axis=0) if targets is None else targets)  # now gradients
     d_read = network.readout.backward(params, params.zeros(), scores[:, None], readout)[:, 0]
     return run.back(d_read, at)

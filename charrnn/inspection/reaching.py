@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.drawing import figure as fig
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.inspection.look import Look
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.decoding import shared_symbols
-from charrnn.models.reading import side_by_side
+from charrnn.models.reading import require_finite, side_by_side
 from charrnn.models.rewriting import Rewriter
 from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.dropout import NO_DROPOUT
@@ -88,8 +88,8 @@ def source_gradients(
             )
             for n, both in zip(numbers, found, strict=True):
                 whole[n], states[n] = both
-    if not all(np.isfinite(norms).all() for norms in whole):
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    for norms in whole:
+        require_finite(norms)
     return Reach(sizes, whole, states)
 
 

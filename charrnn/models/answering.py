@@ -9,9 +9,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.errors import CheckpointError, InputError
+from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.reading import batches, read_whole, side_by_side
+from charrnn.models.reading import batches, read_whole, require_finite, side_by_side
 from charrnn.nn.functions import columns
 from charrnn.nn.long import forward_in_chunks
 from charrnn.nn.loss import softmax_
@@ -183,9 +183,6 @@ def _probabilities(scores: Array, lengths: NDArray[np.intp] | None) -> Array:
     """Of scores, in place; padding is not looked at."""
     flat = columns(scores)
     softmax_(flat)
-    sound = np.isfinite(flat.sum(axis=0)).reshape(scores.shape[1:])
-    if lengths is not None:
-        sound |= np.arange(len(sound))[:, None] >= lengths
-    if not sound.all():
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    total = flat.sum(axis=0).reshape(scores.shape[1:])
+    require_finite(total if lengths is None else total[np.arange(len(total))[:, None] < lengths])
     return scores

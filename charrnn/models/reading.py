@@ -93,10 +93,20 @@ class ChunkReader:
         with np.errstate(all="ignore"):
             logits, self.state = self._network.logits(self._params, inputs, state, self.workspace)
             if self._checked:
-                sound = np.isfinite(np.ptp(logits, axis=0))
-                if not (sound if counted is None else sound[counted]).all():
-                    raise CheckpointError("the model cannot be read with: its numbers overflow")
+                spread = np.ptp(logits, axis=0)
+                require_finite(spread if counted is None else spread[counted])
         return logits
+
+
+def require_finite(numbers: Array) -> Array:
+    """Numbers that a model came to, as they are.
+
+    Raises:
+        CheckpointError: They overflow.
+    """
+    if not np.isfinite(numbers).all():
+        raise CheckpointError("the model cannot be read with: its numbers overflow")
+    return numbers
 
 
 def read_prime(
@@ -221,10 +231,9 @@ def _read_lines(model: CharacterModel, text: str, most: int) -> Iterator[Passage
         step = np.arange(len(x))[:, None]
         with np.errstate(all="ignore"):
             logits, _ = read_whole(model, x, lengths, workspace)
-            sound = np.isfinite(np.ptp(logits, axis=0))
+            spread = np.ptp(logits, axis=0)
         inside = step < lengths
-        if not sound[inside[: len(sound)]].all():
-            raise CheckpointError("the model cannot be read with: its numbers overflow")
+        require_finite(spread[inside[: len(spread)]])
         yield Passage(first[batch] + np.minimum(step, lengths - 1), inside, logits, workspace)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
-from charrnn.models.reading import side_by_side
+from charrnn.models.reading import require_finite, side_by_side
 from charrnn.models.seq2seq import Seq2Seq
 from charrnn.nn.loss import softmax_
 from charrnn.nn.monotonic import Walks, forwards, of_symbols, posteriors
@@ -36,26 +35,19 @@ def alignment(model: CharacterModel, source: str, symbols: Sequence[int]) -> Arr
     """
     with np.errstate(all="ignore"):
         found = Retraced(model, [source], [symbols]).alignments()[0]
-    return None if found is None else _sound(found)
+    return None if found is None else require_finite(found)
 
 
 def walked(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
     """``(S, T+2)``: the same of a model that walks, with the marks before and after the source; each row adds up to 1."""
     with np.errstate(all="ignore"):
-        return _sound(Retraced(model, [source], [symbols]).walked()[0])
+        return require_finite(Retraced(model, [source], [symbols]).walked()[0])
 
 
 def expected(model: CharacterModel, source: str, symbols: Sequence[int]) -> Array:
     """``(S, K+1)``: the probabilities of what could stand at each place of a target, the end the last of them."""
     with np.errstate(all="ignore"):
-        return _sound(Retraced(model, [source], [symbols]).probabilities())
-
-
-def _sound(numbers: Array) -> Array:
-    """The same, if they are finite."""
-    if not np.isfinite(numbers).all():
-        raise CheckpointError("the model cannot be read with: its numbers overflow")
-    return numbers
+        return require_finite(Retraced(model, [source], [symbols]).probabilities())
 
 
 class Retraced:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charrnn.config import SearchConfig
-from charrnn.errors import CheckpointError
 from charrnn.models.character_model import CharacterModel
 from charrnn.models.decoding import Decoding, known_source, shared_symbols
-from charrnn.models.reading import batches
+from charrnn.models.reading import batches, require_finite
 from charrnn.models.retracing import Retraced, in_parts
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array
@@ -179,8 +178,7 @@ class _Search:
         for step in range(int(self._most.max())):
             p = self._probabilities(writers, ids)  # (K+1, N, B)
             underway = np.isfinite(scores)
-            if not np.isfinite(p[:, underway]).all():
-                raise CheckpointError("the model cannot be read with: its numbers overflow")
+            require_finite(p[:, underway])
             p[:, ~underway] = 1  # of what has ended, or never began
             likely = np.log(p)
             flat = (likely + scores).reshape(-1, len(sources))
