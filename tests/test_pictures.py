@@ -40,7 +40,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 @pytest.fixture(autouse=True)
 def model(run: Run, monkeypatch: pytest.MonkeyPatch) -> Path:  # noqa: ARG001
     """A checkpoint of a text with characters that mean something to SVG and to matplotlib."""
-    monkeypatch.setattr("charrnn.inspection.flow.WARM_UP", 5)
+    monkeypatch.setattr("charrnn.inspection.flow.SHORT_WARM_UP", 5)
     Path("text.txt").write_text(TEXT, encoding="utf-8")
     return _saved(Path("model.npz"), Vocabulary.of(TEXT, TextConfig()))
 

@@ -58,7 +58,7 @@ HOSTILE = "</script><script>document.title='owned'</script><!--\"'&\x07\u202e\ud
 def _short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("charrnn.inspection.look.OWN", 30)
-    monkeypatch.setattr("charrnn.inspection.flow.WARM_UP", 5)
+    monkeypatch.setattr("charrnn.inspection.flow.SHORT_WARM_UP", 5)
     monkeypatch.setattr("charrnn.inspection.flow.CELLS", ("gru",))
 
 

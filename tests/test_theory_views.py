@@ -34,7 +34,7 @@ TEXT = "abc\ndefé fed\n" * 2
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("charrnn.inspection.look.OWN", 24)
-    monkeypatch.setattr("charrnn.inspection.flow.WARM_UP", 5)
+    monkeypatch.setattr("charrnn.inspection.flow.SHORT_WARM_UP", 5)
 
 
 def _saved(kind: str) -> Path:

@@ -35,11 +35,11 @@ from charrnn.nn.loss import cross_entropy_
 from charrnn.nn.parallel import Shards, available_processors, single_threaded_blas
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Scratch, Workspace
+from charrnn.text.chunks import SHORT_WARM_UP
 from charrnn.words import counted
 
 STEPS = 100
 LOSSES = 32
-WARM_UP = 100  # characters that are read before the steps that are gone back
 WHOLE = 2000  # characters of a whole text that are read, at most
 MEMORY = 1 << 28  # bytes that the saved activations may take, about
 FORGOTTEN = 0.01  # share of the gradient at k = 0 under which it counts as vanished
@@ -158,7 +158,7 @@ def gradient_flow(
     def go_back(_index: int, part: slice, _workspace: Workspace) -> None:
         for start in range(part.start, part.stop, width):
             columns = slice(start, min(start + width, part.stop))
-            places = chosen[columns] + np.arange(1 - K - WARM_UP, 1)[:, None]
+            places = chosen[columns] + np.arange(1 - K - SHORT_WARM_UP, 1)[:, None]
             places = places[(places >= 0).any(axis=1)]
             gradients = state_gradients(
                 network,

@@ -18,11 +18,11 @@ from charrnn.nn.parallel import warm_up
 from charrnn.nn.parameters import Array, Parameters
 from charrnn.nn.workspace import Workspace
 from charrnn.text.batches import PLACES
-from charrnn.text.chunks import ALL, Chunks, Segments
+from charrnn.text.chunks import ALL, SHORT_WARM_UP, Chunks, Segments
 from charrnn.text.records import Records, Spans
 
 STEPS = 256  # characters of one text that are read at once; bounds the memory
-COLUMNS, COLUMN_STEPS, OVERLAP = 64, 100, 100  # of a long text that is read side by side
+COLUMNS, COLUMN_STEPS = 64, 100  # of a long text that is read side by side
 
 
 class ChunkReader:
@@ -157,8 +157,8 @@ def read_text(
     Args:
         text: One character at least; to a model with labels or tags each of its lines is a text.
         most: Parts that are read side by side, at most. Those of a running text each have
-            ``OVERLAP`` characters before them to warm up: much quicker than in one piece, and
-            hardly another result. With 1 it is exact.
+            ``SHORT_WARM_UP`` characters before them: much quicker than in one piece, and
+            hardly another mean. With 1 it is exact.
         answers: The label of each line, of interest to a model that writes for labels.
 
     Raises:
@@ -178,7 +178,7 @@ def read_text(
         labels = None if answers is None else model.labels.encode(answers)
         chunks = Records(places, spans, min(most, len(spans)), steps, 0, labels)
     else:
-        chunks = Segments(places, overlap=OVERLAP, most=most, steps=steps)
+        chunks = Segments(places, overlap=SHORT_WARM_UP, most=most, steps=steps)
     yield from read_places(model, ids, chunks)
 
 
