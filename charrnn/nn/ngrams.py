@@ -19,6 +19,7 @@ from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 BUCKETS = 1 << 16  # columns; part of what a saved model means, and so are the numbers below
+LOOKED_UP = 1 << 22  # scores that are held at once: all of a batch, of a long text a part
 _BITS, _BASE, _MIX = 16, np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 _BEGINS, _ENDS, _FIRST = 1, 2, 3  # what stands before a text, after it, and for the character 0
 
@@ -55,10 +56,14 @@ class Ngrams(Part):
         B = self.own(params)["B"]
         buckets, there = self.buckets(ids, lengths)
         weights = dropout.drop(there.astype(B.dtype), workspace)
-        each = workspace.array("each", len(B), *buckets.shape)
-        gather_columns(B, buckets, out=each)
         workspace.remember(buckets=buckets, weights=weights)
-        scores: Array = np.einsum("kgb,gb->kb", each, weights)
+        scores = np.zeros((len(B), len(lengths)), B.dtype)
+        length = max(1, LOOKED_UP // scores.size)
+        for start in range(0, len(buckets), length):
+            now = slice(start, start + length)
+            each = workspace.array("each", len(B), *buckets[now].shape)
+            gather_columns(B, buckets[now], out=each)
+            scores += np.einsum("kgb,gb->kb", each, weights[now])
         return scores
 
     def backward(
@@ -69,10 +74,12 @@ class Ngrams(Part):
         workspace: Workspace,
     ) -> None:
         """Adds to the gradient of B; ids have none."""
-        each = np.multiply(dscores[:, None], workspace["weights"], out=workspace["each"])
-        add_columns(self.own(gradients)["B"], each, workspace["buckets"], workspace.scratch)
+        buckets = workspace["buckets"]
+        each = workspace.array("each", len(dscores), *buckets.shape)
+        np.multiply(dscores[:, None], workspace["weights"], out=each)
+        add_columns(self.own(gradients)["B"], each, buckets, workspace.scratch)
 
-    def buckets(self, ids: Ids, lengths: Lengths) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    def buckets(self, ids: Ids, lengths: Lengths) -> tuple[NDArray[np.uint16], NDArray[np.bool_]]:
         """``(G, B)``: the columns of all places where an n-gram could end, the shortest ones first; and where one does, within ``^text$``."""
         T, count = ids.shape
         step = np.arange(T + 2)[:, None]
@@ -86,6 +93,6 @@ class Ngrams(Part):
             shifted = np.zeros_like(hashed)
             shifted[1:] = hashed[:-1]  # of the n-1 characters before
             hashed = (shifted + np.uint64(1)) * _BASE + marked
-            found.append((hashed * _MIX) >> np.uint64(64 - _BITS))
+            found.append((hashed * _MIX >> np.uint64(64 - _BITS)).astype(np.uint16))
             there.append(inside & (step >= n - 1))
-        return np.concatenate(found).astype(np.intp), np.concatenate(there)
+        return np.concatenate(found), np.concatenate(there)

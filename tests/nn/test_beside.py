@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -53,6 +54,26 @@ def test_scores_are_sums_over_the_n_grams(longest: int) -> None:
         np.testing.assert_allclose(scores[:, column], expected, rtol=1e-12)
         found = [*_columns(text, longest)]
         assert len(found) == sum(max(0, length + 2 - n + 1) for n in range(1, longest + 1))
+
+
+def test_a_long_text_is_looked_up_a_part_at_a_time() -> None:
+    """Of each of its characters far less is held than the scores of its n-grams for each label, which are 320 bytes here."""
+    labels, T, rng = 20, 1 << 18, np.random.default_rng(0)
+    part = Ngrams(labels, 4)
+    params = Parameters(part.parameter_shapes())
+    params.flat[...] = rng.standard_normal(params.flat.shape)
+    ids, lengths = rng.integers(3, size=(T, 1)), np.array([T - 5])
+    tracemalloc.start()
+    try:
+        scores = part.forward(params, ids, lengths, Workspace())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 120 * T
+    buckets, there = part.buckets(ids, lengths)
+    counts = np.bincount(buckets[there], minlength=BUCKETS)
+    expected = params["ngrams/B"].astype(np.float64) @ counts
+    np.testing.assert_allclose(scores[:, 0], expected, rtol=1e-3, atol=1e-3 * expected.max())
 
 
 def test_columns_stay_what_they_are() -> None:
