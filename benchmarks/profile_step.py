@@ -93,26 +93,25 @@ def _method(timed: Timed) -> Any:
 
 def time_kernels(watch: Stopwatch) -> list[tuple[Any, str, Any]]:
     """Let the compiled kernels be timed, where there are any; returns where they are, and them as they were."""
-    stack, recurrences = (
-        sys.modules.get(f"charrnn.nn.compiled.{name}") for name in ("stack", "recurrences")
-    )
-    kinds = {
-        "_forward": "recurrences",
-        "_backward": "recurrences",
-        "pack_": "packing of weights",
-    }
+    stack = sys.modules.get("charrnn.nn.compiled.stack")
     timed: list[tuple[Any, str, Any]] = []
     blocks = sys.modules.get("charrnn.nn.compiled.blocks")
     work = blocks.CompiledBlocks if blocks else Blocks
     for name in ("sum_parts", "adam", "scaled", "momentum"):
         timed.append((work, name, getattr(work, name)))
         setattr(work, name, _method(Timed(getattr(work, name), watch, "optimiser")))
-    for module in filter(None, (stack, recurrences)):
-        for name, function in list(vars(module).items()):
-            kind = next((k for part, k in kinds.items() if part in name), None)
-            if kind and callable(function):
-                timed.append((module, name, function))
-                setattr(module, name, Timed(function, watch, kind))
+    if stack:
+        for name in ("pack_gates", "pack_columns"):
+            timed.append((stack, name, getattr(stack, name)))
+            setattr(stack, name, Timed(getattr(stack, name), watch, "packing of weights"))
+        timed.append((stack, "RECURRENCES", stack.RECURRENCES))
+        stack.RECURRENCES = {
+            cell: how._replace(
+                forward=Timed(how.forward, watch, "recurrences"),
+                backward=Timed(how.backward, watch, "recurrences"),
+            )
+            for cell, how in stack.RECURRENCES.items()
+        }
     return timed
 
 

@@ -6,8 +6,8 @@ The products over the whole chunk, of the input and for the gradients, are large
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -75,243 +75,44 @@ class Input(NamedTuple):
     dense: bool
 
 
-class Recurrence(Protocol):
-    """A cell's kernels, with what they are called with.
+class Recurrence(NamedTuple):
+    """A cell's kernels. All are called with what they need in one order, of which a cell leaves out what it has not.
 
-    Matrices are in the layer's workspace: the states under their names, with the incoming one in the first
-    B rows, and z, which is U x, if that is dense, then the gates, then δz.
+    Matrices are in the layer's workspace: the states under their names, with the incoming one in the first B rows, and z, which is U x, if
+    that is dense, then the gates, then δz.
+
+    Attributes:
+        forward: ``(W, *below, rectified, *given, z, *beside, found, *states, *sizes)``: fills in the states.
+        backward: ``(W, rectified, gain, z, *beside, found, last state, dh, *carried, *ends, *below, dd, d_gain, db, *sizes)``: makes z to δz
+            and ``carried`` to the gradient by the incoming state; adds to the others.
+        given: Parameters beside W that kernels read, and to whose gradients they add.
+        beside: What is kept beside z, each with its blocks of H numbers in a row; and ``found``, where gates are normalised.
+        rectified: Of a cell that may be, whether it is.
     """
 
-    @staticmethod
-    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        """Fill in the states."""
-
-    @staticmethod
-    def backward(
-        own: Own,
-        d_own: Own,
-        s: Sizes,
-        dx: Input,
-        dh: Array,
-        dstate: list[Array],
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        """Make z to δz and ``dstate`` to that by the incoming state; add to ``dx`` and to other gradients.
-
-        Returns:
-            The gradient by W h, for each row of z.
-        """
-        ...
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    given: tuple[str, ...] = ()
+    beside: Mapping[str, int] = {}
+    rectified: tuple[bool, ...] = ()
 
 
-class CompiledLSTM(Recurrence):
-    @staticmethod
-    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        P = packed_gates(own["W"], s, scratch)
-        recurrences.lstm_forward(P, *x, kept["z"], kept["h"], kept["c"], *s[:4])
+_RNN = Recurrence(recurrences.rnn_forward, recurrences.rnn_backward)
+_NORMALIZED_RNN = Recurrence(normalized.rnn_forward, normalized.rnn_backward, ("gain", "b"))
 
-    @staticmethod
-    def backward(
-        own: Own,
-        d_own: Own,  # noqa: ARG004
-        s: Sizes,
-        dx: Input,
-        dh: Array,
-        dstate: list[Array],
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
-        dc_end, lengths = ends_of(dc_t, kept, s, scratch)
-        recurrences.lstm_backward(
-            P, z, kept["c"], dh, dh_t, dc_t, dc_end, lengths, *dx[:2], s.T, s.B, s.padded
-        )
-        return z
-
-
-class CompiledGRU(Recurrence):
-    @staticmethod
-    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        P, d = packed_gates(own["W"], s, scratch), filled_up(own["d"], s, scratch)
-        y = kept.array("y", s.steps, s.width(3))
-        recurrences.gru_forward(P, *x, d.reshape(1, -1), kept["z"], y, kept["h"], *s[:4])
-
-    @staticmethod
-    def backward(
-        own: Own,
-        d_own: Own,
-        s: Sizes,
-        dx: Input,
-        dh: Array,
-        dstate: list[Array],
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        P, z, y = packed_back(own["W"], s, scratch), kept["z"], kept["y"]
-        dd = scratch.array(1, s.padded)
-        dd.fill(0)
-        recurrences.gru_backward(P, z, y, kept["h"], dh, dstate[0], *dx[:2], dd, s.T, s.B, s.padded)
-        add_unfilled(d_own["d"], dd, s)
-        return y
-
-
-class CompiledRNN(Recurrence):
-    rectified = False
-
-    @classmethod
-    def forward(cls, own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        P = packed_transposed(own["W"], s, scratch)
-        recurrences.rnn_forward(P, *x, cls.rectified, kept["z"], kept["h"], *s[:4])
-
-    @classmethod
-    def backward(
-        cls,
-        own: Own,
-        d_own: Own,  # noqa: ARG003
-        s: Sizes,
-        dx: Input,
-        dh: Array,
-        dstate: list[Array],
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        P, z, h = packed_back(own["W"], s, scratch), kept["z"], kept["h"]
-        recurrences.rnn_backward(P, cls.rectified, z, h, dh, dstate[0], *dx[:2], s.T, s.B, s.padded)
-        return z
-
-
-class CompiledReLURNN(CompiledRNN):
-    rectified = True
-
-
-class _Norm(NamedTuple):
-    """What is given to kernels of a normalised layer, and taken from them, as matrices of one row."""
-
-    gain: Array
-    bias: Array
-
-
-def _norm_of(own: Own, s: Sizes, scratch: Scratch) -> _Norm:
-    return _Norm(*(filled_up(own[name], s, scratch).reshape(1, -1) for name in ("gain", "b")))
-
-
-def _room_for(norm: _Norm, scratch: Scratch) -> _Norm:
-    """Zeros, to which gradients are added."""
-    room = _Norm(*(scratch.array(*row.shape) for row in norm))
-    for row in room:
-        row.fill(0)
-    return room
-
-
-def _add_norm(d_own: Own, d_norm: _Norm, s: Sizes) -> None:
-    for name, gradient in zip(("gain", "b"), d_norm, strict=True):
-        add_unfilled(d_own[name], gradient, s)
-
-
-class CompiledNormalizedLSTM(Recurrence):
-    @staticmethod
-    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        P, norm = packed_gates(own["W"], s, scratch), _norm_of(own, s, scratch)
-        gates, found = kept.array("gates", s.steps, s.width(4)), kept.array("found", s.steps, 8)
-        states = kept["h"], kept["c"]
-        normalized.lstm_forward(P, *x, *norm, kept["z"], gates, found, *states, *s[:4])
-
-    @staticmethod
-    def backward(
-        own: Own,
-        d_own: Own,
-        s: Sizes,
-        dx: Input,
-        dh: Array,
-        dstate: list[Array],
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        P, z, (dh_t, dc_t) = packed_back(own["W"], s, scratch), kept["z"], dstate
-        dc_end, lengths = ends_of(dc_t, kept, s, scratch)
-        norm = _norm_of(own, s, scratch)
-        d_norm = _room_for(norm, scratch)
-        known = z, kept["gates"], kept["found"], kept["c"]
-        normalized.lstm_backward(
-            P, norm.gain, *known, dh, dh_t, dc_t, dc_end, lengths, *dx, *d_norm, *s[:4]
-        )
-        _add_norm(d_own, d_norm, s)
-        return z
-
-
-class CompiledNormalizedGRU(Recurrence):
-    @staticmethod
-    def forward(own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        P, norm = packed_gates(own["W"], s, scratch), _norm_of(own, s, scratch)
-        d = filled_up(own["d"], s, scratch).reshape(1, -1)
-        y, found = kept.array("y", s.steps, s.width(4)), kept.array("found", s.steps, 6)
-        normalized.gru_forward(P, *x, *norm, d, kept["z"], y, found, kept["h"], *s[:4])
-
-    @staticmethod
-    def backward(
-        own: Own,
-        d_own: Own,
-        s: Sizes,
-        dx: Input,
-        dh: Array,
-        dstate: list[Array],
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        P, norm = packed_back(own["W"], s, scratch), _norm_of(own, s, scratch)
-        d_norm, dd = _room_for(norm, scratch), scratch.array(1, s.padded)
-        dd.fill(0)
-        known = kept["z"], kept["y"], kept["found"], kept["h"]
-        normalized.gru_backward(P, norm.gain, *known, dh, dstate[0], *dx, dd, *d_norm, *s[:4])
-        add_unfilled(d_own["d"], dd, s)
-        _add_norm(d_own, d_norm, s)
-        return kept["y"]
-
-
-class CompiledNormalizedRNN(Recurrence):
-    rectified = False
-
-    @classmethod
-    def forward(cls, own: Own, s: Sizes, x: Input, kept: Workspace, scratch: Scratch) -> None:
-        P, norm = packed_transposed(own["W"], s, scratch), _norm_of(own, s, scratch)
-        found = kept.array("found", s.steps, 2)
-        normalized.rnn_forward(P, *x, cls.rectified, *norm, kept["z"], found, kept["h"], *s[:4])
-
-    @classmethod
-    def backward(
-        cls,
-        own: Own,
-        d_own: Own,
-        s: Sizes,
-        dx: Input,
-        dh: Array,
-        dstate: list[Array],
-        kept: Workspace,
-        scratch: Scratch,
-    ) -> Array:
-        P, norm = packed_back(own["W"], s, scratch), _norm_of(own, s, scratch)
-        d_norm, known = _room_for(norm, scratch), (kept["z"], kept["found"], kept["h"])
-        normalized.rnn_backward(
-            P, cls.rectified, norm.gain, *known, dh, dstate[0], *dx, *d_norm, *s[:4]
-        )
-        _add_norm(d_own, d_norm, s)
-        return kept["z"]
-
-
-class CompiledNormalizedReLURNN(CompiledNormalizedRNN):
-    rectified = True
-
-
-RECURRENCES: dict[type[Cell], type[Recurrence]] = {
-    LSTM: CompiledLSTM,
-    GRU: CompiledGRU,
-    RNN: CompiledRNN,
-    ReLURNN: CompiledReLURNN,
-    NormalizedLSTM: CompiledNormalizedLSTM,
-    NormalizedGRU: CompiledNormalizedGRU,
-    NormalizedRNN: CompiledNormalizedRNN,
-    NormalizedReLURNN: CompiledNormalizedReLURNN,
+RECURRENCES: dict[type[Cell], Recurrence] = {
+    LSTM: Recurrence(recurrences.lstm_forward, recurrences.lstm_backward),
+    GRU: Recurrence(recurrences.gru_forward, recurrences.gru_backward, ("d",), {"y": 3}),
+    RNN: _RNN._replace(rectified=(False,)),
+    ReLURNN: _RNN._replace(rectified=(True,)),
+    NormalizedLSTM: Recurrence(
+        normalized.lstm_forward, normalized.lstm_backward, ("gain", "b"), {"gates": 4}
+    ),
+    NormalizedGRU: Recurrence(
+        normalized.gru_forward, normalized.gru_backward, ("gain", "b", "d"), {"y": 4}
+    ),
+    NormalizedRNN: _NORMALIZED_RNN._replace(rectified=(False,)),
+    NormalizedReLURNN: _NORMALIZED_RNN._replace(rectified=(True,)),
 }
 """The compiled form of each cell that has one."""
 
@@ -325,6 +126,18 @@ def filled_up(a: Array, s: Sizes, scratch: Scratch) -> Array:
     filled[:, s.H :] = 0
     filled[:, : s.H] = blocks
     return filled.reshape(-1, *a.shape[1:])
+
+
+def row_of(a: Array, s: Sizes, scratch: Scratch) -> Array:
+    """A vector, filled up, as a matrix of one row."""
+    return filled_up(a, s, scratch).reshape(1, -1)
+
+
+def zeros(rows: int, width: int, scratch: Scratch) -> Array:
+    """To which gradients are added."""
+    matrix = scratch.array(rows, width)
+    matrix.fill(0)
+    return matrix
 
 
 def add_unfilled(gradient: Array, filled: Array, s: Sizes) -> None:
@@ -382,11 +195,20 @@ class CompiledLayer(Layer):
         for matrix, incoming in zip(states, state, strict=True):
             matrix[: s.B] = 0
             matrix[: s.B, : s.H] = incoming.T
-        below = self._from_below(own, s, x, workspace, scratch)
-        RECURRENCES[type(self.cell)].forward(own, s, below, workspace, scratch)
+        below, how = self._from_below(own, s, x, workspace, scratch), RECURRENCES[type(self.cell)]
+        P = (packed_gates if len(self.cell.rows) > 1 else packed_transposed)(own["W"], s, scratch)
+        given = [row_of(own[name], s, scratch) for name in how.given]
+        beside = [workspace.array(name, s.steps, wide) for name, wide in self._beside(s).items()]
+        how.forward(P, *below, *how.rectified, *given, workspace["z"], *beside, *states, *s[:4])
         after = slice(s.steps, None) if lengths is None else lengths * s.B + np.arange(s.B)
         h = states[0][s.B :, : s.H].T.reshape(s.H, s.T, s.B)
         return h, np.stack([matrix[after, : s.H].T for matrix in states])
+
+    def _beside(self, s: Sizes) -> dict[str, int]:
+        """What is kept beside z, with the numbers in a row of each."""
+        blocks = RECURRENCES[type(self.cell)].beside
+        found = {"found": 2 * len(self.cell.rows)} if self.cell.normalized else {}
+        return {**{name: s.width(n) for name, n in blocks.items()}, **found}
 
     def _from_below(
         self, own: Own, s: Sizes, x: Array | Ids, kept: Workspace, scratch: Scratch
@@ -414,34 +236,49 @@ class CompiledLayer(Layer):
         scratch: Scratch,
     ) -> tuple[Array, Array]:
         s, kept = self._sizes(dh.shape[1:], dstate.dtype), workspace
-        carried = [scratch.array(s.B, s.width()) for _ in self.cell.states]
+        carried = [zeros(s.B, s.width(), scratch) for _ in self.cell.states]
         for matrix, final in zip(carried, dstate, strict=True):
-            matrix.fill(0)
             matrix[:, : s.H] = final.T
+        table = zeros(self.input_size if self.one_hot else 1, s.rows(self), scratch)
+        below, how = Input(table, kept["ids"], not self.one_hot), RECURRENCES[type(self.cell)]
+        P = packed_back(own["W"], s, scratch)
+        known = [kept[name] for name in ("z", *self._beside(s), self.cell.states[-1])]
+        ends = ends_of(carried[1], kept, s, scratch) if len(carried) > 1 else ()
+        back = self._rows(dh, s, scratch), *carried, *ends
+        gradients = {n: zeros(1, len(own[n]) // s.H * s.padded, scratch) for n in how.given}
+        given = [gradients[name] for name in ("d", "gain", "b") if name in gradients]
+        if self.cell.normalized:
+            gain = row_of(own["gain"], s, scratch)
+            how.backward(P, *how.rectified, gain, *known, *back, *below, *given, *s[:4])
+        else:  # they ask neither for H nor whether z was dense
+            sizes = s.T, s.B, s.padded
+            how.backward(P, *how.rectified, *known, *back, *below[:2], *given, *sizes)
+        for name, gradient in gradients.items():
+            add_unfilled(d_own[name], gradient, s)
+        dz = self._add_products(d_own, s, table, kept, scratch)
+        return dz, np.stack([matrix[:, : s.H].T for matrix in carried])
+
+    def _add_products(
+        self, d_own: Own, s: Sizes, table: Array, kept: Workspace, scratch: Scratch
+    ) -> Array:
+        """Add to the gradients of W, U and b what follows from δz, which is returned, and of a table's rows."""
         rows = s.rows(self)
-        below = Input(
-            scratch.array(self.input_size if self.one_hot else 1, rows),
-            kept["ids"],
-            not self.one_hot,
-        )
-        below.table.fill(0)
-        d = self._rows(dh, s, scratch)
-        dy = RECURRENCES[type(self.cell)].backward(own, d_own, s, below, d, carried, kept, scratch)
         dz, dW = kept["z"][:, :rows].T, scratch.array(rows, s.H)
+        dy = kept["y" if "y" in self._beside(s) else "z"]  # by W h
         np.matmul(dy[:, :rows].T, kept["h"][: s.steps, : s.H], out=dW)
         if "W_mask" in kept:
             blocks = dW.reshape(-1, s.padded, s.H)[:, : s.H]
             blocks *= kept["W_mask"].reshape(blocks.shape)
         add_unfilled(d_own["W"], dW, s)
         if not self.cell.normalized:
-            add_unfilled(d_own["b"], below.table.sum(axis=0), s)
+            add_unfilled(d_own["b"], table.sum(axis=0), s)
         if self.one_hot:
-            dU = below.table.T
+            dU = table.T
         else:
             dU = scratch.array(rows, self.input_size)
             np.matmul(dz, columns(kept["x"]).T, out=dU)
         add_unfilled(d_own["U"], dU, s)
-        return dz, np.stack([matrix[:, : s.H].T for matrix in carried])
+        return dz
 
     def give_down(self, own: Own, dz: Array, dx: Array, scratch: Scratch) -> None:
         U = filled_up(own["U"], self._sizes(dx.shape[1:], dx.dtype), scratch)
