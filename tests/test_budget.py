@@ -14,6 +14,7 @@ from charrnn.text.chunks import READING_SHARE
 from charrnn.training.budget import Choice, choose
 from charrnn.training.cost import Cost, Speed
 from charrnn.training.rules import (
+    AVERAGED,
     CHARACTERS_PER_WEIGHT,
     DECAY_STEPS,
     EVALUATION_SHARE,
@@ -111,6 +112,18 @@ def test_what_is_read_less_often_decays_less() -> None:
         config = _read(passes)
         decay = config.weight_decay * config.learning_rate * DECAY_STEPS
         assert decay == pytest.approx(share, rel=0.06)
+
+
+def test_what_is_read_less_often_is_averaged_over_more_steps() -> None:
+    """Up to a tenth of a run, of running text; what is read often over as many as usual."""
+    for passes, part in ((0.001, 1), (HALF / 2, 3 / 4), (HALF, 1 / 2)):
+        config = _read(passes)
+        assert (1 - config.ema) * AVERAGED * part * config.steps == pytest.approx(1, 0.06)
+    usual = TrainingConfig().ema
+    assert {_read(passes).ema for passes in (2 * HALF, 15)} == {usual}
+    assert _chosen(SHAKESPEARE[0], 2).training.ema == usual  # a short run
+    assert _read(0.5, records=1000).ema == _read(0.5, tuned=True).ema == usual
+    assert _read(0.5, training={"ema": 0.5}).ema == 0.5
 
 
 def test_what_is_read_less_often_is_learnt_at_a_higher_rate() -> None:

@@ -44,7 +44,7 @@ EPILOG = (
 CHOSEN = (
     *("cell", "hidden_size", "num_layers", "dropout", "weight_drop", "layer_norm"),
     *("ngrams", "lm_loss", "rare_labels"),
-    *("batch_size", "learning_rate", "weight_decay", "schedule", "patience"),
+    *("batch_size", "learning_rate", "weight_decay", "ema", "schedule", "patience"),
 )
 """Settings that a run of so many minutes chooses unless they are given."""
 

@@ -22,6 +22,7 @@ from charrnn.text.records import fit_batch
 from charrnn.training.cost import Cost, Speed
 from charrnn.training.division import default_val_fraction
 from charrnn.training.rules import (
+    AVERAGED,
     CHARACTERS_PER_WEIGHT,
     DECAY_STEPS,
     DROPOUT_PER_EPOCH,
@@ -237,6 +238,7 @@ class _Budget:
             decay = reading.often**2 / (DECAY_STEPS * settings["learning_rate"])
             decay = round(_digits(min(decay, MOST_WEIGHT_DECAY)), 4)
             settings.setdefault("weight_decay", decay)
+            settings.setdefault("ema", self._ema(reading))
         if not settings.get("eval_every"):
             settings["eval_every"] = self._eval_every(reading)
         return Choice(
@@ -322,6 +324,13 @@ class _Budget:
         # A wide batch, for the sake of many processors, is less noisy: by the root of how much wider it is, for Adam
         # (Malladi et al., arXiv 2205.10287; docs/machines.md has what was measured).
         return rate * math.sqrt(max(1.0, batch_size / LARGEST_BATCH))
+
+    def _ema(self, reading: _Reading) -> float:
+        """How much of the averaged weights stays at a step."""
+        if self.text.records:
+            return TrainingConfig.ema
+        averaged = AVERAGED * (1 - reading.often) * reading.steps
+        return max(TrainingConfig.ema, 1 - _digits(1 / max(1.0, averaged)))
 
     def _eval_every(self, reading: _Reading) -> int:
         """Steps between evaluations, so that they take their share of the time at most."""

@@ -24,6 +24,8 @@ many, however large the model, the text and the run are, up to the most decay.""
 FEW_EPOCHS, RAISED_RATE = 5.0, 1.5
 """What is read less often than this, as passes count for dropped weights, is over-fitted less: weights decay less, by the square of how
 much less often, and normalised cells learn running text at a higher rate, up to so many times."""
+AVERAGED = 0.1
+"""Over what part of a run weights are averaged at most, the less the more often a text is read: from FEW_EPOCHS on over no more than --ema does."""
 TUNED_RATE, TUNED_EPOCHS, TUNED_DROPOUT, TUNED_DROPOUT_PER_EPOCH = 0.3, 5.0, 0.3, 0.075
 """Of a language model that goes on with another text: its rate, as a part of that of a new one which reads often, passes after which more
 bring little, and what it drops, for each pass more: outputs, since without recurrent weights that it is used to it would first be worse."""
