@@ -11,6 +11,7 @@ from charrnn.config import SamplingConfig, seed_after
 from charrnn.errors import InputError
 from charrnn.text.source import Source
 from charrnn.text.vocabulary import VERBATIM, Vocabulary
+from charrnn.words import unescaped
 
 if TYPE_CHECKING:
     from charrnn.cli.jsonl import Asking
@@ -55,6 +56,21 @@ def require_end(config: SamplingConfig) -> None:
         raise InputError(
             "length 0 is for one text that never ends; give a --length, --stop or --until-lines"
         )
+
+
+def typed(vocabulary: Vocabulary, value: str, option: str) -> str:
+    """What an option was given, in the characters of what is written."""
+    return vocabulary.spelled(unescaped(vocabulary.argument(value, option)), where=option)
+
+
+def typed_config(vocabulary: Vocabulary, config: SamplingConfig) -> SamplingConfig:
+    """The same settings, with strings in the characters of what is written."""
+    return replace(
+        config,
+        ban=typed(vocabulary, config.ban, "--ban"),
+        stop=tuple(typed(vocabulary, string, "--stop") for string in config.stop),
+        dry_breakers=typed(vocabulary, config.dry_breakers, "--dry-breakers"),
+    )
 
 
 def known_prime(

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, get_type_hints
 
 import typer
 
@@ -152,6 +153,27 @@ def parse_columns(value: str | None) -> tuple[int, ...]:
             f"--columns is two numbers, of the text and of its answer, such as 2,1, or three with features, not {value!r}"
         )
     return tuple(map(int, numbers))
+
+
+def taking(kind: type[Any]) -> Callable[[Callable[[Any], None]], Callable[..., None]]:
+    """Let a command's one parameter, a tuple with names, be options: a field is what Typer makes of its default."""
+    hints, keyword = get_type_hints(kind), inspect.Parameter.KEYWORD_ONLY
+
+    def decorate(command: Callable[[Any], None]) -> Callable[..., None]:
+        @wraps(command)
+        def called(**given: Any) -> None:
+            command(kind(**given))
+
+        called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                inspect.Parameter(name, keyword, default=option, annotation=hints[name])
+                for name, option in kind._field_defaults.items()
+            ]
+        )
+        called.__annotations__ = hints
+        return called
+
+    return decorate
 
 
 def takes(

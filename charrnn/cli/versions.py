@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from charrnn.cli.prompts import Request
+from charrnn.cli.prompts import Request, typed_config
+from charrnn.cli.sample import Options
 from charrnn.cli.terminal import Writer, put_json, tell
 from charrnn.cli.writing import Output, write_all
 from charrnn.config import TextConfig, seed_after
@@ -20,50 +21,58 @@ from charrnn.nn.loss import bits
 from charrnn.text.lines import without_end
 from charrnn.text.source import Source
 from charrnn.text.vocabulary import Vocabulary
-from charrnn.words import counted, in_json
+from charrnn.words import counted, in_json, unescaped
 from charrnn.writing.writer import Piece
 
 
 def write_versions(
     models: Sequence[CharacterModel],
-    sources: Iterable[tuple[str, str]],
-    request: Request,
-    count: int,
-    output: PlainVersions,
-    *,
     weights: Sequence[float],
-    unknown: str,
+    asked: Options,
+    lines: str | None,
+    request: Request,
+    who: str,
 ) -> None:
-    """Write ``count`` versions of each source, one source after the other.
+    """Write so many versions of each source as are asked for, one source after the other.
 
     Args:
-        sources: Each after what it is in words, for errors.
-        weights, unknown: As for :meth:`Versions.of`, whose errors these are but for sources without characters.
+        weights: As for :meth:`Versions.of`, whose errors these are but for sources without characters.
+        lines: A file that has a source on each line.
+        request: Strings in it are as they were typed.
+        who: Whose versions they are, and of which seed.
     """
-    seed, replaced = request.seed, 0
-    proportions, vocabulary = shares(weights, len(models)), target_vocabulary(models[0].labels)
+    texts, count, unknown = asked.source_texts, asked.num_samples, asked.unknown
+    vocabulary = _require_sources(models, asked, there=bool(texts or lines))
+    config = typed_config(vocabulary, request.config)
+    between = unescaped(r"\n" if asked.separator is None else asked.separator)
+    output = JsonVersions(vocabulary) if asked.as_json else PlainVersions(vocabulary, between)
+    if not asked.quiet:
+        tell(who)
+    sources = iter([("--source", unescaped(text)) for text in texts or ()])
+    if not texts:
+        sources = _read_sources(Source(lines or "-"), models[0].vocabulary.config)
+    seed, replaced, proportions = request.seed, 0, shares(weights, len(models))
     for where, source in sources:
         raw = models[0].vocabulary.read(source)
         replaced += any(model.vocabulary.lacks(raw) for model in models)
         read = known_source(models, raw, unknown, where)
         # No text runs for ever, whatever its length may be.
-        length = min(request.config.length or math.inf, longest_target(read))
-        config = replace(request.config, length=int(length))
-        asked = Request("", seed, config, {"source": source})
+        length = min(config.length or math.inf, longest_target(read))
+        first = Request("", seed, replace(config, length=int(length)), {"source": source})
         if read:
             made = Versions(tuple(models), read, proportions, vocabulary)
-            write_all(made, iter([asked.times(count)]), output)
+            write_all(made, iter([first.times(count)]), output)
         else:
-            for one in asked.times(count):
+            for one in first.times(count):
                 output.nothing(one)
-        seed = seed_after(seed, count * request.config.best_of)
+        seed = seed_after(seed, count * config.best_of)
     if replaced:
         tell(
             f"{counted(replaced, 'source')} with characters or symbols that the model does not know ({unknown})"
         )
 
 
-def read_sources(source: Source, config: TextConfig) -> Iterator[tuple[str, str]]:
+def _read_sources(source: Source, config: TextConfig) -> Iterator[tuple[str, str]]:
     """The lines of a file, each after what it is in words."""
     number = 0
     for group in source.line_groups(config):
@@ -72,20 +81,25 @@ def read_sources(source: Source, config: TextConfig) -> Iterator[tuple[str, str]
             yield f"{source}, line {number}", without_end(line, config)
 
 
-def require_sources(
-    models: Sequence[CharacterModel], options: Mapping[str, object], *, there: bool
+def _require_sources(
+    models: Sequence[CharacterModel], asked: Options, *, there: bool
 ) -> Vocabulary:
     """The symbols that these models write together.
 
     Args:
-        options: That are for others, with what they were given.
         there: Whether there is something to make texts of.
 
     Raises:
         InputError: There is none, something is asked for that these models do not do, or they do not fit together.
     """
     shared_symbols(models)
-    for name, given in options.items():
+    for_others = {
+        **{"prime": asked.prime, "prime-text": asked.prime_text, "label": asked.label},
+        **{"label-mix": asked.label_mix, "jsonl": asked.jsonl, "novel-only": asked.novel_only},
+        **{"novelty": asked.novelty, "no-echo": not asked.echo, "until-lines": asked.until_lines},
+        "adapt": asked.adapt,
+    }
+    for name, given in for_others.items():
         if given:
             raise InputError(
                 f"--{name} is not for a model for seq2seq, which is asked by --source, or by the lines of a file"
