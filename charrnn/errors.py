@@ -44,7 +44,7 @@ class UnknownLabelError(InputError):
 
 
 class CheckpointError(CharrnnError):
-    """A file is not a usable checkpoint."""
+    """A file is not a usable checkpoint, or cannot be written."""
 
 
 class CacheError(CharrnnError):

@@ -612,6 +612,7 @@ BAD: list[tuple[int, str, tuple[str, ...]]] = [
     ),
     (2, "is read here; name another file", ("export", "{}", "{}", "--overwrite")),
     (2, "exists already; choose another name, or add --overwrite", ("export", "{}", "taken.onnx")),
+    (2, "exists already; to export it, name the file to write after it", ("export", "taken.onnx")),
     (2, "is a folder", ("export", "{}", "folder.npz", "--overwrite")),
     (2, "its folder does not exist", ("export", "{}", "missing/a.npz")),
     (2, "missing.npz: no such checkpoint", ("export", "missing.npz", "a.npz")),

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from charrnn.cli.jsonl import ANSWERS, NESTED, SETTINGS, Asking, passed_on
-from charrnn.cli.sample import MAX_LENGTH, sample
+from charrnn.cli.sample import sample
+from charrnn.cli.sample_options import MAX_LENGTH
 from charrnn.cli.settings import option_names
 from charrnn.errors import InputError
 

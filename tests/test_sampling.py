@@ -476,7 +476,7 @@ def test_characters_are_looked_up(name: str) -> None:
     plain = SamplingConfig(30, dry=1.0, dry_length=2, **named)
     named[name] = _Large("xab")
     large = replace(plain, **named)
-    found = _write_all(_model(), [Prompt("cde", 3, plain), Prompt("cde", 3, large)])
+    found = [_write_all(_model(), [Prompt("cde", 3, config)]) for config in (plain, large)]
     assert found[0] == found[1]
 
 

@@ -20,7 +20,7 @@ from charrnn.cli.prompts import (
     typed,
     typed_config,
 )
-from charrnn.cli.sample import MAX_LENGTH, Options, sample
+from charrnn.cli.sample_options import MAX_LENGTH, Options
 from charrnn.cli.settings import option_names
 from charrnn.cli.terminal import tell, tell_of_compiling
 from charrnn.cli.writing import Json, Output, Plain, write_all, write_novel
@@ -127,7 +127,7 @@ def _requests(
     """What the lines of a source ask for."""
     asking = None
     if asked.jsonl:
-        names = {name: own for name, own in option_names(sample).items() if own not in OF_COMMAND}
+        names = {name: own for name, own in option_names(Options).items() if own not in OF_COMMAND}
         most = asked.max_length or max(MAX_LENGTH, asked.length * asked.best_of)
         asking = Asking(vocabulary, request, names, most, lambda what: tell(f"{source}, {what}"))
     strict, count = asked.strict or not asked.jsonl, asked.num_samples

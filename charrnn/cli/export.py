@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import typer
@@ -57,6 +58,8 @@ def export(
     from charrnn.sharing.formats import writer_for
 
     write = writer_for(output, precision)
+    if not models and not overwrite and os.path.lexists(output):  # perhaps a model, damaged
+        raise InputError(f"{output}: exists already; to export it, name the file to write after it")
     require_place(output, models, overwrite=overwrite)
     ((path, checkpoint),) = checkpoints(models, tasks=(), use="export")
     require_place(output, [path], overwrite=overwrite)

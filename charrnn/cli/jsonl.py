@@ -32,7 +32,7 @@ class Asking:
     Args:
         default: What a line does not say.
         names: Of the options of the command, each with the setting that it stands for.
-        most: Characters that a text may have. One without a bound has so many.
+        most: Characters that all texts of a line, with ``best_of``, may have together. One without a bound has its share of them.
         tell: Told of a key that looks like a setting and is none, once for each.
     """
 

@@ -27,8 +27,8 @@ def require_place(
     Args:
         kept: Files that are read for it, or that a model learnt from, which it never replaces.
         kind: A page (``html``) or a picture (``png``, ``svg``) replaces a file that begins as a page of charrnn's or such a
-            picture does; its name says nothing.
-        overwrite: It replaces any other file.
+            picture does; its name says nothing. Without one nothing is replaced but by ``overwrite``.
+        overwrite: Whether any file but those that are kept may be replaced.
 
     Raises:
         InputError: It may not, or cannot.

@@ -31,7 +31,7 @@ def panel(name: str) -> Callable[..., Any]:
     return option
 
 
-def option_names(command: Callable[..., None]) -> dict[str, str]:
+def option_names(command: Callable[..., object]) -> dict[str, str]:
     """The names of a command's options, ``temp`` or ``top_k``, each with its parameter."""
     names = {}
     for parameter in inspect.signature(command).parameters.values():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from charrnn.cli.prompts import Request, typed_config
-from charrnn.cli.sample import Options
+from charrnn.cli.sample_options import Options
 from charrnn.cli.terminal import Writer, put_json, tell
 from charrnn.cli.writing import Output, write_all
 from charrnn.config import TextConfig, seed_after
@@ -48,9 +48,11 @@ def write_versions(
     output = JsonVersions(vocabulary) if asked.as_json else PlainVersions(vocabulary, between)
     if not asked.quiet:
         tell(who)
-    sources = iter([("--source", unescaped(text)) for text in texts or ()])
-    if not texts:
-        sources = _read_sources(Source(lines or "-"), models[0].vocabulary.config)
+    sources = (
+        iter([("--source", unescaped(text)) for text in texts])
+        if texts
+        else _read_sources(Source(lines or "-"), models[0].vocabulary.config)
+    )
     seed, replaced, proportions = request.seed, 0, shares(weights, len(models))
     for where, source in sources:
         raw = models[0].vocabulary.read(source)

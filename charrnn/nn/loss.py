@@ -63,10 +63,10 @@ def bits(nats: Number) -> Number:
     return nats / math.log(2)
 
 
-def perplexity(bits: float) -> float:
-    """2 to the power of bits per symbol: how many equally likely ones would be as hard to tell. Infinite beyond what a number holds."""
+def perplexity(per_symbol: float) -> float:
+    """2 to the power of bits ``per_symbol``: how many equally likely ones would be as hard to tell. Infinite beyond what a number holds."""
     try:
-        return math.pow(2, bits)
+        return math.pow(2, per_symbol)
     except OverflowError:
         return math.inf
 

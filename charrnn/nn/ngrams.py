@@ -19,9 +19,11 @@ from charrnn.nn.parameters import Array, Parameters, Part
 from charrnn.nn.workspace import Workspace
 
 BUCKETS = 1 << 16  # columns; part of what a saved model means, and so are the numbers below
-LOOKED_UP = 1 << 22  # scores that are held at once: all of a batch, of a long text a part
 _BITS, _BASE, _MIX = 16, np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 _BEGINS, _ENDS, _FIRST = 1, 2, 3  # what stands before a text, after it, and for the character 0
+LOOKED_UP = (
+    1 << 22
+)  # scores that are held at once: of up to 64 labels those of a whole batch, else a part
 
 
 class Ngrams(Part):

@@ -102,7 +102,7 @@ class Curves:
     def stopped_early(self) -> bool:
         """Whether evaluations in vain ended it; under a rate that is to fall to zero a standstill means nothing."""
         kept = best_evaluation(self.measured, self.by)
-        vain = len(self.measured) - list(self.measured).index(kept or self.last)
+        vain = len(self.measured) - self.measured.index(kept or self.last)
         return self.training.schedule not in ANNEALING and 0 < self.training.patience < vain
 
     @property
@@ -122,7 +122,7 @@ class Curves:
 
     @property
     def out_of_patience(self) -> bool:
-        """Whether as many in a row over-fit as end a run."""
+        """Whether as many over-fit since the best one as end a run."""
         return 0 < self.training.patience <= self.over_fitted
 
     @property

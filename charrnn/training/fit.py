@@ -132,7 +132,7 @@ def _nothing_left(run: _Run) -> Fit | None:
 
 
 def _over_fitted(run: _Run) -> Fit | None:
-    """The validation loss rose while the training loss fell, or falls no longer, far above it."""
+    """The validation loss rose while the training loss fell, or falls no longer, far above it. Where both rose the rate was too high."""
     curves, restraints = run.curves, run.remedies.restraints
     if curves.out_of_patience or (curves.rose and curves.train_fell):
         return Fit(OVER, curves.apart, restraints)

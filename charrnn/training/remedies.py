@@ -84,7 +84,10 @@ def onward(checkpoint: Checkpoint) -> Mapping[str, int]:
         return longer(training)
     measured = [entry for entry in checkpoint.history if entry.validation_loss is not None]
     curves = Curves(measured, training, keeping(checkpoint.model.config, training))
-    if measured and (curves.stopped_early or curves.out_of_patience):
+    begun = steps_in_all(training, last) - training.cooldown  # counted anew once the rate falls
+    late = sum(training.schedule != "trapezoid" or entry.step > begun for entry in measured)
+    over_fitted = measured and curves.out_of_patience and late >= training.patience
+    if over_fitted or (measured and curves.stopped_early):
         return {"patience": 2 * training.patience}
     return {}
 

@@ -406,7 +406,7 @@ class Training:
 
     @property
     def validated(self) -> int:
-        """Characters that an evaluation reads."""
+        """Characters kept for validation; of a part of a file for it those that are predicted, of running text one fewer."""
         if self.corpus.val_file and self.config.val_fraction:
             return self._division.predictions
         return self.corpus_info.characters - self.corpus_info.train_characters

@@ -48,9 +48,7 @@ def read_value(name: str, declaration: Any, value: Any) -> Any:
         raise WrongValueError(f"{name} must be {wanted}, not {shown(value)}", name)
     try:
         check_limits(name, kind, said, found)
-        return (
-            float(found) if kind is float else found
-        )  # an array takes no whole number of any size
+        return float(found) if kind is float else found  # an array takes no huge whole number
     except OverflowError:
         raise WrongValueError(f"{name} is too large: {shown(value)}", name) from None
     except InputError as error:

@@ -246,13 +246,13 @@ class CompiledLayer(Layer):
         ends = ends_of(carried[1], kept, s, scratch) if len(carried) > 1 else ()
         back = self._rows(dh, s, scratch), *carried, *ends
         gradients = {n: zeros(1, len(own[n]) // s.H * s.padded, scratch) for n in how.given}
-        given = [gradients[name] for name in ("d", "gain", "b") if name in gradients]
+        added = [gradients[name] for name in ("d", "gain", "b") if name in gradients]
         if self.cell.normalized:
             gain = row_of(own["gain"], s, scratch)
-            how.backward(P, *how.rectified, gain, *known, *back, *below, *given, *s[:4])
+            how.backward(P, *how.rectified, gain, *known, *back, *below, *added, *s[:4])
         else:  # they ask neither for H nor whether z was dense
             sizes = s.T, s.B, s.padded
-            how.backward(P, *how.rectified, *known, *back, *below[:2], *given, *sizes)
+            how.backward(P, *how.rectified, *known, *back, *below[:2], *added, *sizes)
         for name, gradient in gradients.items():
             add_unfilled(d_own[name], gradient, s)
         dz = self._add_products(d_own, s, table, kept, scratch)
