@@ -36,10 +36,14 @@ class Between:
         ):  # which no NaN is
             return
         if kind is int:
-            raise InputError(f"{name} must be a whole number from {low} to {high}, not {value!r}")
+            raise InputError(
+                f"{name} must be a whole number from {low} to {high}, not {shortened(value)}"
+            )
         bottom = f"{'above' if low in self.without else 'at least'} {low:g}"
         top = f" and {'below' if high in self.without else 'at most'} {high:g}"
-        raise InputError(f"{name} must be {bottom}{top if high < math.inf else ''}, not {value!r}")
+        raise InputError(
+            f"{name} must be {bottom}{top if high < math.inf else ''}, not {shortened(value)}"
+        )
 
 
 @dataclass(frozen=True)

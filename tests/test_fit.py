@@ -108,6 +108,13 @@ def test_noise_is_no_trend(seed: int, evaluations: int) -> None:
     assert fit.verdict == RIGHT
 
 
+def test_what_is_told_of_a_fall_was_compared() -> None:
+    """The least of the last evaluations, as the very last one may be an accident."""
+    fit = _verdict(lambda e: 5.0 if e > 11.5 else 2 - e / 12, lambda e: 1 + e / 12)
+    assert fit.verdict == OVER
+    assert fit.reason.endswith("while training fell from 2.765 to 1.563")
+
+
 @pytest.mark.parametrize("evaluations", [4, 12, 40])
 @pytest.mark.parametrize("done", [0.6, 1.0])
 def test_rising_again(evaluations: int, done: float) -> None:

@@ -15,11 +15,12 @@ from conftest import Outcome, Run, Trained
 from hypothesis import given
 from hypothesis import strategies as st
 
-from charrnn.cli.jsonl import ANSWERS, NESTED, SETTINGS, Asking, passed_on
+from charrnn.cli.jsonl import ANSWERS, SETTINGS, Asking, passed_on
 from charrnn.cli.sample import sample
 from charrnn.cli.sample_options import MAX_LENGTH
 from charrnn.cli.settings import option_names
 from charrnn.errors import InputError
+from charrnn.files.codec import NESTED
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "jsonl.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from charrnn.cli.prompts import Request, require_end
 from charrnn.config import SamplingConfig, Seed
 from charrnn.errors import InputError
 from charrnn.fields import declared
-from charrnn.files.codec import parse
+from charrnn.files.codec import NESTED, parse
 from charrnn.text.source import tidied
 from charrnn.text.vocabulary import Vocabulary
 from charrnn.writing.values import config_of, read_value, shown, symbols_of
@@ -21,7 +21,6 @@ SETTINGS: Mapping[str, Any] = {"prime": str, "seed": Seed, **declared(SamplingCo
 ANSWERS = ("text", "bits_per_char", "novelty", "error", "given")
 """What an answer needs for itself; where a line has such a key, it comes out in ``given``."""
 
-NESTED = 100  # lists and objects in each other, at most
 TOO_DEEP = f"has lists and objects in each other, more than {NESTED} deep"
 NO_PRIME = 'must be an object with a string "prime"'
 
@@ -72,8 +71,6 @@ class Asking:
             raise InputError(TOO_DEEP) from None
         if not isinstance(found, dict):
             raise InputError(wanted)
-        if line.count("[") + line.count("{") > NESTED and _is_deep(found):
-            raise InputError(TOO_DEEP)
         return found
 
     def request(self, given: Mapping[str, Any], seed: int, line: int) -> Request:
@@ -165,11 +162,3 @@ def _is_one_off(a: str, b: str) -> bool:
     short, long = short[same:], long[same:]
     swapped = short[:2] == long[:2][::-1] and short[2:] == long[2:]
     return short == long[1:] or short[1:] == long[1:] or swapped
-
-
-def _is_deep(value: Any) -> bool:
-    layer = [value]
-    for _ in range(NESTED + 1):
-        lists = (item.values() if isinstance(item, dict) else item for item in layer)
-        layer = [child for items in lists for child in items if isinstance(child, dict | list)]
-    return bool(layer)

@@ -93,11 +93,15 @@ def _holds_arrays(hint: Any) -> bool:
     return hint == Array or Array in get_args(hint)
 
 
+NESTED = 100  # lists and objects in each other, at most: what reads more of them may be unable to write them
+
+
 def parse(text: bytes | str) -> Any:
     """JSON, as UTF-8 where it is bytes, that says each thing once and has no numbers beyond its own.
 
     Raises:
         ValueError: It is not.
+        RecursionError: It has lists and objects in each other, more than ``NESTED`` deep.
     """
 
     def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -113,6 +117,21 @@ def parse(text: bytes | str) -> Any:
         return number
 
     decoded = text if isinstance(text, str) else text.decode()
-    return json.loads(
+    found = json.loads(
         decoded, object_pairs_hook=each_once, parse_float=finite, parse_constant=finite
     )
+    if decoded.count("[") + decoded.count("{") > NESTED and _is_deep(found):
+        raise RecursionError
+    return found
+
+
+def _is_deep(value: Any) -> bool:
+    layer = [value]
+    for _ in range(NESTED + 1):
+        lists = (
+            item.values() if isinstance(item, dict) else item
+            for item in layer
+            if isinstance(item, dict | list)
+        )
+        layer = [child for items in lists for child in items if isinstance(child, dict | list)]
+    return bool(layer)

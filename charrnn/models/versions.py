@@ -80,12 +80,14 @@ def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
         InputError: They are not positive numbers, one for each, or one is nothing beside the others.
     """
     weights = weights or (1.0,) * count
-    total = sum(weights)
-    proper = all(weight > 0 for weight in weights) and math.isfinite(total)
+    proper = all(0 < weight < math.inf for weight in weights)
     if not proper or len(weights) != count:
         raise InputError(
             f"weights must be positive numbers, one for each model, of which there are {count}"
         )
+    if not math.isfinite(total := sum(weights)):  # beyond all numbers, which they are not
+        weights = [weight / max(weights) for weight in weights]
+        total = sum(weights)
     parts = tuple(weight / total for weight in weights)
     if not all(parts):
         raise InputError(

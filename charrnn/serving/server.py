@@ -94,13 +94,10 @@ class _Server(uvicorn.Server):
         self.ended_by: int | None = None
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """What the app answers; or, in the form of all errors, that there are too many connections, or that it is no HTTP/1."""
+        """What the app answers; or, in the form of all errors, that it is no HTTP/1."""
         answer: ASGIApp = self._service.app
-        if scope["type"] == "http":
-            if len(self.server_state.connections) > CONNECTIONS:
-                answer = refused(crowded(), close=True)
-            elif not scope["http_version"].startswith("1."):  # h11 takes any digits
-                answer = refused(NO_HTTP, close=True)
+        if scope["type"] == "http" and not scope["http_version"].startswith("1."):
+            answer = refused(NO_HTTP, close=True)  # h11 takes any digits
         await answer(scope, receive, send)
 
     async def on_tick(self, counter: int) -> bool:
@@ -157,6 +154,8 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS:  # those before it are answered
+            self.app = refused(crowded(), close=True)
         self._lingering, self._dropped = _Lingering(transport, self._unread), 0
         self.transport = cast(asyncio.Transport, self._lingering)
         self._seen, self._still = self._progress(), 0

@@ -165,9 +165,11 @@ class Vocabulary:
         Raises:
             InputError: They are not UTF-8, and the model is one of text.
         """
-        raw = os.fsencode(value) if os.name == "posix" else value.encode("utf-8", "surrogatepass")
+        posix = os.name == "posix"
         try:
-            return self.symbols(raw)
+            return self.symbols(
+                os.fsencode(value) if posix else value.encode("utf-8", "surrogatepass")
+            )
         except UnicodeError:
             raise InputError(f"{option}: not UTF-8 text") from None
 

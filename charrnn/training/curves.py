@@ -199,7 +199,7 @@ class Curves:
     @property
     def apart(self) -> str:
         """The same, and what training did meanwhile."""
-        lowest, end = bits(self.train[self.best]), bits(self.train[-1])
+        lowest, end = bits(self.train[self.best]), bits(_end(self.train))
         return f"{self.rise} while training fell from {lowest:.3f} to {end:.3f}"
 
 

@@ -88,6 +88,7 @@ def test_any_bytes(body: bytes) -> None:
         (b'{"n": 1, "n": 2}', "there twice"),
         (b'{"prompt": "\xff"}', "not UTF-8"),
         (b"[" * 100_000, "too deep"),
+        (b'{"temperature": %b1%b}' % (b"[" * 953, b"]" * 953), "too deep"),
         (b'{"temperature": 1e999}', "not a number of JSON"),
         (b'{"temperature": 1' + b"0" * 400 + b"}", "temperature is too large"),
     ],

@@ -309,11 +309,13 @@ def test_too_many_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """They are told so as of any error, and closed; once there are fewer, all are answered again."""
     monkeypatch.setattr(server, "CONNECTIONS", 1)
     with _listening() as (_, address):
-        with _connected(address), _connected(address) as caller:
+        with _connected(address) as first, _connected(address) as caller:
             caller.sendall(SOUND)
             head, _, body = _read_all(caller).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 503")
             assert json.loads(body)["error"]["code"] == "busy"
+            first.sendall(SOUND)  # who was there before is answered
+            assert first.recv(100).startswith(b"HTTP/1.1 200")
         for _ in range(100):
             with _connected(address) as caller:
                 caller.sendall(SOUND)
