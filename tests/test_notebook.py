@@ -232,7 +232,7 @@ def test_a_text_that_no_file_can_hold(checkpoint: Path) -> None:
         charrnn.generate(model, stop="\ud800")
     for view in ("text", "next"):
         with pytest.raises(CharrnnError, match="not UTF-8 text"):
-            charrnn.inspect(model, view, "\ud800")
+            charrnn.inspect(checkpoint, view, "\ud800")
     with pytest.raises(CharrnnError, match="takes a list of texts; for one there is score"):
         charrnn.score_all(model, "the cat")
 
