@@ -17,6 +17,7 @@ from samples import content, make_text
 import charrnn
 from charrnn.errors import InputError
 from charrnn.text.chunks import Chunk
+from charrnn.text.examples import Examples
 from charrnn.training import evaluation, pace
 from charrnn.training.budget import Choice, choose
 from charrnn.training.cost import Cost, Speed
@@ -415,6 +416,20 @@ def test_what_records_leave_empty_is_counted(monkeypatch: pytest.MonkeyPatch) ->
         assert per_character == pytest.approx(computed / chunks.characters, rel=1e-6)
         assert filled == pytest.approx(chunks.characters / (len(chunks) * 16 * 20), rel=1e-6)
     assert machine.now < 6.0
+
+
+def test_targets_that_are_longer_than_sources_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step takes what its targets take; of a character of a source it is the more, the fewer there are."""
+    Machine(monkeypatch, 1e-3)
+    lines = [f"{'ab'[n % 2]}{'cd'[n // 2 % 2]}\t{'word' * (5 + n % 7)}" for n in range(200)]
+    examples = Examples.from_lines(lines, "seq2seq")
+    model = charrnn.ModelConfig(task="seq2seq", hidden_size=4, num_layers=1)
+    sizes = {"batch_size": 16, "seq_length": 50}
+    everything = charrnn.TrainingConfig(**sizes, steps=1, val_fraction=0.0)  # type: ignore[arg-type]
+    chunks = divide(examples, everything).training
+    computed = 1e-3 * sum(chunks.chunk(n).targets.size for n in range(len(chunks)))
+    per_character, _ = pace._measure(examples, model, sizes, 0.5)
+    assert per_character == pytest.approx(computed / chunks.characters, rel=0.05)
 
 
 @pytest.mark.parametrize("records", [True, False])

@@ -220,7 +220,9 @@ def _measure(
     # Steps of records differ in length and in what they leave empty, which a few do not tell. So what was
     # measured is the time of a step's places, and how many there are for each character is counted.
     chunks = divide(training.corpus, training.config).training
-    measured = sum(chunks.chunk(n).inputs.size for n in range(first, training.step))
+    taken = map(chunks.chunk, range(first, training.step))
+    # Of pairs the longer side, as their places are counted.
+    measured = sum(max(chunk.inputs.size, chunk.targets.size) for chunk in taken)
     filled = chunks.characters / chunks.places
     if model.reads_whole:  # of long texts a part may have other batches than all
         chunks = divide(corpus, config).training
