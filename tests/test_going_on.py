@@ -235,7 +235,7 @@ def test_what_a_clock_will_end_is_an_estimate(run: Run, monkeypatch: pytest.Monk
     clocked = run("train", *common, "--val-file", "long.txt", "--minutes", "1s", "-o", "b.npz").err
     assert "\ntraining: some " in clocked
     assert re.search(
-        r"seen .* times; there is time to validate on <?[\d.]+ % of long.txt\n", clocked
+        r"\nreason: .*; there is time to validate on <?[\d.]+ % of long.txt\n", clocked
     )
 
 
