@@ -35,15 +35,15 @@ class Between:
             _is(kind, value) and low <= value <= high and value not in self.without
         ):  # which no NaN is
             return
-        if kind is int:
+        if kind is int and high < math.inf:
             raise InputError(
                 f"{name} must be a whole number from {low} to {high}, not {shortened(value)}"
             )
         bottom = f"{'above' if low in self.without else 'at least'} {low:g}"
         top = f" and {'below' if high in self.without else 'at most'} {high:g}"
-        raise InputError(
-            f"{name} must be {bottom}{top if high < math.inf else ''}, not {shortened(value)}"
-        )
+        whole = "a whole number, " * (kind is int)
+        limits = f"{whole}{bottom}{top if high < math.inf else ''}"
+        raise InputError(f"{name} must be {limits}, not {shortened(value)}")
 
 
 @dataclass(frozen=True)

@@ -260,6 +260,9 @@ def test_cannot_be_told() -> None:
     assert _verdict(_settled, None).advice == ("more text",)
     untold = _verdict(_settled, None, config=replace(CONFIG, val_fraction=0.0))
     assert (untold.verdict, untold.advice) == (UNKNOWN, ("--val-fraction 0.1",))
+    one = _history(lambda _: 3.0, None, [0.01])  # of a budget that had time for one step
+    hasty = judge(one, MODEL, CONFIG, Origin(most_steps=200))
+    assert hasty.advice == ("a smaller --hidden-size, or more time",)
     few = _verdict(lambda e: _settled(e) - 0.2, _settled, 3)
     assert (few.verdict, few.advice) == (UNKNOWN, ("--eval-every 120",))
     early = _verdict(lambda e: _settled(e) - 0.2, _settled, done=0.5)

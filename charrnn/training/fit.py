@@ -82,6 +82,8 @@ def judge(
         return Fit(UNKNOWN, "no evaluation yet", ())
     if not (measured := [entry for entry in history if entry.validation_loss is not None]):
         advice = "--val-fraction 0.1" if training.val_fraction == 0 else "more text"
+        if origin.most_steps and history[-1].step < FEWEST:  # a budget had no time for any
+            advice = "a smaller --hidden-size, or more time"
         return Fit(UNKNOWN, "nothing was kept for validation", (advice,))
     curves = Curves(measured, training, keeping(model, training))
     run = _Run(curves, model, training, origin, weights, characters, unit, resumable)

@@ -114,7 +114,7 @@ def test_no_json(body: bytes, told: str) -> None:
         ({"prompt": "a" * 1001}, "prompt", "1,001 characters of prompts are more than --max-length 1,000"),
         ({"prompt": ["a" * 501] * 2}, "prompt", "1,002 characters of prompts"),
         ({"max_tokens": 1001}, "max_tokens", "max_tokens 1,001 is more than --max-length 1,000"),
-        ({"max_tokens": -1}, "max_tokens", "max_tokens must be a whole number from 0"),
+        ({"max_tokens": -1}, "max_tokens", "max_tokens must be a whole number, at least 0"),
         ({"temperature": -1}, "temperature", "temperature must be at least 0"),
         ({"temperature": "1"}, "temperature", 'temperature must be a number, not "1"'),
         ({"top_p": 0}, "top_p", "top_p must be above 0"),
