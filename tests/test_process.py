@@ -18,6 +18,8 @@ from conftest import Run
 from samples import content
 from talking import CHARRNN
 
+import charrnn.cli
+
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and a shell")
 
 TINY = ("--hidden-size", "4", "--num-layers", "1", "--epochs", "1")
@@ -406,3 +408,18 @@ def test_two_processes_agree() -> None:
     assert content("1.npz") == content("2.npz")
     assert texts[0] == texts[1]
     assert len(texts[0].decode()) == 500
+
+
+def test_a_signal_while_a_class_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As modules that are loaded make them: what is raised there comes as another error from Python before 3.12."""
+
+    class Name:
+        def __set_name__(self, owner: type, name: str) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    def load(_arguments: list[str]) -> int:
+        type("Owner", (), {"name": Name()})
+        return 0
+
+    monkeypatch.setattr("charrnn.cli._run", load)
+    assert charrnn.cli.run(["list"]) == 130

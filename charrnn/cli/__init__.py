@@ -85,19 +85,27 @@ def run(arguments: list[str]) -> int:
     with HandledBy(end), for_a_command():
         try:
             code = _run(arguments)
-        except KeyboardInterrupt:
-            code = 130
-        except BaseException:
-            if in_job:
-                traceback.print_exc()  # what nobody foresaw: the others would wait for ever
-                _end_job(1)
-            raise
+        except BaseException as error:
+            if _is_interruption(error):
+                code = 130
+            else:
+                if in_job:
+                    traceback.print_exc()  # what nobody foresaw: the others would wait for ever
+                    _end_job(1)
+                raise
     if not end.number:
         return code
     code = 128 + end.number  # the shell's convention
     if in_job:
         _end_job(code)
     return code
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Whether a signal is what it comes of: before Python 3.12 what is raised in a ``__set_name__``, as where modules are loaded, becomes a RuntimeError."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def _end_job(code: int) -> None:
