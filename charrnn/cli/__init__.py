@@ -86,13 +86,12 @@ def run(arguments: list[str]) -> int:
         try:
             code = _run(arguments)
         except BaseException as error:
-            if _is_interruption(error):
-                code = 130
-            else:
+            if not _is_interruption(error):
                 if in_job:
                     traceback.print_exc()  # what nobody foresaw: the others would wait for ever
                     _end_job(1)
                 raise
+            code = 130
     if not end.number:
         return code
     code = 128 + end.number  # the shell's convention

@@ -123,9 +123,8 @@ class Lines(Display):
     """Plain lines, one for each evaluation, for a log or a pipe."""
 
     def __init__(self, training: Training, path: Path, *, sample_every: int, timed: bool) -> None:
-        self.training, self.sample_every = training, sample_every
+        self.training, self.path, self.sample_every = training, path, sample_every
         self._facts = narration.run_facts(training, path, timed=timed)
-        self.path = path
         self.symbol, self.unit = training.symbol, training.corpus.vocabulary.config.symbol
         self._evaluations = 0
         self._started = self._printed = time.monotonic()

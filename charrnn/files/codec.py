@@ -121,17 +121,13 @@ def parse(text: bytes | str) -> Any:
         decoded, object_pairs_hook=each_once, parse_float=finite, parse_constant=finite
     )
     if decoded.count("[") + decoded.count("{") > NESTED and _is_deep(found):
-        raise RecursionError
+        raise RecursionError(f"lists and objects in each other, more than {NESTED} deep")
     return found
 
 
 def _is_deep(value: Any) -> bool:
-    layer = [value]
+    layer = [value] if isinstance(value, dict | list) else []
     for _ in range(NESTED + 1):
-        lists = (
-            item.values() if isinstance(item, dict) else item
-            for item in layer
-            if isinstance(item, dict | list)
-        )
+        lists = (item.values() if isinstance(item, dict) else item for item in layer)
         layer = [child for items in lists for child in items if isinstance(child, dict | list)]
     return bool(layer)

@@ -86,7 +86,8 @@ def shares(weights: Sequence[float], count: int) -> tuple[float, ...]:
             f"weights must be positive numbers, one for each model, of which there are {count}"
         )
     if not math.isfinite(total := sum(weights)):  # beyond all numbers, which they are not
-        weights = [weight / max(weights) for weight in weights]
+        largest = max(weights)
+        weights = [weight / largest for weight in weights]
         total = sum(weights)
     parts = tuple(weight / total for weight in weights)
     if not all(parts):

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from charrnn.config import ANNEALING, TrainingConfig
+from charrnn.config import ANNEALING, ModelConfig, TrainingConfig
 from charrnn.nn.loss import bits
 from charrnn.training.evaluation import best_evaluation, overfits_beside
-from charrnn.training.run import Evaluation, steps_in_all
+from charrnn.training.run import Evaluation, keeping, steps_in_all
 
 FEWEST = 4  # evaluations, so that the last third has a slope
 NEARLY_DONE = 0.9  # of a run's steps
@@ -61,6 +61,14 @@ class Curves:
     measured: Sequence[Evaluation]
     training: TrainingConfig
     by: str
+
+    @classmethod
+    def of(
+        cls, history: Sequence[Evaluation], model: ModelConfig, training: TrainingConfig
+    ) -> Curves | None:
+        """Those of a run; None where nothing was kept for validation."""
+        measured = [entry for entry in history if entry.validation_loss is not None]
+        return cls(measured, training, keeping(model, training)) if measured else None
 
     @cached_property
     def steps(self) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from charrnn.config import ModelConfig, TrainingConfig
 from charrnn.training.budget import fitting_size
 from charrnn.training.curves import FEWEST, NEARLY_DONE, Curves
 from charrnn.training.remedies import FURTHER, Remedies, longer, options
-from charrnn.training.run import Checkpoint, Evaluation, Origin, keeping
+from charrnn.training.run import Checkpoint, Evaluation, Origin
 from charrnn.words import counted
 
 UNDER, RIGHT, OVER, UNKNOWN = "under-fitted", "right", "over-fitted", "cannot be told"
@@ -80,12 +80,11 @@ def judge(
     """
     if not history:
         return Fit(UNKNOWN, "no evaluation yet", ())
-    if not (measured := [entry for entry in history if entry.validation_loss is not None]):
+    if not (curves := Curves.of(history, model, training)):
         advice = "--val-fraction 0.1" if training.val_fraction == 0 else "more text"
-        if origin.most_steps and history[-1].step < FEWEST:  # a budget had no time for any
+        if origin.most_steps and history[-1].step < FEWEST:  # a budget had no time for so many
             advice = "a smaller --hidden-size, or more time"
         return Fit(UNKNOWN, "nothing was kept for validation", (advice,))
-    curves = Curves(measured, training, keeping(model, training))
     run = _Run(curves, model, training, origin, weights, characters, unit, resumable)
     opinions = (opinion(run) for opinion in OPINIONS)
     levelled = Fit(RIGHT, f"validation levelled off ({curves.ends})", run.remedies.both)

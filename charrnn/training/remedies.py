@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from charrnn.config import MAX_HIDDEN_SIZE, ModelConfig, TrainingConfig
 from charrnn.text.source import STANDARD_INPUT, is_passing
 from charrnn.training.curves import Curves
-from charrnn.training.run import Checkpoint, CorpusInfo, Origin, keeping, steps_in_all
+from charrnn.training.run import Checkpoint, CorpusInfo, Origin, steps_in_all
 
 MOST_DROPPED = 0.5
 FURTHER = "a new run from it with --init-from"  # for a model without a run to go on with
@@ -82,14 +82,13 @@ def onward(checkpoint: Checkpoint) -> Mapping[str, int]:
     last = checkpoint.history[-1]
     if last.step >= steps_in_all(training, last):
         return longer(training)
-    measured = [entry for entry in checkpoint.history if entry.validation_loss is not None]
-    curves = Curves(measured, training, keeping(checkpoint.model.config, training))
-    begun = steps_in_all(training, last) - training.cooldown  # counted anew once the rate falls
-    late = sum(training.schedule != "trapezoid" or entry.step > begun for entry in measured)
-    over_fitted = measured and curves.out_of_patience and late >= training.patience
-    if over_fitted or (measured and curves.stopped_early):
-        return {"patience": 2 * training.patience}
-    return {}
+    if not (curves := Curves.of(checkpoint.history, checkpoint.model.config, training)):
+        return {}
+    # Evaluations are counted anew once the rate falls.
+    begun = steps_in_all(training, last) - training.cooldown
+    late = sum(training.schedule != "trapezoid" or step > begun for step in curves.steps)
+    over_fitted = curves.out_of_patience and late >= training.patience
+    return {"patience": 2 * training.patience} if over_fitted or curves.stopped_early else {}
 
 
 def going_on(path: str, corpus: CorpusInfo, settings: Mapping[str, int]) -> list[str]:
