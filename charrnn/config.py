@@ -5,6 +5,7 @@ They are plain data (numbers and strings), so that a checkpoint can hold them as
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
@@ -60,6 +61,21 @@ where it then stays as it has become. What is far enough to follow a text closel
 def only(config: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """Those of the settings that are one configuration's."""
     return {name: given[name] for name in declared(config) if name in given}
+
+
+def fresh_seed() -> int:
+    """A seed where none is given, so that what is written is new each time; short enough to be typed again."""
+    return secrets.randbits(32)
+
+
+def require_seed(seed: int, name: str = "--seed") -> None:
+    """Refuse a number that is no seed.
+
+    Raises:
+        InputError: It is none; the message calls it by its name.
+    """
+    if not 0 <= seed < SEEDS:
+        raise InputError(f"{name} must be at least 0 and at most {SEEDS - 1}, not {seed}")
 
 
 def seed_after(seed: int, number: int) -> int:

@@ -135,7 +135,7 @@ def test_commands(piped: Any, model: Path) -> None:
         "top-p",
         ":nothing is nothing that is known",
         "writes for no labels",
-        ":seed is at least 0",
+        ":seed must be at least 0",
         "nothing to take back",
         "Ctrl-D ends",
         "missing",

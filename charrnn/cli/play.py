@@ -13,7 +13,7 @@ import typer
 
 from charrnn.cli.arguments import checkpoints, divided
 from charrnn.cli.settings import panel
-from charrnn.config import SEEDS, SamplingConfig
+from charrnn.config import SamplingConfig, fresh_seed, require_seed
 from charrnn.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ def play(
         raise InputError("name one model to play with, and nothing else")
     if length is not None and length < 1:
         raise InputError(f"--length must be at least 1, not {length}")
-    if seed is not None and not 0 <= seed < SEEDS:
-        raise InputError(f"--seed must be at least 0 and at most {SEEDS - 1}, not {seed}")
+    if seed is not None:
+        require_seed(seed)
     config = SamplingConfig(
         length=LENGTH if length is None else length,
         temperature=TEMPERATURE if temperature is None else temperature,
@@ -125,8 +125,6 @@ def _shown(checkpoint: Checkpoint, path: Path, browser: webbrowser.BaseBrowser) 
 def _talk(
     checkpoint: Checkpoint, config: SamplingConfig, label: str | None, seed: int | None
 ) -> None:
-    import numpy as np
-
     from charrnn.cli.conversing import converse
     from charrnn.cli.labels import writing
     from charrnn.cli.talk import Talk
@@ -135,6 +133,6 @@ def _talk(
     # Whether there is such a label, and one is named where there has to be.
     writing(checkpoint.model, None if label is None else {label: 1.0})
     if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
+        seed = fresh_seed()
         tell(f"seed {seed}")
     converse(Talk(checkpoint.model, config, seed, label))

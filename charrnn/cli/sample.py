@@ -9,7 +9,7 @@ from charrnn.cli.arguments import checkpoints, divided, one_text, require_names
 from charrnn.cli.labels import Mix, mixes
 from charrnn.cli.sample_options import Options
 from charrnn.cli.settings import numbers, taking
-from charrnn.config import ADAPT_ONCE_RATE, SEEDS, SamplingConfig
+from charrnn.config import ADAPT_ONCE_RATE, SamplingConfig, fresh_seed, require_seed
 from charrnn.errors import InputError
 from charrnn.tasks import REWRITERS, WRITERS
 
@@ -40,8 +40,6 @@ def sample(asked: Options) -> None:
     rate = _checked_rate(asked, source, labels)
     config = _config(asked, temperatures)
 
-    import numpy as np
-
     from charrnn.cli.continuations import write_texts
     from charrnn.cli.prompts import Request, require_end
     from charrnn.cli.versions import write_versions
@@ -55,7 +53,7 @@ def sample(asked: Options) -> None:
     found = checkpoints(models, quiet=True, rest=rest, tasks=tasks, use="sample")
     seed = asked.seed
     if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
+        seed = fresh_seed()
     who = f"{' + '.join(str(path) for path, _ in found)}: seed {seed}"
     writers, request = [checkpoint.model for _, checkpoint in found], Request("", seed, config)
     if any(model.config.learns.rewrites for model in writers):
@@ -72,16 +70,14 @@ def _checked_rate(asked: Options, source: str | None, labels: Sequence[Mix]) -> 
     """
     sources, count, seed = asked.source_texts or (), asked.num_samples, asked.seed
     prime, prime_text = asked.prime, asked.prime_text
+    if seed is not None:
+        require_seed(seed)
     one = "--prime" if prime else "--prime-text"
     _refuse(
         ("" in sources, "--source: there is no text to make another one of"),
         (source and sources, f"sources come from {source} or from --source, not from both"),
         (source and labels[1:], "prompts are read once: give one --label, or a --label-mix"),
         (count < 1, f"--num-samples must be at least 1, not {count}"),
-        (
-            seed is not None and not 0 <= seed < SEEDS,
-            f"--seed must be at least 0 and at most {SEEDS - 1}, not {seed}",
-        ),
         (
             source and (prime or prime_text),
             f"{one} is for one prompt; leave it out where prompts are read",

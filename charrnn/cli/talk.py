@@ -10,7 +10,7 @@ from charrnn.cli.arguments import require_names
 from charrnn.cli.conversing import number
 from charrnn.cli.labels import writing
 from charrnn.cli.terminal import tell
-from charrnn.config import SEEDS, SamplingConfig, seed_after
+from charrnn.config import SamplingConfig, require_seed, seed_after
 from charrnn.errors import InputError
 from charrnn.models.character_model import CharacterModel
 from charrnn.text.source import tidied
@@ -90,8 +90,7 @@ class Talk:
             self.change(**{setting: found})
         elif name == "seed":
             seed = int(number(name, value, int))
-            if not 0 <= seed < SEEDS:
-                raise InputError(f":seed is at least 0 and at most {SEEDS - 1}")
+            require_seed(seed, ":seed")
             self.sow(seed)
         elif name == "label":
             if not value and len(self.model.labels):

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from charrnn.config import SamplingConfig, seed_after
+from charrnn.config import SamplingConfig, fresh_seed, seed_after
 from charrnn.errors import InputError, UnknownCharacterError, UnknownLabelError
 from charrnn.models.character_model import CharacterModel
 from charrnn.serving.fields import SETTINGS, given_in, usage_wanted
@@ -95,7 +93,7 @@ class RequestReader:
             )
         config, seed = self._config(given), said.get("seed")
         if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
+            seed = fresh_seed()
         texts = [self._text(prompt) for prompt in prompts]
         self._require_short(texts)  # before something similar is looked for, which takes a while
         primes = [self._prime(text, said["unknown"]) for text in texts]
