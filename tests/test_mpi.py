@@ -129,7 +129,7 @@ def _lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line]
 
 
-@pytest.mark.parametrize(("ranks", "threads"), [(2, 1), (2, 2), (4, 1)])
+@pytest.mark.parametrize(("ranks", "threads"), [(2, 2), (4, 1)])
 def test_a_job_is_a_process_to_the_last_bit(ranks: int, threads: int) -> None:
     """The file is the same; standard output is its path, once, and what is said is said once."""
     run = ("corpus.txt", *SMALL, "--steps", "12", "--eval-every", "5", "--dropout", "0.1")
@@ -163,7 +163,7 @@ def test_a_run_goes_on_with_other_ranks() -> None:
 def test_a_timed_job() -> None:
     """All ranks choose the same, are measured together, and end in time; the command that repeats it names the ranks."""
     began = time.monotonic()
-    job = _train(2, "corpus.txt", "--minutes", "4s", "--sample-every", "0", "-o", "job.npz")
+    job = _train(2, "corpus.txt", "--minutes", "2s", "--sample-every", "0", "-o", "job.npz")
     assert job.returncode == 0, job.stderr
     assert time.monotonic() - began < SECONDS / 2
     assert "2 ranks together train" in job.stderr
@@ -249,10 +249,10 @@ class TestEnds:
         )
 
     def test_a_signal_to_one_rank_at_any_moment(self) -> None:
-        """Twenty times: to the first or to another one, at once or later, while it steps, evaluates or saves."""
+        """Eight times: to the first or to another one, at once or later, while it steps, evaluates or saves."""
         draw = random.Random(0)
         codes = set[int]()
-        for n in range(20):
+        for n in range(8):
             path = Path(f"{n}.npz")
             job = _Job(2, "corpus.txt", *ENDLESS, "-qo", str(path))
             if begun := draw.random() < 0.8:
@@ -336,7 +336,7 @@ class TestEnds:
         """To mpirun, which passes it on, and to the ranks, at the same time: as from a scheduler that asks all processes to end."""
         job = _Job(2, "corpus.txt", *ENDLESS[:-6], "--eval-every", "1000000", "-o", "m.npz")
         job.wait_for(Path("m.npz"))
-        time.sleep(1.0)
+        time.sleep(0.5)
         for pid in (job.process.pid, *job.ranks):
             os.kill(pid, signal.SIGTERM)
         code, out, err = job.ended()
@@ -364,7 +364,7 @@ class TestEnds:
         os.kill(job.ranks[1], signal.SIGSTOP)
         time.sleep(0.5)
         os.kill(job.ranks[0], signal.SIGINT)
-        time.sleep(3.0)
+        time.sleep(3.0)  # what comes within PASSED_ON is taken for the same signal
         assert job.process.poll() is None
         os.kill(job.ranks[0], signal.SIGINT)
         code, *_ = job.ended()

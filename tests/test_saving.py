@@ -105,7 +105,7 @@ def _calls_of_a_save(folder: Path) -> int:
 def test_killed_at_any_moment(run: Run, tmp_path: Path) -> None:
     """kill -9 costs at most --save-every; the end is that of a run that was left alone."""
     path = tmp_path / "run.npz"
-    options = [*TINY, "--epochs", 16]  # far more steps than are taken before the last kill
+    options = [*TINY, "--epochs", 8]  # far more steps than are taken before the last kill
     whole = run("train", "corpus.txt", *options, "-o", "whole.npz")
     assert whole.code == 0, whole.err
 
@@ -114,9 +114,9 @@ def test_killed_at_any_moment(run: Run, tmp_path: Path) -> None:
     context.set_forkserver_preload(["pytest", "charrnn.cli.display", "charrnn.cli.saving"])
     rng = np.random.default_rng()  # other moments each time; any of them has to do
     calls = _calls_of_a_save(tmp_path)
-    in_a_save = [int(call) for call in np.linspace(1, calls - 5, 7)]
+    in_a_save = [int(call) for call in np.linspace(1, calls - 5, 5)]
     left_behind = 0
-    for moment in [*in_a_save, *[0] * 6]:
+    for moment in [*in_a_save, *[0] * 3]:
         start = ["--resume", path] if path.exists() else ["-o", path, *options]
         arguments = ["train", "corpus.txt", *start, "--save-every", SAVE_EVERY, "-q"]
         reached = context.RawValue(c_long, 0)
@@ -141,7 +141,7 @@ def test_killed_at_any_moment(run: Run, tmp_path: Path) -> None:
             progress = charrnn.load_checkpoint(path, with_progress=True).progress
             assert progress is not None
             assert progress.step >= reached.value - SAVE_EVERY
-    assert left_behind >= 4  # or these were no moments in the middle of a save
+    assert left_behind >= 3  # or these were no moments in the middle of a save
 
     assert run("train", "--resume", path, "-q").code == 0
     assert content(path) == content("whole.npz")

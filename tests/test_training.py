@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -81,12 +81,17 @@ def test_resume_is_exact(cell: str, tmp_path: Path) -> None:
     assert len(whole.history) == 1 + whole.total_steps // whole.config.eval_every - (
         whole.total_steps % whole.config.eval_every == 0
     )
-    for reports in (1, per_epoch - 3, per_epoch, whole.config.eval_every, 2 * per_epoch + 2):
+    moments = [per_epoch - 3, whole.config.eval_every]
+    if cell == "lstm":  # what moments are told apart by is none of a cell's business
+        moments += [1, per_epoch, 2 * per_epoch + 2]
+    for reports in moments:
         _assert_same(whole, _resumed_after(reports, tmp_path / "run.npz", model, QUICK))
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("schedule", SCHEDULES)
+# Neither knows of the other, so that each is there once at least.
+@pytest.mark.parametrize(
+    ("optimizer", "schedule"), [*zip(OPTIMIZERS, cycle(SCHEDULES), strict=False)]
+)
 def test_resume_with_each_optimizer(optimizer: str, schedule: str, tmp_path: Path) -> None:
     """Running averages and the rate are carried over as well."""
     config = replace(QUICK, optimizer=optimizer, schedule=schedule, epochs=1, eval_every=7)

@@ -102,12 +102,17 @@ def test_golden(cell: str, attention: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("embedding_size", "attention", "bidirectional", "smoothing"),  # each three of them in all ways
+    (
+        "embedding_size",
+        "attention",
+        "bidirectional",
+        "smoothing",
+    ),  # each two of the first three in all ways
     [
-        (embedding_size, attention, both, 0.2 * ((row + column + both) % 2))
-        for row, embedding_size in enumerate((0, 3))
-        for column, attention in enumerate(("general", "none"))
-        for both in (True, False)
+        (0, "general", False, 0.2),
+        (0, "none", True, 0.0),
+        (3, "general", True, 0.0),
+        (3, "none", False, 0.2),
     ],
 )
 @every_recurrent
@@ -180,8 +185,7 @@ def _by_all_walks(net: Seq2Seq, params: Parameters, chunk: Chunk, smoothing: flo
     return total
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize(("bidirectional", "smoothing"), [(True, 0.0), (False, 0.2)])
 @pytest.mark.parametrize(("cell", "embedding_size"), [("lstm", 3), ("gru", 0), ("rnn", 0)])
 def test_monotonic_is_the_sum_of_all_walks(
     cell: str, embedding_size: int, bidirectional: bool, smoothing: float

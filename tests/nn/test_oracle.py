@@ -50,18 +50,18 @@ def oracle_result(cell: str, **sizes: Any) -> Result:
     )
 
 
-@pytest.mark.parametrize("one_hot", [True, False], ids=["one-hot", "dense"])
 @pytest.mark.parametrize(
-    ("hidden_size", "batch", "length", "input_size", "num_layers"),
-    [
-        (1, 1, 1, 1, 1),
-        (1, 1, 4, 2, 2),
-        (1, 3, 2, 2, 1),
-        (3, 1, 1, 2, 2),
-        (3, 2, 1, 1, 1),
-        (4, 1, 5, 3, 1),
-        (2, 5, 3, 4, 3),
-        (5, 3, 6, 2, 2),
+    ("hidden_size", "batch", "length", "input_size", "num_layers", "one_hot"),
+    [  # Of one and of more there is each with both kinds of inputs.
+        (1, 1, 1, 1, 1, True),
+        (1, 1, 1, 1, 1, False),
+        (1, 1, 4, 2, 2, True),
+        (1, 3, 2, 2, 1, False),
+        (3, 1, 1, 2, 2, False),
+        (3, 2, 1, 1, 1, True),
+        (4, 1, 5, 3, 1, False),
+        (2, 5, 3, 4, 3, True),
+        (5, 3, 4, 2, 2, False),
     ],
 )
 @pytest.mark.parametrize("cell", KINDS)
