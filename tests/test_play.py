@@ -32,9 +32,10 @@ class _Browser:
 
 
 @pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> _Browser:
-    """A screen, with a browser."""
+def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> _Browser:
+    """A screen, with a browser; pages that are written for it go where they are removed again."""
     found = _Browser()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(webbrowser, "get", lambda: found)
     return found
@@ -54,11 +55,8 @@ def _continued(path: Path, prime: str, length: int, seed: int = 4, temperature: 
     )
 
 
-def test_a_page(
-    run: Run, model: Path, screen: _Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page(run: Run, model: Path, screen: _Browser, tmp_path: Path) -> None:
     """It is written to a place of its own, told, and opened."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     outcome = run("play")
     assert outcome.code == 0, outcome.err
     page = Path(outcome.out.strip())
