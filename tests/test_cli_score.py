@@ -260,10 +260,10 @@ def test_score_takes_flat_memory(run: Run, model: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("charrnn.text.source.INCOMING", 1000)
     monkeypatch.setattr("charrnn.cli.scored.BLOCK", 1000)
     peaks = []
-    for repeats in (150, 500, 2000):  # the first time loads what is needed
+    for repeats in (100, 400, 1000):  # the first time loads what is needed
         Path("long.txt").write_text("It was the best " * repeats)
         tracemalloc.start()
         assert run("score", model, "long.txt").code == 0
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] - peaks[1] < 6_000  # the characters alone are 24,000 more
+    assert peaks[2] - peaks[1] < 5_000  # the characters alone are 9,600 more

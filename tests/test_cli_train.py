@@ -141,7 +141,7 @@ def test_several_files_and_standard_input(run: Run) -> None:
 @posix
 def test_interrupted_and_resumed_equals_uninterrupted(run: Run) -> None:
     """Ctrl-C saves and tells how to go on; doing so gives the same file, bit for bit."""
-    options = ["--hidden-size", "16", "--epochs", "40", "--batch-size", "4", "--seed", "3"]
+    options = ["--hidden-size", "16", "--epochs", "20", "--batch-size", "4", "--seed", "3"]
     command = [*CHARRNN, "train", "corpus.txt", *options, "--sample-every", "0"]
     subprocess.run([*command, "-o", "whole.npz", "-q"], check=True, capture_output=True)
     process = subprocess.Popen(

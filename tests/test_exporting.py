@@ -529,10 +529,8 @@ def test_a_friend_of_pytorch(run: Run, golden: Mapping[str, Array]) -> None:
     card = run("inspect", "theirs.npz").out
     assert "unknown (imported from theirs.safetensors); 7 different characters" in card
     assert "nothing is known of it" in card
-    for view in ("--details", "--gates", "--neurons", "--gradients", "--weights", "--embedding"):
-        shown = run("inspect", "theirs.npz", view)
-        assert shown.code == 0, shown.err
-    assert run("inspect", "theirs.npz", "--html", "report.html").code == 0
+    shown = run("inspect", "theirs.npz", "--html", "report.html")  # all views
+    assert shown.code == 0, shown.err
     assert len(run("sample", "theirs.npz", "-n", 20, "-q").out) >= 20
     Path("text.txt").write_text("abc de\n" * 200, encoding="utf-8")
     scored = run("score", "theirs.npz", "text.txt")

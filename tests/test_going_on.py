@@ -202,9 +202,9 @@ def test_more_minutes(schedule: str, run: Run, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
     flags = (*TINY, "--schedule", schedule, "--steps", 30, "--eval-every", 10)
     assert run("train", "corpus.txt", *flags, "-o", "a.npz").code == 0
-    outcome = run("train", "--resume", "a.npz", "--minutes", "1.5s", "--sample-every", 0)
+    outcome = run("train", "--resume", "a.npz", "--minutes", "1s", "--sample-every", 0)
     assert outcome.code == 0, outcome.err
-    assert "budget: 0:02 more; this machine trains it at" in outcome.err
+    assert "budget: 0:01 more; this machine trains it at" in outcome.err
     assert "repeat:" not in outcome.err
     assert ("the rate rises again" in outcome.err) == (schedule != "constant")
     loaded = charrnn.load_checkpoint("a.npz", with_progress=True)
@@ -216,7 +216,7 @@ def test_more_minutes(schedule: str, run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert content("a.npz") == before
 
 
-@pytest.mark.parametrize("minutes", ["0.02", "1.2s", ".02", "0.02m", "0.0004h"])
+@pytest.mark.parametrize("minutes", [".02", "1.2s", "0.0004h"])
 def test_minutes_have_units(minutes: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
     outcome = run("train", "corpus.txt", *TINY, "--minutes", minutes, "-o", "a.npz")
