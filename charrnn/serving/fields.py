@@ -67,9 +67,8 @@ def given_in(body: bytes) -> dict[str, Any]:
     given = {name: value for name, value in found.items() if value is not None}
     for name, value in given.items():
         if name in REFUSED:
-            if value not in (0, "", {}) and not (
-                name == "best_of" and value in (1, given.get("n"))
-            ):
+            nothing = (0, "", {}, *((1, given.get("n")) if name == "best_of" else ()))
+            if isinstance(value, bool) or value not in nothing:  # which are equal to numbers
                 raise RequestError(f"{name}: {REFUSED[name]}", param=name)
         elif name not in FIELDS:
             raise RequestError(f"there is no field {name!r}", param=name)

@@ -19,6 +19,8 @@ from charrnn.serving.refusing import RequestError, as_json
 BODY = 1 << 20  # bytes of a request
 IN_TIME = 30.0  # seconds: in so many a request has to come, and a client has to take what is sent
 
+UNREAD = (408, 413)  # statuses of requests that are refused while they come
+
 Result = TypeVar("Result")
 
 
@@ -107,11 +109,17 @@ async def refusal(_request: Request, error: Exception) -> Response:
 
 
 def refused(error: CharrnnError, *, browser: bool = False, close: bool = False) -> Response:
-    """The same; a ``browser`` that has no key asks for it as for a password, and a connection may be closed."""
+    """The same; a ``browser`` that has no key asks for it as for a password.
+
+    A connection may be closed, and is where a body is left unread: else all of it would be taken, for the sake of a next request.
+    """
     status = error.status if isinstance(error, RequestError) else 500
     scheme = 'Basic realm="charrnn"' if browser else "Bearer"
     more = {401: {"WWW-Authenticate": scheme}, 429: {"Retry-After": "1"}}
-    headers = {**more.get(status, {}), **({"Connection": "close"} if close else {})}
+    headers = {
+        **more.get(status, {}),
+        **({"Connection": "close"} if close or status in UNREAD else {}),
+    }
     return Json(as_json(error), status, headers)
 
 

@@ -191,7 +191,8 @@ def test_too_much() -> None:
         said = await served.ask(asked={}, headers={"content-length": "99999999"})
         sent = await served.ask(parts=[b" " * 600_000] * 2)
         strange = await served.ask(asked={}, headers={"content-length": "-1"})
-        assert [reply.status for reply in (said, sent, strange)] == [413, 413, 413]
+        for reply in (said, sent, strange):  # the rest is not waited for
+            assert (reply.status, reply.headers["connection"]) == (413, "close")
         endless = asyncio.create_task(served.ask(asked={"n": 2, "max_tokens": 10_000}))
         while served.service.engine.load != (2, 0):
             await asyncio.sleep(0.001)

@@ -135,6 +135,8 @@ def test_no_json(body: bytes, told: str) -> None:
         ({"stream_options": []}, "stream_options", "is an object"),
         ({"suffix": "x"}, "suffix", "goes on with a text"),
         ({"best_of": 3, "n": 2}, "best_of", "ask for n texts"),
+        ({"best_of": True}, "best_of", "ask for n texts"),
+        ({"suffix": False}, "suffix", "does not fill one in"),
         ({"logit_bias": {"50": 1}}, "logit_bias", '"ban"'),
         ({"presence_penalty": 0.5}, "presence_penalty", '"dry"'),
         ({"label": "x"}, "label", "writes for no labels"),
