@@ -29,6 +29,12 @@ from samples import TINY, make_text
 
 from charrnn.nn import functions, workspace
 
+# Of several workers of pytest-xdist each has a processor of its own, and with it the processes that it starts: what uses all that
+# there are would get in the other's way. Tests of threads and ranks say how many they want.
+if (worker := os.environ.get("PYTEST_XDIST_WORKER", "")) and hasattr(os, "sched_setaffinity"):
+    processors = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {processors[int(worker.removeprefix("gw")) % len(processors)]})
+
 # A busy machine is no fault of the code: how long an example takes is not tested.
 hypothesis.settings.register_profile("charrnn", deadline=None)
 hypothesis.settings.load_profile("charrnn")
