@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -79,6 +80,15 @@ def test_resumed_equals_uninterrupted(tables: Run, task: str) -> None:
     before = charrnn.load("half.npz")
     assert tables("train", "--resume", "half.npz", "--steps", 40, "-q").code == 0
     assert charrnn.load("half.npz") == charrnn.load("whole.npz") != before
+
+
+def test_ngrams_are_on_the_card(tables: Run) -> None:
+    """And a run that was asked for steps tells of no epochs."""
+    options = ("--task", "classify", *SMALL, "--ngrams", 2, "--steps", 3, "-q", "-o", "a.npz")
+    assert tables("train", "first.tsv", *options).code == 0
+    assert "n-grams of up to 2" in " ".join(tables("inspect", "a.npz").out.split())
+    details = tables("inspect", "a.npz", "--details").out
+    assert re.search(r"\bsteps\W+3\b", details) and not re.search(r"\bepochs +│", details)
 
 
 def test_the_printed_command_repeats_the_run(tables: Run) -> None:

@@ -63,7 +63,11 @@ def view(look: Look) -> fig.Figure:
             f"{line.name} from {decimals(line.y[0], 3)} to {decimals(line.y[-1], 3)}"
             for line in shares
         )
-        title, x, y = "Right answers while it learnt", fig.Axis("epochs"), fig.Axis("share")
+        title, x, y = (
+            "Right answers while it learnt",
+            fig.Axis("epochs"),
+            fig.Axis("share", low=0, high=1),
+        )
         charts.insert(
             0, fig.Chart("shares", title, x, y, f"Curves over epochs: {told}.", shares, height=12)
         )
@@ -122,6 +126,7 @@ def _architecture(checkpoint: Checkpoint) -> str:
         *(["in both directions"] if config.bidirectional else []),
         config.inputs,
         *([f"attention {config.attention}"] if config.attention else []),
+        *([f"n-grams of up to {config.ngrams}"] if config.ngrams else []),
         *([f"lm-loss {config.lm_loss:g}"] if config.lm_loss else []),
         config.dropped,
         f"{model.parameters.flat.size:,} parameters",

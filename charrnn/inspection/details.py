@@ -27,6 +27,7 @@ def view(look: Look) -> fig.Figure:
     training = [
         (name.replace("_", "-"), f"{fact:g}" if isinstance(fact, float) else str(fact))
         for name, fact in asdict(checkpoint.training).items()
+        if fact or name not in ("epochs", "steps")  # the one of them that was asked for
     ]
     blocks: list[fig.Block] = [
         fig.Words(fig.Strong(look.subject.name), whole=True),
