@@ -216,7 +216,7 @@ def test_more_minutes(schedule: str, run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert content("a.npz") == before
 
 
-@pytest.mark.parametrize("minutes", [".02", "1.2s", "0.0004h"])
+@pytest.mark.parametrize("minutes", [".02", "1.2s", "0.02m", "0.0004h"])
 def test_minutes_have_units(minutes: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "MEASURING_SECONDS", 0.01)
     outcome = run("train", "corpus.txt", *TINY, "--minutes", minutes, "-o", "a.npz")

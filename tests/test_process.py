@@ -323,7 +323,10 @@ def test_bare_environment() -> None:
         ("inspect", path, "--json"),
     )
     # Where Python itself makes UTF-8 of the C locale, one that reads and writes will do.
-    for environment, asked in (({"LANG": "C", **NUMPY}, commands[::4]), (ascii_only, commands)):
+    for environment, asked in (
+        ({"LANG": "C", **NUMPY}, (commands[0], commands[-1])),
+        (ascii_only, commands),
+    ):
         for arguments in asked:
             done = subprocess.run(
                 [*CHARRNN, *arguments],

@@ -63,14 +63,9 @@ def view(look: Look) -> fig.Figure:
             f"{line.name} from {decimals(line.y[0], 3)} to {decimals(line.y[-1], 3)}"
             for line in shares
         )
-        title, x, y = (
-            "Right answers while it learnt",
-            fig.Axis("epochs"),
-            fig.Axis("share", low=0, high=1),
-        )
-        charts.insert(
-            0, fig.Chart("shares", title, x, y, f"Curves over epochs: {told}.", shares, height=12)
-        )
+        title, summary = "Right answers while it learnt", f"Curves over epochs: {told}."
+        x, y = fig.Axis("epochs"), fig.Axis("share", low=0, high=1)
+        charts.insert(0, fig.Chart("shares", title, x, y, summary, shares, height=12))
     each = file_losses(checkpoint.corpus, best_evaluation(checkpoint.history))
     facts = (
         ("text", _text(found["corpus"]["sources"], checkpoint)),

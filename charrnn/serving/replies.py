@@ -18,7 +18,6 @@ from charrnn.serving.refusing import RequestError, as_json
 
 BODY = 1 << 20  # bytes of a request
 IN_TIME = 30.0  # seconds: in so many a request has to come, and a client has to take what is sent
-
 UNREAD = (408, 413)  # statuses of requests that are refused while they come
 
 Result = TypeVar("Result")

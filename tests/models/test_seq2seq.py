@@ -102,13 +102,8 @@ def test_golden(cell: str, attention: str) -> None:
 
 
 @pytest.mark.parametrize(
-    (
-        "embedding_size",
-        "attention",
-        "bidirectional",
-        "smoothing",
-    ),  # each two of the first three in all ways
-    [
+    ("embedding_size", "attention", "bidirectional", "smoothing"),
+    [  # each two of the first three in all ways
         (0, "general", False, 0.2),
         (0, "none", True, 0.0),
         (3, "general", True, 0.0),
